@@ -1,0 +1,162 @@
+/* The order-entry adapter: what every venue looks like to the gateway. Knows no venue, does no I/O, reads no clock.
+ *
+ * The gateway submits a request and gets bytes to send (one text message, before WebSocket framing), or, from the paper
+ * matcher, reports at once. It hands each message received to decode() and gets reports. A venue's quirks (ids that
+ * change, acknowledgements that race reports, error codes) end in its adapter: a report names one order by our ClOrdID
+ * and one fact.
+ *
+ * Always true: an adapter keeps no truth about orders (that is oms/), only what it needs to encode; an answer that it
+ * cannot read about an order is VENUE_UNKNOWN, never VENUE_REJECTED; sink->report may be called from submit, decode and
+ * on_market only, and the report is valid during the call only. */
+#ifndef EXECGW_ENGINE_VENUE_VENUE_H
+#define EXECGW_ENGINE_VENUE_VENUE_H
+
+#include "execgw/arena.h"
+#include "execgw/order.h"
+
+/* What may be asked of a venue. A request is matched to its answer by the adapter; the gateway keeps the deadline. */
+enum venue_request_kind {
+    VENUE_RQ_TIME,   /* venue clock; answered by VENUE_TIME */
+    VENUE_RQ_LOGON,  /* 0 bytes: this key type needs none; go on */
+    VENUE_RQ_STREAM, /* subscribe to the private stream; answered by VENUE_STREAM_UP */
+    VENUE_RQ_NEW,
+    VENUE_RQ_CANCEL,
+    VENUE_RQ_REPLACE,     /* cancel `target`, place `order` (cancel-replace: two orders, two sets of reports) */
+    VENUE_RQ_QUERY,       /* one order by ClOrdID; VENUE_STATUS or VENUE_NOT_FOUND */
+    VENUE_RQ_TRADES,      /* trades of `order`'s instrument: by venue_order_id when known, else since `since_ns` */
+    VENUE_RQ_OPEN_ORDERS, /* every open order of the account; VENUE_OPEN_ORDER each, then VENUE_OPEN_ORDERS_END */
+    VENUE_RQ_PING,
+    VENUE_RQ_COUNT
+};
+
+/* An order as an adapter needs it. Borrowed for the call. */
+struct venue_order {
+    const struct instrument *instrument;
+    char clordid[CLORDID_BYTES];
+    uint64_t venue_order_id; /* 0 unknown */
+    uint8_t side;            /* enum side */
+    uint8_t type;            /* enum order_type */
+    uint8_t tif;             /* enum time_in_force */
+    uint8_t flags;           /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
+    px_t px;
+    qty_t qty;
+    px_t trigger_px;
+};
+
+struct venue_request {
+    enum venue_request_kind kind;
+    const struct venue_order *order;  /* NEW, CANCEL, REPLACE, QUERY, TRADES */
+    const struct venue_order *target; /* REPLACE: the order to cancel */
+    int64_t since_ns;                 /* TRADES: venue clock, since the epoch; 0 = by order only */
+};
+
+enum venue_report_kind {
+    VENUE_TIME, /* venue_time_ns is the venue's clock when it answered */
+    VENUE_LOGGED_ON,
+    VENUE_LOGON_REFUSED, /* code, text: the session must not be used */
+    VENUE_STREAM_UP,     /* private stream subscribed: reports will come */
+    VENUE_STREAM_DOWN,   /* private stream ended or the venue announced a shutdown: reconnect */
+    VENUE_NEW_ACK,       /* the order works, or worked: venue_order_id */
+    VENUE_REJECTED,      /* new order refused, proven: code, text */
+    VENUE_FILL,          /* last_px, last_qty, trade_id, cum_qty (venue's own; 0 = not said), fee */
+    VENUE_CANCELED,
+    VENUE_EXPIRED,
+    VENUE_CANCEL_REJECTED, /* the cancel (or the cancel half of a replace) was refused: the order is not thereby dead */
+    VENUE_UNKNOWN,         /* outcome of the request on this order is not known: code, text */
+    VENUE_STATUS,          /* answer to QUERY: state, cum_qty, venue_order_id. Fills come from TRADES */
+    VENUE_NOT_FOUND,       /* answer to QUERY: the venue knows no such order (now) */
+    VENUE_QUERY_FAILED,    /* QUERY, TRADES or OPEN_ORDERS could not be answered: ask again later */
+    VENUE_TRADES_END,      /* every trade of the answer was reported as VENUE_FILL before this */
+    VENUE_OPEN_ORDER,      /* one order of the account, ours or foreign: as VENUE_STATUS */
+    VENUE_OPEN_ORDERS_END,
+    VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch) */
+    VENUE_BALANCE,      /* fee_ccy names the currency in text; last_qty free, leaves locked at 10^-8 */
+    VENUE_REPORT_KIND_COUNT
+};
+
+#define VENUE_TEXT_BYTES 96
+
+struct venue_report {
+    uint8_t kind;    /* enum venue_report_kind */
+    uint8_t request; /* enum venue_request_kind that this answers; VENUE_RQ_COUNT = unsolicited (private stream) */
+    uint8_t state;   /* STATUS, OPEN_ORDER: enum order_state */
+    uint8_t side;
+    uint8_t maker; /* FILL: 1 added liquidity, 0 took it */
+    uint8_t pad[3];
+    uint32_t instrument;         /* INSTRUMENT_NONE when the venue's symbol is not ours */
+    int32_t code;                /* venue's error code; 0 none */
+    char clordid[CLORDID_BYTES]; /* of the order meant, ours or foreign (foreign ids are cut); "" unknown */
+    uint64_t venue_order_id;
+    int64_t trade_id; /* -1 none */
+    px_t px;
+    qty_t qty;
+    qty_t cum_qty;
+    px_t last_px;
+    qty_t last_qty;
+    value_t fee; /* at 10^-8 of fee_ccy */
+    char fee_ccy[CURRENCY_BYTES];
+    int64_t venue_time_ns; /* since the epoch; 0 not said */
+    int64_t retry_after_ns;
+    char text[VENUE_TEXT_BYTES]; /* the venue's words, printable, NUL-terminated */
+};
+
+struct venue_sink {
+    void (*report)(void *ctx, const struct venue_report *r);
+    void *ctx;
+};
+
+/* Looks an instrument up; the gateway's table behind it. NULL / INSTRUMENT_NONE when there is none. */
+struct venue_instruments {
+    const struct instrument *table; /* by id; version 0 = empty slot */
+    uint32_t count;
+};
+
+/* Keys, in memory locked and excluded from dumps by their owner; never logged, never copied elsewhere. */
+struct venue_keys {
+    const char *api_key;   /* NUL-terminated */
+    const uint8_t *secret; /* HMAC secret bytes, or an Ed25519 PKCS#8 PEM */
+    size_t secret_bytes;
+    bool ed25519;
+};
+
+struct venue_config {
+    uint16_t venue;
+    uint32_t account;
+    uint32_t recv_window_ms; /* venue deadline of every signed request, [1, 60000] */
+    uint64_t seed;           /* paper: for what it draws */
+    struct venue_keys keys;
+    struct venue_instruments instruments;
+    uint32_t orders_max; /* paper: open orders it must hold */
+};
+
+struct venue_adapter; /* an adapter's state; opaque */
+
+struct venue_ops {
+    const char *dialect;   /* "binance", "paper" */
+    bool needs_connection; /* false: paper */
+    /* Bytes that init() takes from the arena. */
+    size_t (*footprint)(const struct venue_config *cfg);
+    /* Cold. NULL with the fault filled when a key cannot be read. cfg is copied; keys and tables are borrowed for life.
+     */
+    struct venue_adapter *(*init)(const struct venue_config *cfg, struct arena *arena, struct fault *fault);
+    /* Forget what belongs to a connection (logon, subscriptions). */
+    void (*on_disconnected)(struct venue_adapter *a);
+    /* An instrument got its first or a new version: (re)build what is kept per instrument. Cold. */
+    void (*on_instrument)(struct venue_adapter *a, const struct instrument *ins);
+    /* Hot for NEW, CANCEL, REPLACE. clock_offset_ns = venue clock - wall clock.
+     * Returns the bytes written to buf (one message), 0 when there is nothing to send, or -1 when it cannot be
+     * encoded (does not fit `room`, not supported by this venue): nothing was sent, the gateway denies. */
+    int (*submit)(struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t clock_offset_ns,
+                  uint8_t *buf, size_t room, const struct venue_sink *sink);
+    /* One whole message. DECODE_MALFORMED only when no order can be concerned; else it reports VENUE_UNKNOWN. */
+    enum decode_result (*decode)(struct venue_adapter *a, const uint8_t *msg, size_t len, struct now now,
+                                 const struct venue_sink *sink);
+    /* Paper only, else NULL: every MD_TOP and MD_TRADE of a live book. */
+    void (*on_market)(struct venue_adapter *a, const struct md_event *ev, struct now now,
+                      const struct venue_sink *sink);
+};
+
+extern const struct venue_ops venue_binance;
+extern const struct venue_ops venue_paper;
+
+#endif

@@ -1,0 +1,148 @@
+/* Exact decimals: text <-> int64_t counts of 10^-decimals, and products with their rounding stated.
+ *
+ * Between every wire format and everything else: a price or quantity is an integer from the first byte received to the
+ * last byte sent. No double anywhere.
+ *
+ * Always true: a value is exact or refused; decimals is in [0, DECIMALS_MAX]. */
+#ifndef EXECGW_FIXED_H
+#define EXECGW_FIXED_H
+
+#include "execgw/base.h"
+
+typedef int64_t px_t;    /* count of 10^-px_decimals of the instrument version */
+typedef int64_t qty_t;   /* count of 10^-qty_decimals of the instrument version */
+typedef int64_t value_t; /* money: count of 10^-VALUE_DECIMALS of its currency */
+
+typedef __int128 wide_t; /* px * qty before it is divided */
+
+#define DECIMALS_MAX   18
+#define VALUE_DECIMALS 8
+#define VALUE_ONE      INT64_C(100000000)
+#define DECIMAL_TEXT   24 /* bytes that hold any formatted decimal and its NUL */
+
+static const int64_t pow10_i64[DECIMALS_MAX + 1] = {
+    INT64_C(1),
+    INT64_C(10),
+    INT64_C(100),
+    INT64_C(1000),
+    INT64_C(10000),
+    INT64_C(100000),
+    INT64_C(1000000),
+    INT64_C(10000000),
+    INT64_C(100000000),
+    INT64_C(1000000000),
+    INT64_C(10000000000),
+    INT64_C(100000000000),
+    INT64_C(1000000000000),
+    INT64_C(10000000000000),
+    INT64_C(100000000000000),
+    INT64_C(1000000000000000),
+    INT64_C(10000000000000000),
+    INT64_C(100000000000000000),
+    INT64_C(1000000000000000000),
+};
+
+/* Decimal text to a count of 10^-decimals.
+ *
+ * s, n      `[-]digits[.digits]`, whole; no exponent, no spaces, no plus sign; n >= 1.
+ * out       written on DECODE_OK only.
+ * Returns   DECODE_OK; DECODE_MALFORMED; DECODE_PRECISION when a non-zero digit stands beyond `decimals` (zeros there
+ *           are fine); DECODE_RANGE when it does not fit int64_t. */
+static inline enum decode_result
+decimal_parse(const char *s, size_t n, unsigned decimals, int64_t *out)
+{
+    const char *end = s + n;
+    bool negative = n > 0 && *s == '-';
+    uint64_t v = 0;
+    unsigned digits = 0;
+    unsigned fraction = 0;
+
+    if (negative)
+        s++;
+    for (; s < end && (unsigned)(*s - '0') <= 9; s++, digits++) {
+        if (unlikely(__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+                     __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v)))
+            return DECODE_RANGE;
+    }
+    if (unlikely(digits == 0))
+        return DECODE_MALFORMED;
+    if (s < end && *s == '.') {
+        s++;
+        if (unlikely(s == end))
+            return DECODE_MALFORMED;
+        for (; s < end && fraction < decimals && (unsigned)(*s - '0') <= 9; s++, fraction++) {
+            if (unlikely(__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+                         __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v)))
+                return DECODE_RANGE;
+        }
+        bool lost = false;
+        for (; s < end && (unsigned)(*s - '0') <= 9; s++)
+            lost |= *s != '0';
+        if (unlikely(s < end))
+            return DECODE_MALFORMED;
+        if (unlikely(lost))
+            return DECODE_PRECISION;
+    }
+    if (unlikely(s < end))
+        return DECODE_MALFORMED;
+    if (unlikely(__builtin_mul_overflow(v, (uint64_t)pow10_i64[decimals - fraction], &v) || v > INT64_MAX))
+        return DECODE_RANGE;
+    *out = negative ? -(int64_t)v : (int64_t)v;
+    return DECODE_OK;
+}
+
+/* A count of 10^-decimals as text with exactly `decimals` digits after the point, NUL-terminated.
+ * buf has DECIMAL_TEXT bytes. Returns the length without the NUL. */
+static inline size_t
+decimal_format(char *buf, int64_t v, unsigned decimals)
+{
+    char tmp[DECIMAL_TEXT];
+    size_t n = 0;
+    uint64_t u = v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v;
+    size_t len = 0;
+
+    do {
+        if (decimals != 0 && n == decimals)
+            tmp[n++] = '.';
+        tmp[n++] = (char)('0' + u % 10);
+        u /= 10;
+    } while (u != 0 || n <= decimals);
+    if (v < 0)
+        buf[len++] = '-';
+    while (n > 0)
+        buf[len++] = tmp[--n];
+    buf[len] = '\0';
+    return len;
+}
+
+/* |px| * |qty| * multiplier as money of the quote currency, rounded up (against us when it is a limit).
+ *
+ * multiplier  count of 10^-VALUE_DECIMALS per unit of quantity; VALUE_ONE for spot.
+ * Returns     INT64_MAX when it does not fit: more than any limit. */
+static inline value_t
+notional_ceil(px_t px, qty_t qty, unsigned px_decimals, unsigned qty_decimals, int64_t multiplier)
+{
+    unsigned __int128 raw = (unsigned __int128)(px < 0 ? UINT64_C(0) - (uint64_t)px : (uint64_t)px) *
+                            (qty < 0 ? UINT64_C(0) - (uint64_t)qty : (uint64_t)qty);
+    unsigned scale = px_decimals + qty_decimals;
+
+    if (likely(multiplier == VALUE_ONE && scale >= VALUE_DECIMALS && (raw >> 64) == 0 &&
+               scale - VALUE_DECIMALS <= DECIMALS_MAX)) {
+        uint64_t d = (uint64_t)pow10_i64[scale - VALUE_DECIMALS];
+        uint64_t q = (uint64_t)raw / d + ((uint64_t)raw % d != 0);
+        return q > INT64_MAX ? INT64_MAX : (value_t)q;
+    }
+    /* Wide path: raw < 2^127. Divide by 10^scale in two steps; ceil(ceil(x / a) / b) == ceil(x / ab). */
+    if (multiplier == VALUE_ONE && scale >= VALUE_DECIMALS)
+        scale -= VALUE_DECIMALS;
+    else if (multiplier < 0 || __builtin_mul_overflow(raw, (unsigned __int128)(uint64_t)multiplier, &raw))
+        return INT64_MAX;
+    unsigned first = scale > DECIMALS_MAX ? DECIMALS_MAX : scale;
+    for (unsigned step = 0; step < 2; step++) {
+        unsigned __int128 d = (unsigned __int128)(uint64_t)pow10_i64[step == 0 ? first : scale - first];
+        raw = raw / d + (raw % d != 0);
+    }
+    return raw > INT64_MAX ? INT64_MAX : (value_t)raw;
+}
+
+#endif

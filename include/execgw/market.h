@@ -1,0 +1,94 @@
+/* Market data as everybody past the decoders sees it: events, top of book, and what risk may see of both.
+ *
+ * Written by feed, published in shared memory (broadcast.h), read by clients, the paper matcher and (as md_ref) by
+ * risk. Prices and quantities are in the decimals of the instrument's current version. */
+#ifndef EXECGW_MARKET_H
+#define EXECGW_MARKET_H
+
+#include "execgw/clock.h"
+#include "execgw/instrument.h"
+
+enum side { SIDE_BUY, SIDE_SELL };
+
+enum md_kind {
+    MD_TOP,   /* best bid and offer changed */
+    MD_LEVEL, /* one price level's absolute quantity; 0 deletes */
+    MD_TRADE,
+    MD_STATE, /* the book's state changed: see book_state */
+    MD_CLEAR  /* every level is gone; a new snapshot follows */
+};
+
+/* What a book is worth. Only BOOK_LIVE may be traded on. X(name, metric label, text) */
+#define BOOK_STATES(X)                                                                   \
+    X(BOOK_EMPTY, "empty", "nothing received yet")                                       \
+    X(BOOK_SYNCING, "syncing", "waiting for the snapshot that joins the stream")         \
+    X(BOOK_LIVE, "live", "in sequence, not crossed")                                     \
+    X(BOOK_GAP, "gap", "an update was missed; resync under way")                         \
+    X(BOOK_CROSSED, "crossed", "best bid at or above best offer; resync under way")      \
+    X(BOOK_SHALLOW, "shallow", "the touch reached the edge of what the snapshot seeded") \
+    X(BOOK_OVERFLOW, "overflow", "more levels than the book has room for")               \
+    X(BOOK_DOWN, "down", "the feed's connection is down")
+
+enum book_state {
+#define X(name, label, text) name,
+    BOOK_STATES(X)
+#undef X
+        BOOK_STATE_COUNT
+};
+
+struct md_event {
+    uint32_t instrument;
+    uint8_t kind;       /* enum md_kind */
+    uint8_t side;       /* MD_LEVEL: of the level; MD_TRADE: of the aggressor */
+    uint8_t state;      /* enum book_state when this was published */
+    uint8_t flags;      /* MD_LAST_OF_MESSAGE: nothing more from this venue message */
+    int64_t recv_ns;    /* mono_ns_t.ns of the bytes' receipt */
+    uint64_t venue_seq; /* Binance u; 0 where the venue has none */
+    union {
+        struct {
+            px_t bid_px;
+            qty_t bid_qty;
+            px_t ask_px;
+            qty_t ask_qty;
+        } top; /* px and qty 0 on an empty side */
+        struct {
+            px_t px;
+            qty_t qty;
+            int64_t trade_id;      /* MD_TRADE */
+            int64_t venue_time_ns; /* since the Unix epoch; 0 unknown */
+        } level;
+    };
+};
+_Static_assert(sizeof(struct md_event) == 56, "with its sequence number one cache line of the broadcast ring");
+
+#define MD_LAST_OF_MESSAGE 1u
+
+/* One seqlocked line of the top-of-book table (broadcast.h holds the lock word). */
+struct top_of_book {
+    px_t bid_px;
+    qty_t bid_qty;
+    px_t ask_px;
+    qty_t ask_qty;
+    int64_t recv_ns; /* mono_ns_t.ns of the last message that confirmed this book, changed or not */
+    uint64_t venue_seq;
+    uint32_t instrument_version;
+    uint8_t state; /* enum book_state */
+    uint8_t pad[3];
+};
+_Static_assert(sizeof(struct top_of_book) == 56, "with its lock word one cache line");
+
+/* What risk may see of the market for one instrument. Passed by value of pointer; risk never includes feed. */
+struct md_ref {
+    struct top_of_book tob;  /* now, whatever its state */
+    struct top_of_book good; /* as last seen in BOOK_LIVE; recv_ns 0 = never */
+    px_t last_px;            /* last trade; 0 = none */
+    int64_t last_ns;         /* mono_ns_t.ns of it */
+};
+
+/* One depth level: absolute quantity at a price. */
+struct level {
+    px_t px;
+    qty_t qty;
+};
+
+#endif

@@ -1,0 +1,342 @@
+/* Orders: commands in, reports out, states, denials. The messages are the same bytes in a client's ring, in the
+ * journal, in a recording and in Python: fixed size, little-endian, versioned, offsets asserted.
+ *
+ * Always true: order state and request state are two fields; what users see (PENDING_NEW, UNKNOWN, ...) is derived.
+ * deny = we said no; reject = the venue said no. */
+#ifndef EXECGW_ORDER_H
+#define EXECGW_ORDER_H
+
+#include "execgw/market.h"
+
+#define MESSAGE_VERSION 1
+#define CLORDID_BYTES   20 /* at most 18 of [0-9A-Za-z], NUL-padded */
+#define CLIENT_MAX      64 /* strategies; client ids are in [0, CLIENT_MAX) */
+#define CLIENT_NONE     UINT32_MAX
+#define ACCOUNT_MAX     8
+#define ORDER_NONE      UINT32_MAX
+
+enum order_type { ORDER_LIMIT, ORDER_MARKET, ORDER_STOP_LIMIT, ORDER_TYPE_COUNT };
+
+enum time_in_force { TIF_GTC, TIF_IOC, TIF_FOK, TIF_GTD, TIF_COUNT };
+
+enum position_side { POSITION_NET, POSITION_LONG, POSITION_SHORT };
+
+enum margin_mode { MARGIN_NONE, MARGIN_CROSS, MARGIN_ISOLATED };
+
+/* What the venue has told us of the order itself. X(name, text) */
+#define ORDER_STATES(X)                           \
+    X(ORDER_FREE, "free")                         \
+    X(ORDER_SENT, "sent")                         \
+    X(ORDER_NEW, "new")                           \
+    X(ORDER_PARTIALLY_FILLED, "partially_filled") \
+    X(ORDER_FILLED, "filled")                     \
+    X(ORDER_CANCELED, "canceled")                 \
+    X(ORDER_EXPIRED, "expired")                   \
+    X(ORDER_REJECTED, "rejected")                 \
+    X(ORDER_DENIED, "denied")                     \
+    X(ORDER_NOT_PLACED, "not_placed")
+
+enum order_state {
+#define X(name, text) name,
+    ORDER_STATES(X)
+#undef X
+        ORDER_STATE_COUNT
+};
+
+static inline bool
+order_state_terminal(enum order_state s)
+{
+    return s >= ORDER_FILLED;
+}
+
+/* What we have asked of the venue and not yet heard the end of. X(name, text) */
+#define REQUEST_STATES(X)                             \
+    X(REQUEST_NONE, "none")                           \
+    X(REQUEST_NEW_IN_FLIGHT, "new_in_flight")         \
+    X(REQUEST_NEW_UNKNOWN, "new_unknown")             \
+    X(REQUEST_CANCEL_IN_FLIGHT, "cancel_in_flight")   \
+    X(REQUEST_CANCEL_UNKNOWN, "cancel_unknown")       \
+    X(REQUEST_REPLACE_IN_FLIGHT, "replace_in_flight") \
+    X(REQUEST_REPLACE_UNKNOWN, "replace_unknown")
+
+enum request_state {
+#define X(name, text) name,
+    REQUEST_STATES(X)
+#undef X
+        REQUEST_STATE_COUNT
+};
+
+static inline bool
+request_state_unknown(enum request_state s)
+{
+    return s == REQUEST_NEW_UNKNOWN || s == REQUEST_CANCEL_UNKNOWN || s == REQUEST_REPLACE_UNKNOWN;
+}
+
+/* Why we said no, in the order in which the checks run: the first that fails names the denial.
+ * X(name, metric label, wire name, text) */
+#define DENY_REASONS(X)                                                                                                \
+    X(DENY_NONE, "none", "ACCEPTED", "accepted")                                                                       \
+    X(DENY_MALFORMED, "malformed", "MALFORMED", "the command is not one this version knows")                           \
+    X(DENY_KILLED, "killed", "KILLED", "kill switch is on; cancels still go out")                                      \
+    X(DENY_NOT_ARMED, "not_armed", "NOT_ARMED", "limits are not loaded or the gateway is not armed")                   \
+    X(DENY_RECONCILING, "reconciling", "RECONCILING", "the venue's orders and ours are not yet proven equal")          \
+    X(DENY_HALTED, "halted", "HALTED", "trading is halted; cancels still go out")                                      \
+    X(DENY_REDUCE_ONLY_STATE, "reduce_only_state", "REDUCE_ONLY_STATE",                                                \
+      "trading state is REDUCING: proven reductions only")                                                             \
+    X(DENY_NOT_PERMITTED, "not_permitted", "NOT_PERMITTED",                                                            \
+      "this client may not do this on this account or instrument")                                                     \
+    X(DENY_UNKNOWN_INSTRUMENT, "unknown_instrument", "UNKNOWN_INSTRUMENT", "no such instrument at this version")       \
+    X(DENY_INSTRUMENT_CLOSED, "instrument_closed", "INSTRUMENT_CLOSED",                                                \
+      "the venue does not take new orders in it now")                                                                  \
+    X(DENY_RESTRICTED, "restricted", "RESTRICTED", "instrument is on the restricted list")                             \
+    X(DENY_VENUE_DOWN, "venue_down", "VENUE_DOWN", "order entry is not logged on or its report stream is out of step") \
+    X(DENY_CLOCK, "clock", "CLOCK", "clock offset to the venue is unknown or beyond its bound")                        \
+    X(DENY_STALE_MARKET, "stale_market", "STALE_MARKET", "market data is older than its bound")                        \
+    X(DENY_BOOK_INVALID, "book_invalid", "BOOK_INVALID", "the book is out of sequence, crossed or not in sync")        \
+    X(DENY_EXPIRED_COMMAND, "expired_command", "EXPIRED_COMMAND", "the command's deadline has passed")                 \
+    X(DENY_REPLAYED_COMMAND, "replayed_command", "REPLAYED_COMMAND", "the command's sequence was seen before")         \
+    X(DENY_INVALID_ORDER, "invalid_order", "INVALID_ORDER",                                                            \
+      "side, type, time in force or a flag is not supported here")                                                     \
+    X(DENY_UNKNOWN_ORDER, "unknown_order", "UNKNOWN_ORDER", "no order of this client has that key")                    \
+    X(DENY_ORDER_DONE, "order_done", "ORDER_DONE", "the order is terminal or a request on it is already in flight")    \
+    X(DENY_INCREMENT, "increment", "INCREMENT", "price off the tick, quantity off the step, or not positive")          \
+    X(DENY_ORDER_QTY, "order_qty", "ORDER_QTY", "quantity outside its minimum and maximum")                            \
+    X(DENY_ORDER_NOTIONAL, "order_notional", "ORDER_NOTIONAL", "notional outside its minimum and maximum")             \
+    X(DENY_PRICE_COLLAR, "price_collar", "PRICE_COLLAR", "price is through the reference by more than the collar")     \
+    X(DENY_OPEN_ORDERS, "open_orders", "OPEN_ORDERS", "too many open orders")                                          \
+    X(DENY_POSITION, "position", "POSITION", "position if all open orders fill would exceed its limit")                \
+    X(DENY_DUPLICATE_KEY, "duplicate_key", "DUPLICATE_KEY", "client order key was used before or does not increase")   \
+    X(DENY_ORDER_RATE, "order_rate", "ORDER_RATE", "no token left in an order-rate bucket")                            \
+    X(DENY_CANCEL_RATE, "cancel_rate", "CANCEL_RATE", "cancel ceiling reached")                                        \
+    X(DENY_CAPACITY, "capacity", "CAPACITY", "order table, journal or send buffer is full")                            \
+    X(DENY_JOURNAL, "journal", "JOURNAL", "the journal cannot be written; new orders stop, cancels still go out")
+
+enum deny_reason {
+#define X(name, label, wire, text) name,
+    DENY_REASONS(X)
+#undef X
+        DENY_REASON_COUNT
+};
+
+/* What a client may ask. Operator verbs need the operator role at admission. X(name, text) */
+#define COMMAND_VERBS(X)                                                                                \
+    X(COMMAND_NONE, "none")                                                                             \
+    X(COMMAND_NEW, "new")                                                                               \
+    X(COMMAND_CANCEL, "cancel")                                                                         \
+    X(COMMAND_REPLACE, "replace")                                                                       \
+    X(COMMAND_CANCEL_ALL, "cancel_all")           /* own orders; the operator: everybody's */           \
+    X(COMMAND_QUERY_ORDERS, "query_orders")       /* a REPORT_ORDER per order, then REPORT_END */       \
+    X(COMMAND_QUERY_POSITIONS, "query_positions") /* a REPORT_POSITION per position, then REPORT_END */ \
+    X(COMMAND_HALT, "halt")                       /* operator */                                        \
+    X(COMMAND_RESUME, "resume")                   /* operator */                                        \
+    X(COMMAND_HEARTBEAT, "heartbeat")
+
+enum command_verb {
+#define X(name, text) name,
+    COMMAND_VERBS(X)
+#undef X
+        COMMAND_VERB_COUNT
+};
+
+#define COMMAND_REDUCE_ONLY 1u
+#define COMMAND_POST_ONLY   2u
+#define COMMAND_FLAGS_ALL   3u
+
+/* One command, client -> gateway. Never trusted: copied out of the ring once, then checked. */
+struct command {
+    uint16_t version;    /* MESSAGE_VERSION */
+    uint8_t verb;        /* enum command_verb */
+    uint8_t flags;       /* COMMAND_REDUCE_ONLY | COMMAND_POST_ONLY */
+    uint32_t client;     /* strategy; overwritten with the admitted identity */
+    uint64_t key;        /* client order key: strictly increasing per client; for NEW and REPLACE names the new order */
+    uint64_t target_key; /* CANCEL, REPLACE: the order meant. The operator's commands name any client's order: */
+    uint32_t target_client;
+    uint32_t account;
+    uint32_t instrument;
+    uint32_t instrument_version;
+    uint8_t side;          /* enum side */
+    uint8_t type;          /* enum order_type */
+    uint8_t tif;           /* enum time_in_force */
+    uint8_t position_side; /* enum position_side */
+    uint8_t margin_mode;   /* enum margin_mode */
+    uint8_t pad[3];
+    px_t px;
+    qty_t qty; /* REPLACE: the new total, filled part included */
+    px_t trigger_px;
+    value_t quote_qty;        /* quantity in quote currency instead of qty; 0 = unused */
+    int64_t deadline_wall_ns; /* command: refuse after this; 0 = none */
+    int64_t expire_wall_ns;   /* order: TIF_GTD; 0 = none */
+    uint64_t parent_key;      /* 0 = none */
+    int64_t decision_mono_ns; /* the strategy's own stamp; 0 = none */
+    int64_t submit_mono_ns;   /* written by the client library at submit */
+    uint64_t client_seq;      /* strictly increasing per admission */
+    uint8_t reserved[64];
+};
+_Static_assert(sizeof(struct command) == 192, "ring slot and journal record");
+_Static_assert(offsetof(struct command, px) == 48, "wire layout");
+_Static_assert(offsetof(struct command, client_seq) == 120, "wire layout");
+
+/* X(name, text) */
+#define REPORT_KINDS(X)                                                                                                \
+    X(REPORT_NONE, "none")                                                                                             \
+    X(REPORT_DENIED, "denied") /* reason says why; for a cancel or replace the order stands */                         \
+    X(REPORT_SENT, "sent")     /* journaled and given to the kernel */                                                 \
+    X(REPORT_NEW, "new")       /* the venue has it */                                                                  \
+    X(REPORT_FILL, "fill")     /* last_px, last_qty, trade_id, fee */                                                  \
+    X(REPORT_CANCELED, "canceled")                                                                                     \
+    X(REPORT_EXPIRED, "expired")                                                                                       \
+    X(REPORT_REPLACED, "replaced")                                                                                     \
+    X(REPORT_REJECTED, "rejected")               /* the venue refused the new order; venue_code, text */               \
+    X(REPORT_CANCEL_REJECTED, "cancel_rejected") /* the venue refused a cancel or replace */                           \
+    X(REPORT_UNKNOWN, "unknown")                 /* outcome of the request is unknown; reservation kept */             \
+    X(REPORT_NOT_PLACED, "not_placed")           /* proven never accepted */                                           \
+    X(REPORT_ORDER, "order")                     /* answer to COMMAND_QUERY_ORDERS */                                  \
+    X(REPORT_POSITION, "position") /* answer to COMMAND_QUERY_POSITIONS: qty is the position, cum_qty / leaves_qty the \
+                                      working buys / sells */                                                          \
+    X(REPORT_DONE, "done")         /* an operator's command took effect */                                             \
+    X(REPORT_END, "end")           /* end of an answer; qty = how many */                                              \
+    X(REPORT_BEHIND, "behind")     /* the report ring was full: reports up to seq were skipped */
+
+enum report_kind {
+#define X(name, text) name,
+    REPORT_KINDS(X)
+#undef X
+        REPORT_KIND_COUNT
+};
+
+#define REPORT_MAKER 1u /* the fill added liquidity */
+#define REPORT_LATE  2u /* a fill after the order was terminal */
+
+/* One report, gateway -> client. */
+struct report {
+    uint16_t version;
+    uint8_t kind; /* enum report_kind */
+    uint8_t flags;
+    uint32_t client;
+    uint64_t seq; /* journal sequence of the record behind this report */
+    uint64_t key;
+    uint64_t request_key; /* key or client_seq of the command answered, 0 = none */
+    uint32_t account;
+    uint32_t instrument;
+    uint32_t instrument_version;
+    uint8_t side;
+    uint8_t type;
+    uint8_t tif;
+    uint8_t order_state;   /* enum order_state */
+    uint8_t request_state; /* enum request_state */
+    uint8_t deny;          /* enum deny_reason */
+    uint8_t order_flags;   /* COMMAND_* flags of the order */
+    uint8_t pad;
+    int32_t venue_code; /* the venue's error code; 0 none */
+    px_t px;
+    qty_t qty;
+    qty_t cum_qty;
+    qty_t leaves_qty;
+    px_t last_px;
+    qty_t last_qty;
+    value_t fee;      /* 10^-8 of fee_ccy; negative is a rebate */
+    uint16_t fee_ccy; /* journal's currency id */
+    uint16_t venue;
+    uint32_t pad2;
+    int64_t trade_id;        /* venue's; -1 none */
+    uint64_t venue_order_id; /* 0 none */
+    int64_t submit_mono_ns;  /* stage stamps, mono_ns_t.ns; 0 = not reached */
+    int64_t recv_mono_ns;
+    int64_t risk_mono_ns;
+    int64_t wire_mono_ns;
+    int64_t ack_mono_ns;
+    int64_t report_mono_ns;
+    int64_t venue_time_ns; /* venue clock, since the epoch */
+    char clordid[CLORDID_BYTES];
+    char text[44]; /* the venue's words, cut and printable; or empty */
+};
+_Static_assert(sizeof(struct report) == 256, "ring slot and journal record");
+_Static_assert(offsetof(struct report, px) == 56, "wire layout");
+_Static_assert(offsetof(struct report, submit_mono_ns) == 136, "wire layout");
+
+/* What one change of an order does to positions and reservations: oms computes it, the gateway hands it to risk. All
+ * quantities are counts of the instrument's qty_decimals; signs: + adds, - releases. */
+struct order_delta {
+    uint32_t account;
+    uint32_t instrument;
+    uint32_t client;
+    uint8_t side;
+    bool fill_late;
+    int8_t open_change;    /* +1 an order became live, -1 it became terminal, 0 */
+    int8_t unknown_change; /* +1 a request became UNKNOWN, -1 it was resolved */
+    qty_t reserved_change; /* of the worst-case working quantity on `side` */
+    qty_t fill_qty;        /* >= 0: moves the position to `side` by this much */
+    px_t fill_px;
+    value_t fee;
+    uint16_t fee_ccy;
+};
+
+static inline const char *
+order_state_text(enum order_state s)
+{
+    static const char *const text[] = {
+#define X(name, t) t,
+        ORDER_STATES(X)
+#undef X
+    };
+    return (unsigned)s < ORDER_STATE_COUNT ? text[s] : "?";
+}
+
+static inline const char *
+request_state_text(enum request_state s)
+{
+    static const char *const text[] = {
+#define X(name, t) t,
+        REQUEST_STATES(X)
+#undef X
+    };
+    return (unsigned)s < REQUEST_STATE_COUNT ? text[s] : "?";
+}
+
+static inline const char *
+report_kind_text(enum report_kind k)
+{
+    static const char *const text[] = {
+#define X(name, t) t,
+        REPORT_KINDS(X)
+#undef X
+    };
+    return (unsigned)k < REPORT_KIND_COUNT ? text[k] : "?";
+}
+
+/* The word on the wire and in JSON: KILLED, PRICE_COLLAR, ... */
+static inline const char *
+deny_reason_wire(enum deny_reason r)
+{
+    static const char *const text[] = {
+#define X(name, label, wire, t) wire,
+        DENY_REASONS(X)
+#undef X
+    };
+    return (unsigned)r < DENY_REASON_COUNT ? text[r] : "?";
+}
+
+/* The sentence for people. */
+static inline const char *
+deny_reason_text(enum deny_reason r)
+{
+    static const char *const text[] = {
+#define X(name, label, wire, t) t,
+        DENY_REASONS(X)
+#undef X
+    };
+    return (unsigned)r < DENY_REASON_COUNT ? text[r] : "?";
+}
+
+static inline const char *
+deny_reason_label(enum deny_reason r)
+{
+    static const char *const text[] = {
+#define X(name, label, wire, t) label,
+        DENY_REASONS(X)
+#undef X
+    };
+    return (unsigned)r < DENY_REASON_COUNT ? text[r] : "?";
+}
+
+#endif

@@ -1,0 +1,79 @@
+/* Decimal text <-> integers, and notional with its rounding, at every edge. */
+#include "execgw/fixed.h"
+#include "test.h"
+
+static enum decode_result
+parse(const char *s, unsigned decimals, int64_t *out)
+{
+    return decimal_parse(s, strlen(s), decimals, out);
+}
+
+TEST(decimal_text_becomes_the_exact_integer_or_is_refused)
+{
+    int64_t v = 7;
+
+    CHECK_EQ(parse("62803.80000000", 2, &v), DECODE_OK);
+    CHECK_EQ(v, 6280380);
+    CHECK_EQ(parse("0.29", 2, &v), DECODE_OK);
+    CHECK_EQ(v, 29);
+    CHECK_EQ(parse("-0.00000001", 8, &v), DECODE_OK);
+    CHECK_EQ(v, -1);
+    CHECK_EQ(parse("5", 8, &v), DECODE_OK);
+    CHECK_EQ(v, 500000000);
+    v = 7;
+    CHECK_EQ(parse("0.291", 2, &v), DECODE_PRECISION);
+    CHECK_EQ(parse("1e5", 2, &v), DECODE_MALFORMED);
+    CHECK_EQ(parse("", 2, &v), DECODE_MALFORMED);
+    CHECK_EQ(parse("-", 2, &v), DECODE_MALFORMED);
+    CHECK_EQ(parse(".5", 2, &v), DECODE_MALFORMED);
+    CHECK_EQ(parse("5.", 2, &v), DECODE_MALFORMED);
+    CHECK_EQ(parse("5.0x", 2, &v), DECODE_MALFORMED);
+    CHECK_EQ(parse("+5", 2, &v), DECODE_MALFORMED);
+    CHECK_EQ(v, 7);
+}
+
+TEST(the_largest_integer_passes_and_one_more_is_out_of_range)
+{
+    int64_t v = 0;
+
+    CHECK_EQ(parse("9223372036854775807", 0, &v), DECODE_OK);
+    CHECK_EQ(v, INT64_MAX);
+    CHECK_EQ(parse("9223372036854775808", 0, &v), DECODE_RANGE);
+    CHECK_EQ(parse("92233720368.54775807", 8, &v), DECODE_OK);
+    CHECK_EQ(v, INT64_MAX);
+    CHECK_EQ(parse("92233720368.54775808", 8, &v), DECODE_RANGE);
+    CHECK_EQ(parse("99999999999999999999999", 0, &v), DECODE_RANGE);
+}
+
+TEST(every_formatted_integer_parses_back_to_itself)
+{
+    static const int64_t values[] = { 0, 1, -1, 9, 10, 99, 100, -12345678, INT64_MAX, -INT64_MAX };
+    char text[DECIMAL_TEXT];
+
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        for (unsigned d = 0; d <= DECIMALS_MAX; d++) {
+            int64_t back = 0;
+            size_t n = decimal_format(text, values[i], d);
+            CHECK_EQ(n, strlen(text));
+            CHECK_EQ(decimal_parse(text, n, d, &back), DECODE_OK);
+            CHECK(back == values[i]);
+        }
+    }
+    decimal_format(text, INT64_MIN, 18);
+    CHECK_STR(text, "-9.223372036854775808");
+}
+
+TEST(notional_rounds_up_and_saturates)
+{
+    CHECK_EQ(notional_ceil(6280380, 1, 2, 5, VALUE_ONE), 62803800);     /* 62803.80 * 0.00001 */
+    CHECK_EQ(notional_ceil(1, 1, 8, 8, VALUE_ONE), 1);                  /* 10^-16, rounded up to 10^-8 */
+    CHECK_EQ(notional_ceil(100000000, 1, 8, 8, VALUE_ONE), 1);          /* exactly 10^-8 */
+    CHECK_EQ(notional_ceil(100000001, 1, 8, 8, VALUE_ONE), 2);          /* one step beyond */
+    CHECK_EQ(notional_ceil(-100, 3, 0, 0, VALUE_ONE), 300 * VALUE_ONE); /* sizes, not signs */
+    CHECK_EQ(notional_ceil(100, 3, 0, 0, 2 * VALUE_ONE), 600 * VALUE_ONE);
+    CHECK(notional_ceil(INT64_MAX, INT64_MAX, 0, 0, VALUE_ONE) == INT64_MAX);
+    CHECK_EQ(notional_ceil(INT64_MAX, INT64_MAX, 18, 18, VALUE_ONE), INT64_C(8507059174)); /* 9.22... ^ 2 */
+    CHECK(notional_ceil(INT64_MAX, 1, 0, 0, INT64_MAX) == INT64_MAX);
+}
+
+TEST_MAIN()
