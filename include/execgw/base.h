@@ -13,6 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a C++ client of include/execgw/client.h needs to read these headers. */
+#ifdef __cplusplus
+#define _Noreturn [[noreturn]]
+#define _Static_assert static_assert
+#endif
+
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define COLD        __attribute__((cold, noinline))
