@@ -21,9 +21,10 @@ enum venue_request_kind {
     VENUE_RQ_STREAM, /* subscribe to the private stream; answered by VENUE_STREAM_UP */
     VENUE_RQ_NEW,
     VENUE_RQ_CANCEL,
-    VENUE_RQ_REPLACE,     /* cancel `target`, place `order` (cancel-replace: two orders, two sets of reports) */
-    VENUE_RQ_QUERY,       /* one order by ClOrdID; VENUE_STATUS or VENUE_NOT_FOUND */
-    VENUE_RQ_TRADES,      /* trades of `order`'s instrument: by venue_order_id when known, else since `since_ns` */
+    VENUE_RQ_REPLACE, /* cancel `target`, place `order`: two orders; the target's reports come first. Where an answer
+                         does not say which target, its report carries clordid "" and the order's comes after it */
+    VENUE_RQ_QUERY,   /* one order by ClOrdID; VENUE_STATUS or VENUE_NOT_FOUND */
+    VENUE_RQ_TRADES,  /* trades of `order`'s instrument: by venue_order_id when known, else since `since_ns` */
     VENUE_RQ_OPEN_ORDERS, /* every open order of the account; VENUE_OPEN_ORDER each, then VENUE_OPEN_ORDERS_END */
     VENUE_RQ_PING,
     VENUE_RQ_COUNT
@@ -66,11 +67,12 @@ enum venue_report_kind {
     VENUE_STATUS,          /* answer to QUERY: state, cum_qty, venue_order_id. Fills come from TRADES */
     VENUE_NOT_FOUND,       /* answer to QUERY: the venue knows no such order (now) */
     VENUE_QUERY_FAILED,    /* QUERY, TRADES or OPEN_ORDERS could not be answered: ask again later */
-    VENUE_TRADES_END,      /* every trade of the answer was reported as VENUE_FILL before this */
+    VENUE_TRADES_END,      /* every trade of the answer was reported as VENUE_FILL before this; code 1: the answer was
+                              cut at the venue's limit, ask again from the last trade's time */
     VENUE_OPEN_ORDER,      /* one order of the account, ours or foreign: as VENUE_STATUS */
     VENUE_OPEN_ORDERS_END,
     VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch) */
-    VENUE_BALANCE,      /* fee_ccy names the currency in text; last_qty free, leaves locked at 10^-8 */
+    VENUE_BALANCE,      /* of the currency fee_ccy: last_qty free, qty locked, both counts of 10^-8 */
     VENUE_REPORT_KIND_COUNT
 };
 
@@ -123,10 +125,12 @@ struct venue_config {
     uint16_t venue;
     uint32_t account;
     uint32_t recv_window_ms; /* venue deadline of every signed request, [1, 60000] */
-    uint64_t seed;           /* paper: for what it draws */
+    uint64_t seed;           /* paper: its ids; another one for every run that shares a journal */
     struct venue_keys keys;
     struct venue_instruments instruments;
-    uint32_t orders_max; /* paper: open orders it must hold */
+    uint32_t orders_max;    /* paper: open orders it must hold */
+    uint32_t taker_fee_ppm; /* paper: of the notional, rounded up, in quote (spot) or settle currency */
+    uint32_t maker_fee_ppm;
 };
 
 struct venue_adapter; /* an adapter's state; opaque */
