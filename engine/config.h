@@ -1,0 +1,198 @@
+/* Configuration: config.toml, environment and command line -> one struct, every value checked before anything starts.
+ *
+ * Between main and everybody who needs a number: modules get values from here by argument, never this header (but L4).
+ * The key table in config.c is the only list of keys: it makes the checks, --print-config, --help-config and
+ * docs/configuration.md.
+ *
+ * Always true after config_load() returned CONFIG_GO: every value is within its range; names are unique; instruments
+ * named by a risk override are in some venue's symbols; nothing secret is held (only paths of secrets); quantities are
+ * decimal text, valid but not yet in an instrument's decimals (config_decimal). live needs mode = "live" and --live. */
+#ifndef EXECGW_ENGINE_CONFIG_H
+#define EXECGW_ENGINE_CONFIG_H
+
+#include "execgw/instrument.h"
+#include "execgw/order.h"
+
+#define CONFIG_GO           (-1) /* config_load: go on and run; anything else is the exit code */
+#define CONFIG_NAME_BYTES   24
+#define CONFIG_PATH_BYTES   256
+#define CONFIG_SYMBOLS_MAX  256
+#define CONFIG_UIDS_MAX     16
+#define CONFIG_OVERRIDE_MAX 256
+
+enum config_mode { MODE_PAPER, MODE_LIVE };
+enum config_loop { LOOP_BUSY, LOOP_BLOCK };
+enum config_sync { SYNC_NONE, SYNC_INTERVAL };
+enum config_dialect { DIALECT_BINANCE };
+enum config_key_type { KEY_TYPE_HMAC, KEY_TYPE_ED25519 };
+enum config_on_disconnect { ON_DISCONNECT_NOTHING, ON_DISCONNECT_CANCEL };
+
+struct config_loop_part {
+    int32_t mode;     /* enum config_loop */
+    int64_t cpu;      /* core to run on; -1 = wherever */
+    int64_t md_batch; /* market-data messages per turn and connection */
+};
+
+struct config_memory {
+    int64_t orders_max;      /* order table, a power of two */
+    int64_t instruments_max; /* ids handed out */
+    int64_t clients_max;
+    int64_t levels_max; /* price levels per side and book */
+    int64_t md_ring;    /* slots of the broadcast ring, a power of two */
+    int64_t tls_pool_bytes;
+    int64_t log_records; /* slots of each log ring, a power of two */
+    bool lock;           /* mlockall */
+};
+
+struct config_journal {
+    char dir[CONFIG_PATH_BYTES];
+    int64_t segment_bytes;
+    int32_t sync; /* enum config_sync */
+    int64_t sync_interval_ms;
+};
+
+struct config_client {
+    char socket[108]; /* sun_path */
+    uint32_t allowed_uid[CONFIG_UIDS_MAX];
+    uint32_t allowed_uids; /* 0 = our own uid only */
+    int64_t report_ring;   /* slots, a power of two */
+    int64_t command_ring;
+};
+
+struct config_strategy {
+    char name[CONFIG_NAME_BYTES];
+    int64_t id;            /* client id, in [0, CLIENT_MAX) */
+    int32_t on_disconnect; /* enum config_on_disconnect */
+    bool operator_role;    /* may halt, resume and act on every client's orders */
+    int64_t order_rate;    /* per second */
+    int64_t order_burst;
+};
+
+struct config_monitoring {
+    char listen[64];                  /* ADDRESS:PORT, port 0 = any; "" = no execgw-http */
+    bool listen_remote;               /* a listen address beyond loopback is meant */
+    int32_t log_format;               /* enum log_format */
+    int32_t log_level;                /* enum log_level */
+    char log_file[CONFIG_PATH_BYTES]; /* "" = stderr */
+};
+
+struct config_venue {
+    char name[CONFIG_NAME_BYTES];
+    int32_t dialect; /* enum config_dialect */
+    char market_url[CONFIG_PATH_BYTES];
+    char api_url[CONFIG_PATH_BYTES];
+    char ca_file[CONFIG_PATH_BYTES]; /* "" = the system's */
+    char account[CONFIG_NAME_BYTES]; /* name of an [account.<name>] */
+    char api_key[128];               /* the public id */
+    char api_key_file[CONFIG_PATH_BYTES];
+    char key_file[CONFIG_PATH_BYTES]; /* path, or "credential:NAME" */
+    int32_t key_type;                 /* enum config_key_type */
+    char symbol[CONFIG_SYMBOLS_MAX][SYMBOL_BYTES];
+    uint32_t symbols;
+    int64_t recv_window_ms;
+    int64_t snapshot_depth; /* levels asked for */
+    int64_t depth_max;      /* levels per side kept */
+    int64_t silence_ms;
+    int64_t reconnect_min_ms;
+    int64_t reconnect_max_ms;
+    int64_t refresh_s; /* instrument rules fetched again */
+    int64_t request_timeout_ms;
+};
+
+struct config_account {
+    char name[CONFIG_NAME_BYTES];
+    int64_t id; /* in [0, ACCOUNT_MAX) */
+};
+
+/* Limits of one instrument. Decimal text: quantities in units of the base, notionals in the quote currency. */
+struct config_limits {
+    char symbol[CONFIG_NAME_BYTES]; /* "" in the default */
+    char order_qty_min[DECIMAL_TEXT];
+    char order_qty_max[DECIMAL_TEXT];
+    char order_notional_min[DECIMAL_TEXT];
+    char order_notional_max[DECIMAL_TEXT];
+    char position_max[DECIMAL_TEXT];
+    int64_t collar_ppm;
+    int64_t open_orders_max;
+    int64_t order_rate; /* per second */
+    int64_t order_burst;
+    int64_t tob_age_max_ms;
+    bool restricted; /* no new orders */
+};
+
+struct config_risk {
+    struct config_limits limits; /* of every instrument without an override */
+    int64_t strategy_open_orders_max;
+    int64_t account_open_orders_max;
+    int64_t total_open_orders_max;
+    int64_t total_order_rate; /* over all instruments, per second */
+    int64_t total_order_burst;
+    int64_t reduce_rate; /* proven reductions */
+    int64_t reduce_burst;
+    int64_t deny_rate; /* denied commands answered */
+    int64_t deny_burst;
+    int64_t cancel_rate;
+    int64_t cancel_burst;
+    int64_t clock_offset_max_ms;
+    struct config_limits override[CONFIG_OVERRIDE_MAX]; /* complete: the default with the overridden keys replaced */
+    uint32_t overrides;
+};
+
+struct config {
+    char file[CONFIG_PATH_BYTES];
+    int32_t mode;     /* enum config_mode: what the file says */
+    bool live;        /* mode = "live" and --live: orders are real */
+    int64_t instance; /* [1, 3843]: two base-62 digits in every ClOrdID */
+    struct config_loop_part loop;
+    struct config_memory memory;
+    struct config_journal journal;
+    struct config_client client;
+    struct config_monitoring monitoring;
+    struct config_venue venue[VENUE_MAX];
+    uint32_t venues;
+    struct config_account account[ACCOUNT_MAX];
+    uint32_t accounts;
+    struct config_strategy strategy[CLIENT_MAX];
+    uint32_t strategies;
+    struct config_risk risk;
+    uint64_t hash; /* of every merged value but monitoring and log: stands in the journal's header */
+};
+
+/* Command line, file and environment -> *c. Prints what --help, --version, --print-config, --check-config and
+ * --help-config ask for to `out`, and every error to `err`.
+ * argv[0] is the program; env is environ's form. *c is large: keep it static.
+ * Returns CONFIG_GO, or the exit code: EXIT_OK, EXIT_USAGE, EXIT_CONFIG. */
+int config_load(int argc, char *const *argv, char *const *env, struct config *c, FILE *out, FILE *err);
+
+/* The limits that hold for a symbol: its override or the default. */
+const struct config_limits *config_limits_for(const struct config *c, const char *symbol);
+
+/* A configured decimal in an instrument's decimals: false with the fault filled when it has more digits than the
+ * instrument or does not fit. "" gives `none`. key is named in the fault. */
+bool config_decimal(const char *text, unsigned decimals, int64_t none, const char *key, int64_t *out,
+                    struct fault *fault);
+
+/* HOST and PORT of a ws:// or wss:// URL. False when it is not one. host has 256 bytes. */
+struct config_url {
+    bool tls;
+    char host[256];
+    uint16_t port;
+    char path[CONFIG_PATH_BYTES]; /* with its query, "/" when absent */
+};
+bool config_url_parse(const char *url, struct config_url *out);
+
+/* A secret in a page of its own: locked, not in core dumps, wiped on release. */
+struct key_file {
+    uint8_t *bytes; /* NUL-terminated; trailing white space of the file is cut */
+    size_t len;
+    size_t mapped;
+};
+
+/* Read a secret. path is a file that must be ours (or root's), regular, mode 0600 or 0400; or "credential:NAME": that
+ * file in $CREDENTIALS_DIRECTORY. False with the fault filled (never any of the content). */
+bool key_file_read(const char *path, struct key_file *out, struct fault *fault);
+
+/* Wipe and unmap. */
+void key_file_release(struct key_file *k);
+
+#endif
