@@ -1,0 +1,65 @@
+/* One instrument's price levels, both sides, in fixed memory, exact integers.
+ *
+ * Filled by feed from a snapshot and the updates that follow it. A side is an array sorted from its worst known level
+ * to the touch, so that the busy end is the cheap end.
+ *
+ * Always true: prices of a side strictly improve along its array; quantities are > 0; count <= levels_max; no level is
+ * worse than the side's edge. */
+#ifndef EXECGW_FEED_BOOK_H
+#define EXECGW_FEED_BOOK_H
+
+#include "execgw/arena.h"
+#include "execgw/market.h"
+
+struct book_side {
+    struct level *level; /* [levels_max]; the touch is level[count - 1] */
+    uint32_t count;
+    bool edged;   /* levels worse than `edge` are not known: the snapshot ended there, or room did */
+    bool trimmed; /* the edge came from lack of room */
+    px_t edge;
+};
+
+struct book {
+    struct book_side side[2]; /* by enum side: bids, asks */
+    uint32_t levels_max;      /* a side */
+};
+
+enum book_change {
+    BOOK_SAME,    /* nothing changed: same quantity, or a delete of an unknown level */
+    BOOK_CHANGED, /* set, added or deleted */
+    BOOK_BEYOND,  /* worse than the edge: not kept */
+    BOOK_FULL     /* a new level and no room: nothing changed; book_trim() makes room */
+};
+
+size_t book_footprint(uint32_t levels_max);
+void book_init(struct book *b, uint32_t levels_max, struct arena *arena);
+void book_clear(struct book *b);
+
+/* Set one level's absolute quantity; 0 deletes. Hot. `hint` (in, out) speeds up a run of levels of one side that goes
+ * outward from the touch; start it at UINT32_MAX. px > 0, qty >= 0. */
+enum book_change book_set(struct book *b, enum side side, px_t px, qty_t qty, uint32_t *hint);
+
+/* The n-th level from the touch (0 = touch); NULL when there are not that many. */
+static inline const struct level *
+book_at(const struct book *b, enum side side, uint32_t n)
+{
+    const struct book_side *s = &b->side[side];
+    return n < s->count ? &s->level[s->count - 1 - n] : NULL;
+}
+
+static inline bool
+book_crossed(const struct book *b)
+{
+    const struct level *bid = book_at(b, SIDE_BUY, 0);
+    const struct level *ask = book_at(b, SIDE_SELL, 0);
+    return bid != NULL && ask != NULL && bid->px >= ask->px;
+}
+
+/* Declare the worst level held to be the last one known (after a snapshot that hit its limit). No-op on an empty side.
+ */
+void book_set_edge(struct book *b, enum side side);
+
+/* Drop the `n` worst levels; the worst left becomes the edge. n < count. */
+void book_trim(struct book *b, enum side side, uint32_t n);
+
+#endif

@@ -1,0 +1,147 @@
+/* The market-data subscriptions of one connection: messages in, live books and events out.
+ *
+ * Between ws_frame (whole text messages) and everybody who looks at the market: the broadcast ring, the top-of-book
+ * table, risk (struct md_ref), the paper matcher. Per instrument a state machine keeps a book from the depth stream:
+ * fetch a snapshot, join the buffered updates to it, then follow the ids; a gap, a crossed book, an unreadable message
+ * or a contradiction with bookTicker makes the book invalid and starts again. The top of book served is the newer, by
+ * update id, of the live book's and bookTicker's.
+ *
+ * The gateway asks feed_snapshot_wanted() after messages and timers; the snapshot comes back in slices of bounded size,
+ * so no turn of the loop is long. One snapshot is in flight at a time; failures back off.
+ *
+ * Always true: md_ref.tob.state is BOOK_LIVE only while every update since the snapshot was applied in sequence and the
+ * book is not crossed; md_ref.good changes in BOOK_LIVE only; a bad message is counted and changes nothing but the
+ * state of the instrument it concerns.
+ * Loop thread only. No clock, no I/O, no allocation after feed_init(). */
+#ifndef EXECGW_FEED_FEED_H
+#define EXECGW_FEED_FEED_H
+
+#include "execgw/arena.h"
+#include "execgw/broadcast.h"
+#include "execgw/market.h"
+#include "feed/binance_md.h"
+#include "feed/book.h"
+
+struct feed_config {
+    uint32_t instruments_max;
+    uint32_t levels_max;         /* a side of each book; >= snapshot_limit */
+    uint32_t snapshot_limit;     /* levels a side asked for: a side with fewer is known to its end */
+    uint32_t message_levels_max; /* a side of one update; more is DECODE_RANGE */
+    uint32_t pending_levels_max; /* levels buffered while a snapshot is fetched, for the one instrument in flight */
+    uint32_t pending_events_max;
+    int64_t snapshot_timeout_ns; /* no slice for so long: the fetch failed */
+    int64_t retry_min_ns;        /* back-off between fetches of one instrument, doubling from min to max */
+    int64_t retry_max_ns;
+    int64_t depth_lag_max_ns; /* bookTicker ahead of a silent depth stream for so long: gap. 0 = do not check */
+    unsigned streams;         /* BINANCE_STREAM_* bits */
+};
+
+/* Values that fit a normal Spot feed. */
+struct feed_config feed_config_default(uint32_t instruments_max);
+
+#define SNAPSHOT_SLICE_LEVELS 64
+
+/* A piece of a depth snapshot, handed from the reference-data thread by value. */
+struct snapshot_slice {
+    uint32_t instrument;
+    uint8_t side; /* enum side of every level here; best first over all slices of a side */
+    bool is_first;
+    bool is_last;
+    bool failed; /* the fetch failed: nothing else means anything */
+    uint32_t count;
+    uint64_t last_update_id;
+    struct level level[SNAPSHOT_SLICE_LEVELS];
+};
+
+/* Where events go. writer may be NULL; on_event may be NULL; the event is valid during the call only. */
+struct md_out {
+    struct md_writer *writer;
+    void (*on_event)(void *ctx, const struct md_event *ev);
+    void *ctx;
+};
+
+enum feed_result {
+    FEED_OK,
+    FEED_BAD_MESSAGE, /* unreadable: counted; the book it concerned, if one, is invalid. Goes on */
+    FEED_SUBSCRIBED,  /* the venue accepted a subscription request */
+    FEED_REFUSED,     /* the venue refused a request: feed_refusal() has code and text */
+    FEED_SHUTDOWN     /* the venue ends this connection: reconnect at once */
+};
+
+/* One list for the struct, the metric label and the text. X(name, label, text) */
+#define FEED_COUNTERS(X)                                                                                     \
+    X(depth, "depth", "depth updates received")                                                              \
+    X(ticker, "ticker", "bookTicker messages received")                                                      \
+    X(trade, "trade", "trades received")                                                                     \
+    X(other, "other", "other messages received")                                                             \
+    X(bytes, "bytes", "payload bytes received")                                                              \
+    X(events, "events", "events published")                                                                  \
+    X(duplicates, "duplicates", "updates at or below the book's id, ignored")                                \
+    X(trade_gaps, "trade_gaps", "trade ids skipped")                                                         \
+    X(gaps, "gaps", "updates missed")                                                                        \
+    X(lags, "lags", "depth silent while bookTicker moved on")                                                \
+    X(crossed, "crossed", "crossed books")                                                                   \
+    X(ticker_crossed, "ticker_crossed", "crossed bookTicker messages, ignored")                              \
+    X(shallow, "shallow", "books whose touch reached the edge of what is known")                             \
+    X(trims, "trims", "times that the worst levels were dropped for room")                                   \
+    X(snapshots, "snapshots", "snapshots asked for")                                                         \
+    X(snapshot_failures, "snapshot_failures", "snapshots that failed, timed out or did not join the stream") \
+    X(resyncs, "resyncs", "books that went live (again)")                                                    \
+    X(pending_overflows, "pending_overflows", "times that the buffer of waiting updates was full")           \
+    X(compare_equal, "compare_equal", "depth tops equal to bookTicker of the same id")                       \
+    X(compare_unequal, "compare_unequal", "depth tops that contradict bookTicker")
+
+struct feed_counters {
+#define X(name, label, text) uint64_t name;
+    FEED_COUNTERS(X)
+#undef X
+    uint64_t decode[DECODE_RESULT_COUNT];
+};
+
+struct feed; /* opaque */
+
+size_t feed_footprint(const struct feed_config *cfg);
+
+/* NULL with the fault filled when the configuration cannot be. */
+struct feed *feed_init(const struct feed_config *cfg, struct arena *arena, struct fault *fault);
+
+/* Add an instrument, or take a new version of a known one (its book starts again). `ins` is borrowed for life; md_ref
+ * can be asked from now on. False when there is no room, or its symbol or decimals cannot be used. Cold. */
+bool feed_add_instrument(struct feed *f, const struct instrument *ins, struct now now, const struct md_out *out);
+
+/* The connection is up: books start from nothing, and every instrument must be subscribed. */
+void feed_on_up(struct feed *f, struct now now, const struct md_out *out);
+
+/* The connection is down: every book is BOOK_DOWN. */
+void feed_on_down(struct feed *f, struct now now, const struct md_out *out);
+
+/* The next SUBSCRIBE message to send, at most `room` bytes; 0 when there is none left. The caller paces them: the venue
+ * takes 5 messages a second. */
+size_t feed_subscribe_next(struct feed *f, char *buf, size_t room);
+
+/* One whole text message. Hot. Events are published before it returns. */
+enum feed_result feed_on_message(struct feed *f, const uint8_t *payload, size_t len, struct now now,
+                                 const struct md_out *out);
+
+/* True when a snapshot of *instrument must be fetched now; it then counts as in flight. Ask after messages, slices and
+ * timers. */
+bool feed_snapshot_wanted(struct feed *f, struct now now, uint32_t *instrument);
+
+/* A slice of the snapshot asked for; others are ignored. */
+void feed_on_snapshot_slice(struct feed *f, const struct snapshot_slice *s, struct now now, const struct md_out *out);
+
+/* One bounded piece of waiting work (joining buffered updates to a snapshot). True when more is left. */
+bool feed_work(struct feed *f, struct now now, const struct md_out *out);
+
+/* Time-outs: a fetch without an answer, depth lag. Returns when to be called next. */
+mono_ns_t feed_on_timer(struct feed *f, struct now now, const struct md_out *out);
+
+/* For risk: stays valid and is kept up to date. NULL when the instrument was not added. */
+const struct md_ref *feed_md_ref(const struct feed *f, uint32_t instrument);
+enum book_state feed_state(const struct feed *f, uint32_t instrument);
+/* The levels behind the state; what they are worth says feed_state(). NULL when the instrument was not added. */
+const struct book *feed_book(const struct feed *f, uint32_t instrument);
+const struct feed_counters *feed_counters(const struct feed *f);
+const char *feed_refusal(const struct feed *f, int32_t *code);
+
+#endif
