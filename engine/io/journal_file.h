@@ -1,0 +1,53 @@
+/* Journal segments: a locked directory of zero-written files, mapped and touched ahead of the one writer.
+ *
+ * engine/oms/journal encodes records into the region given here and knows where they end; this module knows files. A
+ * helper thread (the toucher) writes the next segment full of zeros (so its blocks exist: a full disk is an error here
+ * and now, never a SIGBUS later), syncs it, gives it its name, maps it, and keeps the pages ahead of the writer
+ * writable.
+ *
+ * Always true: `journal-<8 digits>.seg` has its full size and all its blocks (it gets that name last); one process has
+ * the directory; the writer's calls never block and make no system call; after an error no further segment is given. */
+#ifndef EXECGW_ENGINE_IO_JOURNAL_FILE_H
+#define EXECGW_ENGINE_IO_JOURNAL_FILE_H
+
+#include "execgw/base.h"
+
+struct journal_file;
+
+struct journal_region {
+    uint8_t *base; /* read-only for journal_file_map */
+    size_t bytes;
+    uint32_t index; /* segment number, from 1 */
+    int fd;         /* for loop_fsync; -1 for journal_file_map */
+};
+
+/* Lock the directory (made when absent, 0700) and look at what is there. segment_bytes: a multiple of 4096, at least
+ * 65536; of new segments, old ones may differ. NULL: the fault names directory, file or the process that has it. */
+struct journal_file *journal_file_open(const char *dir, size_t segment_bytes, struct fault *fault);
+/* Existing segments are first .. last without a gap; last 0 = none. */
+uint32_t journal_file_first(const struct journal_file *j);
+uint32_t journal_file_last(const struct journal_file *j);
+/* A segment for replay, read-only. */
+bool journal_file_map(struct journal_file *j, uint32_t index, struct journal_region *out, struct fault *fault);
+void journal_file_unmap(struct journal_region *region);
+
+/* Go on writing in segment `index`: the last with records, or 1 in an empty directory. Blocks until it is there and
+ * starts the toucher, which prepares index + 1. What lies behind `index` and is not empty was voided by replay: it is
+ * kept under the name journal-<8 digits>.void-<n>. out->base is writable up to out->bytes. */
+bool journal_file_start(struct journal_file *j, uint32_t index, struct journal_region *out, struct fault *fault);
+
+/* Writer: how far it has come in the current region. Two relaxed stores at most. */
+void journal_file_progress(struct journal_file *j, size_t written_bytes);
+enum journal_next { JOURNAL_NEXT_OK, JOURNAL_NEXT_NOT_READY, JOURNAL_NEXT_FAILED };
+/* Writer: take the prepared segment as the current one. The region before stays mapped until the next call that
+ * succeeds, so a sync of it may still be in flight. FAILED is for good: see journal_file_error. */
+enum journal_next journal_file_next(struct journal_file *j, struct journal_region *out);
+/* True once a segment could not be prepared or a page not be touched. *err gets the errno, *fault a sentence; both may
+ * be NULL. Any thread. */
+bool journal_file_error(const struct journal_file *j, int *err, struct fault *fault);
+/* Write current and previous region to disk and wait. Async-signal-safe; 0 or -errno. */
+int journal_file_sync(struct journal_file *j);
+/* Joins the toucher, syncs, unmaps, unlocks. */
+void journal_file_close(struct journal_file *j);
+
+#endif
