@@ -1,0 +1,231 @@
+/* Order table: every order this gateway has sent and not yet forgotten, by ClOrdID and by (client, key).
+ *
+ * Between risk (which accepted the request) and the venue adapters (which bring back reports). The only writer of
+ * order records. Everything that changes an order is an order_intent or an order_event; the gateway journals the same
+ * bytes first, so replaying the journal rebuilds this table exactly. Each change yields an order_delta for risk.
+ *
+ * Always true:  an order's reservation is leaves_qty while it lives, what its missing trades may still be when the
+ *               venue has called it done, 0 once terminal; cum_qty counts distinct trade ids and nothing else;
+ *               a terminal order never reopens (a late trade still raises cum_qty);
+ *               live orders <= live_max; the last done_kept terminal orders stay findable, the oldest goes first.
+ * Core thread only. Never allocates after order_table_init(). */
+#ifndef EXECGW_ENGINE_OMS_ORDER_TABLE_H
+#define EXECGW_ENGINE_OMS_ORDER_TABLE_H
+
+#include "engine/oms/clordid.h"
+#include "engine/oms/order_state.h"
+#include "execgw/arena.h"
+
+struct order_counts {
+    uint32_t live_max;    /* orders not terminal, in [1, 2^20] */
+    uint32_t done_kept;   /* terminal orders kept for repeats and late reports, in [1, 2^20] */
+    uint32_t trades_kept; /* trade ids remembered, in [1, 2^24]; the oldest goes first */
+    uint32_t denied_kept; /* denied keys remembered per client, in [1, 2^16] */
+};
+
+/* The record behind a NEW or REPLACE, accepted or denied: the INTENT payload of the journal, so little-endian, no
+ * padding left unset. Denied cancels are journaled with it too; they do not touch the table. */
+struct order_intent {
+    struct command command;
+    char clordid[CLORDID_BYTES]; /* minted; "" when denied */
+    uint16_t venue;
+    uint8_t deny; /* enum deny_reason; DENY_NONE = accepted */
+    uint8_t pad;
+    char target_clordid[CLORDID_BYTES]; /* REPLACE: the order it cancels; "" none */
+    uint32_t limits_version;
+    qty_t qty;     /* what the venue is asked for; REPLACE: new total minus what was filled */
+    int64_t value; /* the two numbers that decided, see struct risk_verdict */
+    int64_t limit;
+    int64_t recv_mono_ns;
+    int64_t risk_mono_ns;
+    int64_t venue_deadline_ns; /* venue clock: the venue refuses the request after this; 0 = it cannot */
+};
+_Static_assert(sizeof(struct order_intent) == 288, "journal payload");
+
+#define ORDER_EVENT_TEXT 48
+
+#define ORDER_EVENT_MAKER  1u
+#define ORDER_EVENT_PROVEN 2u /* STATUS: asked after the deadline + margin of what is in flight */
+
+/* One fact about one order: the payload of the journal's VENUE_REPORT (from the venue) and REQUEST (ours). */
+struct order_event {
+    uint8_t kind;  /* enum order_event_kind, not the derived ones */
+    uint8_t state; /* STATUS: enum order_state that the venue reports */
+    uint8_t flags; /* ORDER_EVENT_* */
+    uint8_t pad;
+    int32_t venue_code;          /* 0 none */
+    char clordid[CLORDID_BYTES]; /* the order meant */
+    uint32_t fee_ccy;
+    uint64_t venue_order_id; /* 0 not said */
+    int64_t trade_id;        /* FILL; >= 0 */
+    px_t last_px;
+    qty_t last_qty;
+    qty_t cum_qty; /* the venue's own count; 0 = not said */
+    value_t fee;
+    int64_t venue_time_ns;
+    int64_t mono_ns;             /* when it was received or sent */
+    int64_t deadline_ns;         /* CANCEL_SENT: venue deadline of the cancel */
+    char text[ORDER_EVENT_TEXT]; /* the venue's words, cut, NUL-terminated */
+};
+_Static_assert(sizeof(struct order_event) == 152, "journal payload");
+
+#define ORDER_MARK_NEW_UNKNOWN 1u /* whether the new order was accepted is unknown, whatever else is in flight */
+#define ORDER_MARK_OVERFILLED  2u /* trades add up to more than qty */
+#define ORDER_MARK_LATE        4u /* a trade came after the terminal state */
+
+/* Read-only to everybody but order_table.c (and order_stamp_wire). */
+struct order {
+    char clordid[CLORDID_BYTES];
+    uint32_t client;
+    uint64_t key;
+    uint64_t seq; /* of the ClOrdID */
+    uint32_t term;
+    uint32_t account;
+    uint32_t instrument;
+    uint32_t instrument_version;
+    uint16_t venue;
+    uint8_t side;
+    uint8_t type;
+    uint8_t tif;
+    uint8_t flags;     /* COMMAND_* */
+    uint8_t state;     /* enum order_state */
+    uint8_t request;   /* enum request_state */
+    uint8_t end_state; /* terminal state the venue has told, entered when the missing trades are in; 0 = none */
+    uint8_t marks;     /* ORDER_MARK_* */
+    uint16_t last_fee_ccy;
+    uint32_t replaces;    /* slot of the order this one cancels; ORDER_NONE */
+    uint32_t replaced_by; /* slot of the order that cancels this one; ORDER_NONE */
+    uint32_t trade_count;
+    uint64_t request_key; /* client_seq of the last command on it */
+    uint64_t venue_order_id;
+    px_t px;
+    qty_t qty;
+    qty_t cum_qty;       /* sum of distinct trades */
+    qty_t venue_cum_qty; /* the most that the venue has told */
+    qty_t reserved;      /* what risk holds for it */
+    wide_t cum_px_qty;   /* sum of px * qty: average price = this / cum_qty */
+    px_t trigger_px;
+    px_t last_px;
+    qty_t last_qty;
+    int64_t last_trade_id; /* -1 none */
+    value_t last_fee;
+    uint64_t parent_key;
+    int64_t venue_deadline_ns; /* of the new-order request */
+    int64_t cancel_deadline_ns;
+    int64_t venue_time_ns;
+    int64_t request_mono_ns; /* when what is in flight was sent */
+    int64_t submit_mono_ns;
+    int64_t recv_mono_ns;
+    int64_t risk_mono_ns;
+    int64_t wire_mono_ns;
+    int64_t ack_mono_ns;
+    int32_t venue_code; /* of the last refusal */
+    uint32_t live_prev, live_next;
+    uint32_t client_prev, client_next; /* of the client's live orders */
+    uint32_t done_next;
+    char text[44];
+};
+
+struct order_table;
+
+size_t order_table_footprint(const struct order_counts *c);
+
+/* instance: the two characters of this gateway's ClOrdIDs. */
+struct order_table *order_table_init(const struct order_counts *c, const char *instance, struct arena *arena);
+
+/* --- keys ------------------------------------------------------------------------------------------------------ */
+
+enum order_key_kind {
+    ORDER_KEY_NEW,           /* above every key of this client */
+    ORDER_KEY_REPEAT,        /* slot holds its order: answer with its state */
+    ORDER_KEY_REPEAT_DENIED, /* was denied: answer with `deny` */
+    ORDER_KEY_STALE          /* used and forgotten, or 0: deny DUPLICATE_KEY */
+};
+
+struct order_key_result {
+    enum order_key_kind kind;
+    uint32_t slot;
+    enum deny_reason deny;
+};
+
+/* Hot for new keys. */
+struct order_key_result order_key_check(const struct order_table *t, uint32_t client, uint64_t key);
+
+/* Highest key seen of a client; 0 = none. */
+uint64_t order_last_key(const struct order_table *t, uint32_t client);
+
+/* --- changes --------------------------------------------------------------------------------------------------- */
+
+/* True when one more order fits. */
+bool order_table_room(const struct order_table *t);
+
+/* Hot. Apply an intent, accepted or denied, that is in the journal: NEW and REPLACE make an order in SENT with its
+ * request in flight (a REPLACE also marks its target); a denial is remembered for repeats. Returns the slot, or
+ * ORDER_NONE when it made none. The caller has checked key and room: an accepted intent that does not fit asserts. */
+uint32_t order_table_intent(struct order_table *t, const struct order_intent *in, struct order_delta *d);
+
+/* Warm. Apply one event to the order at slot (order_find of ev->clordid). d is always written: all zero changes nothing
+ * but names the order. */
+enum order_outcome order_table_event(struct order_table *t, uint32_t slot, const struct order_event *ev,
+                                     struct order_delta *d);
+
+/* Telemetry, outside of replay: when the bytes went to the kernel. */
+void order_stamp_wire(struct order_table *t, uint32_t slot, mono_ns_t at);
+
+/* --- looking --------------------------------------------------------------------------------------------------- */
+
+/* Slot or ORDER_NONE. Foreign ids are ORDER_NONE. */
+uint32_t order_find(const struct order_table *t, const char clordid[CLORDID_BYTES]);
+uint32_t order_find_key(const struct order_table *t, uint32_t client, uint64_t key);
+
+/* Borrowed until the next intent (which may recycle the oldest terminal order). */
+const struct order *order_at(const struct order_table *t, uint32_t slot);
+
+/* Open quantity: qty - cum_qty while live and not called done by the venue, else 0. */
+qty_t order_leaves(const struct order *o);
+
+/* Trades the venue has counted and we have not seen: ask for them. */
+qty_t order_missing_fill_qty(const struct order *o);
+
+static inline bool
+order_live(const struct order *o)
+{
+    return o->state != ORDER_FREE && !order_state_terminal((enum order_state)o->state);
+}
+
+/* The outcome of something in flight is not known. */
+static inline bool
+order_unknown(const struct order *o)
+{
+    return request_state_unknown((enum request_state)o->request) || (o->marks & ORDER_MARK_NEW_UNKNOWN) != 0;
+}
+
+/* All of a report that comes from the order; kind, seq, deny, venue_code of a single event, last fill's numbers and
+ * report_mono_ns are left for the caller where they differ. */
+void order_report_fill(const struct order *o, struct report *r);
+
+/* --- walks: live orders in the order they were sent, resumable over turns --------------------------------------- */
+
+#define ORDER_WALKS_MAX 160
+
+/* Begin a walk over one client's live orders, or everybody's (CLIENT_NONE). Orders sent meanwhile are visited too;
+ * orders that end are skipped. Returns a walk id, or -1 when all are in use. */
+int order_walk_open(struct order_table *t, uint32_t client);
+
+/* Next slot; ORDER_NONE at the end (the walk is closed then). */
+uint32_t order_walk_next(struct order_table *t, int walk);
+void order_walk_close(struct order_table *t, int walk);
+
+struct order_totals {
+    uint32_t live;
+    uint32_t unknown;
+    uint32_t done;
+    uint64_t intents;
+    uint64_t denied;
+    uint64_t trades;
+    uint64_t overfills;
+    uint64_t outcome[ORDER_OUTCOME_COUNT];
+};
+const struct order_totals *order_totals(const struct order_table *t);
+
+#endif
