@@ -25,7 +25,7 @@ enum config_loop { LOOP_BUSY, LOOP_BLOCK };
 enum config_sync { SYNC_NONE, SYNC_INTERVAL };
 enum config_dialect { DIALECT_BINANCE };
 enum config_key_type { KEY_TYPE_HMAC, KEY_TYPE_ED25519 };
-enum config_on_disconnect { ON_DISCONNECT_NOTHING, ON_DISCONNECT_CANCEL };
+enum config_on_disconnect { CONFIG_DISCONNECT_NOTHING, CONFIG_DISCONNECT_CANCEL };
 
 struct config_loop_part {
     int32_t mode;     /* enum config_loop */

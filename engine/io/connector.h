@@ -80,15 +80,15 @@ bool connector_core_sleep(struct connector *c);
 void connector_core_awake(struct connector *c);
 
 /* A blocking connection of the calling thread. NULL with the fault filled. */
-struct side;
-struct side *side_open(const struct tls_context *tls, const struct endpoint *ep, const struct upgrade_ops *upgrade,
+struct side_conn;
+struct side_conn *side_open(const struct tls_context *tls, const struct endpoint *ep, const struct upgrade_ops *upgrade,
                        uint32_t deadline_ms, struct fault *fault);
 /* > 0 bytes, 0 nothing within timeout_ms, -1 the connection ended (fault). */
-int side_read(struct side *s, uint8_t *buf, size_t room, uint32_t timeout_ms, struct fault *fault);
+int side_read(struct side_conn *s, uint8_t *buf, size_t room, uint32_t timeout_ms, struct fault *fault);
 /* All of buf, or false (fault) after timeout_ms: then the connection is good for closing only. */
-bool side_write(struct side *s, const uint8_t *buf, size_t len, uint32_t timeout_ms, struct fault *fault);
+bool side_write(struct side_conn *s, const uint8_t *buf, size_t len, uint32_t timeout_ms, struct fault *fault);
 /* Makes a wait of side_read, side_write or side_open on `stop_fd` (an eventfd, readable = stop) end early. -1: none. */
-void side_set_stop_fd(struct side *s, int stop_fd);
-void side_close(struct side *s);
+void side_set_stop_fd(struct side_conn *s, int stop_fd);
+void side_close(struct side_conn *s);
 
 #endif

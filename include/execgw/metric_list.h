@@ -40,12 +40,12 @@
     X(METRIC_RING_ADMISSION, "admission")
 
 /* What the gateway lets out now. X(name, label) */
-#define TRADING_STATES(X)           \
-    X(TRADING_STARTING, "starting") \
-    X(TRADING_ACTIVE, "active")     \
-    X(TRADING_REDUCING, "reducing") \
-    X(TRADING_HALTED, "halted")     \
-    X(TRADING_KILLED, "killed")
+#define GATEWAY_STATES(X)           \
+    X(GATEWAY_STARTING, "starting") \
+    X(GATEWAY_ACTIVE, "active")     \
+    X(GATEWAY_REDUCING, "reducing") \
+    X(GATEWAY_HALTED, "halted")     \
+    X(GATEWAY_KILLED, "killed")
 
 /* Who added the liquidity of a fill. X(name, label) */
 #define LIQUIDITIES(X)          \
@@ -69,7 +69,7 @@
     X(ORDER_STATE, "state", ORDER_STATE_COUNT, 0)     \
     X(REPORT, "kind", REPORT_KIND_COUNT, 1)           \
     X(VERB, "verb", COMMAND_VERB_COUNT, 1)            \
-    X(TRADING_STATE, "state", TRADING_STATE_COUNT, 0) \
+    X(TRADING_STATE, "state", GATEWAY_STATE_COUNT, 0) \
     X(LIQUIDITY, "liquidity", LIQUIDITY_COUNT, 0)
 
 #define METRIC_LIST(X)                                                                                                 \
@@ -194,7 +194,7 @@ enum md_channel { MD_CHANNELS(X) MD_CHANNEL_COUNT };
 enum conn_role { CONN_ROLES(X) CONN_ROLE_COUNT };
 enum md_comparison { MD_COMPARISONS(X) MD_COMPARISON_COUNT };
 enum metric_ring { METRIC_RINGS(X) METRIC_RING_COUNT };
-enum trading_state { TRADING_STATES(X) TRADING_STATE_COUNT };
+enum gateway_state { GATEWAY_STATES(X) GATEWAY_STATE_COUNT };
 enum liquidity { LIQUIDITIES(X) LIQUIDITY_COUNT };
 #undef X
 
