@@ -2,7 +2,7 @@
 #include "execgw/broadcast.h"
 #include "execgw/ring.h"
 
-_Static_assert(sizeof(struct ring_mem) == 192, "session_ring_bytes in admission.h counts on it");
+_Static_assert(sizeof(struct ring_mem) == 128, "session_ring_bytes in admission.h counts on it");
 _Static_assert(sizeof(struct command) % 8 == 0 && sizeof(struct report) % 8 == 0, "copied by words");
 _Static_assert(CLIENT_SESSION_MAX <= 64, "a slot is a bit of a mask");
 
@@ -142,8 +142,8 @@ session_fault(struct client_port *p, uint32_t slot, enum client_fault why)
 }
 
 #define VERB(v) (1u << (v))
-#define VERBS_OF_STRATEGY                                                                                             \
-    (VERB(COMMAND_NEW) | VERB(COMMAND_CANCEL) | VERB(COMMAND_REPLACE) | VERB(COMMAND_CANCEL_ALL) |                    \
+#define VERBS_OF_STRATEGY                                                                          \
+    (VERB(COMMAND_NEW) | VERB(COMMAND_CANCEL) | VERB(COMMAND_REPLACE) | VERB(COMMAND_CANCEL_ALL) | \
      VERB(COMMAND_QUERY_ORDERS) | VERB(COMMAND_QUERY_POSITIONS) | VERB(COMMAND_HEARTBEAT))
 
 static const uint32_t verbs_of_role[ROLE_COUNT] = {

@@ -10,6 +10,7 @@
 #define EXECGW_ENGINE_IO_UNIX_PORT_H
 
 #include "execgw/admission.h"
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #define UNIX_PORT_UIDS_MAX 16
@@ -17,8 +18,9 @@
 /* A strategy that may connect, and the client id that is its own for ever (journal and limits speak of the id). */
 struct unix_port_strategy {
     char name[STRATEGY_NAME_BYTES];
-    uint32_t client; /* < CLIENT_OPERATOR */
-    uint8_t on_disconnect;
+    uint32_t client;       /* < CLIENT_OPERATOR */
+    uint8_t on_disconnect; /* when its hello says DEFAULT; DEFAULT here = CANCEL */
+    bool operator_role;    /* admitted as ROLE_OPERATOR, with its own client id */
 };
 
 struct unix_port_config {
@@ -35,8 +37,9 @@ struct unix_port_config {
     size_t market_bytes;
     int metrics_fd; /* as market_fd */
     size_t metrics_bytes;
-    int doorbell_fd; /* eventfd that wakes the core; borrowed. Clients get it too and can drain it or change its flags:
-                        read it through io_uring, never by a call that could block, and bound every sleep */
+    _Atomic int64_t *refused; /* counts refused clients; written by the side thread; may be NULL */
+    int doorbell_fd; /* eventfd that wakes the core; borrowed. Clients get it too, and a bad one can drain or fill
+                        it: watch it through io_uring, never by a call that could block, and bound every sleep */
 };
 
 enum unix_port_event_kind {

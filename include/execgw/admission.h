@@ -105,7 +105,7 @@ _Static_assert(sizeof(struct welcome) == 280, "wire layout");
 static inline uint64_t
 session_ring_bytes(uint64_t capacity, uint64_t slot_bytes)
 {
-    return (192 + capacity * slot_bytes + SESSION_PAGE - 1) & ~(SESSION_PAGE - 1); /* 192: sizeof(struct ring_mem) */
+    return (128 + capacity * slot_bytes + SESSION_PAGE - 1) & ~(SESSION_PAGE - 1); /* 128: sizeof(struct ring_mem) */
 }
 
 static inline uint64_t
