@@ -257,7 +257,7 @@ session_open(struct unix_port *u, uint32_t slot, const struct port_pending *c, s
     w.command_capacity = u->cfg.command_capacity;
     w.report_offset = session_report_offset(u->cfg.command_capacity);
     w.report_capacity = u->cfg.report_capacity;
-    w.session_bytes = s->map.bytes;
+    w.session_bytes = bytes;
     w.market_bytes = u->cfg.market_bytes;
     w.metrics_bytes = u->cfg.metrics_bytes;
     const int fds[ADMISSION_FD_COUNT] = {

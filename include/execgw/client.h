@@ -97,7 +97,7 @@ EXECGW_API enum execgw_result execgw_cancel_all(struct execgw *h, uint32_t instr
 EXECGW_API enum execgw_result execgw_poll_report(struct execgw *h, struct report *r);
 
 /* Sleep until a report is there, the gateway hangs up, or timeout_ms passed (-1: no limit). EXECGW_OK: a report waits;
- * EXECGW_NONE: time-out; EXECGW_DISCONNECTED. No wake-up is lost. Market data does not wake: poll it. */
+ * EXECGW_NONE: time-out, or a signal; EXECGW_DISCONNECTED. No wake-up is lost. Market data does not wake: poll it. */
 EXECGW_API enum execgw_result execgw_wait(struct execgw *h, int timeout_ms);
 
 /* A descriptor that becomes readable when execgw_wait would return, for an event loop of the caller's: call
