@@ -10,6 +10,7 @@
 #ifndef EXECGW_ENGINE_CONFIG_H
 #define EXECGW_ENGINE_CONFIG_H
 
+#include "engine/key_file.h"
 #include "execgw/instrument.h"
 #include "execgw/order.h"
 
@@ -155,7 +156,9 @@ struct config {
     struct config_strategy strategy[CLIENT_MAX];
     uint32_t strategies;
     struct config_risk risk;
-    uint64_t hash; /* of every merged value but monitoring and log: stands in the journal's header */
+    /* Of what the journal belongs to: instance, live, accounts, venues with dialect, account and the hosts of their
+     * URLs (not the ports). Stands in the journal's header. */
+    uint64_t hash;
 };
 
 /* Command line, file and environment -> *c. Prints what --help, --version, --print-config, --check-config and
@@ -163,6 +166,9 @@ struct config {
  * argv[0] is the program; env is environ's form. *c is large: keep it static.
  * Returns CONFIG_GO, or the exit code: EXIT_OK, EXIT_USAGE, EXIT_CONFIG. */
 int config_load(int argc, char *const *argv, char *const *env, struct config *c, FILE *out, FILE *err);
+
+/* docs/configuration.md: every section and key, from the key table. */
+void config_help_markdown(FILE *out);
 
 /* The limits that hold for a symbol: its override or the default. */
 const struct config_limits *config_limits_for(const struct config *c, const char *symbol);
@@ -180,19 +186,5 @@ struct config_url {
     char path[CONFIG_PATH_BYTES]; /* with its query, "/" when absent */
 };
 bool config_url_parse(const char *url, struct config_url *out);
-
-/* A secret in a page of its own: locked, not in core dumps, wiped on release. */
-struct key_file {
-    uint8_t *bytes; /* NUL-terminated; trailing white space of the file is cut */
-    size_t len;
-    size_t mapped;
-};
-
-/* Read a secret. path is a file that must be ours (or root's), regular, mode 0600 or 0400; or "credential:NAME": that
- * file in $CREDENTIALS_DIRECTORY. False with the fault filled (never any of the content). */
-bool key_file_read(const char *path, struct key_file *out, struct fault *fault);
-
-/* Wipe and unmap. */
-void key_file_release(struct key_file *k);
 
 #endif
