@@ -157,6 +157,11 @@ static void
 refuse(struct unix_port *u, int fd, enum admission_status why)
 {
     struct welcome w;
+    uint8_t unread[sizeof(struct hello) + 1];
+
+    /* Closing on unread bytes would show the client a reset in place of our sentence. */
+    for (unsigned i = 0; i < 8 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; i++) {
+    }
     welcome_init(&w, why);
     (void)welcome_send(fd, &w, NULL, 0);
     (void)close(fd);
@@ -367,18 +372,29 @@ pending_take(struct unix_port *u)
     return oldest;
 }
 
+/* No descriptor is left for one more client: turn it away on the spare one; without a spare don't spin. */
+static COLD void
+listen_starved(struct unix_port *u)
+{
+    if (u->spare_fd >= 0) {
+        (void)close(u->spare_fd);
+        int fd = accept4(u->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0)
+            refuse(u, fd, ADMISSION_RESOURCES);
+    } else {
+        struct timespec pause = { .tv_nsec = 20 * NS_PER_MS };
+        (void)nanosleep(&pause, NULL);
+    }
+    u->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void
 listen_accept(struct unix_port *u)
 {
     int fd = accept4(u->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
-        if ((errno == EMFILE || errno == ENFILE) && u->spare_fd >= 0) {
-            (void)close(u->spare_fd);
-            fd = accept4(u->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-            if (fd >= 0)
-                refuse(u, fd, ADMISSION_RESOURCES);
-            u->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        }
+        if (errno == EMFILE || errno == ENFILE)
+            listen_starved(u);
         return;
     }
     struct ucred peer;

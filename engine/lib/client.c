@@ -146,6 +146,8 @@ hear_welcome(struct execgw *h, struct welcome *w, int fds[ADMISSION_FD_COUNT], s
 
     memset(w, 0, sizeof(*w));
     ssize_t n = recvmsg(h->socket_fd, &m, MSG_CMSG_CLOEXEC);
+    if (n < 0 && errno == ECONNRESET) /* closed before our hello was read; what it had to say may still be there */
+        n = recvmsg(h->socket_fd, &m, MSG_CMSG_CLOEXEC);
     if (n < 0)
         return fail(fault, EXECGW_SYSTEM, "no answer to the hello",
                     errno == EAGAIN ? "the gateway did not answer in time" : strerror(errno));
