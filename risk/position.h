@@ -50,14 +50,15 @@ position_worst(const struct position *p, enum side side, qty_t more)
 }
 
 /* How much of `side` can still be sent and only bring a reconciled position toward zero, even if everything else in
- * flight on that side fills. 0 when not reconciled. */
+ * flight on that side fills. `taken_over` of the reservation belongs to an order that the new one amends (else 0). 0
+ * when not reconciled. */
 static inline qty_t
-position_reducible(const struct position *p, enum side side)
+position_reducible(const struct position *p, enum side side, qty_t taken_over)
 {
-    if (!p->reconciled)
-        return 0;
     qty_t room = side == SIDE_SELL ? p->qty : -p->qty;
-    return room > p->reserved[side] ? room - p->reserved[side] : 0;
+    qty_t busy = p->reserved[side] - MIN(taken_over, p->reserved[side]);
+
+    return p->reconciled && room > busy ? room - busy : 0;
 }
 
 #endif

@@ -53,7 +53,7 @@ struct risk_order {
     px_t replaced_px;
     qty_t replaced_leaves;
     px_t px;
-    qty_t qty;
+    qty_t qty; /* as sent to the venue; a replace: what the new order asks for, filled part not included */
     px_t trigger_px;
     value_t quote_qty;
     int64_t deadline_wall_ns; /* 0 = none */

@@ -226,6 +226,9 @@ bool journal_identity_check(const struct journal_segment_header *h, const struct
 bool journal_reader_init(struct journal_reader *r, const struct journal_segment *segments, uint32_t count,
                          struct fault *fault);
 
+/* The payload has the length and version that this build knows for its type. */
+bool journal_payload_ok(const struct journal_record *rec);
+
 enum journal_read journal_reader_next(struct journal_reader *r, struct journal_record *out, struct fault *fault);
 
 /* --- replay ----------------------------------------------------------------------------------------------------- */
@@ -251,7 +254,8 @@ struct journal_replayed {
     uint32_t live;
     uint32_t unknown;
     uint32_t limits_version;
-    uint32_t account_next, venue_next, currency_next; /* ids free for new definitions */
+    uint32_t account_next, venue_next, currency_next, instrument_next; /* ids free for new definitions */
+    uint64_t orphans; /* events of orders that the table no longer holds: done_kept is smaller than it was */
 };
 
 /* Rebuild an empty table. False with a sentence on a refused or corrupt journal, or one that the table has no room for;

@@ -64,10 +64,11 @@ struct order_event {
     value_t fee;
     int64_t venue_time_ns;
     int64_t mono_ns;             /* when it was received or sent */
+    uint64_t request_key;        /* CANCEL_SENT: client_seq of the command behind it; 0 = ours */
     int64_t deadline_ns;         /* CANCEL_SENT: venue deadline of the cancel */
     char text[ORDER_EVENT_TEXT]; /* the venue's words, cut, NUL-terminated */
 };
-_Static_assert(sizeof(struct order_event) == 152, "journal payload");
+_Static_assert(sizeof(struct order_event) == 160, "journal payload");
 
 #define ORDER_MARK_NEW_UNKNOWN 1u /* whether the new order was accepted is unknown, whatever else is in flight */
 #define ORDER_MARK_OVERFILLED  2u /* trades add up to more than qty */
@@ -158,6 +159,9 @@ uint64_t order_last_key(const struct order_table *t, uint32_t client);
 
 /* True when one more order fits. */
 bool order_table_room(const struct order_table *t);
+
+/* What is wrong with an intent, in words; NULL when order_table_intent() may be called. For bytes from a journal. */
+const char *order_intent_fault(const struct order_table *t, const struct order_intent *in);
 
 /* Hot. Apply an intent, accepted or denied, that is in the journal: NEW and REPLACE make an order in SENT with its
  * request in flight (a REPLACE also marks its target); a denial is remembered for repeats. Returns the slot, or
