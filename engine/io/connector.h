@@ -82,7 +82,7 @@ void connector_core_awake(struct connector *c);
 /* A blocking connection of the calling thread. NULL with the fault filled. */
 struct side_conn;
 struct side_conn *side_open(const struct tls_context *tls, const struct endpoint *ep, const struct upgrade_ops *upgrade,
-                       uint32_t deadline_ms, struct fault *fault);
+                            uint32_t deadline_ms, struct fault *fault);
 /* > 0 bytes, 0 nothing within timeout_ms, -1 the connection ended (fault). */
 int side_read(struct side_conn *s, uint8_t *buf, size_t room, uint32_t timeout_ms, struct fault *fault);
 /* All of buf, or false (fault) after timeout_ms: then the connection is good for closing only. */

@@ -127,12 +127,13 @@ bool loop_submit(struct loop *l, mono_ns_t *sent);
 void loop_wait(struct loop *l, mono_ns_t until);
 
 /* Watch an eventfd for good: on_wake(token) after each write, several writes may come as one. -1: watch_max reached.
- * The counter is never read. The fd stays the caller's and must outlive the watch; unwatch ends it (one late on_wake
- * may still come before loop_unwatch returns, none after). */
+ * The counter is never read. The fd stays the caller's and must outlive the watch; no on_wake comes after
+ * loop_unwatch. */
 int loop_watch_eventfd(struct loop *l, int fd, uint64_t token);
 void loop_unwatch(struct loop *l, int watch);
-/* Doorbells: an eventfd of a peer. At most one write per bell is with the kernel; rings in between become one more.
- * -1: bell_max reached. loop_bell_close also closes the fd, when the last write is done. */
+/* Doorbells: an eventfd of a peer, made with EFD_NONBLOCK (else the kernel writes it on a worker thread, late). At most
+ * one write per bell is with the kernel; rings in between become one more. -1: bell_max reached. loop_bell_close also
+ * closes the fd, when the last write is done. */
 int loop_bell_open(struct loop *l, int fd);
 void loop_bell_ring(struct loop *l, int bell);
 void loop_bell_close(struct loop *l, int bell);
