@@ -162,9 +162,9 @@ log_put(struct log_port *p, enum log_event event, const char *text, int64_t a, i
     r->arg[1] = b;
     r->arg[2] = c;
     r->arg[3] = d;
-    size_t n = text != NULL ? strnlen(text, LOG_TEXT_BYTES - 1) : 0;
-    if (n > 0)
-        memcpy(r->text, text, n);
+    size_t n = 0;
+    for (; text != NULL && n < LOG_TEXT_BYTES - 1 && text[n] != '\0'; n++)
+        r->text[n] = text[n];
     r->text[n] = '\0';
     ring_commit(&p->ring);
 }
