@@ -218,9 +218,8 @@ struct emu_recorder {
 struct emu_engine_config {
     const struct emu_symbol_def *symbols; /* NULL: emu_symbol_defs */
     size_t symbol_count;
-    uint32_t user_orders_max; /* 0: 4 million; one more is refused with -1008 */
-    int64_t maker_rate,
-        taker_rate; /* of new accounts; 0, 0 means 0.1 % each (set rates on the account for a free one) */
+    uint32_t user_orders_max;       /* 0: 4 million; one more is refused with -1008 */
+    int64_t maker_rate, taker_rate; /* of new accounts; 0, 0 means 0.1 % each; see emu_account_set_rates() */
 };
 
 /* NULL only when memory is short. The caller sets the time before the first operation. */
@@ -250,6 +249,8 @@ int emu_account_open(struct emu_engine *e, const char *name);
 int emu_account_find(const struct emu_engine *e, const char *name); /* index or -1 */
 int emu_account_count(const struct emu_engine *e);                  /* the house included */
 const struct emu_account *emu_account_get(const struct emu_engine *e, uint32_t account);
+/* Commission rates, counts of 10^-8 (100000 is 0.1 %), each in [0, EMU_ONE); recorded like the account itself. */
+void emu_account_set_rates(struct emu_engine *e, uint32_t account, int64_t maker_rate, int64_t taker_rate);
 /* Adds to free; a negative amount withdraws, false when free is too small. Raises the account event. */
 bool emu_account_deposit(struct emu_engine *e, uint32_t account, int asset, int64_t amount);
 
@@ -322,7 +323,8 @@ struct emu_replace_result {
 /* Cancel, then place. stop_on_failure: STOP_ON_FAILURE, else ALLOW_FAILURE. skip_new: CANCEL_ONLY after the order rate
  * was exceeded (the caller decides): the new leg is not attempted. */
 int emu_order_replace(struct emu_engine *e, uint32_t account, const struct emu_cancel_req *cancel,
-                      const struct emu_order_req *req, bool stop_on_failure, struct emu_replace_result *out);
+                      const struct emu_order_req *req, bool stop_on_failure, bool skip_new,
+                      struct emu_replace_result *out);
 
 /* Reduce the quantity and keep the place in the queue (order.amend.keepPriority). client_id NULL: the venue makes one.
  */
@@ -356,7 +358,7 @@ int64_t emu_avg_px(const struct emu_engine *e, int symbol);  /* volume-weighted,
 
 /* ---- reload (ledger.h only): put state back without events, records or checks ---- */
 struct emu_order *emu_restore_order(struct emu_engine *e, const struct emu_order *fields);
-bool emu_restore_fill(struct emu_engine *e, const struct emu_trade *fields);
+bool emu_restore_fill(struct emu_engine *e, const struct emu_trade *fields, bool with_house);
 bool emu_restore_close(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id, enum emu_status status,
                        int64_t prevented_qty, int64_t time_us);
 bool emu_restore_amend(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id, int64_t new_qty,
