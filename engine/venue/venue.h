@@ -6,8 +6,8 @@
  * and one fact.
  *
  * Always true: an adapter keeps no truth about orders (that is oms/), only what it needs to encode; an answer that it
- * cannot read about an order is VENUE_UNKNOWN, never VENUE_REJECTED; sink->report may be called from submit, decode and
- * on_market only, and the report is valid during the call only. */
+ * cannot read about an order is VENUE_UNKNOWN, never VENUE_REJECTED; sink->report is called from submit, decode and
+ * on_market only, the report is valid during the call only, and the callee does not call the adapter back. */
 #ifndef EXECGW_ENGINE_VENUE_VENUE_H
 #define EXECGW_ENGINE_VENUE_VENUE_H
 
@@ -134,6 +134,9 @@ struct venue_config {
 };
 
 struct venue_adapter; /* an adapter's state; opaque */
+
+/* Room that submit() may ask for, whatever the request: below it answers -1. */
+#define VENUE_REQUEST_BYTES 1024
 
 struct venue_ops {
     const char *dialect;   /* "binance", "paper" */
