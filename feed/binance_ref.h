@@ -6,7 +6,8 @@
  * Seen 2026-07.
  *
  * Always true: an instrument that is returned satisfies what instrument.h promises; a rule that the venue switched off
- * (0) becomes the widest limit. */
+ * (0) becomes the widest limit; decimals are as many as the asset has and the largest value allows, at least what tick
+ * and step need: a book holds orders older than today's tick and step. */
 #ifndef EXECGW_FEED_BINANCE_REF_H
 #define EXECGW_FEED_BINANCE_REF_H
 

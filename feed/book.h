@@ -55,6 +55,11 @@ book_crossed(const struct book *b)
     return bid != NULL && ask != NULL && bid->px >= ask->px;
 }
 
+/* Fill an empty book from a snapshot: levels of a side best first, then book_load_end(); nothing else in between.
+ * False when the level is not worse than the one before it, not positive, or there is no room. */
+bool book_load(struct book *b, enum side side, px_t px, qty_t qty);
+void book_load_end(struct book *b);
+
 /* Declare the worst level held to be the last one known (after a snapshot that hit its limit). No-op on an empty side.
  */
 void book_set_edge(struct book *b, enum side side);

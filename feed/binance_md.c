@@ -1,0 +1,899 @@
+/* Binance Spot market data: see binance_md.h.
+ *
+ * Two readers of the same messages. The fast one knows the text: fixed keys in the venue's order, decimals with eight
+ * digits after the point, eight bytes at a time. It gives up at the first byte that differs, and the general one starts
+ * again on json_scan and names what is wrong. Both must agree wherever the fast one succeeds. */
+#include "feed/binance_md.h"
+#include "feed/json_scan.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define NO_SLOT UINT32_MAX
+
+/* ---- symbol table ---- */
+
+/* A symbol as three words, zero padded. */
+struct symbol_words {
+    uint64_t w[3];
+};
+_Static_assert(SYMBOL_BYTES == 24, "three words");
+
+static inline uint32_t
+symbol_hash(const struct symbol_words *s)
+{
+    uint64_t h = (s->w[0] ^ s->w[1] * UINT64_C(0x9E3779B97F4A7C15) ^ s->w[2]) * UINT64_C(0xD6E8FEB86659FD93);
+    return (uint32_t)(h >> 32);
+}
+
+static inline const struct binance_symbol *
+symbol_find(const struct binance_md *d, const struct symbol_words *s)
+{
+    for (uint32_t i = symbol_hash(s) & d->mask;; i = (i + 1) & d->mask) {
+        const struct binance_symbol *e = &d->table[i];
+        struct symbol_words w;
+        memcpy(&w, e->symbol, sizeof(w));
+        if (likely(w.w[0] == s->w[0] && w.w[1] == s->w[1] && w.w[2] == s->w[2]))
+            return e;
+        if (e->symbol_len == 0) /* at most half full: there is an empty one */
+            return NULL;
+    }
+}
+
+static const struct binance_symbol *
+symbol_find_text(const struct binance_md *d, const char *s, size_t n)
+{
+    struct symbol_words w = { { 0 } };
+
+    if (n == 0 || n >= SYMBOL_BYTES)
+        return NULL;
+    memcpy(&w, s, n);
+    return symbol_find(d, &w);
+}
+
+static uint32_t
+table_size(uint32_t instruments_max)
+{
+    uint32_t n = 16;
+    while (n < instruments_max * 2)
+        n *= 2;
+    return n;
+}
+
+size_t
+binance_md_footprint(uint32_t instruments_max)
+{
+    return arena_cost(table_size(instruments_max) * sizeof(struct binance_symbol));
+}
+
+void
+binance_md_init(struct binance_md *d, uint32_t instruments_max, struct arena *arena)
+{
+    uint32_t n = table_size(instruments_max);
+
+    ASSERT(instruments_max > 0 && instruments_max <= INSTRUMENT_MAX);
+    *d = (struct binance_md){
+        .table = arena_take(arena, n * sizeof(struct binance_symbol)),
+        .mask = n - 1,
+        .count_max = instruments_max,
+    };
+}
+
+/* 2^63 / divisor, rounded up: value * inverse >> 63 is value / divisor for every value < 10^8. */
+static uint64_t
+inverse_of(uint32_t divisor)
+{
+    return ((UINT64_C(1) << 63) + divisor - 1) / divisor;
+}
+
+bool
+binance_md_add(struct binance_md *d, const struct instrument *ins, uint32_t slot)
+{
+    struct symbol_words w = { { 0 } };
+    size_t n = strnlen(ins->symbol, SYMBOL_BYTES);
+
+    if (n == 0 || n >= SYMBOL_BYTES || ins->px_decimals > DECIMALS_MAX || ins->qty_decimals > DECIMALS_MAX)
+        return false;
+    memcpy(&w, ins->symbol, n);
+    uint32_t i = symbol_hash(&w) & d->mask;
+    while (d->table[i].symbol_len != 0 && memcmp(d->table[i].symbol, &w, sizeof(w)) != 0)
+        i = (i + 1) & d->mask;
+    struct binance_symbol *e = &d->table[i];
+    if (e->symbol_len == 0) {
+        if (d->count == d->count_max)
+            return false;
+        d->count++;
+    }
+    memcpy(e->symbol, &w, sizeof(w));
+    e->slot = slot;
+    e->symbol_len = (uint8_t)n;
+    e->px_decimals = ins->px_decimals;
+    e->qty_decimals = ins->qty_decimals;
+    e->narrow = ins->px_decimals <= 8 && ins->qty_decimals <= 8;
+    if (e->narrow) {
+        e->px_divisor = (uint32_t)pow10_i64[8 - ins->px_decimals];
+        e->qty_divisor = (uint32_t)pow10_i64[8 - ins->qty_decimals];
+        e->px_inverse = inverse_of(e->px_divisor);
+        e->qty_inverse = inverse_of(e->qty_divisor);
+    }
+    return true;
+}
+
+size_t
+binance_md_msg_footprint(uint32_t levels_max)
+{
+    return 2 * arena_cost((size_t)levels_max * sizeof(struct level));
+}
+
+void
+binance_md_msg_init(struct binance_md_msg *m, uint32_t levels_max, struct arena *arena)
+{
+    *m = (struct binance_md_msg){
+        .slot = NO_SLOT,
+        .kind = BINANCE_MD_OTHER,
+        .levels_max = levels_max,
+        .bids = arena_take(arena, (size_t)levels_max * sizeof(struct level)),
+        .asks = arena_take(arena, (size_t)levels_max * sizeof(struct level)),
+    };
+}
+
+/* Milliseconds or microseconds (timeUnit=MICROSECOND) since the epoch, told apart by size. */
+static inline bool
+time_ns(uint64_t t, int64_t *out)
+{
+    if (likely(t < UINT64_C(9000000000000)))
+        *out = (int64_t)t * NS_PER_MS;
+    else if (t >= UINT64_C(100000000000000) && t < UINT64_C(9000000000000000))
+        *out = (int64_t)t * NS_PER_US;
+    else
+        return false;
+    return true;
+}
+
+/* ---- the fast reader ---- */
+
+static inline uint64_t
+load8(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return v;
+}
+
+/* Eight characters minus '0', and the top bit of each byte that was no digit: exact up to the first one. */
+static inline uint64_t
+digit_bytes(uint64_t text, uint64_t *other)
+{
+    uint64_t t = text ^ UINT64_C(0x3030303030303030);
+    *other = ((t + UINT64_C(0x7676767676767676)) | t) & UINT64_C(0x8080808080808080);
+    return t;
+}
+
+/* Eight digit bytes, first digit in the lowest byte, to their number. */
+static inline uint64_t
+digits_value(uint64_t t)
+{
+    t = t * 10 + (t >> 8);
+    return ((t & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
+            (t >> 16 & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001)) >>
+           32;
+}
+
+/* 1..15 digits without a leading zero. Returns what follows, or NULL. */
+static inline const char *
+fast_u64(const char *p, const char *end, uint64_t *out)
+{
+    uint64_t other;
+    uint64_t high = 0;
+
+    if (unlikely(end - p < 16 || *p == '0'))
+        return NULL;
+    uint64_t t = digit_bytes(load8(p), &other);
+    if (other == 0) {
+        high = digits_value(t);
+        p += 8;
+        t = digit_bytes(load8(p), &other);
+        if (unlikely(other == 0))
+            return NULL;
+    }
+    unsigned n = (unsigned)__builtin_ctzll(other) / 8;
+    if (n == 0) {
+        *out = high;
+        return high != 0 ? p : NULL;
+    }
+    *out = high * (uint64_t)pow10_i64[n] + digits_value(t << (64 - 8 * n));
+    return p + n;
+}
+
+/* `digits.dddddddd"` with 1..7 digits before the point and exactly eight after. Returns what follows the quote, NULL
+ * when it is anything else or does not fit the decimals. */
+static inline const char *
+fast_decimal(const char *p, const char *end, unsigned decimals, uint64_t inverse, uint32_t divisor, int64_t *out)
+{
+    uint64_t other;
+
+    if (unlikely(end - p < 8))
+        return NULL;
+    uint64_t t = digit_bytes(load8(p), &other);
+    if (unlikely(other == 0))
+        return NULL;
+    unsigned n = (unsigned)__builtin_ctzll(other) / 8;
+    if (unlikely(n == 0 || p[n] != '.' || end - p < (ptrdiff_t)n + 10))
+        return NULL;
+    uint64_t whole = digits_value(t << (64 - 8 * n));
+    p += n + 1;
+    t = digit_bytes(load8(p), &other);
+    if (unlikely(other != 0 || p[8] != '"'))
+        return NULL;
+    uint64_t fraction = digits_value(t);
+    uint64_t scaled = (uint64_t)((unsigned __int128)fraction * inverse >> 63);
+    if (unlikely(scaled * divisor != fraction))
+        return NULL; /* more decimals than the instrument has */
+    *out = (int64_t)(whole * (uint64_t)pow10_i64[decimals] + scaled);
+    return p + 9;
+}
+
+static inline const char *
+fast_px(const struct binance_symbol *s, const char *p, const char *end, px_t *out)
+{
+    return fast_decimal(p, end, s->px_decimals, s->px_inverse, s->px_divisor, out);
+}
+
+static inline const char *
+fast_qty(const struct binance_symbol *s, const char *p, const char *end, qty_t *out)
+{
+    return fast_decimal(p, end, s->qty_decimals, s->qty_inverse, s->qty_divisor, out);
+}
+
+/* The literal here, or NULL. */
+#define FAST_SKIP(p, end, lit)                                                                                       \
+    ((end) - (p) >= (ptrdiff_t)(sizeof(lit) - 1) && memcmp((p), (lit), sizeof(lit) - 1) == 0 ? (p) + sizeof(lit) - 1 \
+                                                                                             : NULL)
+
+/* Advance over a literal or a value, or give the message to the general reader. */
+#define EXPECT(p, end, lit)               \
+    do {                                  \
+        (p) = FAST_SKIP((p), (end), lit); \
+        if (unlikely((p) == NULL))        \
+            return NULL;                  \
+    } while (0)
+#define TAKE(p, call)              \
+    do {                           \
+        (p) = (call);              \
+        if (unlikely((p) == NULL)) \
+            return NULL;           \
+    } while (0)
+
+/* Index of the first quote in the 16 bytes at p; 16 when there is none. */
+static inline unsigned
+quote16(const char *p)
+{
+#ifdef __SSE2__
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    unsigned m = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+    return (unsigned)__builtin_ctz(m | 0x10000);
+#else
+    unsigned n = 0;
+    while (n < 16 && p[n] != '"')
+        n++;
+    return n;
+#endif
+}
+
+/* A symbol of 1..15 bytes and its quote. */
+static inline const char *
+fast_symbol(const struct binance_md *d, const char *p, const char *end, const struct binance_symbol **out)
+{
+    if (unlikely(end - p < 16))
+        return NULL;
+    unsigned n = quote16(p);
+    if (unlikely(n == 0 || n == 16))
+        return NULL;
+    struct symbol_words w = { { load8(p), 0, 0 } };
+    if (n < 8) {
+        w.w[0] &= ~(~UINT64_C(0) << (8 * n));
+    } else if (n > 8) {
+        w.w[1] = load8(p + 8) & ~(~UINT64_C(0) << (8 * (n - 8)));
+    }
+    *out = symbol_find(d, &w);
+    if (unlikely(*out == NULL || !(*out)->narrow))
+        return NULL;
+    return p + n + 1;
+}
+
+static inline const char *
+fast_ticker(const struct binance_md *d, const char *p, const char *end, struct binance_md_msg *m)
+{
+    const struct binance_symbol *s;
+
+    TAKE(p, fast_u64(p, end, &m->last_id));
+    EXPECT(p, end, ",\"s\":\"");
+    TAKE(p, fast_symbol(d, p, end, &s));
+    EXPECT(p, end, ",\"b\":\"");
+    TAKE(p, fast_px(s, p, end, &m->bid.px));
+    EXPECT(p, end, ",\"B\":\"");
+    TAKE(p, fast_qty(s, p, end, &m->bid.qty));
+    EXPECT(p, end, ",\"a\":\"");
+    TAKE(p, fast_px(s, p, end, &m->ask.px));
+    EXPECT(p, end, ",\"A\":\"");
+    TAKE(p, fast_qty(s, p, end, &m->ask.qty));
+    m->slot = s->slot;
+    m->kind = BINANCE_MD_TICKER;
+    m->venue_time_ns = 0;
+    return p;
+}
+
+/* `["px","qty"],...]` after the opening bracket. */
+static inline const char *
+fast_levels(const struct binance_symbol *s, const char *p, const char *end, struct level *to, uint32_t max,
+            uint32_t *count)
+{
+    uint32_t n = 0;
+
+    if (p < end && *p == ']') {
+        *count = 0;
+        return p + 1;
+    }
+    for (;;) {
+        if (unlikely(n == max || end - p < 2 || p[0] != '[' || p[1] != '"'))
+            return NULL;
+        TAKE(p, fast_px(s, p + 2, end, &to[n].px));
+        if (unlikely(end - p < 2 || p[0] != ',' || p[1] != '"'))
+            return NULL;
+        TAKE(p, fast_qty(s, p + 2, end, &to[n].qty));
+        if (unlikely(to[n].px == 0 || end - p < 2 || p[0] != ']'))
+            return NULL;
+        n++;
+        p += 2;
+        if (p[-1] == ',')
+            continue;
+        if (unlikely(p[-1] != ']'))
+            return NULL;
+        *count = n;
+        return p;
+    }
+}
+
+static inline const char *
+fast_depth(const struct binance_md *d, const char *p, const char *end, struct binance_md_msg *m)
+{
+    const struct binance_symbol *s;
+    uint64_t t;
+
+    EXPECT(p, end, "depthUpdate\",\"E\":");
+    TAKE(p, fast_u64(p, end, &t));
+    EXPECT(p, end, ",\"s\":\"");
+    TAKE(p, fast_symbol(d, p, end, &s));
+    EXPECT(p, end, ",\"U\":");
+    TAKE(p, fast_u64(p, end, &m->first_id));
+    EXPECT(p, end, ",\"u\":");
+    TAKE(p, fast_u64(p, end, &m->last_id));
+    EXPECT(p, end, ",\"b\":[");
+    TAKE(p, fast_levels(s, p, end, m->bids, m->levels_max, &m->bid_count));
+    EXPECT(p, end, ",\"a\":[");
+    TAKE(p, fast_levels(s, p, end, m->asks, m->levels_max, &m->ask_count));
+    if (unlikely(m->first_id > m->last_id || !time_ns(t, &m->venue_time_ns)))
+        return NULL;
+    m->slot = s->slot;
+    m->kind = BINANCE_MD_DEPTH;
+    return p;
+}
+
+static inline const char *
+fast_trade(const struct binance_md *d, const char *p, const char *end, struct binance_md_msg *m)
+{
+    const struct binance_symbol *s;
+    uint64_t id;
+    uint64_t t;
+
+    EXPECT(p, end, "trade\",\"E\":");
+    TAKE(p, fast_u64(p, end, &t));
+    EXPECT(p, end, ",\"s\":\"");
+    TAKE(p, fast_symbol(d, p, end, &s));
+    EXPECT(p, end, ",\"t\":");
+    TAKE(p, fast_u64(p, end, &id));
+    EXPECT(p, end, ",\"p\":\"");
+    TAKE(p, fast_px(s, p, end, &m->px));
+    EXPECT(p, end, ",\"q\":\"");
+    TAKE(p, fast_qty(s, p, end, &m->qty));
+    EXPECT(p, end, ",\"T\":");
+    TAKE(p, fast_u64(p, end, &t));
+    EXPECT(p, end, ",\"m\":");
+    const char *q = FAST_SKIP(p, end, "true");
+    m->aggressor = q != NULL ? SIDE_SELL : SIDE_BUY; /* m: the buyer is the maker */
+    if (q == NULL)
+        q = FAST_SKIP(p, end, "false");
+    if (unlikely(q == NULL))
+        return NULL;
+    p = q;
+    q = FAST_SKIP(p, end, ",\"M\":true");
+    if (q == NULL)
+        q = FAST_SKIP(p, end, ",\"M\":false");
+    if (unlikely(q == NULL || m->px == 0 || m->qty == 0 || !time_ns(t, &m->venue_time_ns)))
+        return NULL;
+    m->trade_id = (int64_t)id;
+    m->slot = s->slot;
+    m->kind = BINANCE_MD_TRADE;
+    return q;
+}
+
+/* The whole message; NULL when it is not exactly what the venue sends today. */
+static inline const char *
+fast_message(const struct binance_md *d, const char *p, const char *end, struct binance_md_msg *m)
+{
+    bool wrapped = false;
+    const char *q = FAST_SKIP(p, end, "{\"stream\":\"");
+
+    if (likely(q != NULL)) {
+        for (unsigned n = 16; n == 16; q += n) {
+            if (unlikely(end - q < 24))
+                return NULL;
+            n = quote16(q);
+        }
+        if (unlikely(q[-1] == '\\'))
+            return NULL;
+        p = q;
+        EXPECT(p, end, "\",\"data\":");
+        wrapped = true;
+    }
+    if ((q = FAST_SKIP(p, end, "{\"u\":")) != NULL)
+        p = fast_ticker(d, q, end, m);
+    else if ((q = FAST_SKIP(p, end, "{\"e\":\"d")) != NULL)
+        p = fast_depth(d, q - 1, end, m);
+    else if ((q = FAST_SKIP(p, end, "{\"e\":\"t")) != NULL)
+        p = fast_trade(d, q - 1, end, m);
+    else
+        return NULL;
+    if (unlikely(p == NULL || end - p != 1 + wrapped || p[0] != '}' || p[wrapped] != '}'))
+        return NULL;
+    return p;
+}
+
+/* ---- the general reader ---- */
+
+/* What may stand in a message, as found, in any order. Texts are NULL where absent. */
+struct fields {
+    bool is_object;
+    bool has_result;
+    bool has_error;
+    bool has_id;
+    bool has_e;
+    bool has_first_id;
+    bool has_last_id;
+    bool has_trade_id;
+    bool has_maker;
+    bool maker;
+    int64_t id;
+    int64_t code;
+    uint64_t event_time;
+    uint64_t trade_time;
+    uint64_t first_id;
+    uint64_t last_id;
+    uint64_t trade_id;
+    struct json_text e;
+    struct json_text s;
+    struct json_text b, B, a, A, p, q; /* raw: what they mean depends on e and s */
+    struct json_text data;
+    struct json_text stream;
+    struct json_text msg;
+};
+
+static void
+read_id(struct json_scan *j, struct fields *f)
+{
+    f->has_id = true;
+    f->id = -1;
+    if (json_peek(j) == JSON_NUMBER)
+        (void)json_i64(j, &f->id);
+    else
+        (void)json_skip(j);
+}
+
+/* {"code":n,"msg":"..."} as the value of "error". */
+static void
+read_error(struct json_scan *j, struct fields *f)
+{
+    struct json_text key;
+
+    f->has_error = true;
+    if (json_peek(j) != JSON_OBJECT) {
+        (void)json_skip(j);
+        return;
+    }
+    (void)json_object(j);
+    while (json_key(j, &key)) {
+        if (JSON_IS(key, "code"))
+            (void)json_i64(j, &f->code);
+        else if (JSON_IS(key, "msg"))
+            (void)json_string(j, &f->msg);
+        else
+            (void)json_skip(j);
+    }
+}
+
+/* A key of one character: the fields of market data. */
+static void
+read_short(struct json_scan *j, char key, struct fields *f)
+{
+    switch (key) {
+    case 'e': f->has_e = json_string(j, &f->e); break;
+    case 's': (void)json_string(j, &f->s); break;
+    case 'E': (void)json_u64(j, &f->event_time); break;
+    case 'T': (void)json_u64(j, &f->trade_time); break;
+    case 'U': f->has_first_id = json_u64(j, &f->first_id); break;
+    case 'u': f->has_last_id = json_u64(j, &f->last_id); break;
+    case 't': f->has_trade_id = json_u64(j, &f->trade_id); break;
+    case 'm': f->has_maker = json_bool(j, &f->maker); break;
+    case 'b': (void)json_raw(j, &f->b); break;
+    case 'B': (void)json_raw(j, &f->B); break;
+    case 'a': (void)json_raw(j, &f->a); break;
+    case 'A': (void)json_raw(j, &f->A); break;
+    case 'p': (void)json_raw(j, &f->p); break;
+    case 'q': (void)json_raw(j, &f->q); break;
+    default: (void)json_skip(j);
+    }
+}
+
+/* Every field of one object. False when it is not JSON; what was read before that stays. */
+static bool
+read_fields(const char *buf, size_t len, struct fields *f)
+{
+    struct json_scan j;
+    struct json_text key;
+
+    json_init(&j, buf, len);
+    f->is_object = json_object(&j);
+    while (json_key(&j, &key)) {
+        if (key.n == 1 && !key.escaped)
+            read_short(&j, key.s[0], f);
+        else if (JSON_IS(key, "data"))
+            (void)json_raw(&j, &f->data);
+        else if (JSON_IS(key, "stream"))
+            (void)json_string(&j, &f->stream);
+        else if (JSON_IS(key, "result"))
+            f->has_result = json_skip(&j);
+        else if (JSON_IS(key, "id"))
+            read_id(&j, f);
+        else if (JSON_IS(key, "error"))
+            read_error(&j, f);
+        else if (JSON_IS(key, "code"))
+            f->has_error = json_i64(&j, &f->code);
+        else if (JSON_IS(key, "msg"))
+            (void)json_string(&j, &f->msg);
+        else
+            (void)json_skip(&j);
+    }
+    return json_done(&j);
+}
+
+/* Printable text of the venue's words. */
+static void
+copy_text(const struct json_text *t, char *to, size_t room)
+{
+    size_t n = t->n < room - 1 ? t->n : room - 1;
+
+    for (size_t i = 0; i < n; i++)
+        to[i] = t->s[i] >= ' ' && t->s[i] <= '~' ? t->s[i] : '?';
+    to[n] = '\0';
+}
+
+static const struct binance_symbol *
+find_symbol(const struct binance_md *d, const struct json_text *t)
+{
+    char plain[SYMBOL_BYTES];
+
+    if (!t->escaped)
+        return symbol_find_text(d, t->s, t->n);
+    int n = json_unescape(t, plain, sizeof(plain));
+    return n > 0 ? symbol_find_text(d, plain, (size_t)n) : NULL;
+}
+
+/* A raw value, which must be a string that holds a decimal >= 0. */
+static enum decode_result
+raw_decimal(const struct json_text *raw, unsigned decimals, int64_t *out)
+{
+    struct json_scan j;
+    struct json_text t;
+    int64_t v;
+
+    json_init(&j, raw->s, raw->n);
+    if (raw->s == NULL || !json_string(&j, &t) || t.n == 0)
+        return DECODE_MALFORMED;
+    enum decode_result res = decimal_parse(t.s, t.n, decimals, &v);
+    if (res == DECODE_OK && v < 0)
+        return DECODE_MALFORMED;
+    if (res == DECODE_OK)
+        *out = v;
+    return res;
+}
+
+/* One `["px","qty"]`; further elements are ignored. */
+static enum decode_result
+read_level(struct json_scan *j, const struct binance_symbol *s, struct level *out)
+{
+    enum decode_result res;
+    struct json_text px;
+    struct json_text qty;
+
+    if (!json_array(j) || !json_element(j) || !json_raw(j, &px) || !json_element(j) || !json_raw(j, &qty))
+        return DECODE_MALFORMED;
+    while (json_element(j))
+        (void)json_skip(j);
+    res = raw_decimal(&px, s->px_decimals, &out->px);
+    if (res == DECODE_OK)
+        res = raw_decimal(&qty, s->qty_decimals, &out->qty);
+    if (res == DECODE_OK && out->px == 0)
+        res = DECODE_MALFORMED;
+    return j->bad ? DECODE_MALFORMED : res;
+}
+
+static enum decode_result
+read_levels(const struct json_text *raw, const struct binance_symbol *s, struct level *to, uint32_t max,
+            uint32_t *count)
+{
+    struct json_scan j;
+    uint32_t n = 0;
+
+    if (raw->s == NULL)
+        return DECODE_MALFORMED;
+    json_init(&j, raw->s, raw->n);
+    (void)json_array(&j);
+    while (json_element(&j)) {
+        if (n == max)
+            return DECODE_RANGE;
+        enum decode_result res = read_level(&j, s, &to[n]);
+        if (res != DECODE_OK)
+            return res;
+        n++;
+    }
+    *count = n;
+    return json_done(&j) ? DECODE_OK : DECODE_MALFORMED;
+}
+
+static enum decode_result
+general_ticker(const struct fields *f, const struct binance_symbol *s, struct binance_md_msg *m)
+{
+    enum decode_result res = f->has_last_id ? DECODE_OK : DECODE_MALFORMED;
+
+    m->last_id = f->last_id;
+    if (res == DECODE_OK)
+        res = raw_decimal(&f->b, s->px_decimals, &m->bid.px);
+    if (res == DECODE_OK)
+        res = raw_decimal(&f->B, s->qty_decimals, &m->bid.qty);
+    if (res == DECODE_OK)
+        res = raw_decimal(&f->a, s->px_decimals, &m->ask.px);
+    if (res == DECODE_OK)
+        res = raw_decimal(&f->A, s->qty_decimals, &m->ask.qty);
+    m->venue_time_ns = 0;
+    if (res == DECODE_OK && !time_ns(f->event_time, &m->venue_time_ns))
+        res = DECODE_RANGE;
+    return res;
+}
+
+static enum decode_result
+general_depth(const struct fields *f, const struct binance_symbol *s, struct binance_md_msg *m)
+{
+    if (!f->has_first_id || !f->has_last_id || f->first_id > f->last_id)
+        return DECODE_MALFORMED;
+    m->first_id = f->first_id;
+    m->last_id = f->last_id;
+    enum decode_result res = read_levels(&f->b, s, m->bids, m->levels_max, &m->bid_count);
+    if (res == DECODE_OK)
+        res = read_levels(&f->a, s, m->asks, m->levels_max, &m->ask_count);
+    if (res == DECODE_OK && !time_ns(f->event_time, &m->venue_time_ns))
+        res = DECODE_RANGE;
+    return res;
+}
+
+static enum decode_result
+general_trade(const struct fields *f, const struct binance_symbol *s, struct binance_md_msg *m)
+{
+    if (!f->has_trade_id || !f->has_maker)
+        return DECODE_MALFORMED;
+    if (f->trade_id > INT64_MAX)
+        return DECODE_RANGE;
+    m->trade_id = (int64_t)f->trade_id;
+    m->aggressor = f->maker ? SIDE_SELL : SIDE_BUY;
+    enum decode_result res = raw_decimal(&f->p, s->px_decimals, &m->px);
+    if (res == DECODE_OK)
+        res = raw_decimal(&f->q, s->qty_decimals, &m->qty);
+    if (res == DECODE_OK && (m->px == 0 || m->qty == 0))
+        res = DECODE_MALFORMED;
+    if (res == DECODE_OK && !time_ns(f->trade_time != 0 ? f->trade_time : f->event_time, &m->venue_time_ns))
+        res = DECODE_RANGE;
+    return res;
+}
+
+/* Which message the fields make. */
+static enum binance_md_kind
+kind_of(const struct fields *f)
+{
+    if (f->has_e) {
+        if (JSON_IS(f->e, "depthUpdate"))
+            return BINANCE_MD_DEPTH;
+        if (JSON_IS(f->e, "trade"))
+            return BINANCE_MD_TRADE;
+        if (JSON_IS(f->e, "bookTicker"))
+            return BINANCE_MD_TICKER;
+        return JSON_IS(f->e, "serverShutdown") ? BINANCE_MD_SHUTDOWN : BINANCE_MD_OTHER;
+    }
+    if (f->s.s != NULL)
+        return f->has_first_id                    ? BINANCE_MD_DEPTH
+               : f->B.s != NULL || f->A.s != NULL ? BINANCE_MD_TICKER
+                                                  : BINANCE_MD_OTHER;
+    if (f->has_error)
+        return BINANCE_MD_ERROR;
+    return f->has_result && f->has_id ? BINANCE_MD_REPLY : BINANCE_MD_OTHER;
+}
+
+/* Whom a message concerns by its stream's name, `<symbol>@<stream>`: for messages whose own fields cannot be read. */
+static void
+blame_stream(const struct binance_md *d, const struct json_text *stream, struct binance_md_msg *m)
+{
+    char symbol[SYMBOL_BYTES];
+    const char *at = stream->s != NULL ? memchr(stream->s, '@', stream->n) : NULL;
+
+    if (at == NULL || (size_t)(at - stream->s) >= sizeof(symbol))
+        return;
+    size_t n = (size_t)(at - stream->s);
+    for (size_t i = 0; i < n; i++)
+        symbol[i] = stream->s[i] >= 'a' && stream->s[i] <= 'z' ? (char)(stream->s[i] - ('a' - 'A')) : stream->s[i];
+    const struct binance_symbol *s = symbol_find_text(d, symbol, n);
+    size_t left = stream->n - n;
+    if (s != NULL)
+        m->slot = s->slot;
+    if (left >= 6 && memcmp(at, "@depth", 6) == 0)
+        m->kind = BINANCE_MD_DEPTH;
+    else if (left == 11 && memcmp(at, "@bookTicker", 11) == 0)
+        m->kind = BINANCE_MD_TICKER;
+    else if (left == 6 && memcmp(at, "@trade", 6) == 0)
+        m->kind = BINANCE_MD_TRADE;
+}
+
+static enum decode_result
+general_market(const struct binance_md *d, const struct fields *f, struct binance_md_msg *m)
+{
+    if (f->s.s == NULL)
+        return DECODE_MALFORMED;
+    const struct binance_symbol *s = find_symbol(d, &f->s);
+    if (s == NULL) {
+        m->slot = NO_SLOT;
+        return DECODE_UNKNOWN_SYMBOL;
+    }
+    m->slot = s->slot;
+    switch (m->kind) {
+    case BINANCE_MD_TICKER: return general_ticker(f, s, m);
+    case BINANCE_MD_DEPTH: return f->has_e ? general_depth(f, s, m) : DECODE_MALFORMED;
+    default: return general_trade(f, s, m);
+    }
+}
+
+static COLD enum decode_result
+general_message(const struct binance_md *d, const char *buf, size_t len, struct binance_md_msg *m)
+{
+    struct fields f = { 0 };
+    bool readable = read_fields(buf, len, &f);
+
+    m->kind = BINANCE_MD_OTHER;
+    m->slot = NO_SLOT;
+    m->venue_time_ns = 0;
+    blame_stream(d, &f.stream, m);
+    if (readable && f.data.s != NULL) {
+        struct json_text inner = f.data;
+        f = (struct fields){ 0 };
+        readable = read_fields(inner.s, inner.n, &f);
+    }
+    if (f.s.s != NULL || f.has_e) {
+        enum binance_md_kind kind = kind_of(&f);
+        const struct binance_symbol *s = f.s.s != NULL ? find_symbol(d, &f.s) : NULL;
+        m->kind = kind != BINANCE_MD_OTHER ? (uint8_t)kind : m->kind;
+        m->slot = s != NULL ? s->slot : m->slot;
+    }
+    if (!readable)
+        return DECODE_MALFORMED;
+    m->kind = (uint8_t)kind_of(&f);
+    m->request_id = f.has_id ? f.id : -1;
+    switch (m->kind) {
+    case BINANCE_MD_TICKER:
+    case BINANCE_MD_DEPTH:
+    case BINANCE_MD_TRADE: return general_market(d, &f, m);
+    case BINANCE_MD_ERROR:
+        m->code = f.code < INT32_MIN || f.code > INT32_MAX ? 0 : (int32_t)f.code;
+        copy_text(&f.msg, m->text, sizeof(m->text));
+        return DECODE_OK;
+    case BINANCE_MD_OTHER: return DECODE_IGNORED;
+    default: return DECODE_OK;
+    }
+}
+
+enum decode_result
+binance_md_decode(const struct binance_md *d, const uint8_t *buf, size_t len, struct binance_md_msg *out)
+{
+    const char *p = (const char *)buf;
+
+    if (likely(fast_message(d, p, p + len, out) != NULL))
+        return DECODE_OK;
+    return general_message(d, p, len, out);
+}
+
+/* ---- requests ---- */
+
+/* A text that grows until it does not fit. */
+struct writer {
+    char *buf;
+    size_t room;
+    size_t len;
+    bool full;
+};
+
+static void
+put(struct writer *w, const char *s, size_t n)
+{
+    if (w->full || w->room - w->len < n) {
+        w->full = true;
+        return;
+    }
+    memcpy(w->buf + w->len, s, n);
+    w->len += n;
+}
+
+/* `"btcusdt@depth@100ms"` */
+static void
+put_stream(struct writer *w, const char *symbol, const char *stream, bool first)
+{
+    if (!first)
+        put(w, ",", 1);
+    put(w, "\"", 1);
+    for (const char *s = symbol; *s != '\0'; s++) {
+        char c = *s >= 'A' && *s <= 'Z' ? (char)(*s + ('a' - 'A')) : *s;
+        if (c == '"' || c == '\\' || (unsigned char)c < ' ')
+            w->full = true;
+        put(w, &c, 1);
+    }
+    put(w, stream, strlen(stream));
+    put(w, "\"", 1);
+}
+
+size_t
+binance_md_subscribe(char *buf, size_t room, int64_t request_id, const char *const *symbols, size_t count,
+                     unsigned streams, size_t *used)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } known[] = {
+        { BINANCE_STREAM_DEPTH, "@depth@100ms" },
+        { BINANCE_STREAM_TICKER, "@bookTicker" },
+        { BINANCE_STREAM_TRADE, "@trade" },
+    };
+    char tail[40];
+    int tail_len = snprintf(tail, sizeof(tail), "],\"id\":%lld}", (long long)request_id);
+    struct writer w = { .buf = buf, .room = room };
+    size_t n = 0;
+
+    *used = 0;
+    if (room < (size_t)tail_len)
+        return 0;
+    w.room = room - (size_t)tail_len;
+    put(&w, "{\"method\":\"SUBSCRIBE\",\"params\":[", 32);
+    for (; n < count; n++) {
+        size_t before = w.len;
+        bool first = n == 0;
+        for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+            if ((streams & known[i].bit) != 0) {
+                put_stream(&w, symbols[n], known[i].name, first);
+                first = false;
+            }
+        }
+        if (w.full) {
+            w.len = before;
+            break;
+        }
+    }
+    if (n == 0)
+        return 0;
+    *used = n;
+    memcpy(buf + w.len, tail, (size_t)tail_len);
+    return w.len + (size_t)tail_len;
+}
