@@ -1,0 +1,234 @@
+/* execgw-cli: command line, help, and the session. See cli.h. */
+#include "engine/cli/cli.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+
+enum option_id {
+    OPTION_SOCKET = 256,
+    OPTION_JSON,
+    OPTION_TIMEOUT,
+    OPTION_HELP,
+    OPTION_VERSION,
+    OPTION_WAIT,
+    OPTION_ALL,
+    OPTION_TIF,
+    OPTION_POST_ONLY,
+    OPTION_REDUCE_ONLY,
+    OPTION_END
+};
+#define TAKES(o) (1u << ((o)-OPTION_SOCKET))
+#define COMMON   (TAKES(OPTION_JSON) | TAKES(OPTION_HELP))
+#define SESSION  (COMMON | TAKES(OPTION_SOCKET) | TAKES(OPTION_TIMEOUT))
+
+static const struct option options[] = {
+    { "socket", required_argument, NULL, OPTION_SOCKET },
+    { "json", no_argument, NULL, OPTION_JSON },
+    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
+    { "help", no_argument, NULL, OPTION_HELP },
+    { "version", no_argument, NULL, OPTION_VERSION },
+    { "wait", no_argument, NULL, OPTION_WAIT },
+    { "all", no_argument, NULL, OPTION_ALL },
+    { "tif", required_argument, NULL, OPTION_TIF },
+    { "post-only", no_argument, NULL, OPTION_POST_ONLY },
+    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY },
+    { NULL, 0, NULL, 0 },
+};
+
+static const struct cli_command {
+    const char *name;
+    const char *arguments;
+    const char *line;
+    const char *more;
+    int (*run)(struct cli *c);
+    int args_min;
+    int args_max;
+    uint32_t takes; /* TAKES() of its options */
+    bool gateway;   /* needs a session */
+} commands[] = {
+    { "status", "", "what the gateway is doing, in one screen",
+      "Trading state, books, order entry, orders, positions, journal, from the metrics page and the gateway itself.\n",
+      cli_status, 0, 0, SESSION, true },
+    { "orders", "[SYMBOL] [--all]", "open orders of every client",
+      "  --all          finished orders that the gateway still remembers, too\n", cli_orders, 0, 1,
+      SESSION | TAKES(OPTION_ALL), true },
+    { "positions", "", "positions and what is working on each side", "", cli_positions, 0, 0, SESSION, true },
+    { "new", "SYMBOL buy|sell QTY PX [--tif gtc|ioc|fok] [--post-only] [--reduce-only] [--wait]",
+      "send a limit order and say what became of it",
+      "QTY and PX are decimals in the instrument's units; one that does not fit exactly is refused, never rounded.\n"
+      "The order belongs to the operator and stays when this program ends.\n"
+      "  --tif          time in force: gtc (default), ioc, fok\n"
+      "  --post-only    never take liquidity\n"
+      "  --reduce-only  only against an open position\n"
+      "  --wait         until the venue has answered (ioc, fok: until the order is done); else until it was sent\n",
+      cli_new, 4, 4,
+      SESSION | TAKES(OPTION_WAIT) | TAKES(OPTION_TIF) | TAKES(OPTION_POST_ONLY) | TAKES(OPTION_REDUCE_ONLY), true },
+    { "cancel", "KEY|CLORDID", "cancel one order of any client, and wait until it is done",
+      "KEY is the client order key, CLORDID the id that the venue sees; `orders` shows both.\n", cli_cancel, 1, 1,
+      SESSION, true },
+    { "cancel-all", "[SYMBOL]", "cancel every open order of every client",
+      "With SYMBOL: in that instrument only. Returns when the cancels are on their way.\n", cli_cancel_all, 0, 1,
+      SESSION, true },
+    { "halt", "", "stop new orders; cancels still go out", "", cli_halt, 0, 0, SESSION, true },
+    { "resume", "", "let new orders out again after a halt", "", cli_resume, 0, 0, SESSION, true },
+};
+
+static void
+usage(FILE *to)
+{
+    (void)fprintf(to, "usage: execgw-cli COMMAND [ARGUMENTS] [--json] [--socket PATH]\n\ncommands:\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        (void)fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].line);
+    (void)fprintf(
+        to, "\noptions of every command:\n"
+            "  --json         one JSON value per line, for programs\n"
+            "  --socket PATH  the gateway's socket (default $XDG_RUNTIME_DIR/execgw/execgw.sock,\n"
+            "                 without that variable /run/execgw/execgw.sock)\n"
+            "  --timeout S    seconds to wait for an answer (default 10)\n"
+            "  --help         after a command: its own help\n"
+            "  --version\n"
+            "\nexit codes: 0 done, 1 failed, denied or rejected, 64 wrong usage, 69 no gateway, 78 configuration\n");
+}
+
+static int
+help(const struct cli_command *cmd)
+{
+    if (cmd == NULL)
+        usage(stdout);
+    else
+        printf("usage: execgw-cli %s%s%s\n\n%s\n%s%s", cmd->name, cmd->arguments[0] != '\0' ? " " : "", cmd->arguments,
+               cmd->line, cmd->more[0] != '\0' ? "\n" : "", cmd->more);
+    return EXIT_OK;
+}
+
+int
+cli_fail(const struct cli *c, int code, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    (void)fprintf(stderr, "execgw-cli: %s\n", text);
+    if (c->json)
+        cli_print_json(json_pack("{s:s,s:i}", "error", text, "code", code));
+    return code;
+}
+
+static bool
+tif_parse(const char *text, enum time_in_force *tif)
+{
+    static const char *const names[] = { [TIF_GTC] = "gtc", [TIF_IOC] = "ioc", [TIF_FOK] = "fok" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *tif = (enum time_in_force)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One option into *c. False after saying what is wrong. */
+static bool
+option_take(struct cli *c, int id, const char *value)
+{
+    int64_t ms;
+
+    switch (id) {
+    case OPTION_SOCKET: c->socket = value; return true;
+    case OPTION_JSON: c->json = true; return true;
+    case OPTION_WAIT: c->wait = true; return true;
+    case OPTION_ALL: c->all = true; return true;
+    case OPTION_POST_ONLY: c->flags |= COMMAND_POST_ONLY; return true;
+    case OPTION_REDUCE_ONLY: c->flags |= COMMAND_REDUCE_ONLY; return true;
+    case OPTION_HELP:
+    case OPTION_VERSION: return true;
+    case OPTION_TIF:
+        if (tif_parse(value, &c->tif))
+            return true;
+        (void)cli_fail(c, EXIT_USAGE, "--tif %s: expected gtc, ioc or fok", value);
+        return false;
+    case OPTION_TIMEOUT:
+        if (decimal_parse(value, strlen(value), 3, &ms) == DECODE_OK && ms >= 1 && ms <= 3600 * 1000) {
+            c->timeout_ms = (int)ms;
+            return true;
+        }
+        (void)cli_fail(c, EXIT_USAGE, "--timeout %s: expected seconds in [0.001, 3600]", value);
+        return false;
+    default: return false; /* getopt has said it */
+    }
+}
+
+static int
+run(struct cli *c, const struct cli_command *cmd)
+{
+    struct fault fault;
+
+    if (cmd->gateway) {
+        struct execgw_options opt = {
+            .path = c->socket,
+            .strategy = "execgw-cli",
+            .role = ROLE_OPERATOR,
+            .timeout_ms = (uint32_t)c->timeout_ms,
+        };
+        switch (execgw_open(&opt, &c->h, &fault)) {
+        case EXECGW_OK: break;
+        case EXECGW_NOT_RUNNING: return cli_fail(c, EXIT_UNAVAILABLE, "%s", fault.text);
+        case EXECGW_INVALID: return cli_fail(c, EXIT_CONFIG, "%s", fault.text);
+        default: return cli_fail(c, EXIT_FAILED, "%s", fault.text);
+        }
+    }
+    cli_clock_start(c);
+    int code = cmd->run(c);
+    execgw_close(c->h);
+    if (fflush(stdout) != 0)
+        code = EXIT_FAILED;
+    return code;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct cli c = { .program = argv[0], .tif = TIF_GTC, .timeout_ms = 10000 };
+    uint32_t given = 0;
+    int id;
+
+    for (int i = 1; i < argc; i++) /* so that every complaint of the loop below is JSON already */
+        c.json |= strcmp(argv[i], "--json") == 0;
+    while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (!option_take(&c, id, optarg))
+            return EXIT_USAGE;
+        given |= TAKES(id);
+    }
+    if ((given & TAKES(OPTION_VERSION)) != 0) {
+        printf("execgw-cli %s\n", EXECGW_VERSION);
+        return EXIT_OK;
+    }
+    if (optind == argc) {
+        if ((given & TAKES(OPTION_HELP)) != 0)
+            return help(NULL);
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    const struct cli_command *cmd = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].name, argv[optind]) == 0)
+            cmd = &commands[i];
+    }
+    if (cmd == NULL)
+        return cli_fail(&c, EXIT_USAGE, "there is no command %s; --help lists them", argv[optind]);
+    if ((given & TAKES(OPTION_HELP)) != 0)
+        return help(cmd);
+    for (size_t i = 0; options[i].name != NULL; i++) {
+        if ((given & ~cmd->takes & TAKES(options[i].val)) != 0)
+            return cli_fail(&c, EXIT_USAGE, "%s does not take --%s", cmd->name, options[i].name);
+    }
+    c.command = cmd->name;
+    c.argc = argc - optind - 1;
+    c.argv = argv + optind + 1;
+    if (c.argc < cmd->args_min || c.argc > cmd->args_max)
+        return cli_fail(&c, EXIT_USAGE, "usage: execgw-cli %s%s%s", cmd->name, cmd->arguments[0] != '\0' ? " " : "",
+                        cmd->arguments);
+    return run(&c, cmd);
+}

@@ -1,0 +1,264 @@
+/* execgw-cli new, cancel, cancel-all, halt, resume. See cli.h. */
+#include "engine/cli/cli.h"
+
+#include <ctype.h>
+
+#define CANCEL_ASK_MS 100 /* how often `cancel` looks whether the order is done */
+
+/* ---- new ---- */
+
+static bool
+amount(struct cli *c, const char *what, const char *text, unsigned decimals, int64_t *out)
+{
+    enum decode_result d = decimal_parse(text, strlen(text), decimals, out);
+    if (d == DECODE_OK && *out > 0)
+        return true;
+    if (d == DECODE_PRECISION)
+        (void)cli_fail(c, EXIT_USAGE, "%s %s: %s has %u decimals, and nothing is rounded", what, text, c->argv[0],
+                       decimals);
+    else
+        (void)cli_fail(c, EXIT_USAGE, "%s %s: expected a decimal above zero", what, text);
+    return false;
+}
+
+/* True when there is nothing more to wait for. */
+static bool
+fate_known(const struct cli *c, const struct report *r)
+{
+    switch ((enum report_kind)r->kind) {
+    case REPORT_DENIED:
+    case REPORT_REJECTED:
+    case REPORT_NOT_PLACED:
+    case REPORT_CANCELED:
+    case REPORT_EXPIRED:
+    case REPORT_UNKNOWN: return true;
+    case REPORT_SENT: return !c->wait;
+    case REPORT_NEW: return !c->wait || c->tif == TIF_GTC;
+    case REPORT_FILL: return !c->wait || order_state_terminal((enum order_state)r->order_state);
+    default: return false;
+    }
+}
+
+static void
+fate_print(struct cli *c, const struct report *r)
+{
+    struct instrument ins;
+    bool known = cli_instrument(c, r, &ins);
+    char a[32];
+    char b[32];
+
+    if (c->json) {
+        cli_print_json(cli_report_json(c, r));
+        return;
+    }
+    printf("%-10s key %llu", report_kind_text((enum report_kind)r->kind), (unsigned long long)r->key);
+    if (r->clordid[0] != '\0')
+        printf(" clordid %s", r->clordid);
+    if (r->kind == REPORT_FILL)
+        printf(" %s at %s (trade %lld)", cli_qty(&ins, known, r->last_qty, a), cli_px(&ins, known, r->last_px, b),
+               (long long)r->trade_id);
+    if (r->kind == REPORT_DENIED)
+        printf(" %s: %s", deny_reason_wire((enum deny_reason)r->deny), deny_reason_text((enum deny_reason)r->deny));
+    if (r->venue_code != 0 || r->text[0] != '\0')
+        printf(" venue says %d %s", r->venue_code, r->text);
+    (void)putchar('\n');
+}
+
+int
+cli_new(struct cli *c)
+{
+    struct instrument ins;
+    enum side side;
+    px_t px;
+    qty_t qty;
+    uint64_t key = 0;
+    struct report r;
+
+    if (strcmp(c->argv[1], "buy") == 0)
+        side = SIDE_BUY;
+    else if (strcmp(c->argv[1], "sell") == 0)
+        side = SIDE_SELL;
+    else
+        return cli_fail(c, EXIT_USAGE, "new: side %s: expected buy or sell", c->argv[1]);
+    if (execgw_instrument_by_symbol(c->h, c->argv[0], &ins) != EXECGW_OK)
+        return cli_fail(c, EXIT_FAILED, "new: the gateway has no instrument %s", c->argv[0]);
+    if (!amount(c, "QTY", c->argv[2], ins.qty_decimals, &qty) || !amount(c, "PX", c->argv[3], ins.px_decimals, &px))
+        return EXIT_USAGE;
+    enum execgw_result s = execgw_new_limit(c->h, &ins, side, px, qty, c->tif, c->flags, &key);
+    if (s != EXECGW_OK)
+        return cli_fail(c, s == EXECGW_DISCONNECTED ? EXIT_UNAVAILABLE : EXIT_FAILED, "new: %s", execgw_result_text(s));
+    do {
+        int code = cli_report(c, &r);
+        if (code != EXIT_OK) {
+            (void)cli_fail(c, code, "new: what became of key %llu is not known; `execgw-cli orders --all` tells",
+                           (unsigned long long)key);
+            return code;
+        }
+        if (r.key != key && !(r.kind == REPORT_DENIED && r.request_key == key))
+            continue; /* another operator's order */
+        fate_print(c, &r);
+    } while (r.key != key || !fate_known(c, &r));
+    bool refused =
+        r.kind == REPORT_DENIED || r.kind == REPORT_REJECTED || r.kind == REPORT_NOT_PLACED || r.kind == REPORT_UNKNOWN;
+    return refused ? EXIT_FAILED : EXIT_OK;
+}
+
+/* ---- cancel ---- */
+
+/* The open or remembered order that `name` (key or ClOrdID) means. */
+static int
+order_find(struct cli *c, const char *name, struct report *out)
+{
+    struct report *r = NULL;
+    size_t n = 0;
+    size_t hits = 0;
+    char key[24];
+    int code = cli_query(c, COMMAND_QUERY_ORDERS, REPORT_ORDER, &r, &n);
+
+    if (code != EXIT_OK)
+        return code;
+    for (size_t i = 0; i < n; i++) {
+        (void)snprintf(key, sizeof(key), "%llu", (unsigned long long)r[i].key);
+        if (strcmp(key, name) == 0 || strcmp(r[i].clordid, name) == 0) {
+            *out = r[i];
+            hits++;
+        }
+    }
+    free(r);
+    if (hits == 0)
+        return cli_fail(c, EXIT_FAILED, "%s: no order has the key or ClOrdID %s", c->command, name);
+    if (hits > 1)
+        return cli_fail(c, EXIT_FAILED, "%s: orders of several clients have the key %s; give the ClOrdID", c->command,
+                        name);
+    return EXIT_OK;
+}
+
+static void
+cancel_print(struct cli *c, const struct report *r)
+{
+    if (c->json)
+        cli_print_json(cli_report_json(c, r));
+    else
+        printf("%-10s key %llu clordid %s\n", cli_status_word(r), (unsigned long long)r->key, r->clordid);
+}
+
+/* Reports of an order go to its client; what reaches us is a denial. The order itself is asked for until it is done. */
+static int
+cancel_wait(struct cli *c, struct report *order, uint64_t cancel_seq)
+{
+    int whole_ms = c->timeout_ms;
+    int64_t whole_until = c->until_ns;
+    int code = EXIT_OK;
+
+    while (!order_state_terminal((enum order_state)order->order_state)) {
+        struct report r = { .kind = REPORT_NONE };
+        c->timeout_ms = CANCEL_ASK_MS;
+        cli_clock_start(c);
+        c->until_ns = MIN(c->until_ns, whole_until);
+        c->quiet_timeout = true;
+        code = cli_report(c, &r);
+        c->quiet_timeout = false;
+        if (code == EXIT_UNAVAILABLE)
+            return code;
+        bool ours = r.key == order->key && r.client == order->client;
+        if (code == EXIT_OK && r.kind == REPORT_DENIED && (ours || r.request_key == cancel_seq)) {
+            fate_print(c, &r);
+            return EXIT_FAILED;
+        }
+        if (code == EXIT_OK && ours && (r.kind == REPORT_CANCEL_REJECTED || r.kind == REPORT_UNKNOWN)) {
+            fate_print(c, &r);
+            return EXIT_FAILED;
+        }
+        c->timeout_ms = whole_ms;
+        c->until_ns = whole_until;
+        char name[24];
+        (void)snprintf(name, sizeof(name), "%s", order->clordid);
+        if (name[0] == '\0')
+            (void)snprintf(name, sizeof(name), "%llu", (unsigned long long)order->key);
+        code = order_find(c, name, order);
+        if (code != EXIT_OK)
+            return code;
+    }
+    return EXIT_OK;
+}
+
+int
+cli_cancel(struct cli *c)
+{
+    struct report order;
+    int code = order_find(c, c->argv[0], &order);
+
+    if (code != EXIT_OK)
+        return code;
+    struct command cmd = {
+        .verb = COMMAND_CANCEL,
+        .target_key = order.key,
+        .target_client = order.client,
+        .account = order.account,
+        .instrument = order.instrument,
+        .instrument_version = order.instrument_version,
+    };
+    code = cli_submit(c, &cmd);
+    if (code == EXIT_OK)
+        code = cancel_wait(c, &order, execgw_last_seq(c->h));
+    if (code == EXIT_OK) {
+        cancel_print(c, &order);
+        code = order.order_state == ORDER_CANCELED ? EXIT_OK : EXIT_FAILED;
+    }
+    return code;
+}
+
+/* ---- the operator's verbs ---- */
+
+/* Send, then wait for REPORT_DONE or a denial that answers it. */
+static int
+operate(struct cli *c, const struct command *cmd)
+{
+    struct report r;
+    int code = cli_submit(c, cmd);
+
+    while (code == EXIT_OK && (code = cli_report(c, &r)) == EXIT_OK) {
+        bool ours = r.request_key == execgw_last_seq(c->h);
+        if (r.kind == REPORT_DONE && ours)
+            break;
+        if (r.kind == REPORT_DENIED && ours)
+            return cli_fail(c, EXIT_FAILED, "%s: denied: %s: %s", c->command,
+                            deny_reason_wire((enum deny_reason)r.deny), deny_reason_text((enum deny_reason)r.deny));
+    }
+    if (code != EXIT_OK)
+        return code;
+    if (c->json)
+        cli_print_json(json_pack("{s:s,s:b}", "command", c->command, "done", 1));
+    else
+        printf("%s: done\n", c->command);
+    return EXIT_OK;
+}
+
+int
+cli_cancel_all(struct cli *c)
+{
+    struct command cmd = { .verb = COMMAND_CANCEL_ALL, .target_client = CLIENT_NONE, .instrument = INSTRUMENT_NONE };
+    struct instrument ins;
+
+    if (c->argc > 0) {
+        if (execgw_instrument_by_symbol(c->h, c->argv[0], &ins) != EXECGW_OK)
+            return cli_fail(c, EXIT_FAILED, "cancel-all: the gateway has no instrument %s", c->argv[0]);
+        cmd.instrument = ins.id;
+        cmd.instrument_version = ins.version;
+    }
+    return operate(c, &cmd);
+}
+
+int
+cli_halt(struct cli *c)
+{
+    struct command cmd = { .verb = COMMAND_HALT, .target_client = CLIENT_NONE, .instrument = INSTRUMENT_NONE };
+    return operate(c, &cmd);
+}
+
+int
+cli_resume(struct cli *c)
+{
+    struct command cmd = { .verb = COMMAND_RESUME, .target_client = CLIENT_NONE, .instrument = INSTRUMENT_NONE };
+    return operate(c, &cmd);
+}
