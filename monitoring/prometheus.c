@@ -349,10 +349,12 @@ put_process(struct text *t, const struct prometheus_process *p)
         { "resident_memory_bytes", "gauge", "Resident memory of the gateway's process", p->resident_bytes, 0 },
         { "virtual_memory_bytes", "gauge", "Virtual memory of the gateway's process", p->virtual_bytes, 0 },
         { "open_fds", "gauge", "Open file descriptors of the gateway's process", p->open_fds, 0 },
-        { "max_fds", "gauge", "Limit of open file descriptors; -1 = none", p->max_fds, 0 },
+        { "max_fds", "gauge", "Limit of open file descriptors", p->max_fds, 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        if (row[i].value < 0)
+            continue;
         put_head(t, "process_", row[i].name, row[i].kind, row[i].help);
         put(t, "process_");
         put(t, row[i].name);

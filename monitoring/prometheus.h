@@ -11,7 +11,8 @@
 
 #define PROMETHEUS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* Of the gateway's process, read from /proc by whoever serves the text; `known` false leaves the metrics out. */
+/* Of the gateway's process, read from /proc by whoever serves the text. `known` false leaves all of it out, a negative
+ * value that metric. */
 struct prometheus_process {
     bool known;
     int64_t start_time_ms; /* since the epoch */
@@ -19,7 +20,7 @@ struct prometheus_process {
     int64_t resident_bytes;
     int64_t virtual_bytes;
     int64_t open_fds;
-    int64_t max_fds; /* -1 = no limit */
+    int64_t max_fds;
 };
 
 /* Render the whole page. Returns the length of the text; when that is more than `room`, buf holds its first `room`
