@@ -1,0 +1,927 @@
+/* Everything that is not an order: clock, symbols, market data, account, sessions, user data subscriptions. */
+#include "bench/venue/binance.h"
+
+#include <jansson.h>
+
+/* ---- general -------------------------------------------------------------------------------------------------- */
+
+static void
+run_ping(struct call *c)
+{
+    text_put(&c->result, "{}");
+}
+
+static void
+run_time(struct call *c)
+{
+    text_put(&c->result, "{");
+    text_key_int(&c->result, "serverTime", call_stamp(c, c->now_us));
+    text_put(&c->result, "}");
+}
+
+static void
+limit_rule(struct text *t, const char *type, const char *interval, int num, int limit)
+{
+    text_comma(t);
+    text_put(t, "{");
+    text_key_word(t, "rateLimitType", type);
+    text_key_word(t, "interval", interval);
+    text_key_int(t, "intervalNum", num);
+    text_key_int(t, "limit", limit);
+    text_put(t, "}");
+}
+
+static void
+filter_begin(struct text *t, const char *type)
+{
+    text_comma(t);
+    text_put(t, "{");
+    text_key_word(t, "filterType", type);
+}
+
+static void
+filter_count(struct text *t, const char *type, const char *key, int32_t value)
+{
+    filter_begin(t, type);
+    text_key_int(t, key, value);
+    text_put(t, "}");
+}
+
+static void
+filter_three(struct text *t, const char *type, const char *const keys[3], int64_t a, int64_t b, int64_t step)
+{
+    filter_begin(t, type);
+    text_key_decimal(t, keys[0], a);
+    text_key_decimal(t, keys[1], b);
+    text_key_decimal(t, keys[2], step);
+    text_put(t, "}");
+}
+
+/* A multiplier as Binance writes it: no trailing zeros. */
+static void
+multiplier(struct text *t, const char *key, int64_t v)
+{
+    char buf[DECIMAL_TEXT];
+    size_t n = decimal_format(buf, v, VALUE_DECIMALS);
+    while (n > 1 && buf[n - 1] == '0')
+        n--;
+    if (buf[n - 1] == '.')
+        n--;
+    buf[n] = '\0';
+    text_key_word(t, key, buf);
+}
+
+static void
+filters_json(struct text *t, const struct emu_filters *f)
+{
+    static const char *const px[] = { "minPrice", "maxPrice", "tickSize" };
+    static const char *const qty[] = { "minQty", "maxQty", "stepSize" };
+
+    text_put(t, "[");
+    filter_three(t, "PRICE_FILTER", px, f->px_min, f->px_max, f->px_tick);
+    filter_three(t, "LOT_SIZE", qty, f->lot_min, f->lot_max, f->lot_step);
+    filter_count(t, "ICEBERG_PARTS", "limit", f->iceberg_parts_max);
+    filter_three(t, "MARKET_LOT_SIZE", qty, f->market_lot_min, f->market_lot_max, f->market_lot_step);
+    filter_begin(t, "TRAILING_DELTA");
+    text_key_int(t, "minTrailingAboveDelta", f->trailing_delta_min);
+    text_key_int(t, "maxTrailingAboveDelta", f->trailing_delta_max);
+    text_key_int(t, "minTrailingBelowDelta", f->trailing_delta_min);
+    text_key_int(t, "maxTrailingBelowDelta", f->trailing_delta_max);
+    text_put(t, "}");
+    filter_begin(t, "PERCENT_PRICE_BY_SIDE");
+    multiplier(t, "bidMultiplierUp", f->bid_mult_up);
+    multiplier(t, "bidMultiplierDown", f->bid_mult_down);
+    multiplier(t, "askMultiplierUp", f->ask_mult_up);
+    multiplier(t, "askMultiplierDown", f->ask_mult_down);
+    text_key_int(t, "avgPriceMins", f->avg_price_mins);
+    text_put(t, "}");
+    filter_begin(t, "NOTIONAL");
+    text_key_decimal(t, "minNotional", f->notional_min);
+    text_key_bool(t, "applyMinToMarket", f->notional_min_to_market);
+    text_key_decimal(t, "maxNotional", f->notional_max);
+    text_key_bool(t, "applyMaxToMarket", f->notional_max_to_market);
+    text_key_int(t, "avgPriceMins", f->avg_price_mins);
+    text_put(t, "}");
+    filter_count(t, "MAX_NUM_ORDERS", "maxNumOrders", f->orders_max);
+    filter_count(t, "MAX_NUM_ORDER_LISTS", "maxNumOrderLists", f->order_lists_max);
+    filter_count(t, "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders", f->algo_orders_max);
+    filter_count(t, "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends", f->order_amends_max);
+    if (f->position_max != 0) {
+        filter_begin(t, "MAX_POSITION");
+        text_key_decimal(t, "maxPosition", f->position_max);
+        text_put(t, "}");
+    }
+    text_put(t, "]");
+}
+
+static void
+symbol_json(struct call *c, int symbol)
+{
+    const struct emu_symbol_def *d = emu_symbol_get(c->venue->engine, symbol);
+    struct text *t = &c->result;
+
+    text_comma(t);
+    text_put(t, "{");
+    text_key_word(t, "symbol", d->name);
+    text_key_word(t, "status", emu_symbol_status_text(emu_symbol_status_get(c->venue->engine, symbol)));
+    text_key_word(t, "baseAsset", d->base);
+    text_key_int(t, "baseAssetPrecision", 8);
+    text_key_word(t, "quoteAsset", d->quote);
+    text_key_int(t, "quotePrecision", 8);
+    text_key_int(t, "quoteAssetPrecision", 8);
+    text_key_int(t, "baseCommissionPrecision", 8);
+    text_key_int(t, "quoteCommissionPrecision", 8);
+    text_key(t, "orderTypes");
+    text_put(t, "[\"LIMIT\",\"LIMIT_MAKER\",\"MARKET\",\"STOP_LOSS\",\"STOP_LOSS_LIMIT\",\"TAKE_PROFIT\","
+                "\"TAKE_PROFIT_LIMIT\"]");
+    text_key_bool(t, "icebergAllowed", true);
+    text_key_bool(t, "ocoAllowed", false);
+    text_key_bool(t, "otoAllowed", false);
+    text_key_bool(t, "opoAllowed", false);
+    text_key_bool(t, "quoteOrderQtyMarketAllowed", true);
+    text_key_bool(t, "allowTrailingStop", false);
+    text_key_bool(t, "cancelReplaceAllowed", true);
+    text_key_bool(t, "amendAllowed", true);
+    text_key_bool(t, "pegInstructionsAllowed", false);
+    text_key_bool(t, "isSpotTradingAllowed", true);
+    text_key_bool(t, "isMarginTradingAllowed", false);
+    text_key(t, "filters");
+    filters_json(t, &d->filters);
+    text_key(t, "permissions");
+    text_put(t, "[]");
+    text_key(t, "permissionSets");
+    text_put(t, "[[\"SPOT\"]]");
+    text_key_word(t, "defaultSelfTradePreventionMode", "NONE");
+    text_key(t, "allowedSelfTradePreventionModes");
+    text_put(t, "[\"NONE\",\"EXPIRE_TAKER\",\"EXPIRE_MAKER\",\"EXPIRE_BOTH\"]");
+    text_put(t, "}");
+}
+
+static void
+run_exchange_info(struct call *c)
+{
+    int list[EMU_SYMBOLS_MAX + 1];
+    int count;
+    bool single;
+    struct text *t = &c->result;
+
+    if (!call_symbols(c, list, &count, &single))
+        return;
+    text_put(t, "{");
+    text_key_word(t, "timezone", "UTC");
+    text_key_int(t, "serverTime", call_stamp(c, c->now_us));
+    text_key(t, "rateLimits");
+    text_put(t, "[");
+    limit_rule(t, "REQUEST_WEIGHT", "MINUTE", 1, WEIGHT_LIMIT);
+    limit_rule(t, "ORDERS", "SECOND", 10, ORDERS_10S_LIMIT);
+    limit_rule(t, "ORDERS", "DAY", 1, ORDERS_DAY_LIMIT);
+    limit_rule(t, "RAW_REQUESTS", "MINUTE", 5, 300000);
+    text_put(t, "]");
+    text_key(t, "exchangeFilters");
+    text_put(t, "[]");
+    text_key(t, "symbols");
+    text_put(t, "[");
+    for (int i = 0; i < count; i++)
+        symbol_json(c, list[i]);
+    text_put(t, "]}");
+}
+
+/* ---- market data ---------------------------------------------------------------------------------------------- */
+
+static void
+levels_json(struct text *t, const char *key, const struct emu_level *l, int n)
+{
+    text_key(t, key);
+    text_put(t, "[");
+    for (int i = 0; i < n; i++) {
+        text_comma(t);
+        text_put(t, "[");
+        text_decimal(t, l[i].px);
+        text_put(t, ",");
+        text_decimal(t, l[i].qty);
+        text_put(t, "]");
+    }
+    text_put(t, "]");
+}
+
+static void
+recorded_side(struct text *t, const char *key, const json_t *side, size_t limit)
+{
+    text_key(t, key);
+    text_put(t, "[");
+    for (size_t i = 0; i < json_array_size(side) && i < limit; i++) {
+        const json_t *level = json_array_get(side, i);
+        const char *px = json_string_value(json_array_get(level, 0));
+        const char *qty = json_string_value(json_array_get(level, 1));
+        text_comma(t);
+        text_put(t, "[");
+        text_string(t, px != NULL ? px : "0");
+        text_put(t, ",");
+        text_string(t, qty != NULL ? qty : "0");
+        text_put(t, "]");
+    }
+    text_put(t, "]");
+}
+
+/* The recording's snapshot; without one, an empty book just before the first depth event. */
+static void
+recorded_depth(struct text *t, const struct replay_symbol *r, size_t limit)
+{
+    json_t *j = r->snapshot != NULL ? json_loads(r->snapshot, 0, NULL) : NULL;
+
+    text_put(t, "{");
+    text_key_int(t, "lastUpdateId",
+                 j != NULL ? json_integer_value(json_object_get(j, "lastUpdateId")) : r->first_update_id - 1);
+    recorded_side(t, "bids", json_object_get(j, "bids"), limit);
+    recorded_side(t, "asks", json_object_get(j, "asks"), limit);
+    text_put(t, "}");
+    json_decref(j);
+}
+
+static void
+run_depth(struct call *c)
+{
+    int64_t limit = 100;
+    int symbol;
+
+    if (!call_symbol(c, &symbol) || !call_int(c, "limit", 1, INT32_MAX, &limit))
+        return;
+    limit = MIN(limit, DEPTH_LEVELS_MAX);
+    c->weight = limit <= 100 ? 5 : limit <= 500 ? 25 : limit <= 1000 ? 50 : 250;
+    const struct replay_symbol *r =
+        c->venue->has_replay ? replay_find(&c->venue->replay, emu_symbol_get(c->venue->engine, symbol)->name) : NULL;
+    if (r != NULL) {
+        recorded_depth(&c->result, r, (size_t)limit);
+        return;
+    }
+    struct emu_level *l = (struct emu_level *)calloc((size_t)limit * 2, sizeof(*l));
+    ASSERT(l != NULL);
+    int bids = 0;
+    int asks = 0;
+    int64_t id = emu_depth(c->venue->engine, symbol, (int)limit, l, &bids, l + limit, &asks);
+    text_put(&c->result, "{");
+    text_key_int(&c->result, "lastUpdateId", id);
+    levels_json(&c->result, "bids", l, bids);
+    levels_json(&c->result, "asks", l + limit, asks);
+    text_put(&c->result, "}");
+    free(l);
+}
+
+static int
+read_trades(struct call *c, struct emu_public_trade *out, int64_t default_limit)
+{
+    int64_t limit = default_limit;
+    int symbol;
+    if (!call_symbol(c, &symbol) || !call_int(c, "limit", 1, INT32_MAX, &limit))
+        return -1;
+    return emu_trades_public(c->venue->engine, symbol, out, (int)MIN(limit, 1000));
+}
+
+static void
+run_trades(struct call *c)
+{
+    struct emu_public_trade trades[1000];
+    struct text *t = &c->result;
+    int n = read_trades(c, trades, 500);
+
+    if (n < 0)
+        return;
+    text_put(t, "[");
+    for (int i = 0; i < n; i++) {
+        text_comma(t);
+        text_put(t, "{");
+        text_key_int(t, "id", trades[i].id);
+        text_key_decimal(t, "price", trades[i].px);
+        text_key_decimal(t, "qty", trades[i].qty);
+        text_key_decimal(t, "quoteQty", emu_quote_amount(trades[i].px, trades[i].qty));
+        text_key_int(t, "time", call_stamp(c, trades[i].time_us));
+        text_key_bool(t, "isBuyerMaker", trades[i].buyer_is_maker);
+        text_key_bool(t, "isBestMatch", true);
+        text_put(t, "}");
+    }
+    text_put(t, "]");
+}
+
+static void
+run_agg_trades(struct call *c)
+{
+    struct emu_public_trade trades[1000];
+    struct text *t = &c->result;
+    int64_t from = 0;
+    int64_t start_us = 0;
+    int64_t end_us = INT64_MAX;
+
+    if (!call_int(c, "fromId", 0, INT64_MAX, &from) || !call_time(c, "startTime", &start_us) ||
+        !call_time(c, "endTime", &end_us))
+        return;
+    int n = read_trades(c, trades, 500);
+    if (n < 0)
+        return;
+    text_put(t, "[");
+    for (int i = 0; i < n; i++) {
+        if (trades[i].id < from || trades[i].time_us < start_us || trades[i].time_us > end_us)
+            continue;
+        text_comma(t);
+        text_put(t, "{");
+        text_key_int(t, "a", trades[i].id);
+        text_key_decimal(t, "p", trades[i].px);
+        text_key_decimal(t, "q", trades[i].qty);
+        text_key_int(t, "f", trades[i].id);
+        text_key_int(t, "l", trades[i].id);
+        text_key_int(t, "T", call_stamp(c, trades[i].time_us));
+        text_key_bool(t, "m", trades[i].buyer_is_maker);
+        text_key_bool(t, "M", true);
+        text_put(t, "}");
+    }
+    text_put(t, "]");
+}
+
+static void
+run_klines(struct call *c)
+{
+    struct candle out[1000];
+    struct text *t = &c->result;
+    int64_t limit = 500;
+    int64_t start_us = 0;
+    int64_t end_us = INT64_MAX;
+    int symbol;
+    const char *interval = call_text(c, "interval");
+
+    if (!call_symbol(c, &symbol) || !call_int(c, "limit", 1, INT32_MAX, &limit) ||
+        !call_time(c, "startTime", &start_us) || !call_time(c, "endTime", &end_us))
+        return;
+    int64_t span_us = interval_us(interval);
+    if (span_us == 0) {
+        call_fail(c, 400, -1120, "Invalid interval.");
+        return;
+    }
+    int n = streams_klines(c->venue->streams, symbol, interval, start_us, end_us, (int)MIN(limit, 1000), out);
+    text_put(t, "[");
+    for (int i = 0; i < n; i++) {
+        const struct candle *k = &out[i];
+        text_comma(t);
+        text_put(t, "[");
+        text_int(t, call_stamp(c, k->open_us));
+        const int64_t ohlcv[] = { k->open, k->high, k->low, k->close, k->volume };
+        for (size_t j = 0; j < ARRAY_LEN(ohlcv); j++) {
+            text_put(t, ",");
+            text_decimal(t, ohlcv[j]);
+        }
+        text_put(t, ",");
+        text_int(t, call_stamp(c, k->open_us + span_us - 1));
+        text_put(t, ",");
+        text_decimal(t, k->quote);
+        text_put(t, ",");
+        text_int(t, k->trades);
+        text_put(t, ",");
+        text_decimal(t, k->taker_volume);
+        text_put(t, ",");
+        text_decimal(t, k->taker_quote);
+        text_put(t, ",\"0\"]");
+    }
+    text_put(t, "]");
+}
+
+static void
+run_avg_price(struct call *c)
+{
+    struct ticker k;
+    int symbol;
+    if (!call_symbol(c, &symbol))
+        return;
+    streams_ticker(c->venue->streams, symbol, &k);
+    text_put(&c->result, "{");
+    text_key_int(&c->result, "mins", 5);
+    text_key_decimal(&c->result, "price", emu_avg_px(c->venue->engine, symbol));
+    text_key_int(&c->result, "closeTime", call_stamp(c, k.close_us));
+    text_put(&c->result, "}");
+}
+
+/* A ticker request answers an object for `symbol`, else an array. */
+static void
+each_symbol(struct call *c, void (*one)(struct call *c, int symbol), int32_t weight_one, int32_t weight_all)
+{
+    int list[EMU_SYMBOLS_MAX + 1];
+    int count;
+    bool single;
+
+    if (!call_symbols(c, list, &count, &single))
+        return;
+    c->weight = single ? weight_one : weight_all;
+    if (!single)
+        text_put(&c->result, "[");
+    for (int i = 0; i < count; i++) {
+        text_comma(&c->result);
+        one(c, list[i]);
+    }
+    if (!single)
+        text_put(&c->result, "]");
+}
+
+static void
+percent_text(char buf[DECIMAL_TEXT], int64_t change, int64_t base)
+{
+    wide_t p = base == 0 ? 0 : (wide_t)change * 100000 / base;
+    (void)decimal_format(buf, (int64_t)p, 3);
+}
+
+static void
+ticker_24hr(struct call *c, int symbol)
+{
+    struct text *t = &c->result;
+    struct ticker k;
+    struct emu_touch touch;
+    char percent[DECIMAL_TEXT];
+    bool mini = call_text(c, "type") != NULL && strcmp(call_text(c, "type"), "MINI") == 0;
+
+    streams_ticker(c->venue->streams, symbol, &k);
+    emu_touch_get(c->venue->engine, symbol, &touch);
+    percent_text(percent, k.last - k.open, k.open);
+    text_put(t, "{");
+    text_key_word(t, "symbol", emu_symbol_get(c->venue->engine, symbol)->name);
+    if (!mini) {
+        text_key_decimal(t, "priceChange", k.last - k.open);
+        text_key_word(t, "priceChangePercent", percent);
+        text_key_decimal(t, "weightedAvgPrice", ticker_weighted(&k));
+        text_key_decimal(t, "prevClosePrice", k.first_px);
+        text_key_decimal(t, "lastPrice", k.last);
+        text_key_decimal(t, "lastQty", k.last_qty);
+        text_key_decimal(t, "bidPrice", touch.bid.px);
+        text_key_decimal(t, "bidQty", touch.bid.qty);
+        text_key_decimal(t, "askPrice", touch.ask.px);
+        text_key_decimal(t, "askQty", touch.ask.qty);
+    }
+    text_key_decimal(t, "openPrice", k.open);
+    text_key_decimal(t, "highPrice", k.high);
+    text_key_decimal(t, "lowPrice", k.low);
+    if (mini)
+        text_key_decimal(t, "lastPrice", k.last);
+    text_key_decimal(t, "volume", k.volume);
+    text_key_decimal(t, "quoteVolume", k.quote);
+    text_key_int(t, "openTime", call_stamp(c, k.open_us));
+    text_key_int(t, "closeTime", call_stamp(c, k.close_us));
+    text_key_int(t, "firstId", k.first_id);
+    text_key_int(t, "lastId", k.last_id);
+    text_key_int(t, "count", k.trades);
+    text_put(t, "}");
+}
+
+static void
+ticker_price(struct call *c, int symbol)
+{
+    text_put(&c->result, "{");
+    text_key_word(&c->result, "symbol", emu_symbol_get(c->venue->engine, symbol)->name);
+    text_key_decimal(&c->result, "price", emu_last_px(c->venue->engine, symbol));
+    text_put(&c->result, "}");
+}
+
+static void
+ticker_book(struct call *c, int symbol)
+{
+    struct emu_touch touch;
+    emu_touch_get(c->venue->engine, symbol, &touch);
+    text_put(&c->result, "{");
+    text_key_word(&c->result, "symbol", emu_symbol_get(c->venue->engine, symbol)->name);
+    text_key_decimal(&c->result, "bidPrice", touch.bid.px);
+    text_key_decimal(&c->result, "bidQty", touch.bid.qty);
+    text_key_decimal(&c->result, "askPrice", touch.ask.px);
+    text_key_decimal(&c->result, "askQty", touch.ask.qty);
+    text_put(&c->result, "}");
+}
+
+static void
+run_ticker_24hr(struct call *c)
+{
+    each_symbol(c, ticker_24hr, 2, 80);
+}
+
+static void
+run_ticker_price(struct call *c)
+{
+    each_symbol(c, ticker_price, 2, 4);
+}
+
+static void
+run_ticker_book(struct call *c)
+{
+    each_symbol(c, ticker_book, 2, 4);
+}
+
+/* ---- account -------------------------------------------------------------------------------------------------- */
+
+static void
+run_account(struct call *c)
+{
+    const struct emu_engine *e = c->venue->engine;
+    const struct emu_account *a = emu_account_get(e, c->account);
+    struct text *t = &c->result;
+    bool omit = false;
+
+    if (!call_bool(c, "omitZeroBalances", &omit))
+        return;
+    text_put(t, "{");
+    text_key_int(t, "makerCommission", a->maker_rate / 10000);
+    text_key_int(t, "takerCommission", a->taker_rate / 10000);
+    text_key_int(t, "buyerCommission", 0);
+    text_key_int(t, "sellerCommission", 0);
+    text_key(t, "commissionRates");
+    text_put(t, "{");
+    text_key_decimal(t, "maker", a->maker_rate);
+    text_key_decimal(t, "taker", a->taker_rate);
+    text_key_decimal(t, "buyer", 0);
+    text_key_decimal(t, "seller", 0);
+    text_put(t, "}");
+    text_key_bool(t, "canTrade", true);
+    text_key_bool(t, "canWithdraw", false);
+    text_key_bool(t, "canDeposit", true);
+    text_key_bool(t, "brokered", false);
+    text_key_bool(t, "requireSelfTradePrevention", false);
+    text_key_bool(t, "preventSor", false);
+    text_key_int(t, "updateTime", call_stamp(c, a->updated_us));
+    text_key_word(t, "accountType", "SPOT");
+    text_key(t, "balances");
+    text_put(t, "[");
+    for (int i = 0; i < emu_asset_count(e); i++) {
+        if (omit && a->balance[i].free == 0 && a->balance[i].locked == 0)
+            continue;
+        text_comma(t);
+        text_put(t, "{");
+        text_key_word(t, "asset", emu_asset_name(e, i));
+        text_key_decimal(t, "free", a->balance[i].free);
+        text_key_decimal(t, "locked", a->balance[i].locked);
+        text_put(t, "}");
+    }
+    text_put(t, "]");
+    text_key(t, "permissions");
+    text_put(t, "[\"SPOT\"]");
+    text_key_int(t, "uid", 1000000 + (int64_t)c->account);
+    text_put(t, "}");
+}
+
+static void
+commission_part(struct text *t, const char *key, int64_t maker, int64_t taker)
+{
+    text_key(t, key);
+    text_put(t, "{");
+    text_key_decimal(t, "maker", maker);
+    text_key_decimal(t, "taker", taker);
+    text_key_decimal(t, "buyer", 0);
+    text_key_decimal(t, "seller", 0);
+    text_put(t, "}");
+}
+
+static void
+run_commission(struct call *c)
+{
+    const struct emu_account *a = emu_account_get(c->venue->engine, c->account);
+    struct text *t = &c->result;
+    int symbol;
+
+    if (!call_symbol(c, &symbol))
+        return;
+    text_put(t, "{");
+    text_key_word(t, "symbol", emu_symbol_get(c->venue->engine, symbol)->name);
+    commission_part(t, "standardCommission", a->maker_rate, a->taker_rate);
+    commission_part(t, "specialCommission", 0, 0);
+    commission_part(t, "taxCommission", 0, 0);
+    text_key(t, "discount");
+    text_put(t, "{\"enabledForAccount\":false,\"enabledForSymbol\":false,\"discountAsset\":\"BNB\","
+                "\"discount\":\"0.00000000\"}}");
+}
+
+static void
+run_order_count(struct call *c)
+{
+    struct emu_order_limits *o = &c->venue->orders[c->account];
+    struct text *t = &c->result;
+
+    text_put(t, "[");
+    for (int i = 0; i < 2; i++) {
+        struct emu_limit *l = i == 0 ? &o->ten_seconds : &o->day;
+        text_comma(t);
+        text_put(t, "{");
+        text_key_word(t, "rateLimitType", "ORDERS");
+        text_key_word(t, "interval", i == 0 ? "SECOND" : "DAY");
+        text_key_int(t, "intervalNum", i == 0 ? 10 : 1);
+        text_key_int(t, "limit", l->limit);
+        text_key_int(t, "count", emu_limit_count(l, c->now_us));
+        text_put(t, "}");
+    }
+    text_put(t, "]");
+}
+
+static void
+run_empty_list(struct call *c)
+{
+    text_put(&c->result, "[]");
+}
+
+/* /sapi: what SDKs ask on start; one network per asset. */
+static void
+run_all_coins(struct call *c)
+{
+    const struct emu_engine *e = c->venue->engine;
+    const struct emu_account *a = emu_account_get(e, c->account);
+    struct text *t = &c->result;
+
+    text_put(t, "[");
+    for (int i = 0; i < emu_asset_count(e); i++) {
+        const char *name = emu_asset_name(e, i);
+        text_comma(t);
+        text_put(t, "{");
+        text_key_word(t, "coin", name);
+        text_key_bool(t, "depositAllEnable", true);
+        text_key_decimal(t, "free", a->balance[i].free);
+        text_key_word(t, "freeze", "0");
+        text_key_word(t, "ipoable", "0");
+        text_key_word(t, "ipoing", "0");
+        text_key_bool(t, "isLegalMoney", false);
+        text_key_decimal(t, "locked", a->balance[i].locked);
+        text_key_word(t, "name", name);
+        text_key(t, "networkList");
+        text_put(t, "[{");
+        text_key_word(t, "coin", name);
+        text_key_bool(t, "depositEnable", true);
+        text_key_bool(t, "isDefault", true);
+        text_key_int(t, "minConfirm", 1);
+        text_key_word(t, "name", name);
+        text_key_word(t, "network", name);
+        text_key_int(t, "unLockConfirm", 0);
+        text_key_bool(t, "withdrawEnable", false);
+        text_key_word(t, "withdrawFee", "0");
+        text_key_word(t, "withdrawIntegerMultiple", "0.00000001");
+        text_key_word(t, "withdrawMax", "0");
+        text_key_word(t, "withdrawMin", "0");
+        text_put(t, "}]");
+        text_key_word(t, "storage", "0");
+        text_key_bool(t, "trading", true);
+        text_key_bool(t, "withdrawAllEnable", false);
+        text_key_word(t, "withdrawing", "0");
+        text_put(t, "}");
+    }
+    text_put(t, "]");
+}
+
+static void
+run_api_restrictions(struct call *c)
+{
+    text_put(&c->result, "{\"ipRestrict\":false,\"createTime\":1600000000000,\"enableReading\":true,"
+                         "\"enableWithdrawals\":false,\"enableInternalTransfer\":false,\"enableMargin\":false,"
+                         "\"enableFutures\":false,\"permitsUniversalTransfer\":false,\"enableVanillaOptions\":false,"
+                         "\"enableFixApiTrade\":false,\"enableFixReadOnly\":false,"
+                         "\"enableSpotAndMarginTrading\":true,\"enablePortfolioMarginTrading\":false}");
+}
+
+static void
+run_account_status(struct call *c)
+{
+    text_put(&c->result, "{\"data\":\"Normal\"}");
+}
+
+static void
+run_system_status(struct call *c)
+{
+    text_put(&c->result, "{\"status\":0,\"msg\":\"normal\"}");
+}
+
+static void
+run_api_trading_status(struct call *c)
+{
+    text_put(&c->result, "{\"data\":{\"isLocked\":false,\"plannedRecoverTime\":0,\"triggerCondition\":{\"GCR\":150,"
+                         "\"IFER\":150,\"UFR\":300},\"updateTime\":1600000000000}}");
+}
+
+static void
+run_trade_fee(struct call *c)
+{
+    const struct emu_account *a = emu_account_get(c->venue->engine, c->account);
+    int list[EMU_SYMBOLS_MAX + 1];
+    int count;
+    bool single;
+
+    if (!call_symbols(c, list, &count, &single))
+        return;
+    text_put(&c->result, "[");
+    for (int i = 0; i < count; i++) {
+        text_comma(&c->result);
+        text_put(&c->result, "{");
+        text_key_word(&c->result, "symbol", emu_symbol_get(c->venue->engine, list[i])->name);
+        text_key_decimal(&c->result, "makerCommission", a->maker_rate);
+        text_key_decimal(&c->result, "takerCommission", a->taker_rate);
+        text_put(&c->result, "}");
+    }
+    text_put(&c->result, "]");
+}
+
+/* ---- sessions and user data ----------------------------------------------------------------------------------- */
+
+static void
+session_json(struct call *c)
+{
+    const struct session *s = c->session;
+    struct text *t = &c->result;
+    int64_t opened_us = c->now_us - (server_mono_ns() - s->opened_mono_ns) / 1000;
+
+    text_put(t, "{");
+    text_key(t, "apiKey");
+    if (s->logon != NULL)
+        text_string(t, s->logon->name);
+    else
+        text_put(t, "null");
+    text_key(t, "authorizedSince");
+    if (s->logon != NULL)
+        text_int(t, call_stamp(c, s->logon_us));
+    else
+        text_put(t, "null");
+    text_key_int(t, "connectedSince", call_stamp(c, opened_us));
+    text_key_bool(t, "returnRateLimits", s->show_limits);
+    text_key_int(t, "serverTime", call_stamp(c, c->now_us));
+    text_key_bool(t, "userDataStream", s->user_count != 0);
+    text_put(t, "}");
+}
+
+static void
+run_logon(struct call *c)
+{
+    if (c->key->kind != KEY_ED25519) {
+        call_fail(c, 400, -4056, "HMAC_SHA256 API key is not supported.");
+        return;
+    }
+    c->session->logon = c->key;
+    c->session->logon_us = c->now_us;
+    session_json(c);
+}
+
+static void
+run_session_status(struct call *c)
+{
+    session_json(c);
+}
+
+static void
+drop_sub(struct session *s, size_t i)
+{
+    struct user_sub gone = s->user[i];
+    memmove(&s->user[i], &s->user[i + 1], (s->user_count - i - 1) * sizeof(s->user[0]));
+    s->user_count--;
+    user_terminated(s, &gone);
+}
+
+static void
+run_logout(struct call *c)
+{
+    struct session *s = c->session;
+
+    for (size_t i = s->user_count; i-- > 0;)
+        if (s->user[i].by_logon)
+            drop_sub(s, i);
+    s->logon = NULL;
+    session_json(c);
+}
+
+static void
+add_sub(struct call *c, uint32_t account, bool by_logon)
+{
+    struct session *s = c->session;
+
+    for (size_t i = 0; i < s->user_count; i++)
+        if (s->user[i].account == account) {
+            call_fail(c, 400, -2035, "User Data Stream subscription already active.");
+            return;
+        }
+    if (s->user_count == USER_SUBS_MAX || s->next_subscription == 65535) {
+        call_fail(c, 400, -2042, "Maximum subscription ID reached for this connection.");
+        return;
+    }
+    s->user[s->user_count++] =
+        (struct user_sub){ .id = s->next_subscription++, .account = account, .by_logon = by_logon };
+    text_put(&c->result, "{");
+    text_key_int(&c->result, "subscriptionId", s->user[s->user_count - 1].id);
+    text_put(&c->result, "}");
+}
+
+static void
+run_subscribe(struct call *c)
+{
+    int account = c->session->logon != NULL ? emu_account_find(c->venue->engine, c->session->logon->account) : -1;
+    if (account < 0)
+        call_fail(c, 400, -2015, "Invalid API-key, IP, or permissions for action.");
+    else
+        add_sub(c, (uint32_t)account, true);
+}
+
+static void
+run_subscribe_signature(struct call *c)
+{
+    add_sub(c, c->account, false);
+}
+
+static void
+run_unsubscribe(struct call *c)
+{
+    struct session *s = c->session;
+    int64_t id = -1;
+
+    if (!call_int(c, "subscriptionId", 0, 65535, &id))
+        return;
+    bool any = false;
+    for (size_t i = s->user_count; i-- > 0;)
+        if (id < 0 || s->user[i].id == id) {
+            drop_sub(s, i);
+            any = true;
+        }
+    if (any)
+        text_put(&c->result, "{}");
+    else
+        call_fail(c, 400, -2036, "User Data Stream subscription not active.");
+}
+
+static void
+run_subscriptions(struct call *c)
+{
+    text_put(&c->result, "[");
+    for (size_t i = 0; i < c->session->user_count; i++) {
+        text_comma(&c->result);
+        text_put(&c->result, "{");
+        text_key_int(&c->result, "subscriptionId", c->session->user[i].id);
+        text_put(&c->result, "}");
+    }
+    text_put(&c->result, "]");
+}
+
+static void
+run_listen_key_start(struct call *c)
+{
+    const char *key = listen_key_make(c->venue, c->account);
+    if (key == NULL) {
+        call_fail(c, 400, -1000, "Too many listenKeys.");
+        return;
+    }
+    text_put(&c->result, "{");
+    text_key_word(&c->result, "listenKey", key);
+    text_put(&c->result, "}");
+}
+
+static void
+run_listen_key_keep(struct call *c)
+{
+    if (!listen_key_keep(c->venue, call_text(c, "listenKey")))
+        call_fail(c, 400, -1125, "This listenKey does not exist.");
+}
+
+static void
+run_listen_key_stop(struct call *c)
+{
+    if (!listen_key_drop(c->venue, call_text(c, "listenKey")))
+        call_fail(c, 400, -1125, "This listenKey does not exist.");
+}
+
+#define SYMBOLS_PARAMS " symbol symbols symbolStatus "
+
+const struct call_def query_calls[] = {
+    { "ping", HTTP_GET, "/api/v3/ping", CALL_PUBLIC, 1, "", NULL, run_ping },
+    { "time", HTTP_GET, "/api/v3/time", CALL_PUBLIC, 1, "", NULL, run_time },
+    { "exchangeInfo", HTTP_GET, "/api/v3/exchangeInfo", CALL_PUBLIC, 20,
+      " symbol symbols permissions showPermissionSets symbolStatus ", NULL, run_exchange_info },
+    { "depth", HTTP_GET, "/api/v3/depth", CALL_PUBLIC, 5, " symbol limit symbolStatus ", " symbol ", run_depth },
+    { "trades.recent", HTTP_GET, "/api/v3/trades", CALL_PUBLIC, 25, " symbol limit ", " symbol ", run_trades },
+    { "trades.historical", HTTP_GET, "/api/v3/historicalTrades", CALL_PUBLIC, 25, " symbol limit fromId apiKey ",
+      " symbol ", run_trades },
+    { "trades.aggregate", HTTP_GET, "/api/v3/aggTrades", CALL_PUBLIC, 4, " symbol fromId startTime endTime limit ",
+      " symbol ", run_agg_trades },
+    { "klines", HTTP_GET, "/api/v3/klines", CALL_PUBLIC, 2, " symbol interval startTime endTime timeZone limit ",
+      " symbol interval ", run_klines },
+    { "uiKlines", HTTP_GET, "/api/v3/uiKlines", CALL_PUBLIC, 2, " symbol interval startTime endTime timeZone limit ",
+      " symbol interval ", run_klines },
+    { "avgPrice", HTTP_GET, "/api/v3/avgPrice", CALL_PUBLIC, 2, " symbol ", " symbol ", run_avg_price },
+    { "ticker.24hr", HTTP_GET, "/api/v3/ticker/24hr", CALL_PUBLIC, 2, SYMBOLS_PARAMS "type ", NULL, run_ticker_24hr },
+    { "ticker.price", HTTP_GET, "/api/v3/ticker/price", CALL_PUBLIC, 2, SYMBOLS_PARAMS, NULL, run_ticker_price },
+    { "ticker.book", HTTP_GET, "/api/v3/ticker/bookTicker", CALL_PUBLIC, 2, SYMBOLS_PARAMS, NULL, run_ticker_book },
+    { "account.status", HTTP_GET, "/api/v3/account", CALL_SIGNED, 20, " omitZeroBalances ", NULL, run_account },
+    { "account.commission", HTTP_GET, "/api/v3/account/commission", CALL_SIGNED, 20, " symbol ", " symbol ",
+      run_commission },
+    { "account.rateLimits.orders", HTTP_GET, "/api/v3/rateLimit/order", CALL_SIGNED, 40, "", NULL, run_order_count },
+    { "myPreventedMatches", HTTP_GET, "/api/v3/myPreventedMatches", CALL_SIGNED, 20,
+      " symbol preventedMatchId orderId fromPreventedMatchId limit ", " symbol ", run_empty_list },
+    { "myAllocations", HTTP_GET, "/api/v3/myAllocations", CALL_SIGNED, 20,
+      " symbol startTime endTime fromAllocationId limit orderId ", " symbol ", run_empty_list },
+    { NULL, HTTP_GET, "/sapi/v1/capital/config/getall", CALL_SIGNED, 10, "", NULL, run_all_coins },
+    { NULL, HTTP_GET, "/sapi/v1/account/apiRestrictions", CALL_SIGNED, 1, "", NULL, run_api_restrictions },
+    { NULL, HTTP_GET, "/sapi/v1/account/status", CALL_SIGNED, 1, "", NULL, run_account_status },
+    { NULL, HTTP_GET, "/sapi/v1/account/apiTradingStatus", CALL_SIGNED, 1, "", NULL, run_api_trading_status },
+    { NULL, HTTP_GET, "/sapi/v1/system/status", CALL_PUBLIC, 1, "", NULL, run_system_status },
+    { NULL, HTTP_GET, "/sapi/v1/asset/tradeFee", CALL_SIGNED, 1, " symbol ", NULL, run_trade_fee },
+    { "session.logon", HTTP_OTHER, NULL, CALL_SIGNED, 2, "", " apiKey ", run_logon },
+    { "session.status", HTTP_OTHER, NULL, CALL_PUBLIC, 2, "", NULL, run_session_status },
+    { "session.logout", HTTP_OTHER, NULL, CALL_PUBLIC, 2, "", NULL, run_logout },
+    { "session.subscriptions", HTTP_OTHER, NULL, CALL_PUBLIC, 2, "", NULL, run_subscriptions },
+    { "userDataStream.subscribe", HTTP_OTHER, NULL, CALL_PUBLIC, 2, "", NULL, run_subscribe },
+    { "userDataStream.subscribe.signature", HTTP_OTHER, NULL, CALL_SIGNED, 2, "", " apiKey ", run_subscribe_signature },
+    { "userDataStream.unsubscribe", HTTP_OTHER, NULL, CALL_PUBLIC, 2, " subscriptionId ", NULL, run_unsubscribe },
+    { "userDataStream.start", HTTP_POST, "/api/v3/userDataStream", CALL_KEY, 2, "", NULL, run_listen_key_start },
+    { "userDataStream.ping", HTTP_PUT, "/api/v3/userDataStream", CALL_KEY, 2, " listenKey ", " listenKey ",
+      run_listen_key_keep },
+    { "userDataStream.stop", HTTP_DELETE, "/api/v3/userDataStream", CALL_KEY, 2, " listenKey ", " listenKey ",
+      run_listen_key_stop },
+    { 0 },
+};
