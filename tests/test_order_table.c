@@ -1,0 +1,662 @@
+/* The order table: named races, duplicates, keys, recycling, walks, and random reports in any order. */
+#include "tests/oms_fixture.h"
+
+#define STATE(o, slot)   order_at((o)->t, slot)->state
+#define REQUEST(o, slot) order_at((o)->t, slot)->request
+#define CUM(o, slot)     order_at((o)->t, slot)->cum_qty
+
+/* What each order says must be what the deltas have added up to. */
+static void
+sums_match(struct oms *o)
+{
+    struct oms_sums is = { 0 };
+    int walk = order_walk_open(o->t, CLIENT_NONE);
+    uint32_t slot;
+
+    while ((slot = order_walk_next(o->t, walk)) != ORDER_NONE) {
+        const struct order * or = order_at(o->t, slot);
+        CHECK(order_live(or));
+        is.reserved[or->instrument][or->side] += or->reserved;
+        is.open++;
+        is.unknown += order_unknown(or);
+    }
+    CHECK_MEM(is.reserved, o->sums.reserved, sizeof(is.reserved));
+    CHECK_EQ(is.open, o->sums.open);
+    CHECK_EQ(is.unknown, o->sums.unknown);
+    CHECK_EQ(order_totals(o->t)->live, o->sums.open);
+    CHECK_EQ(order_totals(o->t)->unknown, o->sums.unknown);
+}
+
+TEST(order_lives_from_sent_to_filled_and_releases_as_it_fills)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    CHECK_EQ(STATE(&o, s), ORDER_SENT);
+    CHECK_EQ(o.d.reserved_change, 100);
+    CHECK_EQ(o.d.open_change, 1);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_ACK), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_NEW);
+    CHECK_EQ(REQUEST(&o, s), REQUEST_NONE);
+    CHECK_EQ(oms_fill(&o, s, 1, 40), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_PARTIALLY_FILLED);
+    CHECK_EQ(o.d.reserved_change, -40);
+    CHECK_EQ(o.d.fill_qty, 40);
+    CHECK_EQ(oms_fill(&o, s, 2, 60), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_FILLED);
+    CHECK_EQ(o.d.open_change, -1);
+    CHECK_EQ(o.sums.position[0], 100);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
+    oms_free(&o);
+}
+
+TEST(race_fill_before_ack)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_SELL, 100);
+    CHECK_EQ(oms_fill(&o, s, 1, 40), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_PARTIALLY_FILLED);
+    CHECK_EQ(REQUEST(&o, s), REQUEST_NONE);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_ACK), ORDER_APPLIED); /* brings its stamp */
+    CHECK_EQ(STATE(&o, s), ORDER_PARTIALLY_FILLED);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_ACK), ORDER_DUPLICATE);
+    CHECK_EQ(o.sums.position[0], -40);
+    oms_free(&o);
+}
+
+TEST(race_fill_beats_cancel)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_ACK);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCEL_SENT), ORDER_APPLIED);
+    CHECK_EQ(REQUEST(&o, s), REQUEST_CANCEL_IN_FLIGHT);
+    CHECK_EQ(oms_fill(&o, s, 1, 30), ORDER_APPLIED);
+    CHECK_EQ(REQUEST(&o, s), REQUEST_CANCEL_IN_FLIGHT);
+    CHECK_EQ(oms_fill(&o, s, 2, 70), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_FILLED);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCEL_REJECTED), ORDER_DUPLICATE); /* too late to cancel: we know */
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCELED), ORDER_DUPLICATE);        /* a stale one is not published over it */
+    CHECK_EQ(STATE(&o, s), ORDER_FILLED);
+    oms_free(&o);
+}
+
+TEST(race_cancel_ack_before_the_fill_it_counts)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_ACK);
+    oms_on(&o, s, ORDER_EV_CANCEL_SENT);
+    CHECK_EQ(oms_end(&o, s, ORDER_EV_CANCELED, 30), ORDER_HELD);
+    CHECK(order_live(order_at(o.t, s)));
+    CHECK_EQ(order_missing_fill_qty(order_at(o.t, s)), 30);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 30); /* the rest is free, what must still come is not */
+    CHECK_EQ(oms_end(&o, s, ORDER_EV_CANCELED, 30), ORDER_DUPLICATE);
+    CHECK_EQ(oms_fill(&o, s, 1, 10), ORDER_APPLIED);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 20);
+    CHECK_EQ(oms_fill(&o, s, 2, 20), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_CANCELED);
+    CHECK_EQ(o.sums.position[0], 30);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
+    CHECK((order_at(o.t, s)->marks & ORDER_MARK_LATE) == 0);
+    oms_free(&o);
+}
+
+TEST(race_late_fill_after_cancel_moves_the_position_and_not_the_state)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_ACK);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCELED), ORDER_APPLIED); /* the venue did not say how much */
+    CHECK_EQ(oms_fill(&o, s, 1, 30), ORDER_LATE);
+    CHECK(o.d.fill_late);
+    CHECK_EQ(o.d.reserved_change, 0);
+    CHECK_EQ(STATE(&o, s), ORDER_CANCELED);
+    CHECK_EQ(CUM(&o, s), 30);
+    CHECK_EQ(o.sums.position[0], 30);
+    struct report r;
+    order_report_fill(order_at(o.t, s), &r);
+    CHECK_EQ(r.flags, REPORT_LATE);
+    CHECK_EQ(r.leaves_qty, 0);
+    CHECK_EQ(oms_fill(&o, s, 1, 30), ORDER_DUPLICATE);
+    CHECK_EQ(o.sums.position[0], 30);
+    oms_free(&o);
+}
+
+TEST(race_fill_of_an_order_proven_not_placed_still_counts)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_UNKNOWN);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_NOT_PLACED), ORDER_APPLIED);
+    CHECK_EQ(oms_fill(&o, s, 1, 100), ORDER_LATE);
+    CHECK_EQ(STATE(&o, s), ORDER_NOT_PLACED);
+    CHECK_EQ(o.sums.position[0], 100);
+    oms_free(&o);
+}
+
+TEST(race_accept_on_the_stream_after_the_request_timed_out)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_UNKNOWN), ORDER_APPLIED);
+    CHECK_EQ(o.d.unknown_change, 1);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 100); /* keeps it all */
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_UNKNOWN), ORDER_DUPLICATE);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_ACK), ORDER_APPLIED);
+    CHECK_EQ(o.d.unknown_change, -1);
+    CHECK_EQ(REQUEST(&o, s), REQUEST_NONE);
+    oms_free(&o);
+}
+
+TEST(race_reject_after_the_order_was_seen_working_is_a_conflict)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_ACK);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_REJECTED), ORDER_CONFLICT);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_NOT_PLACED), ORDER_CONFLICT);
+    CHECK_EQ(STATE(&o, s), ORDER_NEW);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 100);
+    oms_free(&o);
+}
+
+TEST(race_cancel_of_an_unconfirmed_order_keeps_the_order_unknown)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_UNKNOWN);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCEL_SENT), ORDER_APPLIED);
+    CHECK_EQ(o.d.unknown_change, 0); /* a cancel in flight does not answer whether it was placed */
+    CHECK(order_unknown(order_at(o.t, s)));
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCEL_REJECTED), ORDER_APPLIED); /* "unknown order" proves nothing yet */
+    CHECK_EQ(REQUEST(&o, s), REQUEST_NEW_UNKNOWN);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 100);
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_NOT_PLACED), ORDER_APPLIED);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
+    CHECK_EQ(o.sums.unknown, 0);
+    oms_free(&o);
+}
+
+TEST(unknown_cancel_is_resolved_by_a_proven_status_only)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_ACK);
+    oms_on(&o, s, ORDER_EV_CANCEL_SENT);
+    oms_on(&o, s, ORDER_EV_UNKNOWN);
+    CHECK_EQ(REQUEST(&o, s), REQUEST_CANCEL_UNKNOWN);
+    CHECK_EQ(oms_status(&o, s, ORDER_NEW, 0, false), ORDER_DUPLICATE); /* the cancel may still arrive */
+    CHECK_EQ(REQUEST(&o, s), REQUEST_CANCEL_UNKNOWN);
+    CHECK_EQ(oms_status(&o, s, ORDER_NEW, 0, true), ORDER_APPLIED);
+    CHECK_EQ(REQUEST(&o, s), REQUEST_NONE);
+    CHECK_EQ(o.sums.unknown, 0);
+    oms_free(&o);
+}
+
+TEST(status_of_filled_holds_until_the_trades_are_here)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_SELL, 100);
+    oms_on(&o, s, ORDER_EV_UNKNOWN);
+    CHECK_EQ(oms_status(&o, s, ORDER_FILLED, 100, true), ORDER_HELD);
+    CHECK_EQ(order_missing_fill_qty(order_at(o.t, s)), 100);
+    CHECK_EQ(o.sums.reserved[0][SIDE_SELL], 100);
+    CHECK_EQ(order_leaves(order_at(o.t, s)), 0);
+    CHECK_EQ(oms_fill(&o, s, 9, 60), ORDER_APPLIED);
+    CHECK(order_live(order_at(o.t, s)));
+    CHECK_EQ(oms_fill(&o, s, 10, 40), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_FILLED);
+    CHECK_EQ(oms_status(&o, s, ORDER_FILLED, 100, true), ORDER_DUPLICATE);
+    CHECK_EQ(oms_status(&o, s, ORDER_NEW, 0, false), ORDER_DUPLICATE); /* older answer */
+    CHECK_EQ(oms_status(&o, s, ORDER_NEW, 0, true), ORDER_CONFLICT);
+    oms_free(&o);
+}
+
+TEST(status_with_more_than_the_trades_names_what_is_missing)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_ACK);
+    oms_fill(&o, s, 1, 10);
+    CHECK_EQ(oms_status(&o, s, ORDER_PARTIALLY_FILLED, 35, false), ORDER_DUPLICATE);
+    CHECK_EQ(order_missing_fill_qty(order_at(o.t, s)), 25);
+    CHECK_EQ(CUM(&o, s), 10); /* never by guess */
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 90);
+    oms_free(&o);
+}
+
+TEST(fill_without_trade_id_or_with_a_bad_quantity_is_not_applied)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    CHECK_EQ(oms_fill(&o, s, -1, 10), ORDER_INVALID);
+    CHECK_EQ(oms_fill(&o, s, 1, 0), ORDER_INVALID);
+    CHECK_EQ(oms_fill(&o, s, 1, -10), ORDER_INVALID);
+    CHECK_EQ(oms_fill(&o, s, 1, INT64_MAX), ORDER_INVALID);
+    CHECK_EQ(o.sums.position[0], 0);
+    CHECK_EQ(STATE(&o, s), ORDER_SENT);
+    struct order_event none = { .kind = ORDER_EV_ACK };
+    CHECK_EQ(oms_apply(&o, 7, &none), ORDER_INVALID); /* no such slot */
+    CHECK_EQ(oms_apply(&o, ORDER_NONE, &none), ORDER_INVALID);
+    none.kind = ORDER_EV_COUNT;
+    CHECK_EQ(oms_apply(&o, s, &none), ORDER_INVALID);
+    oms_free(&o);
+}
+
+TEST(self_trade_counts_one_trade_id_on_both_orders)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t b = oms_new(&o, SIDE_BUY, 100);
+    uint32_t s = oms_new(&o, SIDE_SELL, 100);
+    CHECK_EQ(oms_fill(&o, b, 5, 100), ORDER_APPLIED);
+    CHECK_EQ(oms_fill(&o, s, 5, 100), ORDER_APPLIED);
+    CHECK_EQ(o.sums.position[0], 0);
+    oms_free(&o);
+}
+
+TEST(overfill_counts_in_full_and_is_marked)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    CHECK_EQ(oms_fill(&o, s, 1, 130), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_FILLED);
+    CHECK_EQ(o.sums.position[0], 130);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
+    CHECK((order_at(o.t, s)->marks & ORDER_MARK_OVERFILLED) != 0);
+    CHECK_EQ(order_totals(o.t)->overfills, 1);
+    oms_free(&o);
+}
+
+TEST(replace_holds_both_orders_until_the_old_one_is_dead)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t old = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, old, ORDER_EV_ACK);
+    uint32_t new = oms_replace(&o, old, 80);
+    CHECK_EQ(REQUEST(&o, old), REQUEST_REPLACE_IN_FLIGHT);
+    CHECK_EQ(order_at(o.t, new)->replaces, old);
+    CHECK_EQ(order_at(o.t, old)->replaced_by, new);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 180);
+    CHECK_EQ(oms_on(&o, new, ORDER_EV_ACK), ORDER_APPLIED); /* the new one first */
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 180);
+    CHECK_EQ(oms_end(&o, old, ORDER_EV_CANCELED, 0), ORDER_APPLIED);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 80);
+    oms_free(&o);
+}
+
+TEST(replace_refused_leaves_the_old_order_working)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t old = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, old, ORDER_EV_ACK);
+    uint32_t new = oms_replace(&o, old, 80);
+    CHECK_EQ(oms_on(&o, old, ORDER_EV_CANCEL_REJECTED), ORDER_APPLIED);
+    CHECK_EQ(oms_on(&o, new, ORDER_EV_REJECTED), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, old), ORDER_NEW);
+    CHECK_EQ(REQUEST(&o, old), REQUEST_NONE);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 100);
+    uint32_t again = oms_replace(&o, old, 70);
+    CHECK_EQ(order_at(o.t, old)->replaced_by, again);
+    CHECK_EQ(order_at(o.t, new)->replaces, ORDER_NONE);
+    sums_match(&o);
+    oms_free(&o);
+}
+
+TEST(replace_with_unknown_outcome_keeps_both)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t old = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, old, ORDER_EV_ACK);
+    uint32_t new = oms_replace(&o, old, 80);
+    oms_on(&o, old, ORDER_EV_UNKNOWN);
+    oms_on(&o, new, ORDER_EV_UNKNOWN);
+    CHECK_EQ(REQUEST(&o, old), REQUEST_REPLACE_UNKNOWN);
+    CHECK_EQ(o.sums.unknown, 2);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 180);
+    sums_match(&o);
+    oms_free(&o);
+}
+
+TEST(key_repeats_return_their_order_and_older_ones_are_stale)
+{
+    struct oms o;
+    oms_init(&o, 2, 1);
+    CHECK_EQ(order_key_check(o.t, 1, 0).kind, ORDER_KEY_STALE);
+    CHECK_EQ(order_key_check(o.t, CLIENT_MAX, 1).kind, ORDER_KEY_STALE);
+    CHECK_EQ(order_key_check(o.t, 1, 1).kind, ORDER_KEY_NEW);
+    uint32_t s = oms_new(&o, SIDE_BUY, 10); /* key 1 */
+    CHECK_EQ(order_last_key(o.t, 1), 1);
+    CHECK_EQ(order_key_check(o.t, 1, 1).kind, ORDER_KEY_REPEAT);
+    CHECK_EQ(order_key_check(o.t, 1, 1).slot, s);
+    CHECK_EQ(order_key_check(o.t, 2, 1).kind, ORDER_KEY_NEW);    /* another client's */
+    struct order_intent in = oms_intent(&o, 1, 0, SIDE_BUY, 10); /* key 2, denied */
+    in.deny = DENY_POSITION;
+    CHECK_EQ(oms_apply_intent(&o, &in), ORDER_NONE);
+    CHECK_EQ(order_key_check(o.t, 1, 2).kind, ORDER_KEY_REPEAT_DENIED);
+    CHECK_EQ(order_key_check(o.t, 1, 2).deny, DENY_POSITION);
+    o.next_key = 9;
+    uint32_t last = oms_new(&o, SIDE_BUY, 10); /* key 10: keys may skip */
+    CHECK_EQ(order_key_check(o.t, 1, 5).kind, ORDER_KEY_STALE);
+    CHECK_EQ(order_key_check(o.t, 1, 10).slot, last);
+    CHECK_EQ(order_key_check(o.t, 1, 11).kind, ORDER_KEY_NEW);
+    oms_on(&o, s, ORDER_EV_REJECTED);
+    CHECK_EQ(order_key_check(o.t, 1, 1).kind, ORDER_KEY_REPEAT); /* terminal is findable */
+    oms_free(&o);
+}
+
+TEST(key_denials_are_remembered_in_bounds)
+{
+    struct oms o;
+    oms_init(&o, 2, 1); /* 8 denials per client */
+    for (int i = 0; i < 20; i++) {
+        struct order_intent in = oms_intent(&o, 1, 0, SIDE_BUY, 10);
+        in.deny = DENY_ORDER_RATE;
+        oms_apply_intent(&o, &in);
+    }
+    for (uint64_t key = 1; key <= 12; key++)
+        CHECK_EQ(order_key_check(o.t, 1, key).kind, ORDER_KEY_STALE);
+    for (uint64_t key = 13; key <= 20; key++)
+        CHECK_EQ(order_key_check(o.t, 1, key).kind, ORDER_KEY_REPEAT_DENIED);
+    oms_free(&o);
+}
+
+TEST(terminal_orders_stay_findable_for_the_last_n_and_the_oldest_goes_first)
+{
+    struct oms o;
+    char id[64][CLORDID_BYTES];
+    oms_init(&o, 4, 3);
+    for (int i = 0; i < 64; i++) {
+        uint32_t s = oms_new(&o, SIDE_BUY, 10);
+        memcpy(id[i], order_at(o.t, s)->clordid, CLORDID_BYTES);
+        CHECK_EQ(order_find(o.t, id[i]), s);
+        CHECK_EQ(oms_on(&o, s, ORDER_EV_REJECTED), ORDER_APPLIED);
+        for (int k = MAX(0, i - 2); k <= i; k++) /* the last three for certain */
+            CHECK(order_find(o.t, id[k]) != ORDER_NONE);
+        for (int k = 0; k < i - 6; k++) /* never more than the pool */
+            CHECK_EQ(order_find(o.t, id[k]), ORDER_NONE);
+    }
+    oms_free(&o);
+}
+
+TEST(table_room_is_exactly_live_max)
+{
+    struct oms o;
+    oms_init(&o, 3, 2);
+    uint32_t s = 0;
+    for (int i = 0; i < 3; i++) {
+        CHECK(order_table_room(o.t));
+        s = oms_new(&o, SIDE_BUY, 10);
+    }
+    CHECK(!order_table_room(o.t));
+    struct order_intent in = oms_intent(&o, 1, 0, SIDE_BUY, 10);
+    CHECK_STR(order_intent_fault(o.t, &in), "more live orders than the table holds");
+    oms_on(&o, s, ORDER_EV_CANCELED);
+    CHECK(order_table_room(o.t));
+    oms_free(&o);
+}
+
+TEST(trade_ids_are_remembered_in_bounds_and_the_oldest_goes_first)
+{
+    struct oms o;
+    memset(&o, 0, sizeof(o));
+    oms_init(&o, 2, 1);
+    uint32_t s = oms_new(&o, SIDE_BUY, 1000000);
+    for (int64_t i = 0; i < 10000; i++)
+        CHECK_EQ(oms_fill(&o, s, i, 1), ORDER_APPLIED);
+    for (int64_t i = 10000 - 4096; i < 10000; i++)
+        CHECK_EQ(oms_fill(&o, s, i, 1), ORDER_DUPLICATE);
+    CHECK_EQ(CUM(&o, s), 10000);
+    oms_free(&o);
+}
+
+TEST(foreign_and_other_instances_orders_are_not_found)
+{
+    struct oms o;
+    oms_init(&o, 2, 1);
+    uint32_t s = oms_new(&o, SIDE_BUY, 10);
+    char id[CLORDID_BYTES];
+    memcpy(id, order_at(o.t, s)->clordid, sizeof(id));
+    id[1] = '2';
+    CHECK_EQ(order_find(o.t, id), ORDER_NONE);
+    CHECK_EQ(order_find(o.t, (char[CLORDID_BYTES]){ "web_123" }), ORDER_NONE);
+    oms_free(&o);
+}
+
+TEST(walk_visits_live_orders_once_while_they_end_and_appear)
+{
+    struct oms o;
+    uint32_t slot[6];
+    oms_init(&o, 16, 4);
+    for (int i = 0; i < 6; i++)
+        slot[i] = oms_new(&o, SIDE_BUY, 10);
+    struct order_intent other = oms_intent(&o, 2, 0, SIDE_BUY, 10);
+    uint32_t foreign = oms_apply_intent(&o, &other);
+    int walk = order_walk_open(o.t, 1);
+    int all = order_walk_open(o.t, CLIENT_NONE);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[0]);
+    oms_on(&o, slot[1], ORDER_EV_CANCELED); /* the next one goes */
+    oms_on(&o, slot[2], ORDER_EV_CANCELED); /* and the one after it */
+    oms_on(&o, slot[0], ORDER_EV_CANCELED); /* and the last one returned */
+    CHECK_EQ(order_walk_next(o.t, walk), slot[3]);
+    uint32_t more = oms_new(&o, SIDE_BUY, 10);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[4]);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[5]);
+    CHECK_EQ(order_walk_next(o.t, walk), more);
+    CHECK_EQ(order_walk_next(o.t, walk), ORDER_NONE);
+    CHECK_EQ(order_walk_next(o.t, all), slot[3]);
+    CHECK_EQ(order_walk_next(o.t, all), slot[4]);
+    CHECK_EQ(order_walk_next(o.t, all), slot[5]);
+    CHECK_EQ(order_walk_next(o.t, all), foreign);
+    CHECK_EQ(order_walk_next(o.t, all), more);
+    order_walk_close(o.t, all);
+    for (int i = 0; i < ORDER_WALKS_MAX; i++)
+        CHECK(order_walk_open(o.t, 3) >= 0);
+    CHECK_EQ(order_walk_open(o.t, 3), -1);
+    oms_free(&o);
+}
+
+TEST(report_shows_every_stamp_and_the_unknown)
+{
+    struct oms o;
+    struct report r;
+    oms_init(&o, 2, 1);
+    uint32_t s = oms_new(&o, SIDE_BUY, 10);
+    order_stamp_wire(o.t, s, (mono_ns_t){ 77 });
+    oms_on(&o, s, ORDER_EV_UNKNOWN);
+    oms_on(&o, s, ORDER_EV_CANCEL_SENT);
+    order_report_fill(order_at(o.t, s), &r);
+    CHECK_EQ(r.wire_mono_ns, 77);
+    CHECK_EQ(r.request_state, REQUEST_NEW_UNKNOWN);
+    CHECK_EQ(r.leaves_qty, 10);
+    CHECK_EQ(r.trade_id, -1);
+    CHECK_STR(r.clordid, order_at(o.t, s)->clordid);
+    oms_free(&o);
+}
+
+/* ---- all pairs: every event in every reachable state keeps the sums and never reopens ------------------------------
+ */
+
+static uint32_t
+order_in(struct oms *o, enum order_state state, enum request_state request)
+{
+    uint32_t s = oms_new(o, SIDE_BUY, 100);
+    if (state != ORDER_SENT && state != ORDER_REJECTED && state != ORDER_NOT_PLACED)
+        oms_on(o, s, ORDER_EV_ACK);
+    if (request >= REQUEST_CANCEL_IN_FLIGHT && request <= REQUEST_CANCEL_UNKNOWN)
+        oms_on(o, s, ORDER_EV_CANCEL_SENT);
+    if (request >= REQUEST_REPLACE_IN_FLIGHT)
+        oms_replace(o, s, 50);
+    if (request_state_unknown(request))
+        oms_on(o, s, ORDER_EV_UNKNOWN);
+    if (state == ORDER_PARTIALLY_FILLED)
+        oms_fill(o, s, 1, 10);
+    if (state == ORDER_FILLED)
+        oms_fill(o, s, 1, 100);
+    static const int end[ORDER_STATE_COUNT] = { [ORDER_CANCELED] = ORDER_EV_CANCELED,
+                                                [ORDER_EXPIRED] = ORDER_EV_EXPIRED,
+                                                [ORDER_REJECTED] = ORDER_EV_REJECTED,
+                                                [ORDER_NOT_PLACED] = ORDER_EV_NOT_PLACED };
+    if (end[state] != 0)
+        oms_on(o, s, (enum order_event_kind)end[state]);
+    CHECK_EQ(STATE(o, s), state);
+    return s;
+}
+
+TEST(all_pairs_of_state_request_and_event_keep_the_invariants)
+{
+    static const enum order_event_kind events[] = {
+        ORDER_EV_ACK,        ORDER_EV_FILL,        ORDER_EV_CANCELED,        ORDER_EV_EXPIRED, ORDER_EV_REJECTED,
+        ORDER_EV_NOT_PLACED, ORDER_EV_CANCEL_SENT, ORDER_EV_CANCEL_REJECTED, ORDER_EV_UNKNOWN, ORDER_EV_STATUS
+    };
+    unsigned pairs = 0;
+    for (int st = ORDER_SENT; st < ORDER_STATE_COUNT; st++) {
+        for (int rq = 0; rq < REQUEST_STATE_COUNT; rq++) {
+            for (unsigned e = 0; e < ARRAY_LEN(events); e++) {
+                for (int variant = 0; variant < 12; variant++) {
+                    struct oms o;
+                    if (st == ORDER_DENIED)
+                        continue;
+                    oms_init(&o, 8, 8);
+                    uint32_t s = order_in(&o, (enum order_state)st, (enum request_state)rq);
+                    struct order before = *order_at(o.t, s);
+                    struct order_event ev = oms_event(&o, s, events[e]);
+                    ev.trade_id = 2;
+                    ev.last_px = 5;
+                    ev.last_qty = (variant & 1) != 0 ? 100 : 5;
+                    ev.cum_qty = (variant & 2) != 0 ? 60 : 0;
+                    ev.flags = (variant & 4) != 0 ? ORDER_EVENT_PROVEN : 0;
+                    ev.state = (uint8_t)(variant < ORDER_STATE_COUNT ? variant : 0);
+                    enum order_outcome out = oms_apply(&o, s, &ev);
+                    const struct order *after = order_at(o.t, s);
+                    if (order_state_terminal((enum order_state)before.state))
+                        CHECK_EQ(after->state, before.state);
+                    if (out == ORDER_CONFLICT || out == ORDER_INVALID) {
+                        CHECK_EQ(after->state, before.state);
+                        CHECK_EQ(after->request, before.request);
+                        CHECK_EQ(after->cum_qty, before.cum_qty);
+                    }
+                    if (events[e] == ORDER_EV_FILL)
+                        CHECK_EQ(after->cum_qty, before.cum_qty + ev.last_qty);
+                    else
+                        CHECK_EQ(after->cum_qty, before.cum_qty);
+                    if (order_live(after))
+                        CHECK(after->reserved >= order_leaves(after));
+                    else
+                        CHECK_EQ(after->reserved, 0);
+                    sums_match(&o);
+                    oms_free(&o);
+                    pairs++;
+                }
+            }
+        }
+    }
+    CHECK(pairs > 6000);
+}
+
+/* ---- a venue that reports in any order, twice, and late ------------------------------------------------------------
+ */
+
+static uint64_t rng_state;
+
+static uint64_t
+rng(uint64_t below)
+{
+    rng_state ^= rng_state << 13;
+    rng_state ^= rng_state >> 7;
+    rng_state ^= rng_state << 17;
+    return rng_state % below;
+}
+
+/* The truth at the venue about one order, and the reports it still has to deliver (each once or twice, shuffled). */
+enum { SEQ_REPORTS = 24 };
+
+static unsigned
+venue_script(struct oms *o, uint32_t s, struct order_event *ev, qty_t *filled, int64_t *trade_id)
+{
+    unsigned n = 0;
+    qty_t left = order_at(o->t, s)->qty;
+
+    ev[n++] = oms_event(o, s, ORDER_EV_ACK);
+    for (unsigned fills = (unsigned)rng(4); fills > 0 && left > 0; fills--) {
+        qty_t q = (qty_t)rng((uint64_t)left) + 1;
+        ev[n] = oms_event(o, s, ORDER_EV_FILL);
+        ev[n].trade_id = ++*trade_id;
+        ev[n].last_qty = q;
+        ev[n++].last_px = 10;
+        left -= q;
+        *filled += q;
+    }
+    if (left > 0) {
+        ev[n] = oms_event(o, s, rng(2) == 0 ? ORDER_EV_CANCELED : ORDER_EV_EXPIRED);
+        ev[n++].cum_qty = *filled;
+    }
+    for (unsigned twice = 0, once = n; twice < once && n < SEQ_REPORTS - 3; twice++)
+        if (rng(3) == 0)
+            ev[n++] = ev[twice];
+    if (rng(2) == 0)
+        ev[n++] = oms_event(o, s, ORDER_EV_CANCEL_SENT);
+    if (rng(3) == 0)
+        ev[n++] = oms_event(o, s, ORDER_EV_CANCEL_REJECTED);
+    if (rng(2) == 0)
+        ev[n++] = oms_event(o, s, ORDER_EV_UNKNOWN);
+    for (unsigned i = n - 1; i > 0; i--) {
+        unsigned k = (unsigned)rng(i + 1);
+        struct order_event tmp = ev[i];
+        ev[i] = ev[k];
+        ev[k] = tmp;
+    }
+    return n;
+}
+
+TEST(reports_in_any_order_end_in_the_same_place_over_random_sequences)
+{
+    struct oms o;
+    int64_t trade_id = 0;
+    qty_t position = 0;
+
+    rng_state = 88172645463325252u;
+    oms_init(&o, 16, 16);
+    for (unsigned sequence = 0; sequence < 120000; sequence++) {
+        struct order_event ev[SEQ_REPORTS];
+        qty_t filled = 0;
+        enum side side = (enum side)rng(2);
+        uint32_t s = oms_new(&o, side, (qty_t)rng(1000) + 1);
+        unsigned n = venue_script(&o, s, ev, &filled, &trade_id);
+        qty_t cum = 0;
+        for (unsigned i = 0; i < n; i++) {
+            (void)oms_apply(&o, s, &ev[i]);
+            CHECK(CUM(&o, s) >= cum); /* monotonic */
+            cum = CUM(&o, s);
+            CHECK(o.sums.reserved[0][side] >= order_leaves(order_at(o.t, s)));
+        }
+        position += side == SIDE_BUY ? filled : -filled;
+        if (CUM(&o, s) != filled || order_live(order_at(o.t, s)))
+            fail_msg("sequence %u: filled %lld of %lld, state %s", sequence, (long long)CUM(&o, s), (long long)filled,
+                     order_state_text((enum order_state)STATE(&o, s)));
+        CHECK_EQ(o.sums.position[0], position);
+        CHECK_EQ(o.sums.reserved[0][0] + o.sums.reserved[0][1], 0); /* all terminal: nothing is held */
+        CHECK_EQ(o.sums.open, 0);
+        CHECK_EQ(o.sums.unknown, 0);
+    }
+    oms_free(&o);
+}
+
+TEST_MAIN()
