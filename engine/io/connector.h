@@ -11,24 +11,9 @@
 #ifndef EXECGW_ENGINE_IO_CONNECTOR_H
 #define EXECGW_ENGINE_IO_CONNECTOR_H
 
+#include "engine/io/attempt.h"
 #include "engine/io/conn.h"
-#include "engine/io/endpoint.h"
-#include "engine/io/tls.h"
 #include "execgw/arena.h"
-
-#define UPGRADE_NONCE_BYTES 16
-#define CONNECTOR_IN_BYTES  65536u /* most that is read before the hand-over */
-
-/* The HTTP part, given by the caller. */
-struct upgrade_ops {
-    void *ctx;
-    /* Write the request; host is ready for the Host header. 0 when it does not fit `room`. */
-    size_t (*request)(void *ctx, const char *host, const char *path, const uint8_t nonce[UPGRADE_NONCE_BYTES],
-                      uint8_t *buf, size_t room);
-    /* Look at what has come: > 0 bytes of the whole good response, 0 more wanted, < 0 refused with the fault filled. */
-    int (*response)(void *ctx, const uint8_t nonce[UPGRADE_NONCE_BYTES], const uint8_t *buf, size_t len,
-                    struct fault *fault);
-};
 
 enum connect_kind { CONNECT_OPEN, CONNECT_CANCEL };
 
@@ -79,16 +64,15 @@ int connector_result_fd(const struct connector *c);
 bool connector_core_sleep(struct connector *c);
 void connector_core_awake(struct connector *c);
 
-/* A blocking connection of the calling thread. NULL with the fault filled. */
+/* A blocking connection of the calling thread. NULL with the fault filled. Every wait of it ends early when stop_fd (an
+ * eventfd; -1: none) becomes readable. */
 struct side_conn;
 struct side_conn *side_open(const struct tls_context *tls, const struct endpoint *ep, const struct upgrade_ops *upgrade,
-                            uint32_t deadline_ms, struct fault *fault);
+                            uint32_t deadline_ms, int stop_fd, struct fault *fault);
 /* > 0 bytes, 0 nothing within timeout_ms, -1 the connection ended (fault). */
 int side_read(struct side_conn *s, uint8_t *buf, size_t room, uint32_t timeout_ms, struct fault *fault);
 /* All of buf, or false (fault) after timeout_ms: then the connection is good for closing only. */
 bool side_write(struct side_conn *s, const uint8_t *buf, size_t len, uint32_t timeout_ms, struct fault *fault);
-/* Makes a wait of side_read, side_write or side_open on `stop_fd` (an eventfd, readable = stop) end early. -1: none. */
-void side_set_stop_fd(struct side_conn *s, int stop_fd);
 void side_close(struct side_conn *s);
 
 #endif
