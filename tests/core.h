@@ -45,6 +45,7 @@ struct core {
     _Atomic unsigned detached; /* sessions that ended */
     _Atomic unsigned policy;   /* of the last one */
     _Atomic unsigned sleeps;
+    _Atomic unsigned taken; /* orders accepted */
     int socket_fd[CLIENT_SESSION_MAX];
     struct core_order order[CORE_ORDERS];
     unsigned orders;
@@ -114,6 +115,7 @@ core_new(struct core *c, const struct client_command *cc)
 {
     const struct command *cmd = &cc->cmd;
     ASSERT(c->orders < CORE_ORDERS);
+    atomic_fetch_add(&c->taken, 1);
     struct core_order *o = &c->order[c->orders++];
     *o = (struct core_order){ .key = cmd->key, .client = cmd->client };
     o->last = (struct report){
@@ -173,8 +175,12 @@ core_command(void *ctx, const struct client_command *cc)
     case COMMAND_NEW:
         if (c->halted)
             core_deny(c, cc, DENY_HALTED);
-        else if (cmd->px > INT64_C(7000000) || cmd->qty <= 0)
-            core_deny(c, cc, cmd->qty <= 0 ? DENY_INCREMENT : DENY_PRICE_COLLAR);
+        else if (cmd->qty <= 0)
+            core_deny(c, cc, DENY_INCREMENT);
+        else if (cmd->qty > INT64_C(1000000000))
+            core_deny(c, cc, DENY_ORDER_QTY);
+        else if (cmd->px > INT64_C(7000000) || cmd->px < INT64_C(4000000))
+            core_deny(c, cc, DENY_PRICE_COLLAR);
         else
             core_new(c, cc);
         break;

@@ -267,10 +267,19 @@ TEST(identity_and_policy_come_from_the_configuration)
     CHECK_EQ(w.client, 2);
     CHECK_EQ(w.role, ROLE_OPERATOR);
     CHECK_EQ(say_hello("execgw-cli", ROLE_OPERATOR, &fd[2], &w), ADMISSION_OK);
-    CHECK_EQ(w.client, CLIENT_OPERATOR);
+    CHECK_EQ(w.client, 2); /* acts as the strategy that is configured for operators */
     CHECK_EQ(w.on_disconnect, ON_DISCONNECT_NOTHING);
     for (int i = 0; i < 3; i++)
         (void)close(fd[i]);
+    world_close();
+
+    world_open();
+    cfg = config();
+    cfg.strategy_count = 2;
+    start(&cfg);
+    CHECK_EQ(say_hello("execgw-cli", ROLE_OPERATOR, &fd[0], &w), ADMISSION_OK);
+    CHECK_EQ(w.client, CLIENT_OPERATOR);
+    (void)close(fd[0]);
     world_close();
 }
 

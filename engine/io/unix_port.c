@@ -212,11 +212,22 @@ strategy_find(const struct unix_port *u, const char *name)
     return NULL;
 }
 
+/* Whom operator sessions act as: the strategy that is configured for it, so that limits and names apply to it. */
+static uint32_t
+operator_client(const struct unix_port *u)
+{
+    for (uint32_t i = 0; i < u->cfg.strategy_count; i++) {
+        if (u->strategy[i].operator_role)
+            return u->strategy[i].client;
+    }
+    return CLIENT_OPERATOR;
+}
+
 enum place { PLACE_FOUND, PLACE_LATER, PLACE_NONE };
 
 /* A free slot for this client. PLACE_LATER: the core is about to release what is in the way. */
 static enum place
-slot_find(const struct unix_port *u, uint32_t client, uint32_t *slot, enum admission_status *why)
+slot_find(const struct unix_port *u, uint32_t client, uint8_t role, uint32_t *slot, enum admission_status *why)
 {
     bool found = false;
     bool later = false;
@@ -229,7 +240,7 @@ slot_find(const struct unix_port *u, uint32_t client, uint32_t *slot, enum admis
             found = true;
             continue;
         }
-        if (s->client == client && client != CLIENT_OPERATOR) {
+        if (s->client == client && role != ROLE_OPERATOR) {
             *why = ADMISSION_IN_USE;
             return s->state == SESSION_GONE ? PLACE_LATER : PLACE_NONE;
         }
@@ -314,13 +325,15 @@ pending_admit(struct unix_port *u, struct port_pending *c)
                 ev.role = st->operator_role ? ROLE_OPERATOR : ROLE_STRATEGY;
                 policy = policy == ON_DISCONNECT_DEFAULT ? st->on_disconnect : policy;
             }
-        } else if (policy == ON_DISCONNECT_DEFAULT) {
-            policy = ON_DISCONNECT_NOTHING; /* an operator's tool ends after each command; its orders stay */
+        } else {
+            ev.client = operator_client(u);
+            if (policy == ON_DISCONNECT_DEFAULT)
+                policy = ON_DISCONNECT_NOTHING; /* an operator's tool ends after each command; its orders stay */
         }
     }
     ev.on_disconnect = policy == ON_DISCONNECT_DEFAULT ? ON_DISCONNECT_CANCEL : policy;
     if (status == ADMISSION_OK) {
-        switch (slot_find(u, ev.client, &slot, &status)) {
+        switch (slot_find(u, ev.client, ev.role, &slot, &status)) {
         case PLACE_LATER: return; /* tried again after the next release, until its deadline */
         case PLACE_NONE: break;
         case PLACE_FOUND: status = session_open(u, slot, c, &ev); break;

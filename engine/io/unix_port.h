@@ -20,7 +20,8 @@ struct unix_port_strategy {
     char name[STRATEGY_NAME_BYTES];
     uint32_t client;       /* < CLIENT_OPERATOR */
     uint8_t on_disconnect; /* when its hello says DEFAULT; DEFAULT here = CANCEL */
-    bool operator_role;    /* admitted as ROLE_OPERATOR, with its own client id */
+    bool operator_role; /* admitted as ROLE_OPERATOR, any number of sessions; the first such is also whom sessions that
+                           ask for ROLE_OPERATOR act as (without one: CLIENT_OPERATOR) */
 };
 
 struct unix_port_config {

@@ -18,7 +18,8 @@
 
 #define CLIENT_SESSION_MAX 64 /* sessions at one time: strategies and operators */
 
-/* Every operator session acts as this client: its own orders (execgw-cli new) carry it. Strategies have lower ids. */
+/* The client that operator sessions (execgw-cli) act as when no strategy is configured for it. Strategies have lower
+ * ids. */
 #define CLIENT_OPERATOR (CLIENT_MAX - 1)
 
 enum admission_role { ROLE_STRATEGY, ROLE_OPERATOR, ROLE_COUNT };
@@ -38,16 +39,16 @@ struct hello {
 _Static_assert(sizeof(struct hello) == 64, "wire layout");
 
 /* X(name, text) */
-#define ADMISSION_STATUS(X)                                                                         \
-    X(ADMISSION_OK, "admitted")                                                                     \
-    X(ADMISSION_MALFORMED, "the hello is not one: wrong length, magic or a field out of range")     \
-    X(ADMISSION_VERSION, "the client speaks another message version than this gateway")             \
-    X(ADMISSION_UID, "the client's user is not allowed by client.allowed_uids")                     \
-    X(ADMISSION_STRATEGY, "no strategy of that name is configured")                                 \
-    X(ADMISSION_IN_USE, "a session of that strategy is open; a strategy has one session at a time") \
-    X(ADMISSION_FULL, "every client session is taken")                                              \
-    X(ADMISSION_TIMEOUT, "no hello arrived in time")                                                \
-    X(ADMISSION_RESOURCES, "the gateway could not set up shared memory for one more session")       \
+#define ADMISSION_STATUS(X)                                                                     \
+    X(ADMISSION_OK, "admitted")                                                                 \
+    X(ADMISSION_MALFORMED, "the hello is not one: wrong length, magic or a field out of range") \
+    X(ADMISSION_VERSION, "the client speaks another message version than this gateway")         \
+    X(ADMISSION_UID, "the client's user is not allowed by client.allowed_uids")                 \
+    X(ADMISSION_STRATEGY, "no strategy of that name is configured")                             \
+    X(ADMISSION_IN_USE, "a session of that strategy is open; it may have one at a time")        \
+    X(ADMISSION_FULL, "every client session is taken")                                          \
+    X(ADMISSION_TIMEOUT, "no hello arrived in time")                                            \
+    X(ADMISSION_RESOURCES, "the gateway could not set up shared memory for one more session")   \
     X(ADMISSION_STOPPING, "the gateway is stopping")
 
 enum admission_status {
