@@ -155,6 +155,8 @@ TEST(a_client_that_does_not_read_falls_behind_and_is_told)
         }
         CHECK_EQ(s, EXECGW_OK);
     }
+    for (int k = 0; k < CORE_WAIT_MS && atomic_load(&core.taken) < CORE_REPORTS; k++)
+        (void)poll(NULL, 0, 1);
     uint64_t last = 0;
     qty_t skipped = 0;
     unsigned got = 0;

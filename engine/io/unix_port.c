@@ -159,14 +159,14 @@ refuse(struct unix_port *u, int fd, enum admission_status why)
     struct welcome w;
     uint8_t unread[sizeof(struct hello) + 1];
 
+    if (u->cfg.refused != NULL)
+        (void)atomic_fetch_add_explicit(u->cfg.refused, 1, memory_order_relaxed);
     /* Closing on unread bytes would show the client a reset in place of our sentence. */
     for (unsigned i = 0; i < 8 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; i++) {
     }
     welcome_init(&w, why);
     (void)welcome_send(fd, &w, NULL, 0);
     (void)close(fd);
-    if (u->cfg.refused != NULL)
-        (void)atomic_fetch_add_explicit(u->cfg.refused, 1, memory_order_relaxed);
 }
 
 static bool
