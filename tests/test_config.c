@@ -114,6 +114,14 @@ TEST(a_syntax_error_names_its_place)
     CHECK_EQ(load("[loop]\nmode = busy\n"), EXIT_CONFIG);
     CHECK_STARTS(errors, "c.toml:2:8: ");
     CHECK(strchr(errors, '\n') == errors + strlen(errors) - 1);
+    CHECK_ERRORS("[loop]\n\n  [=memory]\n", "c.toml:3:4: a section's name starts with a character that no key has\n");
+    CHECK_ERRORS("# caf\xc3\xa9 \"\n\xc3\xa9 = 1\n",
+                 "c.toml:2:1: a character that is not printable ASCII, expected those in comments only\n");
+    CHECK_ERRORS("[client]\nsocket = \"#\xc2\xb5\"\n",
+                 "c.toml:2:12: a character that is not printable ASCII, expected those in comments only\n");
+    CHECK_EQ(load("\xef\xbb\xbf# caf\xc3\xa9 '\n[client] # \xc3\xa9\nsocket = \"a#\\\"b\" # \xc3\xa9\n" BASE),
+             CONFIG_GO);
+    CHECK_STR(c.client.socket, "a#\"b");
     CHECK_EQ(load("a = 1\na = 2\n"), EXIT_CONFIG);
     CHECK_STARTS(errors, "c.toml:2:");
 }
