@@ -197,6 +197,7 @@ streams_klines(struct streams *s, int symbol, const char *interval, int64_t star
             sum->last_id = k->last_id;
             continue;
         }
+        ASSERT(n <= max && max >= 1);
         if (n == max) {
             if (start_us != 0)
                 break;
@@ -826,15 +827,19 @@ avg_price_json(struct text *t, bool micro, const void *what, const void *more)
     text_put(t, "}");
 }
 
+/* The candle of an interval that opened at open_us; false when nothing traded in it. */
+static bool
+kline_at(struct streams *s, int symbol, const char *interval, int64_t open_us, struct candle *out)
+{
+    return streams_klines(s, symbol, interval, open_us, open_us, 1, out) == 1;
+}
+
 static void
 kline_json(struct text *t, bool micro, const void *what, const void *more)
 {
     const struct second *c = (const struct second *)what;
-    struct candle k = { 0 };
+    const struct candle k = *(const struct candle *)more;
     int64_t span_us = interval_us(c->interval);
-    (void)more;
-    (void)streams_klines(c->streams, c->symbol, c->interval, interval_start(c->now_us, span_us) - span_us, INT64_MAX, 2,
-                         &k);
     text_put(t, "{");
     text_key_word(t, "e", "kline");
     text_key_int(t, "E", stamp(c->now_us, micro));
@@ -882,6 +887,37 @@ all_tickers_json(struct text *t, bool micro, const void *what, const void *more)
 }
 
 static void
+send_kline(struct streams *s, int symbol, size_t interval, int64_t open_us, int64_t now_us)
+{
+    struct candle k;
+    struct second one = { s, symbol, now_us, intervals[interval].name };
+    struct message m = { .fault_name = "kline", .build = kline_json, .what = &one, .more = &k };
+
+    if (kline_at(s, symbol, one.interval, open_us, &k))
+        publish(s, s->symbol[symbol].subs[STREAM_KLINE], (int)interval, &m);
+}
+
+/* The candles now open. */
+static void
+send_klines(struct streams *s, int symbol, int64_t now_us)
+{
+    for (size_t k = 0; s->symbol[symbol].subs[STREAM_KLINE] != NULL && k < ARRAY_LEN(intervals); k++)
+        send_kline(s, symbol, k, interval_start(now_us, intervals[k].minutes * MINUTE_US), now_us);
+}
+
+/* The candles that closed since the last second: `x` is true once. */
+static void
+close_klines(struct streams *s, int symbol, int64_t now_us)
+{
+    for (size_t k = 0; s->symbol[symbol].subs[STREAM_KLINE] != NULL && k < ARRAY_LEN(intervals); k++) {
+        int64_t span_us = intervals[k].minutes * MINUTE_US;
+        int64_t open_us = interval_start(now_us, span_us);
+        if (interval_start(now_us - SECOND_US, span_us) != open_us)
+            send_kline(s, symbol, k, open_us - span_us, now_us);
+    }
+}
+
+static void
 each_second(struct streams *s, int64_t now_us)
 {
     static const struct {
@@ -900,6 +936,7 @@ each_second(struct streams *s, int64_t now_us)
     }
     for (int i = 0; i < s->symbol_count; i++) {
         struct symbol_state *y = &s->symbol[i];
+        close_klines(s, i, now_us);
         if (!y->dirty)
             continue;
         y->dirty = false;
@@ -908,11 +945,7 @@ each_second(struct streams *s, int64_t now_us)
             struct message m = { .fault_name = rows[r].name, .build = rows[r].build, .what = &one };
             publish(s, y->subs[rows[r].kind], -1, &m);
         }
-        for (size_t k = 0; y->subs[STREAM_KLINE] != NULL && k < ARRAY_LEN(intervals); k++) {
-            struct second one = { s, i, now_us, intervals[k].name };
-            struct message m = { .fault_name = "kline", .build = kline_json, .what = &one };
-            publish(s, y->subs[STREAM_KLINE], (int)k, &m);
-        }
+        send_klines(s, i, now_us);
     }
 }
 

@@ -758,7 +758,11 @@ ws_confirm(struct server *s, struct lws *wsi)
         c->kind = CONN_WS;
         return 0;
     }
-    (void)lws_return_http_status(wsi, status, NULL);
+    /* lws_return_http_status would say HTTP/1.0 here: the request's version is not read yet. */
+    char refusal[LWS_PRE + 160];
+    int n = snprintf(refusal + LWS_PRE, sizeof(refusal) - LWS_PRE,
+                     "HTTP/1.1 %u %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", status, http_reason(status));
+    (void)lws_write(wsi, (unsigned char *)refusal + LWS_PRE, (size_t)n, LWS_WRITE_HTTP_HEADERS);
     return 1;
 }
 
