@@ -354,10 +354,10 @@ TEST(ids_continue_behind_everything_that_was_used)
 static char *
 slurp(size_t *bytes)
 {
-    struct stat st;
+    struct stat st = { 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     CHECK(fd >= 0 && fstat(fd, &st) == 0);
-    char *p = malloc((size_t)st.st_size);
+    char *p = malloc((size_t)st.st_size + 1);
     ASSERT(p != NULL);
     CHECK_EQ(read(fd, p, (size_t)st.st_size), st.st_size);
     (void)close(fd);

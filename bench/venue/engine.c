@@ -876,7 +876,7 @@ emu_order_cancel_all(struct emu_engine *e, uint32_t account, int symbol, const s
 /* ---- cancel-replace ---- */
 
 int
-emu_order_replace(struct emu_engine *e, uint32_t account, const struct emu_cancel_req *creq,
+emu_order_replace(struct emu_engine *e, uint32_t account, const struct emu_cancel_req *cancel_req,
                   const struct emu_order_req *req, bool stop_on_failure, bool skip_new, struct emu_replace_result *out)
 {
     ASSERT(account < e->account_count && account != EMU_HOUSE);
@@ -885,7 +885,7 @@ emu_order_replace(struct emu_engine *e, uint32_t account, const struct emu_cance
      * "Cancel and replace order", seen 2026-07. */
     if (check_form(e, account, req, &out->err) != 0)
         return reject(e, account, req, &out->err);
-    out->cancel_leg = emu_order_cancel(e, account, creq, &out->cancel) == 0 ? EMU_LEG_SUCCESS : EMU_LEG_FAILURE;
+    out->cancel_leg = emu_order_cancel(e, account, cancel_req, &out->cancel) == 0 ? EMU_LEG_SUCCESS : EMU_LEG_FAILURE;
     if (!skip_new && (out->cancel_leg == EMU_LEG_SUCCESS || !stop_on_failure))
         out->new_leg = place(e, account, req, &out->order) == 0 ? EMU_LEG_SUCCESS : EMU_LEG_FAILURE;
     if (out->cancel_leg == EMU_LEG_SUCCESS && out->new_leg == EMU_LEG_SUCCESS)

@@ -322,7 +322,7 @@ struct emu_replace_result {
 };
 /* Cancel, then place. stop_on_failure: STOP_ON_FAILURE, else ALLOW_FAILURE. skip_new: CANCEL_ONLY after the order rate
  * was exceeded (the caller decides): the new leg is not attempted. */
-int emu_order_replace(struct emu_engine *e, uint32_t account, const struct emu_cancel_req *cancel,
+int emu_order_replace(struct emu_engine *e, uint32_t account, const struct emu_cancel_req *cancel_req,
                       const struct emu_order_req *req, bool stop_on_failure, bool skip_new,
                       struct emu_replace_result *out);
 

@@ -63,7 +63,7 @@ emu_engine_create(const struct emu_engine_config *config)
     if (e == NULL)
         return NULL;
     e->symbol = calloc(count, sizeof(*e->symbol));
-    e->client_bucket = calloc(CLIENT_BUCKETS, sizeof(*e->client_bucket));
+    e->client_bucket = calloc(CLIENT_BUCKETS, sizeof(struct emu_order *));
     if (e->symbol == NULL || e->client_bucket == NULL) {
         emu_engine_destroy(e);
         return NULL;
@@ -243,7 +243,7 @@ static void
 house_chunk_add(struct emu_engine *e)
 {
     struct emu_order *c = calloc(HOUSE_CHUNK, sizeof(*c));
-    struct emu_order **chunk = realloc((void *)e->chunk, (size_t)(e->chunk_count + 1) * sizeof(*chunk));
+    struct emu_order **chunk = realloc((void *)e->chunk, (size_t)(e->chunk_count + 1) * sizeof(struct emu_order *));
 
     ASSERT(c != NULL && chunk != NULL);
     e->chunk = chunk;
@@ -301,7 +301,7 @@ order_index(struct emu_engine *e, struct symbol_state *s, struct emu_order *o)
         return;
     }
     struct user_symbol *u = &s->user[o->account];
-    u->orders = grow((void *)u->orders, u->order_count, &u->order_capacity, sizeof(*u->orders));
+    u->orders = grow((void *)u->orders, u->order_count, &u->order_capacity, sizeof(struct emu_order *));
     ASSERT(u->order_count == 0 || u->orders[u->order_count - 1]->id < o->id);
     u->orders[u->order_count++] = o;
     o->open_prev = u->open_tail;
@@ -421,7 +421,7 @@ trade_add(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, con
     ASSERT(t != NULL);
     *t = *fields;
     t->next_of_order = NULL;
-    u->trades = grow((void *)u->trades, u->trade_count, &u->trade_capacity, sizeof(*u->trades));
+    u->trades = grow((void *)u->trades, u->trade_count, &u->trade_capacity, sizeof(struct emu_trade *));
     u->trades[u->trade_count++] = t;
     if (o->trades_tail != NULL)
         o->trades_tail->next_of_order = t;

@@ -15,7 +15,7 @@
 #define LEVELS_MAX      2000
 #define TRADES_DEFAULT  6
 #define BACKLOG_MAX_US  INT64_C(2000000)
-#define ACTIONS_PER_S   170 /* at rate 1; an action changes 1.2 levels on average */
+#define ACTIONS_PER_S   100 /* at rate 1; an action changes about two levels */
 #define MOVE_LEVELS_MAX 100000
 #define SECOND_US       INT64_C(1000000)
 
