@@ -319,6 +319,23 @@ TEST(a_fok_order_fills_whole_or_not_at_all)
     fixture_end(f);
 }
 
+TEST(a_fok_order_does_not_count_its_own_accounts_orders)
+{
+    struct fixture *f = fixture_new();
+    place(f, f->bob, limit(EMU_SELL, 10000, 400));
+    place(f, f->alice, limit(EMU_SELL, 10000, 600));
+    struct emu_order_req req = limit(EMU_BUY, 10000, 1000);
+    req.tif = EMU_FOK;
+    for (req.stp = EMU_STP_EXPIRE_TAKER; req.stp <= EMU_STP_EXPIRE_BOTH; req.stp++) {
+        CHECK_EQ(place(f, f->bob, req)->status, EMU_EXPIRED);
+        CHECK_EQ(f->seen.trade_count, 0);
+    }
+    req.stp = EMU_STP_EXPIRE_MAKER;
+    req.qty = 600 * (ONE / 1000);
+    CHECK_EQ(place(f, f->bob, req)->status, EMU_FILLED);
+    fixture_end(f);
+}
+
 TEST(a_limit_maker_is_refused_when_it_would_take_and_rests_one_tick_away)
 {
     struct fixture *f = fixture_new();
@@ -931,7 +948,9 @@ random_operation(struct fixture *f, uint64_t *x)
             req.stp = EMU_STP_NONE;
         if (account == EMU_HOUSE && emu_type_is_algo(req.type))
             break;
-        (void)emu_order_place(f->e, account, &req, &f->r);
+        if (emu_order_place(f->e, account, &req, &f->r) == 0 && f->r.order != NULL && req.tif == EMU_FOK &&
+            f->r.order->is_working == false && !emu_type_is_algo(req.type))
+            CHECK(f->r.order->cum_qty == 0 || f->r.order->cum_qty == req.qty);
         break;
     }
 }

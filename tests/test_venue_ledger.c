@@ -316,6 +316,25 @@ TEST(house_orders_are_not_in_the_ledger_and_users_state_still_comes_back)
     (void)unlink(path);
 }
 
+TEST(an_iceberg_that_first_took_comes_back_with_a_whole_slice)
+{
+    struct venue a;
+    struct venue b;
+    venue_new(&a);
+    place(&a, 1, 60000, 100, EMU_SELL);
+    struct emu_order_req req = {
+        .side = EMU_BUY, .type = EMU_LIMIT, .tif = EMU_GTC, .px = 60000 * ONE, .qty = ONE, .iceberg_qty = ONE / 4
+    };
+    struct emu_order_result r;
+    CHECK_EQ(emu_order_place(a.e, 2, &req, &r), 0);
+    CHECK_EQ(r.order->visible_qty, ONE / 4);
+    venue_open(&b);
+    check_same_accounts(a.e, b.e);
+    venue_close(&b);
+    venue_close(&a);
+    (void)unlink(path);
+}
+
 TEST(ids_continue_behind_everything_that_was_used)
 {
     struct venue a;

@@ -416,8 +416,8 @@ waits_for_rise(enum emu_side side, enum emu_type type)
     return stop == (side == EMU_BUY);
 }
 
-static bool
-is_triggered(enum emu_side side, enum emu_type type, int64_t stop_px, int64_t last_px)
+bool
+stop_is_triggered(enum emu_side side, enum emu_type type, int64_t stop_px, int64_t last_px)
 {
     if (last_px == 0)
         return false;
@@ -444,7 +444,7 @@ static struct emu_order *
 next_triggered(const struct symbol_state *s)
 {
     for (struct emu_order *o = s->stop_head; o != NULL; o = o->next) {
-        if (is_triggered(o->side, o->type, o->stop_px, s->last_px))
+        if (stop_is_triggered(o->side, o->type, o->stop_px, s->last_px))
             return o;
     }
     return NULL;
@@ -648,7 +648,7 @@ check_state(const struct emu_engine *e, const struct symbol_state *s, uint32_t a
 {
     if (r->client_id != NULL && client_find_open(e, account, s->index, r->client_id) != NULL)
         return fail(err, -2010, "Duplicate order sent.");
-    if (emu_type_is_algo(r->type) && is_triggered(r->side, r->type, r->stop_px, s->last_px))
+    if (emu_type_is_algo(r->type) && stop_is_triggered(r->side, r->type, r->stop_px, s->last_px))
         return fail(err, -2010, "Order would trigger immediately.");
     if (r->type == EMU_LIMIT_MAKER) {
         const struct book_side *b = &s->side[opposite(r->side)];

@@ -10,6 +10,7 @@
  *   best bid < best ask; every level's quantity is the sum of its orders' visible quantities, and is not 0;
  *   for each user and asset: free >= 0, locked == the sum of what the open orders lock;
  *   a fill moves balances between the two sides and takes commission from the received asset only;
+ *   no waiting stop has been reached by the last price;
  *   order and trade ids of a symbol only grow; a terminal order never changes again.
  * Prices, quantities and amounts are counts of 10^-8; times are microseconds of the venue's clock.
  * Errors are Binance codes and texts (Binance Spot API docs, errors.md, seen 2026-07). */

@@ -422,6 +422,10 @@ verify_book(struct verify *v, const struct symbol_state *s)
                 broken(v, "%s levels out of order at %lld", s->def->name, (long long)b->level[i].px);
         }
     }
+    for (const struct emu_order *o = s->stop_head; o != NULL; o = o->next) {
+        if (!o->is_open || o->is_working || stop_is_triggered(o->side, o->type, o->stop_px, s->last_px))
+            broken(v, "%s stop %lld should not be waiting", s->def->name, (long long)o->id);
+    }
     struct emu_touch t;
     emu_touch_get(v->e, s->index, &t);
     if (t.bid.px != 0 && t.ask.px != 0 && t.bid.px >= t.ask.px)
@@ -464,10 +468,17 @@ verify_account(struct verify *v, uint32_t account)
         const struct symbol_state *s = &v->e->symbol[i];
         const struct user_symbol *u = &s->user[account];
         int open = 0;
+        int algo = 0;
+        int iceberg = 0;
         for (int k = 0; k < u->order_count; k++) {
             verify_order(v, s, u->orders[k], locked);
             open += u->orders[k]->is_open;
+            algo += u->orders[k]->is_open && !u->orders[k]->is_working;
+            iceberg += u->orders[k]->is_open && u->orders[k]->iceberg_qty != 0;
         }
+        if (algo != u->algo_open || iceberg != u->iceberg_open)
+            broken(v, "%s: %d stops and %d icebergs, counted %d and %d", s->def->name, algo, iceberg, u->algo_open,
+                   u->iceberg_open);
         if (open != u->open_count)
             broken(v, "%s: %d open orders, counted %d", s->def->name, open, u->open_count);
     }

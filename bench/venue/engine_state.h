@@ -131,7 +131,9 @@ void avg_add(struct symbol_state *s, int64_t now_us, int64_t px, int64_t qty);
 int64_t id_next(struct emu_engine *e, struct symbol_state *s, int64_t *id, int64_t *block);
 void client_id_make(char out[EMU_CLIENT_ID_MAX], int symbol, int64_t number);
 
-/* ---- engine.c, for engine_restore.c ---- */
+/* ---- engine.c ---- */
+/* Whether the last price has reached the stop; never before the first trade. */
+bool stop_is_triggered(enum emu_side side, enum emu_type type, int64_t stop_px, int64_t last_px);
 void order_match_again(struct emu_engine *e, struct symbol_state *s, struct emu_order *o);
 void order_expire(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, const char *reason);
 void operation_end(struct emu_engine *e, struct symbol_state *s);
