@@ -597,8 +597,10 @@ raw_decimal(const struct json_text *raw, unsigned decimals, int64_t *out)
     struct json_text t;
     int64_t v;
 
+    if (raw->s == NULL)
+        return DECODE_MALFORMED;
     json_init(&j, raw->s, raw->n);
-    if (raw->s == NULL || !json_string(&j, &t) || t.n == 0)
+    if (!json_string(&j, &t) || t.n == 0)
         return DECODE_MALFORMED;
     enum decode_result res = decimal_parse(t.s, t.n, decimals, &v);
     if (res == DECODE_OK && v < 0)

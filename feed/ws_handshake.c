@@ -181,7 +181,7 @@ lists(struct text value, const char *word)
 {
     size_t from = 0;
 
-    for (size_t i = 0; i <= value.n; i++) {
+    for (size_t i = 0; value.n > 0 && i <= value.n; i++) {
         if (i < value.n && value.s[i] != ',')
             continue;
         if (same_nocase(trim((struct text){ value.s + from, i - from }), word))
