@@ -66,6 +66,15 @@ serve_silence(struct tls_server *s, SSL *ssl, int fd)
         ;
 }
 
+/* An HTTP server on the port, whatever is asked. */
+static void
+serve_400(struct tls_server *s, SSL *ssl, int fd)
+{
+    static const char no[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    (void)peer_write(ssl, fd, no, sizeof(no) - 1);
+    serve_silence(s, ssl, fd);
+}
+
 static void
 serve_early(struct tls_server *s, SSL *ssl, int fd)
 {
@@ -270,7 +279,7 @@ TEST(connector_refuses_tls_1_1)
 
 TEST(connector_refuses_a_server_that_does_not_speak_tls)
 {
-    check_refused(CERT_NONE, serve_403, "wss", "localhost", "");
+    check_refused(CERT_NONE, serve_400, "wss", "localhost", "TLS: ");
 }
 
 TEST(connector_says_what_the_upgrade_was_refused_with)

@@ -151,7 +151,7 @@ turn(void)
     (void)loop_deliver(f.loop, LOOP_ORDER, SIZE_MAX, &handler);
     (void)loop_deliver(f.loop, LOOP_MARKET, f.budget, &handler);
     (void)loop_submit(f.loop, NULL);
-    loop_wait(f.loop, mono_after(now.mono, 5 * NS_PER_MS));
+    loop_wait(f.loop, mono_after(now.mono, NS_PER_MS));
 }
 
 /* Turns until cond holds; a minute at most. */

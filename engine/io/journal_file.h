@@ -6,7 +6,8 @@
  * writable.
  *
  * Always true: `journal-<8 digits>.seg` has its full size and all its blocks (it gets that name last); one process has
- * the directory; the writer's calls never block and make no system call; after an error no further segment is given. */
+ * the directory; the writer's calls never block and make no system call; after an error no further segment is prepared.
+ */
 #ifndef EXECGW_ENGINE_IO_JOURNAL_FILE_H
 #define EXECGW_ENGINE_IO_JOURNAL_FILE_H
 
@@ -29,23 +30,24 @@ uint32_t journal_file_first(const struct journal_file *j);
 uint32_t journal_file_last(const struct journal_file *j);
 /* A segment for replay, read-only. */
 bool journal_file_map(struct journal_file *j, uint32_t index, struct journal_region *out, struct fault *fault);
-void journal_file_unmap(struct journal_region *region);
+void journal_file_unmap(struct journal_region *segment);
 
 /* Go on writing in segment `index`: the last with records, or 1 in an empty directory. Blocks until it is there and
  * starts the toucher, which prepares index + 1. What lies behind `index` and is not empty was voided by replay: it is
  * kept under the name journal-<8 digits>.void-<n>. out->base is writable up to out->bytes. */
 bool journal_file_start(struct journal_file *j, uint32_t index, struct journal_region *out, struct fault *fault);
 
-/* Writer: how far it has come in the current region. Two relaxed stores at most. */
+/* Writer: how far it has come in the current segment. One relaxed store. */
 void journal_file_progress(struct journal_file *j, size_t written_bytes);
 enum journal_next { JOURNAL_NEXT_OK, JOURNAL_NEXT_NOT_READY, JOURNAL_NEXT_FAILED };
-/* Writer: take the prepared segment as the current one. The region before stays mapped until the next call that
- * succeeds, so a sync of it may still be in flight. FAILED is for good: see journal_file_error. */
+/* Writer: take the prepared segment as the current one. The segment before stays mapped until the next call that
+ * succeeds, so a sync of it may still be in flight. FAILED: none is prepared and none will be, see journal_file_error;
+ * which may be true while one prepared segment is left, so that cancels can still be journaled. */
 enum journal_next journal_file_next(struct journal_file *j, struct journal_region *out);
 /* True once a segment could not be prepared or a page not be touched. *err gets the errno, *fault a sentence; both may
  * be NULL. Any thread. */
 bool journal_file_error(const struct journal_file *j, int *err, struct fault *fault);
-/* Write current and previous region to disk and wait. Async-signal-safe; 0 or -errno. */
+/* Write current and previous segment to disk and wait. Async-signal-safe; 0 or -errno. */
 int journal_file_sync(struct journal_file *j);
 /* Joins the toucher, syncs, unmaps, unlocks. */
 void journal_file_close(struct journal_file *j);
