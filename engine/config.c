@@ -6,6 +6,7 @@
 #include "engine/config.h"
 #include "engine/config_toml.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -977,8 +978,8 @@ env_path(const char *name, size_t len, char *path, size_t room)
     path[n] = '\0';
     static const char override[] = "risk.instrument.";
     if (strncmp(path, override, sizeof(override) - 1) == 0)
-        for (char *p = path + sizeof(override) - 1; *p != '\0' && *p != '.'; p++)
-            *p = (char)toupper((unsigned char)*p);
+        for (size_t i = sizeof(override) - 1; i < n && path[i] != '.'; i++)
+            path[i] = (char)toupper((unsigned char)path[i]);
     return true;
 }
 
@@ -1073,12 +1074,11 @@ check_required(struct loader *l)
 static bool
 host_loopback(const char *host)
 {
-    unsigned a, b, c, d;
-    char end;
+    struct in_addr v4;
 
     if (strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0)
         return true;
-    return sscanf(host, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &end) == 4 && a == 127 && b < 256 && c < 256 && d < 256;
+    return inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
 }
 
 static void
@@ -1675,7 +1675,7 @@ config_url_parse(const char *url, struct config_url *out)
     u.port = u.tls ? 443 : 80;
     size_t n = strcspn(url, "/?#");
     const char *path = url + n;
-    size_t host = n;
+    size_t host;
     if (*url == '[') {
         const char *close = memchr(url, ']', n);
         if (close == NULL)

@@ -405,9 +405,7 @@ static void
 on_signal(int sig)
 {
     (void)sig;
-    stop_asked = 1;
-    if (server.lws != NULL)
-        lws_cancel_service(server.lws);
+    stop_asked = 1; /* seen when the signal ends the server's wait, or by the next sample */
 }
 
 /* One line to the parent, and the pipe is closed. */
@@ -538,7 +536,8 @@ privileges_drop(void)
     (void)setrlimit(RLIMIT_CORE, &zero);
     (void)setrlimit(RLIMIT_FSIZE, &zero);
     (void)syscall(SYS_capset, &header, none);
-    (void)chdir("/");
+    if (chdir("/") != 0)
+        (void)fprintf(stderr, "execgw-http: stays in its folder: %s\n", strerror(errno));
 }
 
 static bool

@@ -108,12 +108,15 @@ struct metric_page {
     int64_t start_wall_ns;
     char build_version[32];
     char build_commit[48];
+    uint8_t reserved[16];
     struct metric_name venue[VENUE_MAX];
     struct metric_name client[CLIENT_MAX];
     struct metric_name instrument[INSTRUMENT_MAX];
-    _Alignas(64) _Atomic int64_t value[METRIC_INT_TOTAL];
-    _Alignas(64) struct hist hist[METRIC_HIST_TOTAL];
+    _Atomic int64_t value[METRIC_INT_TOTAL];
+    struct hist hist[METRIC_HIST_TOTAL];
 };
+
+_Static_assert(offsetof(struct metric_page, value) % CACHE_LINE == 0, "integers start on a cache line");
 
 /* A number that changes with the list's rows and their order. */
 static inline uint32_t
