@@ -57,7 +57,7 @@ top_of(uint64_t n)
 
 TEST(events_arrive_in_order_from_the_moment_of_joining)
 {
-    struct md_reader r;
+    struct md_reader r = { .shm = NULL };
     struct md_event e;
     world();
     e = event_of(1);
@@ -81,7 +81,7 @@ TEST(events_arrive_in_order_from_the_moment_of_joining)
 TEST(a_reader_exactly_one_ring_behind_loses_nothing_and_one_more_loses_and_counts)
 {
     for (uint64_t behind = CAPACITY; behind <= CAPACITY + 1; behind++) {
-        struct md_reader r;
+        struct md_reader r = { .shm = NULL };
         struct md_event e;
         world();
         CHECK(md_reader_init(&r, fx.mem, fx.bytes));
@@ -109,7 +109,7 @@ TEST(a_reader_exactly_one_ring_behind_loses_nothing_and_one_more_loses_and_count
 TEST(a_reader_any_number_of_rings_behind_ends_at_the_newest_event)
 {
     for (uint64_t behind = 1; behind < 10 * CAPACITY; behind++) {
-        struct md_reader r;
+        struct md_reader r = { .shm = NULL };
         struct md_event e;
         enum md_read got;
         uint64_t read = 0;
@@ -130,7 +130,7 @@ TEST(a_reader_any_number_of_rings_behind_ends_at_the_newest_event)
 
 TEST(a_table_line_that_was_never_written_is_not_there_and_one_past_the_table_neither)
 {
-    struct md_reader r;
+    struct md_reader r = { .shm = NULL };
     struct top_of_book t;
     struct instrument i;
     world();
@@ -152,7 +152,7 @@ TEST(a_table_line_that_was_never_written_is_not_there_and_one_past_the_table_nei
 
 TEST(a_read_that_always_meets_the_writer_gives_up)
 {
-    struct md_reader r;
+    struct md_reader r = { .shm = NULL };
     struct top_of_book t;
     world();
     CHECK(md_reader_init(&r, fx.mem, fx.bytes));
@@ -165,7 +165,7 @@ TEST(a_read_that_always_meets_the_writer_gives_up)
 
 TEST(a_head_that_is_not_what_it_says_is_refused)
 {
-    struct md_reader r;
+    struct md_reader r = { .shm = NULL };
     world();
     struct md_shm good = *fx.w.shm;
     CHECK(md_reader_init(&r, fx.mem, fx.bytes));
@@ -209,7 +209,7 @@ event_writer(void *arg)
 
 TEST(a_reader_overrun_at_any_moment_gets_whole_events_in_order_and_the_sum_is_right)
 {
-    struct md_reader r;
+    struct md_reader r = { .shm = NULL };
     pthread_t thread;
     uint64_t read = 0;
     int64_t last = 0;
@@ -251,7 +251,7 @@ top_writer(void *arg)
 
 TEST(a_top_of_book_is_never_torn_and_never_goes_back)
 {
-    struct md_reader r;
+    struct md_reader r = { .shm = NULL };
     pthread_t thread;
     int64_t last = 0;
     world();
