@@ -52,6 +52,7 @@ struct core {
     uint64_t seq;
     uint32_t asker; /* slot whose answer waits for room */
     unsigned answer_next;
+    uint64_t answer_seq;
     bool answering;
     bool halted;
 };
@@ -209,6 +210,7 @@ core_command(void *ctx, const struct client_command *cc)
         c->answering = true;
         c->answer_next = 0;
         c->asker = cc->slot;
+        c->answer_seq = cmd->client_seq;
         break;
     case COMMAND_QUERY_POSITIONS: {
         struct report r = { .kind = REPORT_POSITION, .instrument = 0, .instrument_version = 3, .qty = -150000 };
@@ -236,7 +238,9 @@ static inline void
 core_answer(struct core *c)
 {
     while (c->answering && client_port_room(c->port, c->asker) > 0) {
-        struct report r = { .kind = REPORT_END, .qty = (qty_t)c->orders };
+        struct report r = { .kind = REPORT_END, .qty = (qty_t)c->orders, .request_key = c->answer_seq };
+        while (c->answer_next < c->orders && c->order[c->answer_next].last.leaves_qty == 0)
+            c->answer_next++;
         if (c->answer_next < c->orders) {
             r = c->order[c->answer_next++].last;
             r.kind = REPORT_ORDER;
@@ -261,6 +265,7 @@ core_event(struct core *c, const struct unix_port_event *ev)
         client_port_attach(c->port, ev->slot, &id, ev->mem);
     } else if (now != NULL && now->generation == ev->generation) {
         atomic_store(&c->policy, client_port_detach(c->port, ev->slot));
+        (void)close(c->socket_fd[ev->slot]);
         unix_port_release(c->unix_port, ev->slot, ev->generation);
         c->answering = c->answering && c->asker != ev->slot;
         atomic_fetch_add(&c->detached, 1);
@@ -284,6 +289,7 @@ core_thread(void *arg)
         while (client_port_take_fault(c->port, &slot, &why)) {
             uint32_t generation = client_port_identity(c->port, slot)->generation;
             (void)client_port_detach(c->port, slot);
+            (void)close(c->socket_fd[slot]);
             unix_port_release(c->unix_port, slot, generation);
         }
         for (uint64_t m = client_port_doorbells(c->port); m != 0; m &= m - 1)
@@ -351,6 +357,8 @@ core_stop(struct core *c)
     (void)eventfd_write(c->doorbell, 1);
     CHECK_EQ(pthread_join(c->thread, NULL), 0);
     unix_port_stop(c->unix_port);
+    for (uint64_t m = client_port_attached(c->port); m != 0; m &= m - 1)
+        (void)close(c->socket_fd[__builtin_ctzll(m)]);
     (void)snprintf(lock, sizeof(lock), "%s.lock", c->path);
     (void)unlink(lock);
     CHECK_EQ(rmdir(c->dir), 0);

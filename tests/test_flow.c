@@ -63,7 +63,7 @@ check_accounts(const json_t *j)
 {
     CHECK(j != NULL);
     CHECK_EQ(count(j, "sent"), count(j, "filled") + count(j, "canceled") + count(j, "denied") + count(j, "rejected") +
-                                   count(j, "expired") + count(j, "not_placed"));
+                                   count(j, "expired") + count(j, "not_placed") + count(j, "ended_unseen"));
     CHECK_EQ(count(j, "left"), 0);
     CHECK_EQ(count(j, "accepted_unmeant"), 0);
     CHECK_EQ(count(j, "denied"), count(j, "denied_as_meant") + count(j, "denied_unmeant"));

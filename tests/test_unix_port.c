@@ -247,6 +247,7 @@ TEST(an_admitted_client_and_the_core_share_sealed_memory)
     for (int i = 0; i < ADMISSION_FD_COUNT; i++)
         (void)close(fds[i]);
     (void)close(fd);
+    (void)close(ev.socket_fd);
     ev = next_event();
     CHECK_EQ(ev.kind, UNIX_PORT_DETACHED);
     unix_port_release(fx.port, ev.slot, ev.generation);
@@ -490,8 +491,8 @@ TEST(descriptors_that_a_client_sends_never_arrive)
     CHECK_EQ(hear(fd, &w, fds), ADMISSION_FD_COUNT);
     for (int i = 0; i < ADMISSION_FD_COUNT; i++)
         (void)close(fds[i]);
-    /* both ends of the connection, and the session's memory */
-    CHECK_EQ(open_fds(), before + 3);
+    /* both ends of the connection, the core's copy, and the session's memory */
+    CHECK_EQ(open_fds(), before + 4);
     (void)close(fd);
     world_close();
 }
@@ -572,6 +573,7 @@ TEST(the_death_of_a_client_process_is_noticed_however_it_dies)
         CHECK_EQ(gone.generation, ev.generation);
         ((uint8_t *)ev.mem)[0] = 1; /* still mapped: the core may be in the middle of it */
         unix_port_ring(ev.socket_fd);
+        CHECK_EQ(close(ev.socket_fd), 0);
         unix_port_release(fx.port, gone.slot, gone.generation);
         int status;
         CHECK_EQ(waitpid(pid, &status, 0), pid);

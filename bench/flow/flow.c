@@ -19,6 +19,7 @@
 #define BOOK_WAIT_NS    (60 * NS_PER_S)
 #define END_WAIT_NS     (30 * NS_PER_S)
 #define CANCEL_AGAIN_NS (NS_PER_S / 2)
+#define PENDING_MAX_NS  (10 * NS_PER_S) /* then an unanswered cancel or replace is tried again */
 
 enum intent { INTENT_REST, INTENT_TAKE, INTENT_OFF_INCREMENT, INTENT_COLLAR, INTENT_TOO_BIG };
 
@@ -33,9 +34,11 @@ struct flow_order {
     bool live;          /* the gateway sent it */
     bool acked;         /* the venue has or had it */
     bool unknown;       /* counted as such */
-    bool seen;          /* in the answer to a query */
+    bool asked;         /* a query under way was sent after it */
+    bool seen;          /* and its answer has named it */
     bool pending;       /* a cancel or replace is under way */
     int64_t pending_ns; /* since when */
+    uint64_t replaces;  /* key of the order that this one is to replace; 0 = none */
 };
 
 struct symbol {
@@ -45,35 +48,41 @@ struct symbol {
     unsigned resting;
 };
 
-static const char *const count_names[] = {
-    "sent",         "acked",          "filled",           "canceled",       "denied",
-    "rejected",     "unknown",        "expired",          "not_placed",     "replaced",
-    "fills",        "left",           "denied_as_meant",  "denied_unmeant", "accepted_unmeant",
-    "cancels_sent", "cancels_denied", "cancels_rejected", "behind",
-};
+/* X(name, JSON name): up to LEFT it is how an order ended, each counted once. */
+#define FLOW_COUNTS(X)                                                                \
+    X(FILLED, "filled")                                                               \
+    X(CANCELED, "canceled")                                                           \
+    X(DENIED, "denied")                                                               \
+    X(REJECTED, "rejected")                                                           \
+    X(EXPIRED, "expired")                                                             \
+    X(NOT_PLACED, "not_placed")                                                       \
+    X(ENDED_UNSEEN, "ended_unseen") /* its report was skipped: we were behind */      \
+    X(LEFT, "left")                 /* not terminal when we gave up */                \
+    X(SENT, "sent")                 /* orders: the sum of all above */                \
+    X(ACKED, "acked")                                                                 \
+    X(UNKNOWN, "unknown") /* orders that were so at some time */                      \
+    X(REPLACED, "replaced")                                                           \
+    X(FILLS, "fills")                                                                 \
+    X(DENIED_AS_MEANT, "denied_as_meant")                                             \
+    X(DENIED_UNMEANT, "denied_unmeant")                                               \
+    X(ACCEPTED_UNMEANT, "accepted_unmeant") /* should have been denied and was not */ \
+    X(CANCELS_SENT, "cancels_sent")                                                   \
+    X(CANCELS_DENIED, "cancels_denied")                                               \
+    X(CANCELS_REJECTED, "cancels_rejected")                                           \
+    X(BEHIND, "behind")
+
 enum count {
-    SENT,
-    ACKED,
-    FILLED,
-    CANCELED,
-    DENIED,
-    REJECTED,
-    UNKNOWN,
-    EXPIRED,
-    NOT_PLACED,
-    REPLACED,
-    FILLS,
-    LEFT,
-    DENIED_AS_MEANT,
-    DENIED_UNMEANT,
-    ACCEPTED_UNMEANT,
-    CANCELS_SENT,
-    CANCELS_DENIED,
-    CANCELS_REJECTED,
-    BEHIND,
-    COUNTS
+#define X(name, text) name,
+    FLOW_COUNTS(X)
+#undef X
+        COUNTS
 };
-_Static_assert(ARRAY_LEN(count_names) == COUNTS, "one name per count");
+
+static const char *const count_names[COUNTS] = {
+#define X(name, text) text,
+    FLOW_COUNTS(X)
+#undef X
+};
 
 struct flow {
     struct execgw *h;
@@ -83,7 +92,7 @@ struct flow {
     uint64_t n[COUNTS];
     uint64_t random;
     bool gone;       /* the gateway ended the session */
-    bool asking;     /* a query of our orders is under way */
+    bool asking;     /* a query of our open orders is under way */
     uint64_t asked;  /* its client_seq */
     bool ask_wanted; /* reports were skipped */
 };
@@ -161,6 +170,9 @@ order_end(struct flow *f, struct flow_order *o, enum count how)
         f->n[must_be_denied(o) ? DENIED_AS_MEANT : DENIED_UNMEANT]++;
     if (o->live && o->intent == INTENT_REST)
         f->symbol[o->symbol].resting--;
+    struct flow_order *target = o->live ? NULL : order_find(f, o->replaces);
+    if (target != NULL)
+        target->pending = false; /* the replace did not come to anything */
     memset(o, 0, sizeof(*o));
 }
 
@@ -253,17 +265,17 @@ symbol_of(struct flow *f, uint32_t instrument)
     return NULL;
 }
 
-/* What a query of our orders did not name does not exist (any more). */
+/* An answer names every open order: what it does not name has ended, and how was among the reports that were skipped.
+ */
 static void
 on_answer_end(struct flow *f)
 {
     f->asking = false;
     for (size_t i = 0; i < ORDERS_MAX; i++) {
         struct flow_order *o = &f->order[i];
-        if (o->key != 0 && !o->seen && !o->live)
-            order_end(f, o, NOT_PLACED);
-        else if (o->key != 0 && !o->seen)
-            order_end(f, o, CANCELED);
+        if (o->key != 0 && o->asked && !o->seen)
+            order_end(f, o, ENDED_UNSEEN);
+        o->asked = false;
     }
 }
 
@@ -284,7 +296,7 @@ on_report(struct flow *f, const struct report *r)
             s->position = r->qty;
         return;
     case REPORT_END:
-        if (f->asking)
+        if (f->asking && r->request_key == f->asked)
             on_answer_end(f);
         return;
     case REPORT_FILL:
@@ -340,9 +352,12 @@ ask_orders(struct flow *f)
                          .target_client = execgw_client(f->h),
                          .instrument = INSTRUMENT_NONE };
 
-    for (size_t i = 0; i < ORDERS_MAX; i++)
+    for (size_t i = 0; i < ORDERS_MAX; i++) {
+        f->order[i].asked = f->order[i].key != 0;
         f->order[i].seen = false;
+    }
     f->asking = execgw_submit(f->h, &c) == EXECGW_OK;
+    f->asked = execgw_last_seq(f->h);
     f->ask_wanted = !f->asking;
 }
 
@@ -467,7 +482,13 @@ send_replace(struct flow *f, struct flow_order *o)
     o->pending = true;
     o->pending_ns = mono_ns();
     *fresh = (struct flow_order){
-        .key = key, .symbol = o->symbol, .intent = INTENT_REST, .side = o->side, .px = want.px, .qty = want.qty
+        .key = key,
+        .symbol = o->symbol,
+        .intent = INTENT_REST,
+        .side = o->side,
+        .px = want.px,
+        .qty = want.qty,
+        .replaces = o->key,
     };
     f->n[SENT]++;
 }
@@ -478,10 +499,12 @@ choose_resting(struct flow *f, uint32_t symbol, bool oldest)
 {
     struct flow_order *best = NULL;
     uint64_t skip = oldest ? 0 : draw(f, RESTING_MAX);
+    int64_t now_ns = mono_ns();
 
     for (size_t i = 0; i < ORDERS_MAX; i++) {
         struct flow_order *o = &f->order[i];
-        if (o->key == 0 || o->symbol != symbol || !o->acked || o->pending || o->intent != INTENT_REST)
+        bool waits = o->pending && now_ns - o->pending_ns < PENDING_MAX_NS;
+        if (o->key == 0 || o->symbol != symbol || !o->acked || waits || o->intent != INTENT_REST)
             continue;
         if (best == NULL || (oldest ? o->key < best->key : skip-- > 0))
             best = o;

@@ -18,15 +18,15 @@ struct cli {
     const char *socket; /* NULL = default */
     bool json;
     bool wait;
-    bool all;
     unsigned flags; /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
     enum time_in_force tif;
     int timeout_ms;
     int argc; /* what is left after options and the command's name */
     char **argv;
-    struct execgw *h;   /* NULL for commands without a gateway */
-    int64_t until_ns;   /* monotonic: when the answer must be there */
-    bool quiet_timeout; /* the caller says it itself */
+    struct execgw *h;     /* NULL for commands without a gateway */
+    int64_t until_ns;     /* monotonic: when the answer must be there */
+    bool quiet_timeout;   /* the caller says it itself */
+    struct report *watch; /* an order: a query that meets a report of it keeps it here; may be NULL */
 };
 
 /* One sentence to standard error (and as JSON); returns `code`. */
@@ -37,6 +37,7 @@ void cli_print_json(json_t *value);
 
 /* --- reports --- */
 
+int64_t cli_mono_ns(void);
 /* Start the time that an answer may take. */
 void cli_clock_start(struct cli *c);
 /* The next report before the time is up. EXIT_OK; else an exit code, and the sentence has been printed. */

@@ -11,7 +11,6 @@ enum option_id {
     OPTION_HELP,
     OPTION_VERSION,
     OPTION_WAIT,
-    OPTION_ALL,
     OPTION_TIF,
     OPTION_POST_ONLY,
     OPTION_REDUCE_ONLY,
@@ -22,17 +21,11 @@ enum option_id {
 #define SESSION  (COMMON | TAKES(OPTION_SOCKET) | TAKES(OPTION_TIMEOUT))
 
 static const struct option options[] = {
-    { "socket", required_argument, NULL, OPTION_SOCKET },
-    { "json", no_argument, NULL, OPTION_JSON },
-    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
-    { "help", no_argument, NULL, OPTION_HELP },
-    { "version", no_argument, NULL, OPTION_VERSION },
-    { "wait", no_argument, NULL, OPTION_WAIT },
-    { "all", no_argument, NULL, OPTION_ALL },
-    { "tif", required_argument, NULL, OPTION_TIF },
-    { "post-only", no_argument, NULL, OPTION_POST_ONLY },
-    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY },
-    { NULL, 0, NULL, 0 },
+    { "socket", required_argument, NULL, OPTION_SOCKET },     { "json", no_argument, NULL, OPTION_JSON },
+    { "timeout", required_argument, NULL, OPTION_TIMEOUT },   { "help", no_argument, NULL, OPTION_HELP },
+    { "version", no_argument, NULL, OPTION_VERSION },         { "wait", no_argument, NULL, OPTION_WAIT },
+    { "tif", required_argument, NULL, OPTION_TIF },           { "post-only", no_argument, NULL, OPTION_POST_ONLY },
+    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY }, { NULL, 0, NULL, 0 },
 };
 
 static const struct cli_command {
@@ -49,9 +42,7 @@ static const struct cli_command {
     { "status", "", "what the gateway is doing, in one screen",
       "Trading state, books, order entry, orders, positions, journal, from the metrics page and the gateway itself.\n",
       cli_status, 0, 0, SESSION, true },
-    { "orders", "[SYMBOL] [--all]", "open orders of every client",
-      "  --all          finished orders that the gateway still remembers, too\n", cli_orders, 0, 1,
-      SESSION | TAKES(OPTION_ALL), true },
+    { "orders", "[SYMBOL]", "open orders of every client", "", cli_orders, 0, 1, SESSION, true },
     { "positions", "", "positions and what is working on each side", "", cli_positions, 0, 0, SESSION, true },
     { "new", "SYMBOL buy|sell QTY PX [--tif gtc|ioc|fok] [--post-only] [--reduce-only] [--wait]",
       "send a limit order and say what became of it",
@@ -64,8 +55,9 @@ static const struct cli_command {
       cli_new, 4, 4,
       SESSION | TAKES(OPTION_WAIT) | TAKES(OPTION_TIF) | TAKES(OPTION_POST_ONLY) | TAKES(OPTION_REDUCE_ONLY), true },
     { "cancel", "KEY|CLORDID", "cancel one order of any client, and wait until it is done",
-      "KEY is the client order key, CLORDID the id that the venue sees; `orders` shows both.\n", cli_cancel, 1, 1,
-      SESSION, true },
+      "KEY is the client order key, CLORDID the id that the venue sees; `orders` shows both. `closed` means that the\n"
+      "order is not open any more: canceled, or filled before the cancel reached it.\n",
+      cli_cancel, 1, 1, SESSION, true },
     { "cancel-all", "[SYMBOL]", "cancel every open order of every client",
       "With SYMBOL: in that instrument only. Returns when the cancels are on their way.\n", cli_cancel_all, 0, 1,
       SESSION, true },
@@ -139,7 +131,6 @@ option_take(struct cli *c, int id, const char *value)
     case OPTION_SOCKET: c->socket = value; return true;
     case OPTION_JSON: c->json = true; return true;
     case OPTION_WAIT: c->wait = true; return true;
-    case OPTION_ALL: c->all = true; return true;
     case OPTION_POST_ONLY: c->flags |= COMMAND_POST_ONLY; return true;
     case OPTION_REDUCE_ONLY: c->flags |= COMMAND_REDUCE_ONLY; return true;
     case OPTION_HELP:

@@ -69,7 +69,7 @@ cli_orders(struct cli *c)
     json_t *list = json_array();
     cli_table_init(&t, heads, ARRAY_LEN(heads), 1u << 5 | 1u << 6 | 1u << 7);
     for (size_t i = 0; i < n; i++) {
-        if ((!c->all && !order_open(&r[i])) || (c->argc > 0 && r[i].instrument != only.id))
+        if (!order_open(&r[i]) || (c->argc > 0 && r[i].instrument != only.id))
             continue;
         (void)json_array_append_new(list, cli_report_json(c, &r[i]));
         order_row(c, &t, &r[i]);
@@ -199,17 +199,18 @@ status_venues(const struct metric_page *p)
             continue;
         (void)json_array_append_new(
             list,
-            json_pack("{s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:f}", "venue", p->venue[v].text, "order_entry_ready",
-                      metric_get(p, METRIC_ORDER_ENTRY_READY, v) != 0, "market_data_connections",
-                      (json_int_t)metric_get(p, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v, CONN_ROLE_MARKET)),
-                      "order_connections",
-                      (json_int_t)metric_get(p, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v, CONN_ROLE_ORDER)),
-                      "connections_lost",
-                      (json_int_t)(metric_get(p, METRIC_CONN_LOST, metric_pair(METRIC_CONN_LOST, v, CONN_ROLE_MARKET)) +
-                                   metric_get(p, METRIC_CONN_LOST, metric_pair(METRIC_CONN_LOST, v, CONN_ROLE_ORDER))),
-                      "orders_open", (json_int_t)metric_get(p, METRIC_ORDER_OPEN, v), "orders_unknown",
-                      (json_int_t)metric_get(p, METRIC_ORDER_UNKNOWN, v), "clock_offset_ms",
-                      (double)metric_get(p, METRIC_CLOCK_OFFSET, v) / 1e6));
+            json_pack(
+                "{s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:f}", "venue", p->venue[v].text, "order_entry_ready",
+                metric_get(p, METRIC_ORDER_ENTRY_READY, v) != 0, "market_data_connections",
+                (json_int_t)metric_get(p, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v, CONN_ROLE_MARKET)),
+                "order_connections",
+                (json_int_t)metric_get(p, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v, CONN_ROLE_ORDER)),
+                "connections_lost",
+                (json_int_t)metric_get(p, METRIC_CONN_LOST, metric_pair(METRIC_CONN_LOST, v, CONN_ROLE_MARKET)) +
+                    (json_int_t)metric_get(p, METRIC_CONN_LOST, metric_pair(METRIC_CONN_LOST, v, CONN_ROLE_ORDER)),
+                "orders_open", (json_int_t)metric_get(p, METRIC_ORDER_OPEN, v), "orders_unknown",
+                (json_int_t)metric_get(p, METRIC_ORDER_UNKNOWN, v), "clock_offset_ms",
+                (double)metric_get(p, METRIC_CLOCK_OFFSET, v) / 1e6));
     }
     return list;
 }

@@ -1,8 +1,6 @@
 /* execgw-cli new, cancel, cancel-all, halt, resume. See cli.h. */
 #include "engine/cli/cli.h"
 
-#include <ctype.h>
-
 #define CANCEL_ASK_MS 100 /* how often `cancel` looks whether the order is done */
 
 /* ---- new ---- */
@@ -90,7 +88,8 @@ cli_new(struct cli *c)
     do {
         int code = cli_report(c, &r);
         if (code != EXIT_OK) {
-            (void)cli_fail(c, code, "new: what became of key %llu is not known; `execgw-cli orders --all` tells",
+            (void)cli_fail(c, code,
+                           "new: what became of key %llu is not known; `execgw-cli orders` says whether it works",
                            (unsigned long long)key);
             return code;
         }
@@ -105,9 +104,9 @@ cli_new(struct cli *c)
 
 /* ---- cancel ---- */
 
-/* The open or remembered order that `name` (key or ClOrdID) means. */
+/* The open order that `name` (key or ClOrdID) means; *found false when there is none. */
 static int
-order_find(struct cli *c, const char *name, struct report *out)
+order_find(struct cli *c, const char *name, struct report *out, bool *found)
 {
     struct report *r = NULL;
     size_t n = 0;
@@ -125,71 +124,85 @@ order_find(struct cli *c, const char *name, struct report *out)
         }
     }
     free(r);
-    if (hits == 0)
-        return cli_fail(c, EXIT_FAILED, "%s: no order has the key or ClOrdID %s", c->command, name);
+    *found = hits == 1;
     if (hits > 1)
         return cli_fail(c, EXIT_FAILED, "%s: orders of several clients have the key %s; give the ClOrdID", c->command,
                         name);
     return EXIT_OK;
 }
 
-static void
-cancel_print(struct cli *c, const struct report *r)
+/* One look at the reports that reach us: of our own orders all, of another client's only a denial of the cancel. */
+static int
+cancel_listen(struct cli *c, struct report *order, uint64_t cancel_seq, int64_t until_ns)
 {
-    if (c->json)
-        cli_print_json(cli_report_json(c, r));
-    else
-        printf("%-10s key %llu clordid %s\n", cli_status_word(r), (unsigned long long)r->key, r->clordid);
+    int64_t whole_until = c->until_ns;
+    struct report r = { .kind = REPORT_NONE };
+    int code;
+
+    c->until_ns = MIN(until_ns, whole_until);
+    c->quiet_timeout = until_ns < whole_until;
+    code = cli_report(c, &r);
+    c->quiet_timeout = false;
+    c->until_ns = whole_until;
+    if (code != EXIT_OK)
+        return code == EXIT_UNAVAILABLE || until_ns >= whole_until ? code : EXIT_OK;
+    bool ours = r.key == order->key && r.client == order->client;
+    bool denied = r.kind == REPORT_DENIED && (ours || r.request_key == cancel_seq);
+    if (denied || (ours && (r.kind == REPORT_CANCEL_REJECTED || r.kind == REPORT_UNKNOWN))) {
+        fate_print(c, &r);
+        return EXIT_FAILED;
+    }
+    if (ours && r.kind != REPORT_DENIED)
+        *order = r;
+    return EXIT_OK;
 }
 
-/* Reports of an order go to its client; what reaches us is a denial. The order itself is asked for until it is done. */
+/* Until the order is known to be terminal, by a report or because it is not among the open ones any more (*how then
+ * says "closed": canceled, or filled first). */
 static int
-cancel_wait(struct cli *c, struct report *order, uint64_t cancel_seq)
+cancel_wait(struct cli *c, struct report *order, uint64_t cancel_seq, const char **how)
 {
-    int whole_ms = c->timeout_ms;
-    int64_t whole_until = c->until_ns;
-    int code = EXIT_OK;
+    char name[24];
 
-    while (!order_state_terminal((enum order_state)order->order_state)) {
-        struct report r = { .kind = REPORT_NONE };
-        c->timeout_ms = CANCEL_ASK_MS;
-        cli_clock_start(c);
-        c->until_ns = MIN(c->until_ns, whole_until);
-        c->quiet_timeout = true;
-        code = cli_report(c, &r);
-        c->quiet_timeout = false;
-        if (code == EXIT_UNAVAILABLE)
-            return code;
-        bool ours = r.key == order->key && r.client == order->client;
-        if (code == EXIT_OK && r.kind == REPORT_DENIED && (ours || r.request_key == cancel_seq)) {
-            fate_print(c, &r);
-            return EXIT_FAILED;
-        }
-        if (code == EXIT_OK && ours && (r.kind == REPORT_CANCEL_REJECTED || r.kind == REPORT_UNKNOWN)) {
-            fate_print(c, &r);
-            return EXIT_FAILED;
-        }
-        c->timeout_ms = whole_ms;
-        c->until_ns = whole_until;
-        char name[24];
-        (void)snprintf(name, sizeof(name), "%s", order->clordid);
-        if (name[0] == '\0')
-            (void)snprintf(name, sizeof(name), "%llu", (unsigned long long)order->key);
-        code = order_find(c, name, order);
+    (void)snprintf(name, sizeof(name), "%s", order->clordid);
+    if (name[0] == '\0')
+        (void)snprintf(name, sizeof(name), "%llu", (unsigned long long)order->key);
+    for (;;) { /* ends at c->until_ns */
+        int code = cancel_listen(c, order, cancel_seq, cli_mono_ns() + CANCEL_ASK_MS * NS_PER_MS);
         if (code != EXIT_OK)
             return code;
+        if (order_state_terminal((enum order_state)order->order_state)) {
+            *how = cli_status_word(order);
+            return order->order_state == ORDER_CANCELED ? EXIT_OK : EXIT_FAILED;
+        }
+        bool found = true;
+        struct report fresh;
+        c->watch = order;
+        code = order_find(c, name, &fresh, &found);
+        c->watch = NULL;
+        if (code != EXIT_OK)
+            return code;
+        if (found)
+            *order = fresh;
+        else if (!order_state_terminal((enum order_state)order->order_state)) {
+            *how = "closed";
+            return EXIT_OK;
+        }
     }
-    return EXIT_OK;
 }
 
 int
 cli_cancel(struct cli *c)
 {
     struct report order;
-    int code = order_find(c, c->argv[0], &order);
+    bool found = false;
+    const char *how = "";
+    int code = order_find(c, c->argv[0], &order, &found);
 
     if (code != EXIT_OK)
         return code;
+    if (!found)
+        return cli_fail(c, EXIT_FAILED, "cancel: no open order has the key or ClOrdID %s", c->argv[0]);
     struct command cmd = {
         .verb = COMMAND_CANCEL,
         .target_key = order.key,
@@ -200,10 +213,15 @@ cli_cancel(struct cli *c)
     };
     code = cli_submit(c, &cmd);
     if (code == EXIT_OK)
-        code = cancel_wait(c, &order, execgw_last_seq(c->h));
-    if (code == EXIT_OK) {
-        cancel_print(c, &order);
-        code = order.order_state == ORDER_CANCELED ? EXIT_OK : EXIT_FAILED;
+        code = cancel_wait(c, &order, execgw_last_seq(c->h), &how);
+    else
+        return code;
+    if (how[0] != '\0' && c->json) {
+        json_t *o = cli_report_json(c, &order);
+        (void)json_object_set_new(o, "status", json_string(how));
+        cli_print_json(o);
+    } else if (how[0] != '\0') {
+        printf("%-10s key %llu clordid %s\n", how, (unsigned long long)order.key, order.clordid);
     }
     return code;
 }

@@ -3,8 +3,8 @@
 
 #include <time.h>
 
-static int64_t
-mono_ns(void)
+int64_t
+cli_mono_ns(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
@@ -25,7 +25,7 @@ cli_print_json(json_t *value)
 void
 cli_clock_start(struct cli *c)
 {
-    c->until_ns = mono_ns() + c->timeout_ms * NS_PER_MS;
+    c->until_ns = cli_mono_ns() + c->timeout_ms * NS_PER_MS;
 }
 
 int
@@ -37,7 +37,7 @@ cli_report(struct cli *c, struct report *r)
         case EXECGW_NONE: break;
         default: return cli_fail(c, EXIT_UNAVAILABLE, "the gateway ended the session");
         }
-        int64_t left_ns = c->until_ns - mono_ns();
+        int64_t left_ns = c->until_ns - cli_mono_ns();
         if (left_ns <= 0)
             return c->quiet_timeout ? EXIT_FAILED
                                     : cli_fail(c, EXIT_FAILED, "%s: no answer within %d.%03d s", c->command,
@@ -70,6 +70,8 @@ cli_query(struct cli *c, enum command_verb verb, enum report_kind kind, struct r
             code = cli_fail(c, EXIT_FAILED, "%s: denied: %s", c->command, deny_reason_text((enum deny_reason)r.deny));
         if (r.kind == REPORT_BEHIND)
             code = cli_fail(c, EXIT_FAILED, "%s: the answer is not whole: reports were skipped; try again", c->command);
+        if (c->watch != NULL && r.kind != kind && r.key == c->watch->key && r.client == c->watch->client)
+            *c->watch = r;
         if (r.kind != kind)
             continue;
         if ((n & (n + 1)) == 0) { /* room for 1, 3, 7, ... */

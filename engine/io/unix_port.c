@@ -283,8 +283,11 @@ session_open(struct unix_port *u, uint32_t slot, const struct port_pending *c, s
         [ADMISSION_FD_DOORBELL] = u->cfg.doorbell_fd,
     };
     struct epoll_event watch = { .events = EPOLLIN | EPOLLRDHUP, .data.u64 = watch_tag(WATCH_SESSION, slot) };
-    if (epoll_ctl(u->epoll_fd, EPOLL_CTL_MOD, c->fd, &watch) != 0 ||
+    ev->socket_fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+    if (ev->socket_fd < 0 || epoll_ctl(u->epoll_fd, EPOLL_CTL_MOD, c->fd, &watch) != 0 ||
         !welcome_send(c->fd, &w, fds, ADMISSION_FD_COUNT)) {
+        if (ev->socket_fd >= 0)
+            (void)close(ev->socket_fd);
         shared_map_close(&s->map);
         return ADMISSION_RESOURCES;
     }
@@ -296,7 +299,6 @@ session_open(struct unix_port *u, uint32_t slot, const struct port_pending *c, s
     ev->kind = UNIX_PORT_ATTACHED;
     ev->slot = slot;
     ev->generation = s->generation;
-    ev->socket_fd = s->fd;
     ev->pid = c->peer.pid;
     ev->uid = c->peer.uid;
     ev->mem = s->map.mem;
@@ -444,7 +446,7 @@ session_read(struct unix_port *u, uint32_t slot)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     (void)epoll_ctl(u->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
-    (void)shutdown(s->fd, SHUT_RDWR); /* the descriptor itself stays until the core has let go of it */
+    (void)shutdown(s->fd, SHUT_RDWR);
     s->state = SESSION_GONE;
     struct unix_port_event ev = {
         .kind = UNIX_PORT_DETACHED,
@@ -458,9 +460,12 @@ session_read(struct unix_port *u, uint32_t slot)
 }
 
 static void
-session_close(struct port_session *s)
+session_close(struct unix_port *u, struct port_session *s)
 {
-    (void)close(s->fd); /* leaves epoll, hangs up */
+    if (s->state == SESSION_OPEN) /* a closed descriptor stays watched while the core's own copy is open */
+        (void)epoll_ctl(u->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+    (void)shutdown(s->fd, SHUT_RDWR); /* hangs up, whoever else has the socket */
+    (void)close(s->fd);
     shared_map_close(&s->map);
     s->state = SESSION_FREE;
 }
@@ -474,7 +479,7 @@ releases_read(struct unix_port *u)
     while (ring_get(&u->release_reader, &r)) {
         struct port_session *s = &u->session[r.slot];
         if (s->state != SESSION_FREE && s->generation == r.generation) {
-            session_close(s);
+            session_close(u, s);
             any = true;
         }
     }
@@ -691,16 +696,22 @@ unix_port_start(const struct unix_port_config *cfg, struct fault *fault)
 void
 unix_port_stop(struct unix_port *u)
 {
+    struct unix_port_event ev;
+
     atomic_store_explicit(&u->stop, true, memory_order_release);
     (void)eventfd_write(u->wake_fd, 1);
     (void)pthread_join(u->thread, NULL);
+    while (unix_port_poll(u, &ev)) { /* sessions that the core has never heard of */
+        if (ev.kind == UNIX_PORT_ATTACHED)
+            (void)close(ev.socket_fd);
+    }
     for (size_t i = 0; i < HELLO_PENDING_MAX; i++) {
         if (u->pending[i].fd >= 0)
             refuse(u, u->pending[i].fd, ADMISSION_STOPPING);
     }
     for (size_t i = 0; i < CLIENT_SESSION_MAX; i++) {
         if (u->session[i].state != SESSION_FREE)
-            session_close(&u->session[i]);
+            session_close(u, &u->session[i]);
     }
     port_free(u);
 }

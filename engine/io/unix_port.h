@@ -4,8 +4,8 @@
  * The core meets it only through two rings: events (a session is there, a client is gone) and releases (the core does
  * not use that session any more: close and unmap it). Mapping, touching and unmapping happen on the side thread.
  *
- * Always true: a slot's memory stays mapped and its socket open from ATTACHED until the core has released that
- * generation; a refused client gets a welcome that says why; a client that says nothing is closed in time. */
+ * Always true: a slot's memory stays mapped from ATTACHED until the core has released that generation; a refused client
+ * gets a welcome that says why; a client that says nothing is closed in time. */
 #ifndef EXECGW_ENGINE_IO_UNIX_PORT_H
 #define EXECGW_ENGINE_IO_UNIX_PORT_H
 
@@ -57,7 +57,7 @@ struct unix_port_event {
     uint8_t role;
     uint8_t on_disconnect; /* ON_DISCONNECT_CANCEL or ON_DISCONNECT_NOTHING */
     uint8_t pad[2];
-    int32_t socket_fd; /* for unix_port_ring; closed only after release */
+    int32_t socket_fd; /* the core's own, to wake the client by; non-blocking. The core closes it when it detaches */
     int32_t pid;
     uint32_t uid;
     void *mem; /* mapped, zeroed, touched */
@@ -74,7 +74,7 @@ struct unix_port *unix_port_start(const struct unix_port_config *cfg, struct fau
 /* Core: the next event, false when there is none. One acquire load when idle. */
 bool unix_port_poll(struct unix_port *u, struct unix_port_event *ev);
 
-/* Core: this session's memory and socket are not used any more. Also how the core throws a client out: detach, release.
+/* Core: this session's memory is not used any more. Also how the core throws a client out: detach, release.
  */
 void unix_port_release(struct unix_port *u, uint32_t slot, uint32_t generation);
 
@@ -82,7 +82,8 @@ void unix_port_release(struct unix_port *u, uint32_t slot, uint32_t generation);
 bool unix_port_sleep(struct unix_port *u);
 void unix_port_awake(struct unix_port *u);
 
-/* Wake one client: one byte on its socket, MSG_DONTWAIT (nothing a client does can make it block). */
+/* Wake one client: one byte on its socket, MSG_DONTWAIT (nothing a client does can make it block). Any small write to
+ * the socket does the same. */
 void unix_port_ring(int socket_fd);
 
 /* Stop listening, close every session, end the thread, remove the socket file, free. Nothing of any session may be used
