@@ -457,6 +457,56 @@ TEST(a_changed_byte_in_the_middle_is_refused_and_named)
     (void)unlink(path);
 }
 
+static uint32_t
+crc_of(const char *p, size_t n)
+{
+    uint32_t c = UINT32_MAX;
+    for (size_t i = 0; i < n * 8; i++)
+        c = (c >> 1) ^ (((c ^ ((uint32_t)(uint8_t)p[i / 8] >> (i % 8))) & 1) != 0 ? 0xedb88320 : 0);
+    return ~c;
+}
+
+TEST(a_ledger_with_changed_digits_and_right_checksums_is_refused_or_loaded_but_never_crashes)
+{
+    struct venue v;
+    uint64_t x = 31337;
+    int refused = 0;
+    venue_new(&v);
+    for (int i = 0; i < 60; i++)
+        random_operation(&v, &x, false);
+    venue_close(&v);
+    size_t bytes;
+    char *all = slurp(&bytes);
+    char *copy = malloc(bytes + 1);
+    ASSERT(copy != NULL);
+    for (int round = 0; round < 1500; round++) {
+        memcpy(copy, all, bytes);
+        for (int k = 0; k < 8; k++) {
+            size_t at = (size_t)below(&x, (int64_t)bytes);
+            if (copy[at] < '0' || copy[at] > '9')
+                continue;
+            copy[at] = (char)('0' + below(&x, 10));
+            char *newline = memchr(copy + at, '\n', bytes - at);
+            char *before = memrchr(copy, '\n', at);
+            char *start = before != NULL ? before + 1 : copy;
+            char *crc = newline - 10;
+            char text[9];
+            if (copy + at >= crc)
+                continue;
+            (void)snprintf(text, sizeof(text), "%08x", crc_of(start, (size_t)(newline - 18 - start)));
+            memcpy(crc, text, 8);
+        }
+        spill(copy, bytes);
+        venue_open(&v);
+        refused += v.l == NULL;
+        venue_close(&v);
+    }
+    CHECK(refused > 50 && refused < 1500);
+    free(copy);
+    free(all);
+    (void)unlink(path);
+}
+
 TEST(a_file_that_is_no_ledger_is_refused)
 {
     struct venue v;

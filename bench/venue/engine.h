@@ -252,7 +252,8 @@ int emu_account_count(const struct emu_engine *e);                  /* the house
 const struct emu_account *emu_account_get(const struct emu_engine *e, uint32_t account);
 /* Commission rates, counts of 10^-8 (100000 is 0.1 %), each in [0, EMU_ONE); recorded like the account itself. */
 void emu_account_set_rates(struct emu_engine *e, uint32_t account, int64_t maker_rate, int64_t taker_rate);
-/* Adds to free; a negative amount withdraws, false when free is too small. Raises the account event. */
+/* Adds to free; a negative amount withdraws; false when free would be negative or too much to count. Raises the account
+ * event. */
 bool emu_account_deposit(struct emu_engine *e, uint32_t account, int asset, int64_t amount);
 
 /* ---- orders ---- */

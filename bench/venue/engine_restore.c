@@ -26,7 +26,8 @@ is_sane(const struct emu_engine *e, const struct emu_order *f)
 {
     return f->account != EMU_HOUSE && f->account < e->account_count && f->symbol < e->symbol_count &&
            f->side < EMU_SIDE_COUNT && f->type < EMU_TYPE_COUNT && f->tif < EMU_TIF_COUNT && f->stp < EMU_STP_COUNT &&
-           f->qty >= 0 && f->px >= 0 && f->stop_px >= 0 && (f->px > 0 || !emu_type_has_price(f->type));
+           f->id > 0 && f->qty >= 0 && f->px >= 0 && f->stop_px >= 0 && f->iceberg_qty >= 0 &&
+           f->quote_order_qty >= 0 && f->client_id[0] != '\0' && (f->px > 0 || !emu_type_has_price(f->type));
 }
 
 static struct emu_order *
@@ -86,6 +87,23 @@ close_order(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, e
     o->is_working = false;
 }
 
+/* Whether the balances allow the fill: what it pays comes out of the lock it frees and what is free. */
+static bool
+can_settle(const struct emu_engine *e, const struct symbol_state *s, const struct emu_order *o,
+           const struct emu_trade *f)
+{
+    bool buy = o->side == EMU_BUY;
+    struct emu_order after = *o;
+    int64_t paid = buy ? f->quote_qty : f->qty;
+    int64_t received = buy ? f->qty : f->quote_qty;
+
+    if (f->quote_qty < 0 || f->commission < 0 || f->commission > received)
+        return false;
+    after.cum_qty += f->qty;
+    wide_t spare = (wide_t)o->locked + e->account[o->account].balance[buy ? s->quote : s->base].free;
+    return spare >= (wide_t)paid + order_lock_wanted(&after);
+}
+
 bool
 emu_restore_fill(struct emu_engine *e, const struct emu_trade *f, bool with_house)
 {
@@ -94,8 +112,7 @@ emu_restore_fill(struct emu_engine *e, const struct emu_trade *f, bool with_hous
         return false;
     struct symbol_state *s = &e->symbol[f->symbol];
     bool buy = o->side == EMU_BUY;
-    int64_t paid = buy ? f->quote_qty : f->qty;
-    if (o->locked + e->account[o->account].balance[buy ? s->quote : s->base].free < paid)
+    if (!can_settle(e, s, o, f))
         return false;
     o->cum_qty += f->qty;
     o->cum_quote += f->quote_qty;

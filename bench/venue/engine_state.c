@@ -10,7 +10,8 @@
 #define CLIENT_BUCKETS  65536U
 #define HOUSE_CHUNK     4096
 #define USER_ORDERS_MAX 4000000U
-#define DEFAULT_RATE    100000 /* 0.1 % */
+#define BALANCE_MAX     (INT64_MAX / 64) /* of one deposit: what all accounts own together still fits */
+#define DEFAULT_RATE    100000           /* 0.1 % */
 
 /* Grows *array (elements of `size` bytes) so that one more fits. Memory is short only when the machine is. */
 static void *
@@ -180,7 +181,7 @@ emu_account_deposit(struct emu_engine *e, uint32_t account, int asset, int64_t a
     struct emu_balance *b = &e->account[account].balance[asset];
     int64_t sum;
 
-    if (__builtin_add_overflow(b->free, amount, &sum) || sum < 0)
+    if (__builtin_add_overflow(b->free, amount, &sum) || sum < 0 || sum > BALANCE_MAX)
         return false;
     b->free = sum;
     e->deposited[asset] += amount;
