@@ -501,6 +501,12 @@ side_write(struct side_conn *s, const uint8_t *buf, size_t len, uint32_t timeout
     return side_flush(s, until, fault);
 }
 
+int
+side_fd(const struct side_conn *s)
+{
+    return s->attempt.fd;
+}
+
 void
 side_close(struct side_conn *s)
 {

@@ -73,6 +73,8 @@ struct side_conn *side_open(const struct tls_context *tls, const struct endpoint
 int side_read(struct side_conn *s, uint8_t *buf, size_t room, uint32_t timeout_ms, struct fault *fault);
 /* All of buf, or false (fault) after timeout_ms: then the connection is good for closing only. */
 bool side_write(struct side_conn *s, const uint8_t *buf, size_t len, uint32_t timeout_ms, struct fault *fault);
+/* The socket, to be waited on beside other descriptors: once side_read has returned 0 nothing is held back. */
+int side_fd(const struct side_conn *s);
 void side_close(struct side_conn *s);
 
 #endif
