@@ -70,7 +70,9 @@ call_fail_engine(struct call *c, const struct emu_error *err)
 const char *
 call_text(const struct call *c, const char *name)
 {
-    return params_find(c->params, name);
+    const char *s = params_find(c->params, name);
+    /* Clients of the WebSocket API send "" for what they leave out; over REST check_names has refused it. */
+    return s != NULL && s[0] == '\0' ? NULL : s;
 }
 
 static bool
@@ -242,7 +244,7 @@ static bool
 word_in(const char *words, const char *name)
 {
     size_t n = strlen(name);
-    for (const char *p = words; n != 0 && (p = strstr(p, name)) != NULL; p += n)
+    for (const char *p = words != NULL ? words : ""; n != 0 && (p = strstr(p, name)) != NULL; p += n)
         if (p != words && p[-1] == ' ' && p[n] == ' ')
             return true;
     return false;
@@ -275,6 +277,10 @@ check_names(struct call *c)
                 call_fail(c, 400, -1101, "Duplicate values for parameter '%.60s' detected.", name);
                 return false;
             }
+        if (c->session == NULL && c->params->at[i].value[0] == '\0' && !word_in(c->def->need, name)) {
+            call_fail(c, 400, -1105, "Parameter '%.60s' was empty.", name);
+            return false;
+        }
         known += c->def->params[0] == '*' || common_param(c, name) || word_in(c->def->params, name);
     }
     if (known != c->params->count) {

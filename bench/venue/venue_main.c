@@ -10,6 +10,7 @@
 struct options {
     char host[64];
     int port;
+    int64_t queue_bytes;
     const char *cert, *key;
     const char *replay[REPLAY_FILES_MAX];
     const char *fault[LIST_MAX];
@@ -51,6 +52,7 @@ usage(FILE *to)
         "                        They go out when a subscriber to depth is there; `replay done N frames` at the end\n"
         "  --speed recorded|full pace of the replay (default recorded); full waits for the subscribers, drops nothing\n"
         "  --fault SPEC          something goes wrong on purpose; may be repeated, see below\n"
+        "  --queue-bytes N       what a client may leave unread before it is disconnected (default 64 MiB)\n"
         "  --help, --version\n"
         "\n"
         "Without --keys one account, \"" DEMO_ACCOUNT
@@ -102,18 +104,27 @@ enum {
     OPT_REPLAY,
     OPT_SPEED,
     OPT_FAULT,
+    OPT_QUEUE,
     OPT_HELP,
     OPT_VERSION
 };
 
 static const struct option long_options[] = {
-    { "dialect", required_argument, NULL, OPT_DIALECT },   { "listen", required_argument, NULL, OPT_LISTEN },
-    { "tls", required_argument, NULL, OPT_TLS },           { "seed", required_argument, NULL, OPT_SEED },
-    { "rate", required_argument, NULL, OPT_RATE },         { "ledger", required_argument, NULL, OPT_LEDGER },
-    { "ledger-sync", no_argument, NULL, OPT_LEDGER_SYNC }, { "keys", required_argument, NULL, OPT_KEYS },
-    { "replay", required_argument, NULL, OPT_REPLAY },     { "speed", required_argument, NULL, OPT_SPEED },
-    { "fault", required_argument, NULL, OPT_FAULT },       { "help", no_argument, NULL, OPT_HELP },
-    { "version", no_argument, NULL, OPT_VERSION },         { 0 },
+    { "dialect", required_argument, NULL, OPT_DIALECT },
+    { "listen", required_argument, NULL, OPT_LISTEN },
+    { "tls", required_argument, NULL, OPT_TLS },
+    { "seed", required_argument, NULL, OPT_SEED },
+    { "rate", required_argument, NULL, OPT_RATE },
+    { "ledger", required_argument, NULL, OPT_LEDGER },
+    { "ledger-sync", no_argument, NULL, OPT_LEDGER_SYNC },
+    { "keys", required_argument, NULL, OPT_KEYS },
+    { "replay", required_argument, NULL, OPT_REPLAY },
+    { "speed", required_argument, NULL, OPT_SPEED },
+    { "fault", required_argument, NULL, OPT_FAULT },
+    { "queue-bytes", required_argument, NULL, OPT_QUEUE },
+    { "help", no_argument, NULL, OPT_HELP },
+    { "version", no_argument, NULL, OPT_VERSION },
+    { 0 },
 };
 
 static bool
@@ -159,6 +170,7 @@ parse_option(struct options *o, int opt, char **argv, int argc, struct fault *f)
             return FAULT(f, "--fault: more than %d", LIST_MAX);
         o->fault[v->fault_count++] = optarg;
         return true;
+    case OPT_QUEUE: return parse_number("queue-bytes", optarg, SERVER_QUEUE_BYTES, &o->queue_bytes, f);
     default: return FAULT(f, "%.80s is no option of execgw-venue (see --help)", argv[optind - 1]);
     }
 }
@@ -170,7 +182,7 @@ parse_arguments(struct options *o, int argc, char **argv)
     struct fault f;
     int opt;
 
-    *o = (struct options){ .venue = { .seed = 1, .rate_milli = 1000 } };
+    *o = (struct options){ .queue_bytes = SERVER_QUEUE_BYTES, .venue = { .seed = 1, .rate_milli = 1000 } };
     opterr = 0;
     while ((opt = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (opt == OPT_HELP) {
@@ -218,7 +230,7 @@ main(int argc, char **argv)
             .port = o.port,
             .cert_path = o.cert,
             .key_path = o.key,
-            .queue_bytes_max = SERVER_QUEUE_BYTES,
+            .queue_bytes_max = (size_t)o.queue_bytes,
             .ops = &binance_server_ops,
             .ctx = v,
         };
