@@ -517,6 +517,7 @@ list_append(struct config *c, struct instance *in, const struct key *k, const st
 static void
 list_clear(struct config *c, struct instance *in, const struct key *k)
 {
+    memset(in->base + k->offset, 0, k->bytes);
     if (k->type == KEY_UIDS)
         c->client.allowed_uids = 0;
     else
@@ -1630,6 +1631,72 @@ config_load(int argc, char *const *argv, char *const *env, struct config *c, FIL
         free(l);
     }
     return rc;
+}
+
+/* Keys that a reload may change. */
+static bool
+key_reloads(enum section_id id, const struct key *k)
+{
+    switch (id) {
+    case SECTION_RISK:
+    case SECTION_LIMITS:
+    case SECTION_OVERRIDE: return true;
+    case SECTION_STRATEGY: return strcmp(k->name, "order_rate") == 0 || strcmp(k->name, "order_burst") == 0;
+    case SECTION_MONITORING: return strcmp(k->name, "log_level") == 0;
+    default: return false;
+    }
+}
+
+static bool
+key_same(const struct config *a, const struct config *b, size_t at, const struct key *k)
+{
+    const uint8_t *x = (const uint8_t *)a + at;
+    const uint8_t *y = (const uint8_t *)b + at;
+
+    switch (k->type) {
+    case KEY_UIDS:
+        if (a->client.allowed_uids != b->client.allowed_uids)
+            return false;
+        break;
+    case KEY_SYMBOLS:
+    case KEY_INT:
+    case KEY_POWER2:
+    case KEY_BOOL:
+    case KEY_CHOICE: break;
+    default: return strcmp((const char *)x + k->offset, (const char *)y + k->offset) == 0;
+    }
+    return memcmp(x + k->offset, y + k->offset, k->bytes) == 0;
+}
+
+bool
+config_reload_allowed(const struct config *running, const struct config *next, struct fault *fault)
+{
+    for (enum section_id id = 0; id < SECTION_COUNT; id++) {
+        const struct section *s = &sections[id];
+        uint32_t n = 1;
+        uint32_t m = 1;
+        if (id == SECTION_OVERRIDE)
+            continue;
+        if (s->stride != 0) {
+            memcpy(&n, (const uint8_t *)running + s->count_offset, sizeof(n));
+            memcpy(&m, (const uint8_t *)next + s->count_offset, sizeof(m));
+        }
+        for (uint32_t e = 0; e < MAX(n, m); e++) {
+            size_t at = s->offset + e * s->stride;
+            const char *name = s->stride != 0 ? (const char *)running + at : "";
+            if (s->stride != 0 && (e >= n || e >= m || strcmp(name, (const char *)next + at) != 0))
+                return FAULT(fault, "reload refused: another [%s.%s], expected changes of limits and log level only",
+                             s->path, e < m ? (const char *)next + at : name);
+            for (size_t i = 0; i < s->key_count; i++)
+                if (!key_reloads(id, &s->keys[i]) && !key_same(running, next, at, &s->keys[i]))
+                    return FAULT(
+                        fault, "reload refused: %s%s%s%s%s has changed, expected changes of limits and log level only",
+                        s->path, s->stride != 0 ? "." : "", name, *s->path != '\0' ? "." : "", s->keys[i].name);
+        }
+    }
+    if (running->live != next->live)
+        return FAULT(fault, "reload refused: --live or --paper has changed");
+    return true;
 }
 
 const struct config_limits *

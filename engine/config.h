@@ -167,6 +167,10 @@ struct config {
  * Returns CONFIG_GO, or the exit code: EXIT_OK, EXIT_USAGE, EXIT_CONFIG. */
 int config_load(int argc, char *const *argv, char *const *env, struct config *c, FILE *out, FILE *err);
 
+/* Whether a running gateway may go on with `next`: only limits ([risk] and its overrides, a strategy's order_rate and
+ * order_burst) and monitoring.log_level may differ. False with the fault naming the first other key that does. */
+bool config_reload_allowed(const struct config *running, const struct config *next, struct fault *fault);
+
 /* docs/configuration.md: every section and key, from the key table. */
 void config_help_markdown(FILE *out);
 

@@ -490,6 +490,47 @@ TEST(the_hash_tells_another_instance_or_venue_but_not_another_limit_or_port)
     CHECK(c.hash != base);
 }
 
+static struct config running;
+
+/* Whether a gateway that runs with BASE and a strategy may go on with this. */
+static bool
+reload(const char *text, struct fault *f)
+{
+    CHECK_EQ(load("[strategy.a]\nid = 3\n" BASE), CONFIG_GO);
+    running = c;
+    CHECK_EQ(load(text), CONFIG_GO);
+    f->text[0] = '\0';
+    return config_reload_allowed(&running, &c, f);
+}
+
+TEST(a_reload_may_change_limits_and_the_log_level_and_nothing_else)
+{
+    struct fault f;
+
+    CHECK(reload("[strategy.a]\nid = 3\n" BASE, &f));
+    CHECK(reload("[strategy.a]\nid = 3\norder_rate = 7\n[monitoring]\nlog_level = \"debug\"\n" BASE
+                 "collar_ppm = 5\n[risk.instrument.BTCUSDT]\nposition_max = \"1\"\n",
+                 &f));
+    CHECK(!reload("[strategy.a]\nid = 4\n" BASE, &f));
+    CHECK_STR(f.text, "reload refused: strategy.a.id has changed, expected changes of limits and log level only");
+    CHECK(!reload("[strategy.b]\nid = 3\n" BASE, &f));
+    CHECK_STR(f.text, "reload refused: another [strategy.b], expected changes of limits and log level only");
+    CHECK(!reload(BASE, &f));
+    CHECK_STR(f.text, "reload refused: another [strategy.a], expected changes of limits and log level only");
+    CHECK(!reload("[strategy.a]\nid = 3\n[loop]\nmode = \"busy\"\n" BASE, &f));
+    CHECK_STR(f.text, "reload refused: loop.mode has changed, expected changes of limits and log level only");
+    CHECK(!reload("instance = 9\n[strategy.a]\nid = 3\n" BASE, &f));
+    CHECK_STR(f.text, "reload refused: instance has changed, expected changes of limits and log level only");
+    CHECK(!reload("[strategy.a]\nid = 3\n[client]\nallowed_uids = [0]\n" BASE, &f));
+    CHECK_STR(f.text, "reload refused: client.allowed_uids has changed, expected changes of limits and log level only");
+    CHECK(!reload("[strategy.a]\nid = 3\n[venue.binance]\ndialect = \"binance\"\nmarket_url = "
+                  "\"wss://127.0.0.1:1/stream\"\napi_url = \"wss://127.0.0.1:1/ws-api/v3\"\nsymbols = "
+                  "[\"BTCUSDT\"]\n" RISK,
+                  &f));
+    CHECK_STR(f.text,
+              "reload refused: venue.binance.symbols has changed, expected changes of limits and log level only");
+}
+
 TEST(the_command_line_says_what_it_does_not_know)
 {
     CHECK_EQ(load_with(BASE, NULL, "--pepper", NULL), EXIT_USAGE);
