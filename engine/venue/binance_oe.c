@@ -629,11 +629,21 @@ binance_submit(struct venue_adapter *a, const struct venue_request *rq, struct n
     }
 }
 
+static void
+binance_clear(struct venue_adapter *a)
+{
+    struct binance_oe *b = (struct binance_oe *)(void *)a;
+
+    hmac_key_clear(&b->hmac);
+    ed25519_key_clear(&b->ed25519);
+}
+
 const struct venue_ops venue_binance = {
     .dialect = "binance",
     .needs_connection = true,
     .footprint = binance_footprint,
     .init = binance_init,
+    .clear = binance_clear,
     .on_disconnected = binance_on_disconnected,
     .on_instrument = binance_on_instrument,
     .submit = binance_submit,

@@ -146,6 +146,8 @@ struct venue_ops {
     /* Cold. NULL with the fault filled when a key cannot be read. cfg is copied; keys and tables are borrowed for life.
      */
     struct venue_adapter *(*init)(const struct venue_config *cfg, struct arena *arena, struct fault *fault);
+    /* Wipe the keys it holds; nothing else may be called after. NULL: it holds none. Cold. */
+    void (*clear)(struct venue_adapter *a);
     /* Forget what belongs to a connection (logon, subscriptions). */
     void (*on_disconnected)(struct venue_adapter *a);
     /* An instrument got its first or a new version: (re)build what is kept per instrument. Cold. */

@@ -89,7 +89,7 @@
     X(METRIC_BOOKS_IN_SYNC, "books_in_sync", GAUGE, NONE, NONE, COUNT, "Books that are live now")                      \
     X(METRIC_BOOK_CROSSED, "book_crossed_total", COUNTER, INSTRUMENT, NONE, COUNT,                                     \
       "Times the best bid reached the best offer")                                                                     \
-    X(METRIC_BOOK_COMPARED, "book_compared_total", COUNTER, INSTRUMENT, COMPARED, COUNT,                               \
+    X(METRIC_BOOK_COMPARED, "book_compared_total", COUNTER, VENUE, COMPARED, COUNT,                               \
       "Comparisons of the book with the venue's own top of book at the same sequence")                                 \
     X(METRIC_MD_PUBLISHED, "md_published_total", COUNTER, NONE, NONE, COUNT, "Events written to the broadcast ring")   \
     X(METRIC_MD_DELAY, "md_publish_seconds", HISTOGRAM, NONE, NONE, NS,                                                \

@@ -1,0 +1,505 @@
+#include "engine/gateway_state.h"
+
+size_t
+gateway_footprint(const struct gateway_config *cfg)
+{
+    size_t n = arena_cost(sizeof(struct gateway)) + arena_cost(sizeof(struct order_aux) * cfg->order_slots);
+
+    n += cfg->venue_count * arena_cost(sizeof(uint32_t) * cfg->order_slots);
+    n += cfg->venue_count * CONN_ROLE_REFDATA * arena_cost(GATEWAY_MESSAGE_MAX);
+    return n;
+}
+
+static void
+venue_init(struct gateway *g, uint16_t id, struct arena *arena)
+{
+    struct gateway_venue *v = &g->venue[id];
+
+    v->g = g;
+    v->cfg = &g->cfg.venue[id];
+    v->id = id;
+    v->out = (struct md_out){ .writer = g->p.md, .on_event = market_event, .ctx = v };
+    v->sink = (struct venue_sink){ .report = venue_on_report, .ctx = v };
+    v->lost_walk = -1;
+    v->reconcile_walk = -1;
+    v->blocked_until = (mono_ns_t){ INT64_MIN };
+    v->queue = (uint32_t *)arena_take(arena, sizeof(uint32_t) * g->cfg.order_slots);
+    session_init(&v->session[ROLE_MARKET], &v->cfg->market);
+    session_init(&v->session[ROLE_ORDER], &v->cfg->order);
+    for (unsigned role = 0; role < CONN_ROLE_REFDATA; role++)
+        ws_reader_init(&v->reader[role], WS_CLIENT, (uint8_t *)arena_take(arena, GATEWAY_MESSAGE_MAX),
+                       GATEWAY_MESSAGE_MAX);
+    metric_name_venue(g->p.metrics, id, v->cfg->name);
+}
+
+struct gateway *
+gateway_init(const struct gateway_config *cfg, const struct gateway_parts *parts, struct arena *arena)
+{
+    ASSERT(cfg->venue_count >= 1 && cfg->venue_count <= VENUE_MAX);
+    struct gateway *g = (struct gateway *)arena_take(arena, sizeof(*g));
+    g->cfg = *cfg;
+    g->p = *parts;
+    g->rng = cfg->seed;
+    g->aux = (struct order_aux *)arena_take(arena, sizeof(struct order_aux) * cfg->order_slots);
+    for (uint32_t i = 0; i < cfg->order_slots; i++)
+        aux_reset(g, i);
+    ASSERT(clordid_mint_init(&g->mint, cfg->instance, cfg->term));
+    for (unsigned i = 0; i < SWEEPS_MAX; i++)
+        g->sweep[i].walk = -1;
+    for (unsigned i = 0; i < CLIENT_SESSION_MAX; i++)
+        g->answer[i].walk = -1;
+    for (uint16_t i = 0; i < cfg->venue_count; i++)
+        venue_init(g, i, arena);
+    return g;
+}
+
+/* splitmix64: jitter and masking keys, reproducible from the seed. */
+uint64_t
+gateway_random(struct gateway *g)
+{
+    uint64_t z = g->rng += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* ---- journal ---------------------------------------------------------------------------------------------------- */
+
+uint64_t
+gateway_journal(struct gateway *g, enum journal_type type, const void *payload, size_t bytes, struct now now)
+{
+    if (unlikely(!journal_room(g->p.journal, bytes)))
+        (void)g->p.port.journal_next(g->p.port.ctx, now);
+    uint64_t seq = journal_append(g->p.journal, type, payload, bytes, now);
+    if (likely(seq != 0)) {
+        metric_add(g->p.metrics, METRIC_JOURNAL_RECORDS, 0, 1);
+        metric_add(g->p.metrics, METRIC_JOURNAL_BYTES, 0, (int64_t)(bytes + sizeof(struct journal_record_header)));
+    } else {
+        gateway_on_journal_failed(g, now);
+    }
+    return seq;
+}
+
+void
+gateway_on_journal_failed(struct gateway *g, struct now now)
+{
+    (void)now;
+    metric_add(g->p.metrics, METRIC_JOURNAL_ERRORS, 0, 1);
+    if (!g->journal_down)
+        log_write(g->p.log, LOG_JOURNAL_ERROR, "no room or a failed write", 0);
+    g->journal_down = true;
+}
+
+void
+gateway_control(struct gateway *g, enum journal_control_kind kind, uint32_t client, int64_t value, const char *text,
+                struct now now)
+{
+    struct journal_control c = { .kind = (uint16_t)kind, .client = client, .value = value };
+
+    (void)snprintf(c.text, sizeof(c.text), "%s", text);
+    (void)gateway_journal(g, JOURNAL_CONTROL, &c, sizeof(c), now);
+}
+
+/* ---- sending ---------------------------------------------------------------------------------------------------- */
+
+bool
+gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len)
+{
+    struct gateway *g = v->g;
+    uint32_t mask = (uint32_t)gateway_random(g);
+
+    ASSERT(len <= GATEWAY_SEND_MAX);
+    struct ws_frame f = ws_encode(g->scratch, WS_HEADER_ROOM, len, opcode, &mask);
+    uint8_t *room = g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, role), f.len);
+    if (unlikely(room == NULL))
+        return false;
+    memcpy(room, f.data, f.len);
+    g->p.port.send_commit(g->p.port.ctx, GATEWAY_CONN(v->id, role), f.len);
+    return true;
+}
+
+static void
+send_control(struct gateway_venue *v, unsigned role, uint8_t opcode, const uint8_t *data, size_t len)
+{
+    ASSERT(len <= WS_CONTROL_MAX);
+    if (len > 0)
+        memcpy(v->g->scratch + WS_HEADER_ROOM, data, len);
+    (void)gateway_send(v, role, opcode, len); /* no room: the peer's time-out will tell */
+}
+
+static void
+send_close(struct gateway_venue *v, unsigned role, uint16_t code, const char *reason)
+{
+    uint8_t payload[WS_CLOSE_MAX];
+    size_t n = code == WS_CLOSE_NO_STATUS ? 0 : ws_close_payload(payload, code, reason);
+
+    send_control(v, role, WS_OP_CLOSE, payload, n);
+}
+
+/* ---- sessions ---------------------------------------------------------------------------------------------------- */
+
+static void
+session_arm(struct gateway_venue *v, unsigned role)
+{
+    v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_SESSION(GATEWAY_CONN(v->id, role)),
+                           v->session[role].deadline);
+}
+
+static void
+session_open(struct gateway_venue *v, unsigned role)
+{
+    struct gateway *g = v->g;
+
+    log_write(g->p.log, LOG_CONN_OPENING, v->cfg->name, GATEWAY_CONN(v->id, role));
+    g->p.port.conn_open(g->p.port.ctx, GATEWAY_CONN(v->id, role));
+}
+
+/* Each pass carries out one thing; what it leads to comes from the sink or the next pass, never by recursion. */
+void
+session_run(struct gateway_venue *v, unsigned role, enum session_do what, struct now now)
+{
+    struct session *s = &v->session[role];
+    bool local = role == ROLE_ORDER && !v->cfg->ops->needs_connection;
+
+    for (unsigned pass = 0; pass < STEP_COUNT + 3 && what != SESSION_DO_NOTHING; pass++) {
+        enum session_do next = SESSION_DO_NOTHING;
+        uint8_t step = s->step;
+        switch (what) {
+        case SESSION_DO_OPEN:
+            if (local)
+                next = session_on_up(s, now);
+            else
+                session_open(v, role);
+            break;
+        case SESSION_DO_CLOSE:
+            if (!local)
+                v->g->p.port.conn_close(v->g->p.port.ctx, GATEWAY_CONN(v->id, role));
+            break;
+        case SESSION_DO_STEP:
+            venue_step(v, now);
+            if (s->state == SESSION_READY)
+                next = SESSION_DO_READY;
+            else if (s->state == SESSION_STEPPING && s->step != step)
+                next = SESSION_DO_STEP;
+            break;
+        case SESSION_DO_READY:
+            if (role == ROLE_MARKET)
+                market_on_ready(v, now);
+            else
+                venue_on_ready(v, now);
+            break;
+        case SESSION_DO_NOTHING: break;
+        }
+        what = next;
+    }
+    session_arm(v, role);
+}
+
+void
+session_broken(struct gateway_venue *v, unsigned role, const char *why, struct now now)
+{
+    log_write(v->g->p.log, LOG_WARNING, why);
+    session_run(v, role, session_fail(&v->session[role]), now);
+}
+
+void
+gateway_start(struct gateway *g, struct now now)
+{
+    g->started = true;
+    gateway_control(g, CONTROL_START, CLIENT_NONE, g->cfg.term, "", now);
+    gateway_on_limits(g, now);
+    metric_set(g->p.metrics, METRIC_TERM, 0, g->cfg.term);
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
+        market_fetch_instruments(&g->venue[i], now);
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SECOND, mono_after(now.mono, NS_PER_S));
+}
+
+void
+gateway_on_up(struct gateway *g, uint32_t conn, struct now now)
+{
+    struct gateway_venue *v = &g->venue[conn / 2];
+    unsigned role = conn % 2;
+
+    ASSERT(conn / 2 < g->cfg.venue_count);
+    ws_reader_init(&v->reader[role], WS_CLIENT, v->reader[role].buffer, GATEWAY_MESSAGE_MAX);
+    metric_set(g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, role), 1);
+    metric_add(g->p.metrics, METRIC_CONN_OPENED, metric_pair(METRIC_CONN_OPENED, v->id, role), 1);
+    log_write(g->p.log, LOG_CONN_UP, v->cfg->name, conn, 0);
+    session_run(v, role, session_on_up(&v->session[role], now), now);
+}
+
+void
+gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now now)
+{
+    struct gateway_venue *v = &g->venue[conn / 2];
+    unsigned role = conn % 2;
+    struct session *s = &v->session[role];
+
+    ASSERT(conn / 2 < g->cfg.venue_count);
+    bool was_up = metric_get(g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, role)) != 0;
+    metric_set(g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, role), 0);
+    metric_add(g->p.metrics, was_up ? METRIC_CONN_LOST : METRIC_CONN_FAILED, metric_pair(METRIC_CONN_LOST, v->id, role),
+               1);
+    session_run(v, role, session_on_down(s, now, gateway_random(g)), now);
+    int64_t wait_ms = s->state == SESSION_WAITING ? mono_since(s->deadline, now.mono) / NS_PER_MS : 0;
+    if (was_up)
+        log_write(g->p.log, LOG_CONN_DOWN, why, conn, 0);
+    else
+        log_write(g->p.log, LOG_CONN_FAILED, why, conn, wait_ms);
+    if (role == ROLE_MARKET)
+        market_on_down(v, now);
+    else
+        venue_on_down(v, now);
+}
+
+static void
+order_message(struct gateway_venue *v, const struct ws_message *m, struct now now)
+{
+    v->now = now;
+    enum decode_result r = v->cfg->ops->decode(v->cfg->adapter, m->data, m->len, now, &v->sink);
+    if (unlikely(r != DECODE_OK && r != DECODE_IGNORED)) {
+        metric_add(v->g->p.metrics, METRIC_FEED_DECODED, metric_pair(METRIC_FEED_DECODED, v->id, r), 1);
+        log_write(v->g->p.log, LOG_DECODE_FAILED, "order entry", v->id, r);
+    }
+}
+
+/* One WebSocket event. False when the connection is to be left alone from here on. */
+static bool
+on_ws(struct gateway_venue *v, unsigned role, enum ws_result r, const struct ws_message *m, struct now now)
+{
+    struct gateway *g = v->g;
+
+    switch (r) {
+    case WS_MESSAGE:
+        if (role == ROLE_MARKET)
+            market_on_message(v, m, now);
+        else
+            order_message(v, m, now);
+        return true;
+    case WS_PING: send_control(v, role, WS_OP_PONG, m->data, m->len); return true;
+    case WS_PONG:
+    case WS_MORE: return true;
+    case WS_CLOSE: {
+        char reason[64];
+        (void)snprintf(reason, sizeof(reason), "%.*s", (int)MIN(m->len, sizeof(reason) - 1), (const char *)m->data);
+        log_write(g->p.log, LOG_WS_CLOSE, reason, GATEWAY_CONN(v->id, role), m->code);
+        send_close(v, role, m->code, "");
+        break;
+    }
+    case WS_FAIL:
+        log_write(g->p.log, LOG_WS_PROTOCOL, m->reason, GATEWAY_CONN(v->id, role), m->code);
+        send_close(v, role, m->code, m->reason);
+        break;
+    }
+    session_run(v, role, session_fail(&v->session[role]), now);
+    return false;
+}
+
+void
+gateway_on_bytes(struct gateway *g, uint32_t conn, const uint8_t *bytes, size_t len, struct now now)
+{
+    struct gateway_venue *v = &g->venue[conn / 2];
+    unsigned role = conn % 2;
+    struct session *s = &v->session[role];
+
+    session_on_bytes(s, now);
+    while (len > 0 && (s->state == SESSION_STEPPING || s->state == SESSION_READY)) {
+        struct ws_message m;
+        size_t used = 0;
+        enum ws_result r = ws_read(&v->reader[role], bytes, len, &used, &m);
+        if (r == WS_MORE)
+            break;
+        if (!on_ws(v, role, r, &m, now))
+            break;
+        bytes += used;
+        len -= used;
+    }
+    if (role == ROLE_MARKET)
+        market_after(v, now);
+}
+
+/* ---- timers ------------------------------------------------------------------------------------------------------ */
+
+/* Everything that a scrape shows and nobody needs sooner. */
+static void
+each_second(struct gateway *g, struct now now)
+{
+    const struct order_totals *t = order_totals(g->p.orders);
+    bool order_ready = false;
+
+    g->books_live = 0;
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++) {
+        market_second(&g->venue[i], now);
+        order_ready |= g->venue[i].reconciled;
+        metric_set(g->p.metrics, METRIC_ORDER_OPEN, i, t->live);
+        metric_set(g->p.metrics, METRIC_ORDER_UNKNOWN, i, t->unknown);
+    }
+    metric_set(g->p.metrics, METRIC_BOOKS_IN_SYNC, 0, g->books_live);
+    bool ready = g->books_live > 0 && order_ready && !g->journal_down && !g->stopping;
+    metric_set(g->p.metrics, METRIC_READY, 0, ready);
+    if (ready != g->ready) {
+        if (ready)
+            log_write(g->p.log, LOG_READY, NULL, g->books_live, order_ready);
+        else
+            log_write(g->p.log, LOG_NOT_READY,
+                      !order_ready ? "order entry is not logged on and reconciled" : "no book is in sync");
+    }
+    g->ready = ready;
+    const struct kill *k = risk_kill(g->p.risk);
+    metric_set(g->p.metrics, METRIC_TRADING_STATE, 0,
+               k->killed                       ? GATEWAY_KILLED
+               : k->global == TRADING_HALTED   ? GATEWAY_HALTED
+               : k->global == TRADING_REDUCING ? GATEWAY_REDUCING
+               : ready                         ? GATEWAY_ACTIVE
+                                               : GATEWAY_STARTING);
+    metric_set(g->p.metrics, METRIC_HEARTBEAT, 0, now.wall.ns);
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SECOND, mono_after(now.mono, NS_PER_S));
+}
+
+void
+gateway_on_timer(struct gateway *g, uint32_t timer, struct now now)
+{
+    if (timer >= GATEWAY_TIMER_ORDER(0)) {
+        ASSERT(timer - GATEWAY_TIMER_ORDER(0) < g->cfg.order_slots);
+        venue_order_timer(g, timer - GATEWAY_TIMER_ORDER(0), now);
+        return;
+    }
+    if (timer == GATEWAY_TIMER_SECOND) {
+        each_second(g, now);
+        return;
+    }
+    if (timer < GATEWAY_CONNS) {
+        struct gateway_venue *v = &g->venue[timer / 2];
+        unsigned role = timer % 2;
+        struct session *s = &v->session[role];
+        enum session_state before = s->state;
+        enum session_do what = session_on_timer(s, now);
+        if (what == SESSION_DO_CLOSE)
+            log_write(g->p.log, LOG_SILENT,
+                      before == SESSION_READY      ? "no byte from the venue"
+                      : before == SESSION_STEPPING ? "a log-on step had no answer"
+                                                   : "no connection in time",
+                      timer, mono_since(now.mono, s->last_rx) / NS_PER_MS);
+        session_run(v, role, what, now);
+        return;
+    }
+    struct gateway_venue *v = &g->venue[timer % VENUE_MAX];
+    _Static_assert(GATEWAY_CONNS % VENUE_MAX == 0, "the venue of a timer is its number modulo VENUE_MAX");
+    switch ((timer - GATEWAY_CONNS) / VENUE_MAX) {
+    case 0: market_timer(v, now); break;
+    case 1: market_subscribe(v, now); break;
+    case 2: market_fetch_instruments(v, now); break;
+    default: venue_ask_time(v, now); break;
+    }
+}
+
+/* ---- everything else --------------------------------------------------------------------------------------------- */
+
+unsigned
+gateway_poll_commands(struct gateway *g, unsigned max, struct now now)
+{
+    if (unlikely(g->sent_count + max > SENT_MAX))
+        max = SENT_MAX - g->sent_count;
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
+        g->venue[i].now = now;
+    return max == 0 ? 0 : client_port_poll(g->p.clients, max, order_command, g);
+}
+
+bool
+gateway_work(struct gateway *g, struct now now)
+{
+    bool more = order_work(g, now);
+
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++) {
+        more |= venue_work(&g->venue[i], now);
+        if (feed_work(g->p.feed[i], now, &g->venue[i].out)) {
+            more = true;
+            market_after(&g->venue[i], now);
+        }
+    }
+    return more;
+}
+
+void
+gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now)
+{
+    for (uint32_t i = 0; i < g->sent_count; i++) {
+        const struct sent *s = &g->sent[i];
+        const struct order *o = order_at(g->p.orders, s->slot);
+        if (memcmp(o->clordid, s->clordid, CLORDID_BYTES) != 0)
+            continue; /* ended and recycled within the turn */
+        if (o->submit_mono_ns > 0 && sent.ns >= o->submit_mono_ns)
+            metric_observe_ns(g->p.metrics, METRIC_ORDER_TO_WIRE, 0, sent.ns - o->submit_mono_ns);
+        metric_add(g->p.metrics, METRIC_ORDER_SENT, o->venue, 1);
+        if (g->venue[o->venue].cfg->ops->needs_connection) {
+            order_stamp_wire(g->p.orders, s->slot, sent);
+            report_order(g, o, REPORT_SENT, 0, now);
+        }
+    }
+    g->sent_count = 0;
+}
+
+void
+gateway_on_client_gone(struct gateway *g, uint32_t client, enum on_disconnect policy, struct now now)
+{
+    (void)now;
+    ASSERT(client < CLIENT_MAX);
+    if (policy == ON_DISCONNECT_CANCEL)
+        g->gone |= UINT64_C(1) << client;
+}
+
+void
+gateway_on_limits(struct gateway *g, struct now now)
+{
+    uint32_t version = risk_limits_in_force(g->p.risk)->version;
+
+    gateway_control(g, CONTROL_LIMITS, CLIENT_NONE, version, "", now);
+    metric_set(g->p.metrics, METRIC_LIMITS_VERSION, 0, version);
+}
+
+void
+gateway_halt(struct gateway *g, bool halted, const char *who, struct now now)
+{
+    struct journal_control c = { .kind = CONTROL_STATE, .level = LEVEL_GLOBAL, .client = CLIENT_NONE };
+
+    if (!kill_set_state(risk_kill(g->p.risk), LEVEL_GLOBAL, 0, halted ? TRADING_HALTED : TRADING_ACTIVE))
+        return;
+    c.value = halted ? TRADING_HALTED : TRADING_ACTIVE;
+    (void)snprintf(c.text, sizeof(c.text), "%s", who);
+    (void)gateway_journal(g, JOURNAL_CONTROL, &c, sizeof(c), now);
+    log_write(g->p.log, LOG_TRADING_STATE, halted ? "HALTED: no new orders, cancels pass" : "ACTIVE");
+    metric_set(g->p.metrics, METRIC_TRADING_STATE, 0, halted ? GATEWAY_HALTED : GATEWAY_ACTIVE);
+}
+
+void
+gateway_stop(struct gateway *g, bool cancel, struct now now)
+{
+    if (g->stopping)
+        return;
+    g->stopping = true;
+    g->stop_cancels = cancel;
+    risk_arm(g->p.risk, false);
+    metric_set(g->p.metrics, METRIC_READY, 0, 0);
+    if (cancel)
+        g->sweep_all = true;
+    (void)now;
+}
+
+bool
+gateway_stopped(const struct gateway *g)
+{
+    return g->stopping && (order_totals(g->p.orders)->live == 0 || !g->stop_cancels);
+}
+
+uint32_t
+gateway_orders_live(const struct gateway *g)
+{
+    return order_totals(g->p.orders)->live;
+}
+
+uint32_t
+gateway_orders_unknown(const struct gateway *g)
+{
+    return order_totals(g->p.orders)->unknown;
+}

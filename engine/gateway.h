@@ -1,0 +1,152 @@
+/* The gateway: the deterministic core. Events in, actions out; no I/O, no clock, no random number of its own.
+ *
+ * Between main (or the simulator, or replay), which turns sockets and rings into the events below and carries out the
+ * actions of struct gateway_port, and the modules that know things: feed (books), risk (may it leave), oms (what we
+ * believe about each order, and the journal), the venue adapters, the client port. The same calls in the same order
+ * with the same `now` give the same bytes and the same decisions.
+ *
+ * Always true: a command is journaled with its verdict before a byte of it leaves; a request without an answer becomes
+ * UNKNOWN, keeps its reservation, and only the venue's evidence moves it; an order goes out only over a session that is
+ * logged on, in step and reconciled; cancels pass whatever the trading state; every walk is bounded per turn.
+ * One thread. Never allocates after gateway_init(). */
+#ifndef EXECGW_ENGINE_GATEWAY_H
+#define EXECGW_ENGINE_GATEWAY_H
+
+#include "engine/client/client_port.h"
+#include "engine/oms/journal.h"
+#include "engine/oms/order_table.h"
+#include "engine/route.h"
+#include "engine/session.h"
+#include "engine/venue/venue.h"
+#include "execgw/log.h"
+#include "execgw/metric.h"
+#include "feed/feed.h"
+#include "risk/risk.h"
+
+/* Connection ids: two per venue. */
+#define GATEWAY_CONNS             (VENUE_MAX * 2)
+#define GATEWAY_CONN(venue, role) ((uint32_t)(venue)*2 + (uint32_t)(role))
+
+/* Timer ids: two per venue for the sessions, some for housekeeping, then one per order slot. */
+#define GATEWAY_TIMER_SESSION(conn) (conn)
+#define GATEWAY_TIMER_FEED(venue)   (GATEWAY_CONNS + (uint32_t)(venue))
+#define GATEWAY_TIMER_SUBSCRIBE(v)  (GATEWAY_CONNS + VENUE_MAX + (uint32_t)(v))
+#define GATEWAY_TIMER_REFRESH(v)    (GATEWAY_CONNS + 2 * VENUE_MAX + (uint32_t)(v))
+#define GATEWAY_TIMER_CLOCK(v)      (GATEWAY_CONNS + 3 * VENUE_MAX + (uint32_t)(v))
+#define GATEWAY_TIMER_SECOND        (GATEWAY_CONNS + 4 * VENUE_MAX)
+#define GATEWAY_TIMER_ORDER(slot)   (GATEWAY_CONNS + 4 * VENUE_MAX + 8 + (slot))
+#define GATEWAY_TIMERS(orders_max)  GATEWAY_TIMER_ORDER(orders_max)
+
+/* The actions. All are carried out by the caller's thread, at once or queued; none may call back into the gateway. */
+struct gateway_port {
+    void *ctx;
+    /* Connect / end connection `conn`. conn_open is answered by gateway_on_up or gateway_on_down, a live connection's
+     * end by gateway_on_down. */
+    void (*conn_open)(void *ctx, uint32_t conn);
+    void (*conn_close)(void *ctx, uint32_t conn);
+    /* Room for `bytes` to the connection, NULL when there is none now; commit sends the first `bytes` of it. */
+    uint8_t *(*send_reserve)(void *ctx, uint32_t conn, size_t bytes);
+    void (*send_commit)(void *ctx, uint32_t conn, size_t bytes);
+    /* Arm or re-arm; MONO_NEVER disarms. Answered by gateway_on_timer. */
+    void (*timer_arm)(void *ctx, uint32_t timer, mono_ns_t at);
+    /* The journal has no room: give it another region. False: there is none now. */
+    bool (*journal_next)(void *ctx, struct now now);
+    /* The clock, for stage stamps only: outside what replay reproduces. */
+    mono_ns_t (*stamp)(void *ctx);
+    /* Fetch reference data off the core; false when the request could not be queued now. Answered by any number of
+     * gateway_on_definition and one gateway_on_definitions_end, or by gateway_on_snapshot slices. */
+    bool (*fetch_instruments)(void *ctx, uint16_t venue);
+    bool (*fetch_snapshot)(void *ctx, const struct instrument *ins, uint32_t levels);
+};
+
+/* One venue, as configured. */
+struct gateway_venue_config {
+    const char *name;
+    const struct venue_ops *ops;
+    struct venue_adapter *adapter;
+    uint32_t account;
+    uint32_t snapshot_levels;
+    int64_t recv_window_ns;
+    int64_t request_timeout_ns; /* no answer for so long: UNKNOWN */
+    int64_t unknown_margin_ns;  /* beyond the venue's deadline, before "not found" is proof */
+    int64_t refresh_ns;         /* instrument rules are fetched again */
+    int64_t clock_ns;           /* the venue's clock is asked again */
+    struct session_config market;
+    struct session_config order;
+};
+
+struct gateway_config {
+    struct gateway_venue_config venue[VENUE_MAX];
+    uint32_t venue_count;
+    uint32_t order_slots; /* of the order table: live and kept ones; slots are below it */
+    uint32_t accounts;    /* ids in [0, accounts) */
+    char instance[CLORDID_INSTANCE + 1];
+    uint32_t term;
+    uint64_t seed; /* masking keys and jitter */
+};
+
+/* What the gateway works on; built by main, borrowed for life. */
+struct gateway_parts {
+    struct route *route;
+    struct risk *risk;
+    struct order_table *orders;
+    struct journal *journal;
+    struct feed *feed[VENUE_MAX];
+    struct client_port *clients;
+    struct md_writer *md;
+    struct metric_page *metrics;
+    struct log_port *log;
+    struct gateway_port port;
+};
+
+struct gateway;
+
+size_t gateway_footprint(const struct gateway_config *cfg);
+struct gateway *gateway_init(const struct gateway_config *cfg, const struct gateway_parts *parts, struct arena *arena);
+
+/* Everything is in place: connect. */
+void gateway_start(struct gateway *g, struct now now);
+
+/* Events. */
+void gateway_on_up(struct gateway *g, uint32_t conn, struct now now);
+void gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now now);
+void gateway_on_bytes(struct gateway *g, uint32_t conn, const uint8_t *bytes, size_t len, struct now now);
+void gateway_on_timer(struct gateway *g, uint32_t timer, struct now now);
+/* Definitions of a venue, in any order, then their end (ok: all came). */
+void gateway_on_definition(struct gateway *g, const struct instrument *def, struct now now);
+void gateway_on_definitions_end(struct gateway *g, uint16_t venue, bool ok, struct now now);
+void gateway_on_snapshot(struct gateway *g, uint16_t venue, const struct snapshot_slice *s, struct now now);
+/* A session's slot is free again: nothing more is answered to it. */
+void gateway_on_session_end(struct gateway *g, uint32_t slot);
+/* A client session ended; its policy is run over its orders. */
+void gateway_on_client_gone(struct gateway *g, uint32_t client, enum on_disconnect policy, struct now now);
+/* Other limits are in force in risk: journaled, shown. */
+void gateway_on_limits(struct gateway *g, struct now now);
+/* The journal cannot be written or synced any more: new orders stop, cancels pass. */
+void gateway_on_journal_failed(struct gateway *g, struct now now);
+
+/* Commands waiting in the client rings, `max` at most. Returns how many were taken. */
+unsigned gateway_poll_commands(struct gateway *g, unsigned max, struct now now);
+
+/* One bounded piece of waiting work: cancel sweeps, long answers, joins of snapshots, queries. True when more is left.
+ */
+bool gateway_work(struct gateway *g, struct now now);
+
+/* The turn's sends were given to the kernel at `sent`: stamps them and tells the clients. */
+void gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now);
+
+/* Stop new orders (halt), or go on. Cancels pass in every state. */
+void gateway_halt(struct gateway *g, bool halted, const char *who, struct now now);
+
+/* One CONTROL record: start, stop, and what an operator does. */
+void gateway_control(struct gateway *g, enum journal_control_kind kind, uint32_t client, int64_t value,
+                     const char *text, struct now now);
+
+/* Begin the end: no new orders; with cancel, every order's cancel goes out. */
+void gateway_stop(struct gateway *g, bool cancel, struct now now);
+/* After gateway_stop: true when no order is live any more, or none could be cancelled over a dead session. */
+bool gateway_stopped(const struct gateway *g);
+uint32_t gateway_orders_live(const struct gateway *g);
+uint32_t gateway_orders_unknown(const struct gateway *g);
+
+#endif

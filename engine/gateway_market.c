@@ -1,0 +1,253 @@
+/* Market data side of the gateway: reference data, subscriptions, messages to books, what a scrape shows of them. */
+#include "engine/gateway_state.h"
+
+/* ---- instruments ------------------------------------------------------------------------------------------------- */
+
+void
+market_fetch_instruments(struct gateway_venue *v, struct now now)
+{
+    struct gateway *g = v->g;
+    int64_t again = v->defined ? v->cfg->refresh_ns : FETCH_RETRY_NS;
+
+    if (!v->fetching && !g->stopping)
+        v->fetching = g->p.port.fetch_instruments(g->p.port.ctx, v->id);
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_REFRESH(v->id), mono_after(now.mono, again));
+}
+
+static bool
+journal_currencies(struct gateway *g, uint16_t known, struct now now)
+{
+    for (uint16_t i = known; i < g->p.route->currency_count; i++) {
+        struct journal_name n = { .id = i };
+        _Static_assert(sizeof(n.name) >= CURRENCY_BYTES, "holds a currency");
+        memcpy(n.name, g->p.route->currency[i], CURRENCY_BYTES);
+        if (gateway_journal(g, JOURNAL_DEF_CURRENCY, &n, sizeof(n), now) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* In the journal before anything uses it; what cannot be used is closed, and said. */
+void
+gateway_on_definition(struct gateway *g, const struct instrument *def, struct now now)
+{
+    struct fault fault;
+    uint32_t id = INSTRUMENT_NONE;
+    uint16_t known = g->p.route->currency_count;
+    struct gateway_venue *v = &g->venue[def->venue];
+
+    ASSERT(def->venue < g->cfg.venue_count);
+    enum route_change change = route_define(g->p.route, def, &id);
+    if (change == ROUTE_FULL || change == ROUTE_INVALID) {
+        (void)snprintf(fault.text, sizeof(fault.text), "instrument %.23s: %s", def->symbol,
+                       change == ROUTE_FULL ? "no room, raise memory.instruments_max" : "its rules make no sense");
+        log_write(g->p.log, LOG_FAULT, fault.text);
+        return;
+    }
+    struct instrument *ins = &g->p.route->table[id];
+    bool first = !v->defined;
+    if (change == ROUTE_SAME && !first)
+        return;
+    if (change != ROUTE_SAME &&
+        (!journal_currencies(g, known, now) || gateway_journal(g, JOURNAL_DEF_INSTRUMENT, ins, sizeof(*ins), now) == 0))
+        ins->status = INSTRUMENT_CLOSED;
+    if (!risk_set_instrument(g->p.risk, ins, now, &fault)) {
+        ins->status = INSTRUMENT_CLOSED;
+        log_write(g->p.log, LOG_FAULT, fault.text);
+    }
+    v->cfg->ops->on_instrument(v->cfg->adapter, ins);
+    if ((first || change != ROUTE_RULES) && !feed_add_instrument(g->p.feed[v->id], ins, now, &v->out)) {
+        ins->status = INSTRUMENT_CLOSED;
+        (void)snprintf(fault.text, sizeof(fault.text), "instrument %.23s: no book for it", ins->symbol);
+        log_write(g->p.log, LOG_FAULT, fault.text);
+    }
+    md_publish_instrument(g->p.md, ins);
+    metric_name_instrument(g->p.metrics, id, ins->symbol, ins->qty_decimals);
+    log_write(g->p.log, LOG_INSTRUMENT, ins->symbol, id, ins->version);
+}
+
+void
+gateway_on_definitions_end(struct gateway *g, uint16_t venue, bool ok, struct now now)
+{
+    struct gateway_venue *v = &g->venue[venue];
+
+    v->fetching = false;
+    if (!ok)
+        return; /* the refresh timer tries again; what is known stays */
+    if (!v->defined) {
+        v->defined = true;
+        uint32_t mine = 0;
+        for (uint32_t i = 0; i < g->p.route->count; i++)
+            mine += g->p.route->table[i].venue == venue;
+        metric_add(g->p.metrics, METRIC_BOOKS_CONFIGURED, 0, mine);
+        session_run(v, ROLE_MARKET, session_start(&v->session[ROLE_MARKET], now), now);
+        session_run(v, ROLE_ORDER, session_start(&v->session[ROLE_ORDER], now), now);
+    }
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_REFRESH(venue), mono_after(now.mono, v->cfg->refresh_ns));
+}
+
+/* ---- session ----------------------------------------------------------------------------------------------------- */
+
+void
+market_on_ready(struct gateway_venue *v, struct now now)
+{
+    feed_on_up(v->g->p.feed[v->id], now, &v->out);
+    market_subscribe(v, now);
+    market_timer(v, now);
+}
+
+void
+market_on_down(struct gateway_venue *v, struct now now)
+{
+    feed_on_down(v->g->p.feed[v->id], now, &v->out);
+    v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_SUBSCRIBE(v->id), MONO_NEVER);
+}
+
+/* One SUBSCRIBE now, the next after a pause: the venue counts our messages. */
+void
+market_subscribe(struct gateway_venue *v, struct now now)
+{
+    struct gateway *g = v->g;
+    mono_ns_t again = MONO_NEVER;
+
+    if (v->session[ROLE_MARKET].state == SESSION_READY) {
+        size_t n = feed_subscribe_next(g->p.feed[v->id], (char *)g->scratch + WS_HEADER_ROOM, GATEWAY_SEND_MAX);
+        if (n > 0) {
+            if (!gateway_send(v, ROLE_MARKET, WS_OP_TEXT, n)) {
+                session_broken(v, ROLE_MARKET, "no room to send a subscription", now);
+                return;
+            }
+            again = mono_after(now.mono, SUBSCRIBE_GAP_NS);
+        }
+    }
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SUBSCRIBE(v->id), again);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
+
+/* Hot. */
+void
+market_on_message(struct gateway_venue *v, const struct ws_message *m, struct now now)
+{
+    v->now = now;
+    enum feed_result r = feed_on_message(v->g->p.feed[v->id], m->data, m->len, now, &v->out);
+    if (likely(r == FEED_OK))
+        return;
+    int32_t code = 0;
+    switch (r) {
+    case FEED_BAD_MESSAGE: log_write(v->g->p.log, LOG_DECODE_FAILED, "market data", v->id, r); break;
+    case FEED_REFUSED: log_write(v->g->p.log, LOG_WARNING, feed_refusal(v->g->p.feed[v->id], &code)); break;
+    case FEED_SHUTDOWN:
+        session_broken(v, ROLE_MARKET, "the venue announced the end of this market-data connection", now);
+        break;
+    case FEED_SUBSCRIBED:
+    case FEED_OK: break;
+    }
+}
+
+/* Every published event: the paper matcher and the log look at some. Hot. */
+void
+market_event(void *ctx, const struct md_event *ev)
+{
+    struct gateway_venue *v = (struct gateway_venue *)ctx;
+    const struct venue_ops *ops = v->cfg->ops;
+
+    if (ops->on_market != NULL && (ev->kind == MD_TOP || ev->kind == MD_TRADE) && ev->state == BOOK_LIVE)
+        ops->on_market(v->cfg->adapter, ev, v->now, &v->sink);
+    if (unlikely(ev->kind == MD_STATE)) {
+        static const char *const text[] = {
+#define X(name, label, sentence) sentence,
+            BOOK_STATES(X)
+#undef X
+        };
+        const struct instrument *ins = route_instrument(v->g->p.route, ev->instrument, 0);
+        if (ev->state == BOOK_LIVE)
+            log_write(v->g->p.log, LOG_BOOK_LIVE, ins != NULL ? ins->symbol : "?", ev->instrument, ev->venue_seq);
+        else
+            log_write(v->g->p.log, LOG_BOOK_STATE, text[ev->state], ev->instrument, ev->venue_seq);
+        metric_set(v->g->p.metrics, METRIC_BOOK_STATE, ev->instrument, ev->state);
+        if (ev->state == BOOK_LIVE)
+            metric_add(v->g->p.metrics, METRIC_FEED_RESYNCS, ev->instrument, 1);
+        else if (ev->state == BOOK_GAP)
+            metric_add(v->g->p.metrics, METRIC_FEED_GAPS, ev->instrument, 1);
+        else if (ev->state == BOOK_CROSSED)
+            metric_add(v->g->p.metrics, METRIC_BOOK_CROSSED, ev->instrument, 1);
+    }
+}
+
+void
+gateway_on_snapshot(struct gateway *g, uint16_t venue, const struct snapshot_slice *s, struct now now)
+{
+    struct gateway_venue *v = &g->venue[venue];
+
+    v->now = now;
+    if (s->failed)
+        log_write(g->p.log, LOG_SNAPSHOT_FAILED, "see the reference-data log", s->instrument);
+    feed_on_snapshot_slice(g->p.feed[venue], s, now, &v->out);
+    market_after(v, now);
+}
+
+/* After anything that may have made a book want a snapshot. */
+void
+market_after(struct gateway_venue *v, struct now now)
+{
+    struct gateway *g = v->g;
+    uint32_t id;
+
+    v->now = now;
+    if (feed_snapshot_wanted(g->p.feed[v->id], now, &id)) {
+        const struct instrument *ins = route_instrument(g->p.route, id, 0);
+        if (ins == NULL || !g->p.port.fetch_snapshot(g->p.port.ctx, ins, v->cfg->snapshot_levels)) {
+            struct snapshot_slice failed = { .instrument = id, .is_first = true, .is_last = true, .failed = true };
+            feed_on_snapshot_slice(g->p.feed[v->id], &failed, now, &v->out);
+        }
+    }
+}
+
+/* Time-outs of books: a fetch without an answer, a depth stream that fell silent. */
+void
+market_timer(struct gateway_venue *v, struct now now)
+{
+    struct gateway *g = v->g;
+
+    v->now = now;
+    mono_ns_t next = feed_on_timer(g->p.feed[v->id], now, &v->out);
+    mono_ns_t soon = mono_after(now.mono, FEED_TIMER_NS);
+    market_after(v, now);
+    bool up = v->session[ROLE_MARKET].state == SESSION_READY;
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_FEED(v->id), up && soon.ns < next.ns ? soon : next);
+}
+
+/* ---- once a second ----------------------------------------------------------------------------------------------- */
+
+void
+market_second(struct gateway_venue *v, struct now now)
+{
+    struct gateway *g = v->g;
+    struct metric_page *m = g->p.metrics;
+    const struct feed_counters *c = feed_counters(g->p.feed[v->id]);
+    int64_t before = metric_get(m, METRIC_FEED_BYTES, v->id);
+
+    metric_set(m, METRIC_FEED_MESSAGES, metric_pair(METRIC_FEED_MESSAGES, v->id, MD_CHANNEL_DEPTH), (int64_t)c->depth);
+    metric_set(m, METRIC_FEED_MESSAGES, metric_pair(METRIC_FEED_MESSAGES, v->id, MD_CHANNEL_TOP), (int64_t)c->ticker);
+    metric_set(m, METRIC_FEED_MESSAGES, metric_pair(METRIC_FEED_MESSAGES, v->id, MD_CHANNEL_TRADE), (int64_t)c->trade);
+    metric_set(m, METRIC_FEED_MESSAGES, metric_pair(METRIC_FEED_MESSAGES, v->id, MD_CHANNEL_OTHER), (int64_t)c->other);
+    metric_set(m, METRIC_FEED_BYTES, v->id, (int64_t)c->bytes);
+    if ((int64_t)c->bytes != before)
+        metric_set(m, METRIC_FEED_LAST_MESSAGE, v->id, now.wall.ns);
+    for (unsigned r = 0; r < DECODE_RESULT_COUNT; r++)
+        metric_set(m, METRIC_FEED_DECODED, metric_pair(METRIC_FEED_DECODED, v->id, r), (int64_t)c->decode[r]);
+    metric_set(m, METRIC_FEED_SNAPSHOT_FAILURES, v->id, (int64_t)c->snapshot_failures);
+    metric_set(m, METRIC_BOOK_COMPARED, metric_pair(METRIC_BOOK_COMPARED, v->id, MD_COMPARED_EQUAL),
+               (int64_t)c->compare_equal);
+    metric_set(m, METRIC_BOOK_COMPARED, metric_pair(METRIC_BOOK_COMPARED, v->id, MD_COMPARED_UNEQUAL),
+               (int64_t)c->compare_unequal);
+    metric_set(m, METRIC_MD_PUBLISHED, 0, (int64_t)g->p.md->tail);
+    for (uint32_t i = 0; i < g->p.route->count; i++) {
+        if (g->p.route->table[i].venue != v->id)
+            continue;
+        enum book_state s = feed_state(g->p.feed[v->id], i);
+        metric_set(m, METRIC_BOOK_STATE, i, s);
+        g->books_live += s == BOOK_LIVE;
+    }
+}

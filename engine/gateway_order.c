@@ -1,0 +1,647 @@
+/* Order side of the gateway: commands to journaled requests, cancel sweeps, long answers. */
+#include "engine/gateway_state.h"
+
+/* ---- denials ----------------------------------------------------------------------------------------------------- */
+
+static void
+report_from_command(const struct command *c, struct report *r)
+{
+    *r = (struct report){
+        .version = MESSAGE_VERSION,
+        .client = c->client,
+        .key = c->key,
+        .request_key = c->client_seq,
+        .account = c->account,
+        .instrument = c->instrument,
+        .instrument_version = c->instrument_version,
+        .side = c->side,
+        .type = c->type,
+        .tif = c->tif,
+        .order_flags = c->flags,
+        .px = c->px,
+        .qty = c->qty,
+        .trade_id = -1,
+        .submit_mono_ns = c->submit_mono_ns,
+    };
+}
+
+static void
+answer_report(struct gateway *g, uint32_t slot, struct report *r, struct now now)
+{
+    r->report_mono_ns = now.mono.ns;
+    metric_add(g->p.metrics, METRIC_REPORTS, r->kind, 1);
+    (void)client_port_report(g->p.clients, slot, r);
+}
+
+static void
+deny_report(struct gateway *g, const struct client_command *c, enum deny_reason why, uint64_t seq, struct now now)
+{
+    struct report r;
+
+    report_from_command(&c->cmd, &r);
+    r.kind = REPORT_DENIED;
+    r.order_state = ORDER_DENIED;
+    r.deny = (uint8_t)why;
+    r.seq = seq;
+    r.recv_mono_ns = now.mono.ns;
+    (void)snprintf(r.text, sizeof(r.text), "%s", deny_reason_wire(why));
+    if (c->cmd.verb == COMMAND_CANCEL) {
+        r.key = c->cmd.target_key; /* the order that stands */
+        r.order_state = ORDER_FREE;
+    }
+    answer_report(g, c->slot, &r, now);
+}
+
+/* A denial that no risk check made: malformed, not permitted, unknown order, no room. */
+static void
+deny(struct gateway *g, const struct client_command *c, enum deny_reason why, struct now now)
+{
+    metric_add(g->p.metrics, METRIC_ORDER_DENIED, why, 1);
+    if (risk_denied(g->p.risk, c->cmd.client, now))
+        return; /* a flood of denied commands goes unanswered */
+    log_write(g->p.log, LOG_ORDER_DENIED, deny_reason_wire(why), c->cmd.client, c->cmd.key);
+    deny_report(g, c, why, 0, now);
+}
+
+/* ---- new orders and replaces ---------------------------------------------------------------------------------------
+ */
+
+static void
+risk_order_fill(const struct command *c, const struct instrument *ins, const struct order *target, struct risk_order *o)
+{
+    *o = (struct risk_order){
+        .client = c->client,
+        .account = c->account,
+        .instrument = c->instrument,
+        .instrument_version = c->instrument_version,
+        .ins = ins,
+        .side = c->side,
+        .type = c->type,
+        .tif = c->tif,
+        .flags = c->flags,
+        .position_side = c->position_side,
+        .margin_mode = c->margin_mode,
+        .px = c->px,
+        .qty = c->qty,
+        .trigger_px = c->trigger_px,
+        .quote_qty = c->quote_qty,
+        .deadline_wall_ns = c->deadline_wall_ns,
+        .expire_wall_ns = c->expire_wall_ns,
+    };
+    if (target != NULL) {
+        o->replace = true;
+        o->replaced_side = target->side;
+        o->replaced_px = target->px;
+        o->replaced_leaves = order_leaves(target);
+        o->qty = c->qty - target->cum_qty; /* the command's is the new total; <= 0 fails the increment check */
+    }
+}
+
+/* The order that a cancel or replace means; DENY_NONE and its slot, or why not. */
+static enum deny_reason
+find_target(const struct gateway *g, const struct command *c, uint32_t *slot)
+{
+    *slot = order_find_key(g->p.orders, c->verb == COMMAND_CANCEL ? c->target_client : c->client, c->target_key);
+    if (*slot == ORDER_NONE)
+        return DENY_UNKNOWN_ORDER;
+    const struct order *o = order_at(g->p.orders, *slot);
+    if (!order_live(o) || o->end_state != 0)
+        return DENY_ORDER_DONE;
+    return DENY_NONE;
+}
+
+static bool
+replaceable(const struct order *o, const struct command *c)
+{
+    return o->request == REQUEST_NONE && (o->state == ORDER_NEW || o->state == ORDER_PARTIALLY_FILLED) &&
+           o->instrument == c->instrument && o->side == c->side && o->account == c->account;
+}
+
+void
+venue_order_fill(struct gateway *g, const struct order *o, struct venue_order *out)
+{
+    *out = (struct venue_order){
+        .instrument = route_instrument(g->p.route, o->instrument, 0),
+        .venue_order_id = o->venue_order_id,
+        .side = o->side,
+        .type = o->type,
+        .tif = o->tif,
+        .flags = o->flags,
+        .px = o->px,
+        .qty = o->qty,
+        .trigger_px = o->trigger_px,
+    };
+    memcpy(out->clordid, o->clordid, CLORDID_BYTES);
+}
+
+/* The order is in the journal and in the table; its bytes go out. False: it could not be encoded, nothing left. */
+static bool
+send_new(struct gateway_venue *v, uint32_t slot, uint32_t target_slot, struct now now)
+{
+    struct gateway *g = v->g;
+    struct venue_order order;
+    struct venue_order target;
+    struct venue_request rq = { .kind = VENUE_RQ_NEW, .order = &order };
+
+    venue_order_fill(g, order_at(g->p.orders, slot), &order);
+    if (target_slot != ORDER_NONE) {
+        venue_order_fill(g, order_at(g->p.orders, target_slot), &target);
+        rq.kind = VENUE_RQ_REPLACE;
+        rq.target = &target;
+        metric_add(g->p.metrics, METRIC_REPLACE_SENT, v->id, 1);
+    }
+    v->now = now;
+    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
+                                GATEWAY_ORDER_ROOM, &v->sink);
+    if (unlikely(n < 0))
+        return false;
+    return n == 0 || gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n);
+}
+
+/* Accepted: journal, table, risk, wire, in this order. */
+static void
+place(struct gateway *g, const struct client_command *c, struct order_intent *in, uint32_t target_slot, struct now now)
+{
+    struct gateway_venue *v = &g->venue[in->venue];
+    struct order_delta d;
+
+    (void)clordid_mint_next(&g->mint, in->clordid);
+    if (target_slot != ORDER_NONE)
+        memcpy(in->target_clordid, order_at(g->p.orders, target_slot)->clordid, CLORDID_BYTES);
+    in->venue_deadline_ns = now.wall.ns + v->clock_offset_ns + v->cfg->recv_window_ns;
+    if (unlikely(gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now) == 0)) {
+        deny(g, c, DENY_JOURNAL, now);
+        return;
+    }
+    uint32_t slot = order_table_intent(g->p.orders, in, &d);
+    ASSERT(slot != ORDER_NONE);
+    risk_apply(g->p.risk, &d);
+    aux_reset(g, slot);
+    g->aux[slot].request_deadline = mono_after(now.mono, v->cfg->request_timeout_ns);
+    if (target_slot != ORDER_NONE) {
+        g->aux[target_slot].request_deadline = g->aux[slot].request_deadline;
+        aux_arm(g, target_slot);
+    }
+    struct sent *s = &g->sent[g->sent_count++];
+    s->slot = slot;
+    memcpy(s->clordid, in->clordid, CLORDID_BYTES);
+    if (!v->cfg->ops->needs_connection) { /* no wire: it is sent by being here, and its reports come in the call */
+        order_stamp_wire(g->p.orders, slot, now.mono);
+        report_order(g, order_at(g->p.orders, slot), REPORT_SENT, 0, now);
+    }
+    aux_arm(g, slot);
+    if (unlikely(!send_new(v, slot, target_slot, now))) {
+        struct order_event ev = { .kind = ORDER_EV_NOT_PLACED, .trade_id = -1, .mono_ns = now.mono.ns };
+        memcpy(ev.clordid, in->clordid, CLORDID_BYTES);
+        (void)snprintf(ev.text, sizeof(ev.text), "could not be encoded, nothing was sent");
+        g->sent_count--;
+        (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+        if (target_slot != ORDER_NONE) {
+            ev.kind = ORDER_EV_CANCEL_REJECTED;
+            memcpy(ev.clordid, in->target_clordid, CLORDID_BYTES);
+            (void)apply_event(g, target_slot, &ev, JOURNAL_VENUE_REPORT, now);
+        }
+    }
+}
+
+/* A repeat of a key is answered with what became of it, and sends nothing. */
+static bool
+answer_repeat(struct gateway *g, const struct client_command *c, const struct order_key_result *k, struct now now)
+{
+    if (k->kind == ORDER_KEY_REPEAT) {
+        struct report r;
+        memset(&r, 0, sizeof(r));
+        order_report_fill(order_at(g->p.orders, k->slot), &r);
+        r.kind = REPORT_ORDER;
+        r.request_key = c->cmd.client_seq;
+        answer_report(g, c->slot, &r, now);
+        return true;
+    }
+    if (k->kind == ORDER_KEY_REPEAT_DENIED) {
+        deny_report(g, c, k->deny, 0, now);
+        return true;
+    }
+    return false;
+}
+
+/* What the gateway itself can find missing, after risk has passed. */
+static enum deny_reason
+room_for(struct gateway *g, const struct gateway_venue *v, struct now now)
+{
+    if (unlikely(g->journal_down))
+        return DENY_JOURNAL;
+    if (unlikely(!order_table_room(g->p.orders) || g->sent_count == SENT_MAX))
+        return DENY_CAPACITY;
+    if (unlikely(now.mono.ns < v->blocked_until.ns))
+        return DENY_ORDER_RATE;
+    if (v->cfg->ops->needs_connection &&
+        unlikely(g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, ROLE_ORDER), GATEWAY_ORDER_ROOM) == NULL))
+        return DENY_CAPACITY;
+    return DENY_NONE;
+}
+
+/* Hot: NEW and REPLACE. */
+static void
+command_order(struct gateway *g, const struct client_command *c, struct now now)
+{
+    const struct command *cmd = &c->cmd;
+    struct order_key_result key = order_key_check(g->p.orders, cmd->client, cmd->key);
+    uint32_t target_slot = ORDER_NONE;
+    const struct order *target = NULL;
+    struct risk_order o;
+    struct risk_verdict verdict;
+    enum deny_reason found = key.kind == ORDER_KEY_STALE ? DENY_DUPLICATE_KEY : DENY_NONE;
+
+    if (unlikely(key.kind != ORDER_KEY_NEW) && answer_repeat(g, c, &key, now))
+        return;
+    if (cmd->verb == COMMAND_REPLACE) {
+        enum deny_reason why = find_target(g, cmd, &target_slot);
+        if (why == DENY_NONE) {
+            target = order_at(g->p.orders, target_slot);
+            if (!replaceable(target, cmd))
+                why = DENY_ORDER_DONE;
+        }
+        if (why != DENY_NONE)
+            found = why;
+    }
+    const struct instrument *ins = route_instrument(g->p.route, cmd->instrument, 0);
+    risk_order_fill(cmd, ins, target, &o);
+    o.found = (uint8_t)found;
+    const struct md_ref *md = ins != NULL ? feed_md_ref(g->p.feed[ins->venue], ins->id) : NULL;
+    mono_ns_t before = g->p.port.stamp(g->p.port.ctx);
+    enum deny_reason why = risk_check(g->p.risk, &o, md, now, &verdict);
+    mono_ns_t after = g->p.port.stamp(g->p.port.ctx);
+    metric_observe_ns(g->p.metrics, METRIC_RISK_CHECK, 0, mono_since(after, before));
+
+    struct order_intent in = {
+        .command = *cmd,
+        .venue = ins != NULL ? ins->venue : 0,
+        .limits_version = verdict.limits_version,
+        .qty = o.qty,
+        .value = verdict.value,
+        .limit = verdict.limit,
+        .recv_mono_ns = now.mono.ns,
+        .risk_mono_ns = after.ns,
+    };
+    if (likely(why == DENY_NONE)) {
+        why = room_for(g, &g->venue[in.venue], now);
+        if (likely(why == DENY_NONE)) {
+            place(g, c, &in, target_slot, now);
+            return;
+        }
+        deny(g, c, why, now);
+        return;
+    }
+    metric_add(g->p.metrics, METRIC_ORDER_DENIED, why, 1);
+    if (verdict.flood)
+        return;
+    in.deny = (uint8_t)why;
+    log_write(g->p.log, LOG_ORDER_DENIED, deny_reason_wire(why), cmd->client, cmd->key);
+    uint64_t seq = gateway_journal(g, JOURNAL_INTENT, &in, sizeof(in), now);
+    if (seq != 0 && key.kind == ORDER_KEY_NEW) {
+        struct order_delta d;
+        (void)order_table_intent(g->p.orders, &in, &d);
+    }
+    deny_report(g, c, why, seq, now);
+}
+
+/* ---- cancels -------------------------------------------------------------------------------------------------------
+ */
+
+/* The cancel of one live order, journaled and sent. False: it cannot leave now (no session, no room), nothing changed.
+ */
+bool
+order_cancel_now(struct gateway *g, uint32_t slot, struct now now)
+{
+    const struct order *o = order_at(g->p.orders, slot);
+    struct gateway_venue *v = &g->venue[o->venue];
+    struct venue_order vo;
+    struct venue_request rq = { .kind = VENUE_RQ_CANCEL, .order = &vo };
+
+    if (!venue_can_send(v, now))
+        return false;
+    if (v->cfg->ops->needs_connection &&
+        g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, ROLE_ORDER), GATEWAY_ORDER_ROOM) == NULL)
+        return false;
+    struct order_event ev = {
+        .kind = ORDER_EV_CANCEL_SENT,
+        .trade_id = -1,
+        .mono_ns = now.mono.ns,
+        .deadline_ns = now.wall.ns + v->clock_offset_ns + v->cfg->recv_window_ns,
+    };
+    memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
+    venue_order_fill(g, o, &vo);
+    g->aux[slot].cancel_wanted = false;
+    (void)apply_event(g, slot, &ev, JOURNAL_REQUEST, now); /* a cancel passes even when the journal is full */
+    g->aux[slot].request_deadline = mono_after(now.mono, v->cfg->request_timeout_ns);
+    aux_arm(g, slot);
+    v->now = now;
+    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
+                                GATEWAY_ORDER_ROOM, &v->sink);
+    if (n < 0 || (n > 0 && !gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n))) {
+        ev.kind = ORDER_EV_UNKNOWN;
+        (void)snprintf(ev.text, sizeof(ev.text), "the cancel could not be encoded");
+        (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+        ask_soon(g, slot, 0, now);
+        return true;
+    }
+    metric_add(g->p.metrics, METRIC_CANCEL_SENT, v->id, 1);
+    return true;
+}
+
+/* A cancel or replace is on its way already: another cancel would say nothing new. */
+static bool
+cancel_under_way(const struct order *o)
+{
+    return o->request == REQUEST_CANCEL_IN_FLIGHT || o->request == REQUEST_REPLACE_IN_FLIGHT;
+}
+
+static void
+command_cancel(struct gateway *g, const struct client_command *c, struct now now)
+{
+    uint32_t slot;
+    struct risk_verdict verdict;
+    enum deny_reason why = find_target(g, &c->cmd, &slot);
+
+    if (why == DENY_NONE && cancel_under_way(order_at(g->p.orders, slot)))
+        why = DENY_ORDER_DONE;
+    if (why == DENY_NONE && c->role != ROLE_OPERATOR)
+        why = risk_check_cancel(g->p.risk, c->cmd.client, now, &verdict);
+    if (why == DENY_NONE) {
+        const struct gateway_venue *v = &g->venue[order_at(g->p.orders, slot)->venue];
+        if (!venue_can_send(v, now)) {
+            /* It goes out as soon as the session is back; the client is told that it has not yet. */
+            g->aux[slot].cancel_wanted = true;
+            why = DENY_VENUE_DOWN;
+        } else if (!order_cancel_now(g, slot, now)) {
+            why = DENY_CAPACITY;
+        }
+    }
+    if (why != DENY_NONE)
+        deny(g, c, why, now);
+}
+
+/* ---- sweeps ---------------------------------------------------------------------------------------------------------
+ */
+
+bool
+order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot, uint64_t request_key)
+{
+    for (unsigned i = 0; i < SWEEPS_MAX; i++) {
+        struct sweep *s = &g->sweep[i];
+        if (s->used)
+            continue;
+        int walk = order_walk_open(g->p.orders, client);
+        if (walk < 0)
+            return false;
+        *s = (struct sweep){
+            .used = true,
+            .walk = walk,
+            .held = ORDER_NONE,
+            .client = client,
+            .instrument = instrument,
+            .answer_slot = answer_slot,
+            .request_key = request_key,
+        };
+        return true;
+    }
+    return false;
+}
+
+static void
+sweep_end(struct gateway *g, struct sweep *s, struct now now)
+{
+    s->used = false;
+    s->walk = -1;
+    if (s->answer_slot >= 0) {
+        struct report r = {
+            .version = MESSAGE_VERSION,
+            .kind = REPORT_DONE,
+            .request_key = s->request_key,
+            .client = s->client,
+            .qty = s->count,
+            .trade_id = -1,
+        };
+        answer_report(g, (uint32_t)s->answer_slot, &r, now);
+    }
+}
+
+/* Some orders of one sweep. True when more are left that can be worked on now. */
+static bool
+sweep_work(struct gateway *g, struct sweep *s, struct now now)
+{
+    for (unsigned i = 0; i < WALK_PER_WORK; i++) {
+        uint32_t slot = s->held != ORDER_NONE ? s->held : order_walk_next(g->p.orders, s->walk);
+        s->held = ORDER_NONE;
+        if (slot == ORDER_NONE) {
+            sweep_end(g, s, now);
+            return false;
+        }
+        const struct order *o = order_at(g->p.orders, slot);
+        if (!order_live(o) || (s->instrument != INSTRUMENT_NONE && o->instrument != s->instrument))
+            continue;
+        if (cancel_under_way(o)) { /* a replace: its new order is on the list too, behind us */
+            g->aux[slot].cancel_wanted = o->request == REQUEST_REPLACE_IN_FLIGHT;
+            continue;
+        }
+        if (!venue_can_send(&g->venue[o->venue], now)) {
+            g->aux[slot].cancel_wanted = true;
+            continue;
+        }
+        if (!order_cancel_now(g, slot, now)) {
+            s->held = slot; /* no room: next turn */
+            return false;
+        }
+        s->count++;
+    }
+    return true;
+}
+
+/* ---- answers --------------------------------------------------------------------------------------------------------
+ */
+
+void
+gateway_on_session_end(struct gateway *g, uint32_t session)
+{
+    struct answer *a = &g->answer[session];
+
+    if (a->verb == COMMAND_QUERY_ORDERS && a->walk >= 0)
+        order_walk_close(g->p.orders, a->walk);
+    *a = (struct answer){ .walk = -1, .held = ORDER_NONE };
+    for (unsigned i = 0; i < SWEEPS_MAX; i++)
+        if (g->sweep[i].used && g->sweep[i].answer_slot == (int32_t)session)
+            g->sweep[i].answer_slot = -1;
+}
+
+static void
+command_query(struct gateway *g, const struct client_command *c, struct now now)
+{
+    struct answer *a = &g->answer[c->slot];
+    uint32_t client = c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client;
+
+    if (a->verb != COMMAND_NONE) {
+        deny(g, c, DENY_CAPACITY, now);
+        return;
+    }
+    *a = (struct answer){
+        .verb = c->cmd.verb, .walk = -1, .held = ORDER_NONE, .client = client, .request_key = c->cmd.client_seq
+    };
+    if (c->cmd.verb == COMMAND_QUERY_ORDERS) {
+        a->walk = order_walk_open(g->p.orders, client);
+        if (a->walk < 0) {
+            a->verb = COMMAND_NONE;
+            deny(g, c, DENY_CAPACITY, now);
+        }
+    }
+}
+
+static void
+answer_end(struct gateway *g, uint32_t session, struct answer *a, struct now now)
+{
+    struct report r = {
+        .version = MESSAGE_VERSION, .kind = REPORT_END, .request_key = a->request_key, .qty = a->count, .trade_id = -1
+    };
+
+    answer_report(g, session, &r, now);
+    *a = (struct answer){ .walk = -1, .held = ORDER_NONE };
+}
+
+/* The next order of an answer; false at the end. */
+static bool
+answer_order(struct gateway *g, uint32_t session, struct answer *a, struct now now)
+{
+    uint32_t slot = order_walk_next(g->p.orders, a->walk);
+    struct report r;
+
+    if (slot == ORDER_NONE)
+        return false;
+    memset(&r, 0, sizeof(r));
+    order_report_fill(order_at(g->p.orders, slot), &r);
+    r.kind = REPORT_ORDER;
+    r.request_key = a->request_key;
+    answer_report(g, session, &r, now);
+    a->count++;
+    return true;
+}
+
+/* The next (account, instrument) of an answer, reported when there is anything in it; false at the end. */
+static bool
+answer_position(struct gateway *g, uint32_t session, struct answer *a, struct now now)
+{
+    uint32_t count = g->p.route->count;
+
+    if (count == 0 || a->index >= g->cfg.accounts * count)
+        return false;
+    uint32_t account = a->index / count;
+    uint32_t id = a->index % count;
+    a->index++;
+    const struct position *p = risk_position(g->p.risk, account, id);
+    if (p == NULL || (p->qty == 0 && p->reserved[SIDE_BUY] == 0 && p->reserved[SIDE_SELL] == 0))
+        return true;
+    const struct instrument *ins = &g->p.route->table[id];
+    struct report r = {
+        .version = MESSAGE_VERSION,
+        .kind = REPORT_POSITION,
+        .request_key = a->request_key,
+        .client = CLIENT_NONE,
+        .account = account,
+        .instrument = id,
+        .instrument_version = ins->version,
+        .venue = ins->venue,
+        .qty = p->qty,
+        .cum_qty = p->reserved[SIDE_BUY],
+        .leaves_qty = p->reserved[SIDE_SELL],
+        .trade_id = -1,
+    };
+    answer_report(g, session, &r, now);
+    a->count++;
+    return true;
+}
+
+/* Some of one answer, as far as its client's ring has room. True when more can be done now. */
+static bool
+answer_work(struct gateway *g, uint32_t session, struct now now)
+{
+    struct answer *a = &g->answer[session];
+
+    for (unsigned i = 0; i < WALK_PER_WORK; i++) {
+        if (client_port_room(g->p.clients, session) < 2)
+            return false; /* goes on when the client has read */
+        bool more =
+            a->verb == COMMAND_QUERY_ORDERS ? answer_order(g, session, a, now) : answer_position(g, session, a, now);
+        if (!more) {
+            a->walk = -1;
+            answer_end(g, session, a, now);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+order_work(struct gateway *g, struct now now)
+{
+    bool more = false;
+
+    if (unlikely(g->sweep_all) && order_sweep_start(g, CLIENT_NONE, INSTRUMENT_NONE, -1, 0))
+        g->sweep_all = false;
+    if (unlikely(g->gone != 0)) {
+        uint32_t client = (uint32_t)__builtin_ctzll(g->gone);
+        if (order_sweep_start(g, client, INSTRUMENT_NONE, -1, 0))
+            g->gone &= g->gone - 1;
+    }
+    for (unsigned i = 0; i < SWEEPS_MAX; i++)
+        if (g->sweep[i].used)
+            more |= sweep_work(g, &g->sweep[i], now);
+    for (uint64_t set = client_port_attached(g->p.clients); set != 0; set &= set - 1) {
+        uint32_t session = (uint32_t)__builtin_ctzll(set);
+        if (g->answer[session].verb != COMMAND_NONE)
+            more |= answer_work(g, session, now);
+    }
+    return more;
+}
+
+/* ---- every command
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void
+command_halt(struct gateway *g, const struct client_command *c, struct now now)
+{
+    struct report r;
+
+    gateway_halt(g, c->cmd.verb == COMMAND_HALT, "operator", now);
+    report_from_command(&c->cmd, &r);
+    r.kind = REPORT_DONE;
+    answer_report(g, c->slot, &r, now);
+}
+
+/* Called by client_port_poll, once per command. */
+void
+order_command(void *ctx, const struct client_command *c)
+{
+    struct gateway *g = (struct gateway *)ctx;
+    struct now now = g->venue[0].now;
+
+    metric_add(g->p.metrics, METRIC_COMMANDS, c->cmd.verb, 1);
+    if (unlikely(c->deny != DENY_NONE)) {
+        deny(g, c, (enum deny_reason)c->deny, now);
+        return;
+    }
+    switch ((enum command_verb)c->cmd.verb) {
+    case COMMAND_NEW:
+    case COMMAND_REPLACE: command_order(g, c, now); break;
+    case COMMAND_CANCEL: command_cancel(g, c, now); break;
+    case COMMAND_CANCEL_ALL:
+        if (!order_sweep_start(g, c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client, c->cmd.instrument,
+                               (int32_t)c->slot, c->cmd.client_seq))
+            deny(g, c, DENY_CAPACITY, now);
+        break;
+    case COMMAND_QUERY_ORDERS:
+    case COMMAND_QUERY_POSITIONS: command_query(g, c, now); break;
+    case COMMAND_HALT:
+    case COMMAND_RESUME: command_halt(g, c, now); break;
+    case COMMAND_HEARTBEAT:
+    case COMMAND_NONE:
+    case COMMAND_VERB_COUNT: break;
+    }
+}

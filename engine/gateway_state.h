@@ -1,0 +1,201 @@
+/* What the gateway remembers, shared by its four files and by nobody else: gateway.c (events, sessions),
+ * gateway_market.c (bytes to books), gateway_order.c (commands to requests), gateway_venue.c (venue reports to orders,
+ * and asking when they do not come).
+ *
+ * Truth about orders is in oms, about positions in risk, about books in feed; what is here is only who must be asked
+ * what, and when. */
+#ifndef EXECGW_ENGINE_GATEWAY_STATE_H
+#define EXECGW_ENGINE_GATEWAY_STATE_H
+
+#include "engine/gateway.h"
+#include "engine/session.h"
+#include "feed/ws_frame.h"
+
+#define GATEWAY_MESSAGE_MAX (1u << 20) /* one WebSocket message, assembled */
+#define GATEWAY_SEND_MAX    16384u     /* one outbound message, framed */
+#define GATEWAY_ORDER_ROOM  2048u      /* of these, a new order's or cancel's */
+#define SENT_MAX            256u       /* new orders waiting for their wire stamp: one turn's worth */
+#define ASKS_IN_FLIGHT_MAX  8u
+#define SWEEPS_MAX          8u
+#define WALK_PER_WORK       32u /* orders looked at per piece of work */
+
+#define ASK_TIMEOUT_NS     (5 * NS_PER_S)
+#define ASK_BACKOFF_NS     (200 * NS_PER_MS)
+#define ASK_BACKOFF_MAX_NS (10 * NS_PER_S)
+#define ASK_SETTLE_NS      (100 * NS_PER_MS) /* the private stream usually answers first */
+#define SUBSCRIBE_GAP_NS   (250 * NS_PER_MS) /* the venue takes 5 messages a second */
+#define FEED_TIMER_NS      (100 * NS_PER_MS)
+#define FETCH_RETRY_NS     (2 * NS_PER_S)
+
+#define ROLE_MARKET CONN_ROLE_MARKET
+#define ROLE_ORDER  CONN_ROLE_ORDER
+
+/* The log-on sequence of order entry: each step's request and the report that ends it. */
+enum { STEP_TIME, STEP_LOGON, STEP_STREAM, STEP_OPEN_ORDERS, STEP_COUNT };
+
+/* What an order is being asked about. */
+enum ask { ASK_NONE, ASK_QUEUED, ASK_QUERY, ASK_TRADES };
+
+/* Beside each slot of the order table. */
+struct order_aux {
+    mono_ns_t request_deadline; /* no answer until then: UNKNOWN. MONO_NEVER = nothing in flight */
+    mono_ns_t ask_at;           /* ask again, or give the ask in flight up; MONO_NEVER = no need */
+    int64_t asked_venue_ns;     /* venue clock when the last ask was sent */
+    uint32_t reconciling;       /* generation of the reconciliation that waits for it; 0 none */
+    uint32_t seen;              /* generation in which the venue's list of open orders had it */
+    uint8_t ask;                /* enum ask */
+    uint8_t attempts;
+    bool trades_next;   /* the next ask is for trades */
+    bool not_found;     /* a query after the deadline found nothing; trades decide */
+    bool cancel_wanted; /* cancel it as soon as that can be sent */
+};
+
+struct gateway_venue {
+    struct gateway *g;
+    const struct gateway_venue_config *cfg;
+    uint16_t id;
+    struct session session[CONN_ROLE_REFDATA]; /* by ROLE_MARKET, ROLE_ORDER */
+    struct ws_reader reader[CONN_ROLE_REFDATA];
+    struct md_out out;
+    struct venue_sink sink;
+    struct now now; /* of the event being handled, for the sink */
+    /* Reference data. */
+    bool fetching;
+    bool defined; /* the instruments came once: connections may be made */
+    /* Order entry. */
+    bool logged_on;
+    bool stream_up;
+    bool reconciled;
+    bool stepping; /* inside venue_step: its answers may come in the call */
+    bool clock_known;
+    bool time_asked;
+    int64_t clock_offset_ns;
+    struct now time_sent;
+    mono_ns_t blocked_until;           /* told to be quiet */
+    int lost_walk;                     /* the session ended: what was in flight becomes UNKNOWN; -1 done */
+    struct venue_report target_report; /* of a replace, waiting for the report that names the pair */
+    bool target_waits;
+    /* Asking. */
+    uint32_t *queue; /* ring of order slots */
+    uint32_t queue_head;
+    uint32_t queue_count;
+    uint32_t asking[ASKS_IN_FLIGHT_MAX]; /* slots whose answer is awaited */
+    uint32_t asking_count;
+    /* Reconciliation. */
+    uint32_t generation;
+    bool reconciling;
+    int reconcile_walk; /* -1 = at its end */
+    uint32_t reconcile_left;
+    uint32_t differences;
+    uint32_t foreign;
+};
+
+/* A bounded walk over live orders that cancels each. */
+struct sweep {
+    bool used;
+    int walk;
+    uint32_t held;       /* slot whose cancel had no room; ORDER_NONE */
+    uint32_t client;     /* CLIENT_NONE = everybody */
+    uint32_t instrument; /* INSTRUMENT_NONE = all */
+    int32_t answer_slot; /* session that asked; -1 nobody */
+    uint64_t request_key;
+    uint32_t count;
+};
+
+/* A long answer to one session, sent in parts. */
+struct answer {
+    uint8_t verb; /* enum command_verb; COMMAND_NONE = idle */
+    int walk;
+    uint32_t held; /* ORDER_NONE */
+    uint32_t index;
+    uint32_t client; /* CLIENT_NONE = everybody's orders */
+    uint64_t request_key;
+    uint32_t count;
+};
+
+struct sent {
+    uint32_t slot;
+    char clordid[CLORDID_BYTES];
+};
+
+struct gateway {
+    struct gateway_config cfg;
+    struct gateway_parts p;
+    struct gateway_venue venue[VENUE_MAX];
+    struct clordid_mint mint;
+    struct order_aux *aux;
+    uint64_t rng;
+    bool started;
+    bool stopping;
+    bool stop_cancels;
+    bool journal_down;
+    uint64_t gone;  /* bit per client whose orders wait for a sweep */
+    bool sweep_all; /* everybody's orders wait for a sweep */
+    struct sweep sweep[SWEEPS_MAX];
+    struct answer answer[CLIENT_SESSION_MAX];
+    struct sent sent[SENT_MAX];
+    uint32_t sent_count;
+    uint32_t books_live;
+    bool ready;
+    mono_ns_t second_at;
+    _Alignas(64) uint8_t scratch[WS_HEADER_ROOM + GATEWAY_SEND_MAX];
+};
+
+/* gateway.c */
+uint64_t gateway_random(struct gateway *g);
+uint64_t gateway_journal(struct gateway *g, enum journal_type type, const void *payload, size_t bytes, struct now now);
+/* Carry out what a session asks for, and what follows from that. */
+void session_run(struct gateway_venue *v, unsigned role, enum session_do what, struct now now);
+void session_broken(struct gateway_venue *v, unsigned role, const char *why, struct now now);
+/* Frame `len` payload bytes at scratch + WS_HEADER_ROOM and send them. False: no room, nothing was sent. */
+bool gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len);
+
+static inline bool
+venue_connected(const struct gateway_venue *v)
+{
+    return v->session[ROLE_ORDER].state == SESSION_STEPPING || v->session[ROLE_ORDER].state == SESSION_READY;
+}
+
+/* May anything be sent about orders now? */
+static inline bool
+venue_can_send(const struct gateway_venue *v, struct now now)
+{
+    return v->logged_on && venue_connected(v) && now.mono.ns >= v->blocked_until.ns;
+}
+
+/* gateway_market.c */
+void market_on_ready(struct gateway_venue *v, struct now now);
+void market_on_down(struct gateway_venue *v, struct now now);
+void market_on_message(struct gateway_venue *v, const struct ws_message *m, struct now now);
+void market_after(struct gateway_venue *v, struct now now);
+void market_timer(struct gateway_venue *v, struct now now);
+void market_subscribe(struct gateway_venue *v, struct now now);
+void market_fetch_instruments(struct gateway_venue *v, struct now now);
+void market_second(struct gateway_venue *v, struct now now);
+void market_event(void *ctx, const struct md_event *ev);
+
+/* gateway_order.c */
+void order_command(void *ctx, const struct client_command *c);
+bool order_cancel_now(struct gateway *g, uint32_t slot, struct now now);
+bool order_work(struct gateway *g, struct now now);
+bool order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot,
+                       uint64_t request_key);
+
+/* gateway_venue.c */
+void venue_step(struct gateway_venue *v, struct now now);
+void venue_on_ready(struct gateway_venue *v, struct now now);
+void venue_on_down(struct gateway_venue *v, struct now now);
+void venue_on_report(void *ctx, const struct venue_report *r);
+void venue_ask_time(struct gateway_venue *v, struct now now);
+bool venue_work(struct gateway_venue *v, struct now now);
+void venue_order_timer(struct gateway *g, uint32_t slot, struct now now);
+void venue_publish_state(struct gateway_venue *v);
+void aux_reset(struct gateway *g, uint32_t slot);
+void aux_arm(struct gateway *g, uint32_t slot);
+void ask_soon(struct gateway *g, uint32_t slot, int64_t delay_ns, struct now now);
+enum order_outcome apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum journal_type type,
+                               struct now now);
+void report_order(struct gateway *g, const struct order *o, enum report_kind kind, uint64_t seq, struct now now);
+void venue_order_fill(struct gateway *g, const struct order *o, struct venue_order *out);
+
+#endif

@@ -1,0 +1,852 @@
+/* Venue side of the gateway: what the venue says becomes journaled events of orders; what it does not say is asked for.
+ *
+ * An order whose request has no answer is UNKNOWN and is asked about until evidence settles it. "Not found" proves
+ * something only when it was asked after the request's deadline at the venue plus a margin, and when the trades,
+ * asked for after that, show nothing either. */
+#include "engine/gateway_state.h"
+
+/* ---- timers of one order -------------------------------------------------------------------------------------------
+ */
+
+static bool
+asking_remove(struct gateway_venue *v, uint32_t slot)
+{
+    for (uint32_t i = 0; i < v->asking_count; i++) {
+        if (v->asking[i] == slot) {
+            v->asking[i] = v->asking[--v->asking_count];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A new order takes the slot: whatever was asked about the one before is forgotten. */
+void
+aux_reset(struct gateway *g, uint32_t slot)
+{
+    if (g->aux[slot].ask == ASK_QUERY || g->aux[slot].ask == ASK_TRADES)
+        for (uint16_t i = 0; i < g->cfg.venue_count; i++)
+            (void)asking_remove(&g->venue[i], slot);
+    g->aux[slot] = (struct order_aux){ .request_deadline = MONO_NEVER, .ask_at = MONO_NEVER };
+}
+
+void
+aux_arm(struct gateway *g, uint32_t slot)
+{
+    const struct order_aux *a = &g->aux[slot];
+    mono_ns_t at = a->request_deadline.ns < a->ask_at.ns ? a->request_deadline : a->ask_at;
+
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_ORDER(slot), at);
+}
+
+void
+ask_soon(struct gateway *g, uint32_t slot, int64_t delay_ns, struct now now)
+{
+    struct order_aux *a = &g->aux[slot];
+
+    if (a->ask != ASK_NONE)
+        return; /* asked already; its answer decides what is next */
+    mono_ns_t at = mono_after(now.mono, delay_ns);
+    if (at.ns < a->ask_at.ns)
+        a->ask_at = at;
+    aux_arm(g, slot);
+}
+
+/* ---- reports to clients ---------------------------------------------------------------------------------------------
+ */
+
+static void
+report_event(struct gateway *g, const struct order *o, enum report_kind kind, uint64_t seq,
+             const struct order_event *ev, uint8_t flags, struct now now)
+{
+    struct report r;
+
+    memset(&r, 0, sizeof(r));
+    order_report_fill(o, &r);
+    r.kind = (uint8_t)kind;
+    r.seq = seq;
+    r.flags |= flags;
+    r.report_mono_ns = now.mono.ns;
+    if (ev != NULL && ev->text[0] != '\0') {
+        r.venue_code = ev->venue_code;
+        (void)snprintf(r.text, sizeof(r.text), "%.*s", (int)sizeof(r.text) - 1, ev->text);
+    }
+    metric_add(g->p.metrics, METRIC_REPORTS, kind, 1);
+    (void)client_port_publish(g->p.clients, o->client, &r);
+}
+
+void
+report_order(struct gateway *g, const struct order *o, enum report_kind kind, uint64_t seq, struct now now)
+{
+    report_event(g, o, kind, seq, NULL, 0, now);
+}
+
+/* What an order that went from one state to another is reported as. */
+static enum report_kind
+kind_of_change(const struct order *o, uint8_t before)
+{
+    if (o->state == before)
+        return REPORT_NONE;
+    switch ((enum order_state)o->state) {
+    case ORDER_NEW: return REPORT_NEW;
+    case ORDER_CANCELED: return o->replaced_by != ORDER_NONE ? REPORT_REPLACED : REPORT_CANCELED;
+    case ORDER_EXPIRED: return REPORT_EXPIRED;
+    case ORDER_REJECTED: return REPORT_REJECTED;
+    case ORDER_NOT_PLACED: return REPORT_NOT_PLACED;
+    default: return REPORT_NONE; /* fills report themselves */
+    }
+}
+
+/* ---- events ---------------------------------------------------------------------------------------------------------
+ */
+
+static void
+count_state(struct gateway *g, const struct order *o, uint8_t before, struct now now)
+{
+    if (o->state == before)
+        return;
+    if (before == ORDER_SENT && o->state != ORDER_REJECTED && o->state != ORDER_NOT_PLACED) {
+        metric_add(g->p.metrics, METRIC_ORDER_ACKED, o->venue, 1);
+        if (o->wire_mono_ns > 0)
+            metric_observe_ns(g->p.metrics, METRIC_ORDER_ACK, o->venue, now.mono.ns - o->wire_mono_ns);
+    }
+    static const uint16_t metric_of[ORDER_STATE_COUNT] = {
+        [ORDER_FILLED] = METRIC_ORDER_FILLED,         [ORDER_CANCELED] = METRIC_ORDER_CANCELED,
+        [ORDER_EXPIRED] = METRIC_ORDER_EXPIRED,       [ORDER_REJECTED] = METRIC_ORDER_REJECTED,
+        [ORDER_NOT_PLACED] = METRIC_ORDER_NOT_PLACED,
+    };
+    if (order_state_terminal((enum order_state)o->state) && metric_of[o->state] != 0)
+        metric_add(g->p.metrics, (enum metric)metric_of[o->state], o->venue, 1);
+}
+
+static void
+count_fill(struct gateway *g, const struct order *o, const struct order_event *ev, enum order_outcome out)
+{
+    struct metric_page *m = g->p.metrics;
+
+    if (out == ORDER_DUPLICATE) {
+        metric_add(m, METRIC_FILL_DUPLICATES, o->venue, 1);
+        return;
+    }
+    unsigned liquidity = (ev->flags & ORDER_EVENT_MAKER) != 0 ? LIQUIDITY_MAKER : LIQUIDITY_TAKER;
+    metric_add(m, METRIC_FILLS, metric_pair(METRIC_FILLS, o->venue, liquidity), 1);
+    if (out == ORDER_LATE) {
+        metric_add(m, METRIC_FILL_LATE, o->venue, 1);
+        log_write(g->p.log, LOG_FILL_LATE, o->clordid, o->client, o->key, ev->trade_id);
+    }
+    metric_set(m, METRIC_POSITION, o->instrument, risk_position(g->p.risk, o->account, o->instrument)->qty);
+}
+
+/* What clients are told of one applied event. */
+static void
+tell(struct gateway *g, const struct order *o, const struct order_event *ev, enum order_outcome out,
+     uint8_t state_before, bool unknown_before, uint64_t seq, struct now now)
+{
+    enum report_kind change = kind_of_change(o, state_before);
+
+    if (ev->kind == ORDER_EV_FILL) {
+        uint8_t flags = (uint8_t)(((ev->flags & ORDER_EVENT_MAKER) != 0 ? REPORT_MAKER : 0) |
+                                  (out == ORDER_LATE ? REPORT_LATE : 0));
+        report_event(g, o, REPORT_FILL, seq, NULL, flags, now);
+    } else if (ev->kind == ORDER_EV_CANCEL_REJECTED) {
+        metric_add(g->p.metrics, METRIC_CANCEL_REJECTED, o->venue, 1);
+        report_event(g, o, REPORT_CANCEL_REJECTED, seq, ev, 0, now);
+    }
+    if (change != REPORT_NONE) {
+        report_event(g, o, change, seq, ev, 0, now);
+        if (change == REPORT_REJECTED)
+            log_write(g->p.log, LOG_ORDER_REJECTED, ev->text, o->client, o->key, ev->venue_code);
+    }
+    if (order_unknown(o) && !unknown_before) {
+        metric_add(g->p.metrics, METRIC_ORDER_BECAME_UNKNOWN, o->venue, 1);
+        log_write(g->p.log, LOG_ORDER_UNKNOWN, ev->text, o->client, o->key, ev->venue_code);
+        report_event(g, o, REPORT_UNKNOWN, seq, ev, 0, now);
+    } else if (!order_unknown(o) && unknown_before) {
+        log_write(g->p.log, LOG_ORDER_RESOLVED, order_state_text((enum order_state)o->state), o->client, o->key);
+        if (change == REPORT_NONE && ev->kind != ORDER_EV_FILL)
+            report_event(g, o, REPORT_ORDER, seq, ev, 0, now);
+    }
+}
+
+/* Deadlines that follow from what the order is now. */
+static void
+aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_outcome out, enum order_event_kind kind,
+          struct now now)
+{
+    struct order_aux *a = &g->aux[slot];
+    bool in_flight = o->request == REQUEST_NEW_IN_FLIGHT || o->request == REQUEST_CANCEL_IN_FLIGHT ||
+                     o->request == REQUEST_REPLACE_IN_FLIGHT;
+
+    if (!order_live(o) || !in_flight)
+        a->request_deadline = MONO_NEVER;
+    if (!order_live(o)) {
+        a->cancel_wanted = false;
+        if (a->ask == ASK_NONE)
+            a->ask_at = MONO_NEVER;
+    } else if (out == ORDER_HELD) {
+        a->trades_next = true;
+        ask_soon(g, slot, ASK_SETTLE_NS, now);
+    } else if (out == ORDER_CONFLICT || kind == ORDER_EV_CANCEL_REJECTED) {
+        ask_soon(g, slot, ASK_SETTLE_NS, now);
+    } else if (order_unknown(o) && a->ask_at.ns == MONO_NEVER.ns) {
+        ask_soon(g, slot, ASK_BACKOFF_NS, now);
+    }
+    aux_arm(g, slot);
+}
+
+/* The one way in which an order changes after it was placed: journal, table, risk, clients. */
+enum order_outcome
+apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum journal_type type, struct now now)
+{
+    const struct order *o = order_at(g->p.orders, slot);
+    uint8_t state_before = o->state;
+    bool unknown_before = order_unknown(o);
+    struct order_delta d;
+
+    uint64_t seq = gateway_journal(g, type, ev, sizeof(*ev), now);
+    enum order_outcome out = order_table_event(g->p.orders, slot, ev, &d);
+    if (out == ORDER_APPLIED || out == ORDER_LATE || out == ORDER_HELD) {
+        risk_apply(g->p.risk, &d);
+        count_state(g, o, state_before, now);
+        tell(g, o, ev, out, state_before, unknown_before, seq, now);
+    }
+    if (ev->kind == ORDER_EV_FILL)
+        count_fill(g, o, ev, out);
+    if (out == ORDER_CONFLICT)
+        log_write(g->p.log, LOG_WARNING, "a venue report contradicts what is proven; the venue will be asked");
+    aux_after(g, slot, o, out, (enum order_event_kind)ev->kind, now);
+    return out;
+}
+
+static uint16_t
+currency_of(struct gateway *g, const char *name, struct now now)
+{
+    bool is_new;
+    uint16_t id = route_currency(g->p.route, name, &is_new);
+
+    if (is_new) {
+        struct journal_name n = { .id = id };
+        memcpy(n.name, g->p.route->currency[id], CURRENCY_BYTES);
+        (void)gateway_journal(g, JOURNAL_DEF_CURRENCY, &n, sizeof(n), now);
+    }
+    return id;
+}
+
+static void
+event_of(struct gateway *g, const struct order *o, const struct venue_report *r, enum order_event_kind kind,
+         struct order_event *ev, struct now now)
+{
+    *ev = (struct order_event){
+        .kind = (uint8_t)kind,
+        .state = r->state,
+        .flags = r->kind == VENUE_FILL && r->maker != 0 ? ORDER_EVENT_MAKER : 0,
+        .venue_code = r->code,
+        .venue_order_id = r->venue_order_id,
+        .trade_id = r->trade_id,
+        .last_px = r->last_px,
+        .last_qty = r->last_qty,
+        .cum_qty = r->cum_qty,
+        .fee = r->fee,
+        .fee_ccy = r->fee_ccy[0] != '\0' ? currency_of(g, r->fee_ccy, now) : 0,
+        .venue_time_ns = r->venue_time_ns,
+        .mono_ns = now.mono.ns,
+    };
+    memcpy(ev->clordid, o->clordid, CLORDID_BYTES);
+    (void)snprintf(ev->text, sizeof(ev->text), "%.*s", (int)sizeof(ev->text) - 1, r->text);
+}
+
+/* ---- asking
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* The venue's clock after which a request on this order that has not arrived never will. */
+static int64_t
+proof_venue_ns(const struct gateway_venue *v, const struct order *o)
+{
+    return MAX(o->venue_deadline_ns, o->cancel_deadline_ns) + v->cfg->unknown_margin_ns;
+}
+
+static void
+enqueue(struct gateway_venue *v, uint32_t slot)
+{
+    struct order_aux *a = &v->g->aux[slot];
+
+    ASSERT(v->queue_count < v->g->cfg.order_slots);
+    v->queue[(v->queue_head + v->queue_count) % v->g->cfg.order_slots] = slot;
+    v->queue_count++;
+    a->ask = ASK_QUEUED;
+    a->ask_at = MONO_NEVER;
+}
+
+/* This order's asking has come to an end, or to a pause that the reconciliation need not wait for. */
+static void
+reconcile_settled(struct gateway_venue *v, struct order_aux *a)
+{
+    if (a->reconciling == v->generation && a->reconciling != 0) {
+        ASSERT(v->reconcile_left > 0);
+        v->reconcile_left--;
+    }
+    a->reconciling = 0;
+}
+
+static void
+ask_later(struct gateway_venue *v, uint32_t slot, int64_t at_least_ns, struct now now)
+{
+    struct order_aux *a = &v->g->aux[slot];
+    int64_t delay = a->attempts < 6 ? ASK_BACKOFF_NS << a->attempts : ASK_BACKOFF_MAX_NS;
+
+    if (a->attempts < UINT8_MAX)
+        a->attempts++;
+    ask_soon(v->g, slot, MAX(MIN(delay, ASK_BACKOFF_MAX_NS), at_least_ns), now);
+}
+
+static void
+ask_done(struct gateway_venue *v, uint32_t slot, struct now now)
+{
+    struct gateway *g = v->g;
+    struct order_aux *a = &g->aux[slot];
+    const struct order *o = order_at(g->p.orders, slot);
+
+    a->attempts = 0;
+    a->trades_next = false;
+    a->not_found = false;
+    a->ask_at = MONO_NEVER;
+    reconcile_settled(v, a);
+    aux_arm(g, slot);
+    if (a->cancel_wanted && order_live(o) && o->request == REQUEST_NONE)
+        (void)order_cancel_now(g, slot, now);
+}
+
+static void
+not_placed(struct gateway_venue *v, uint32_t slot, struct now now)
+{
+    const struct order *o = order_at(v->g->p.orders, slot);
+    struct order_event ev = { .kind = ORDER_EV_NOT_PLACED, .trade_id = -1, .mono_ns = now.mono.ns };
+
+    memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
+    (void)snprintf(ev.text, sizeof(ev.text), "not found after its deadline, no trade");
+    (void)apply_event(v->g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+}
+
+/* What the answer of an ask leads to: the end, the trades, or another try. */
+static void
+ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_found, struct now now)
+{
+    struct gateway *g = v->g;
+    struct order_aux *a = &g->aux[slot];
+    const struct order *o = order_at(g->p.orders, slot);
+    bool proven = a->asked_venue_ns >= proof_venue_ns(v, o);
+    bool never_seen = o->state == ORDER_SENT && o->venue_order_id == 0 && o->cum_qty == 0;
+
+    a->trades_next = false;
+    if (answered == ASK_TRADES && a->not_found && never_seen)
+        not_placed(v, slot, now);
+    if (!order_live(o)) {
+        ask_done(v, slot, now);
+        return;
+    }
+    if (answered == ASK_QUERY && not_found && never_seen && proven) {
+        a->not_found = true;
+        a->trades_next = true;
+        enqueue(v, slot);
+        return;
+    }
+    a->not_found = false;
+    if (order_missing_fill_qty(o) > 0 && answered == ASK_QUERY) {
+        a->trades_next = true;
+        enqueue(v, slot);
+        return;
+    }
+    if (not_found || order_unknown(o) || order_missing_fill_qty(o) > 0) {
+        a->trades_next = order_missing_fill_qty(o) > 0;
+        int64_t venue_now = now.wall.ns + v->clock_offset_ns;
+        reconcile_settled(v, a);
+        ask_later(v, slot, proven ? 0 : proof_venue_ns(v, o) - venue_now, now);
+        return;
+    }
+    ask_done(v, slot, now);
+}
+
+/* An answer came (or none will): false when this order was not being asked that. */
+static bool
+ask_end(struct gateway_venue *v, uint32_t slot, enum ask kind)
+{
+    struct order_aux *a = &v->g->aux[slot];
+
+    if (slot == ORDER_NONE || a->ask != kind || !asking_remove(v, slot))
+        return false;
+    a->ask = ASK_NONE;
+    a->ask_at = MONO_NEVER;
+    return true;
+}
+
+static void
+ask_failed(struct gateway_venue *v, uint32_t slot, struct now now)
+{
+    /* Not settled: a reconciliation goes on waiting for it. */
+    ask_later(v, slot, 0, now);
+}
+
+static void
+ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
+{
+    struct gateway *g = v->g;
+    struct order_aux *a = &g->aux[slot];
+    const struct order *o = order_at(g->p.orders, slot);
+    struct venue_order vo;
+    struct venue_request rq = { .kind = a->trades_next ? VENUE_RQ_TRADES : VENUE_RQ_QUERY, .order = &vo };
+
+    venue_order_fill(g, o, &vo);
+    if (a->trades_next)
+        rq.since_ns = MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
+    a->ask = a->trades_next ? ASK_TRADES : ASK_QUERY;
+    a->asked_venue_ns = now.wall.ns + v->clock_offset_ns;
+    a->ask_at = mono_after(now.mono, ASK_TIMEOUT_NS);
+    v->asking[v->asking_count++] = slot;
+    aux_arm(g, slot);
+    v->now = now;
+    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
+                                GATEWAY_SEND_MAX, &v->sink);
+    if (n < 0 || (n > 0 && !gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n))) {
+        (void)ask_end(v, slot, (enum ask)a->ask);
+        ask_failed(v, slot, now);
+    }
+}
+
+static bool
+asks_work(struct gateway_venue *v, struct now now)
+{
+    while (v->queue_count > 0 && v->asking_count < ASKS_IN_FLIGHT_MAX && venue_can_send(v, now) &&
+           v->session[ROLE_ORDER].state == SESSION_READY) {
+        uint32_t slot = v->queue[v->queue_head];
+        v->queue_head = (v->queue_head + 1) % v->g->cfg.order_slots;
+        v->queue_count--;
+        v->g->aux[slot].ask = ASK_NONE;
+        if (order_live(order_at(v->g->p.orders, slot)))
+            ask_send(v, slot, now);
+        else
+            ask_done(v, slot, now);
+    }
+    return false;
+}
+
+void
+venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
+{
+    struct order_aux *a = &g->aux[slot];
+    const struct order *o = order_at(g->p.orders, slot);
+
+    if (o->state == ORDER_FREE)
+        return;
+    struct gateway_venue *v = &g->venue[o->venue];
+    if (a->request_deadline.ns <= now.mono.ns) {
+        a->request_deadline = MONO_NEVER;
+        if (order_live(o)) {
+            struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
+            memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
+            (void)snprintf(ev.text, sizeof(ev.text), "no answer in time");
+            (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+        }
+    }
+    if (a->ask_at.ns <= now.mono.ns) {
+        a->ask_at = MONO_NEVER;
+        if (a->ask == ASK_QUERY || a->ask == ASK_TRADES) {
+            (void)ask_end(v, slot, (enum ask)a->ask);
+            ask_failed(v, slot, now);
+        } else if (a->ask == ASK_NONE && v->session[ROLE_ORDER].state == SESSION_READY) {
+            enqueue(v, slot); /* without a session: the next reconciliation asks */
+        }
+    }
+    aux_arm(g, slot);
+}
+
+/* ---- session
+ * ---------------------------------------------------------------------------------------------------------- */
+
+void
+venue_publish_state(struct gateway_venue *v)
+{
+    struct risk_venue rv = {
+        .logged_on = v->logged_on,
+        .stream_in_step = v->stream_up,
+        .reconciled = v->reconciled,
+        .clock_known = v->clock_known,
+        .clock_offset_ns = v->clock_offset_ns,
+    };
+
+    risk_set_venue(v->g->p.risk, v->id, &rv);
+    metric_set(v->g->p.metrics, METRIC_ORDER_ENTRY_READY, v->id, v->logged_on && v->stream_up && v->reconciled);
+    metric_set(v->g->p.metrics, METRIC_CLOCK_OFFSET, v->id, v->clock_offset_ns);
+    metric_set(v->g->p.metrics, METRIC_ORDER_FOREIGN, v->id, v->foreign);
+}
+
+/* In-flight requests of a session that ended: some of them per call. True when more are left. */
+static bool
+lost_work(struct gateway_venue *v, uint32_t max, struct now now)
+{
+    struct gateway *g = v->g;
+
+    for (uint32_t i = 0; i < max && v->lost_walk >= 0; i++) {
+        uint32_t slot = order_walk_next(g->p.orders, v->lost_walk);
+        if (slot == ORDER_NONE) {
+            v->lost_walk = -1;
+            break;
+        }
+        const struct order *o = order_at(g->p.orders, slot);
+        if (o->venue != v->id || o->request == REQUEST_NONE || order_unknown(o))
+            continue;
+        struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
+        memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
+        (void)snprintf(ev.text, sizeof(ev.text), "connection lost");
+        (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+    }
+    return v->lost_walk >= 0;
+}
+
+void
+venue_step(struct gateway_venue *v, struct now now)
+{
+    static const uint8_t request_of[STEP_COUNT] = {
+        [STEP_TIME] = VENUE_RQ_TIME,
+        [STEP_LOGON] = VENUE_RQ_LOGON,
+        [STEP_STREAM] = VENUE_RQ_STREAM,
+        [STEP_OPEN_ORDERS] = VENUE_RQ_OPEN_ORDERS,
+    };
+    struct gateway *g = v->g;
+    struct session *s = &v->session[ROLE_ORDER];
+    uint8_t step = s->step;
+    struct venue_request rq = { .kind = (enum venue_request_kind)request_of[step] };
+
+    v->now = now;
+    if (step == STEP_TIME) {
+        v->time_sent = now;
+        v->time_asked = true;
+    }
+    if (step == STEP_OPEN_ORDERS) {
+        while (lost_work(v, WALK_PER_WORK, now)) {
+        }
+        v->generation++;
+        v->foreign = 0;
+        v->differences = 0;
+    }
+    v->stepping = true;
+    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
+                                GATEWAY_SEND_MAX, &v->sink);
+    v->stepping = false;
+    if (n == 0 && step == STEP_LOGON && s->step == step) { /* this key needs none */
+        v->logged_on = true;
+        (void)session_on_step_done(s, step, now);
+    }
+    if (n < 0 || (n > 0 && !gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n)))
+        log_write(g->p.log, LOG_WARNING, "a log-on step could not be sent"); /* its time-out closes the connection */
+}
+
+static void
+step_done(struct gateway_venue *v, uint8_t step)
+{
+    enum session_do what = session_on_step_done(&v->session[ROLE_ORDER], step, v->now);
+
+    if (!v->stepping)
+        session_run(v, ROLE_ORDER, what, v->now);
+}
+
+/* Logged on and told of every open order: ask about each order of ours that this did not settle. */
+void
+venue_on_ready(struct gateway_venue *v, struct now now)
+{
+    v->reconcile_walk = order_walk_open(v->g->p.orders, CLIENT_NONE);
+    ASSERT(v->reconcile_walk >= 0);
+    v->reconcile_left = 0;
+    v->reconciling = true;
+    log_write(v->g->p.log, LOG_LOGON, NULL, v->id);
+    venue_publish_state(v);
+    v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
+}
+
+static void
+positions_reconciled(struct gateway_venue *v, bool reconciled)
+{
+    struct gateway *g = v->g;
+
+    for (uint32_t i = 0; i < g->p.route->count; i++)
+        if (g->p.route->table[i].venue == v->id && risk_position(g->p.risk, v->cfg->account, i) != NULL)
+            risk_set_position(g->p.risk, v->cfg->account, i, risk_position(g->p.risk, v->cfg->account, i)->qty,
+                              reconciled);
+}
+
+static void
+reconcile_work(struct gateway_venue *v, struct now now)
+{
+    struct gateway *g = v->g;
+
+    if (!v->reconciling)
+        return;
+    for (uint32_t i = 0; i < WALK_PER_WORK && v->reconcile_walk >= 0; i++) {
+        uint32_t slot = order_walk_next(g->p.orders, v->reconcile_walk);
+        if (slot == ORDER_NONE) {
+            v->reconcile_walk = -1;
+            break;
+        }
+        const struct order *o = order_at(g->p.orders, slot);
+        struct order_aux *a = &g->aux[slot];
+        if (o->venue != v->id)
+            continue;
+        bool settled = a->seen == v->generation && !order_unknown(o) && order_missing_fill_qty(o) == 0;
+        if (settled && a->cancel_wanted && o->request == REQUEST_NONE)
+            (void)order_cancel_now(g, slot, now);
+        if (settled || a->ask != ASK_NONE)
+            continue;
+        a->reconciling = v->generation;
+        v->reconcile_left++;
+        enqueue(v, slot);
+    }
+    if (v->reconcile_walk >= 0 || v->reconcile_left > 0)
+        return;
+    v->reconciling = false;
+    v->reconciled = true;
+    positions_reconciled(v, true);
+    venue_publish_state(v);
+    metric_add(g->p.metrics, METRIC_RECONCILE_RUNS, v->id, 1);
+    metric_add(g->p.metrics, METRIC_RECONCILE_DIFFERENCES, v->id, v->differences);
+    log_write(g->p.log, LOG_RECONCILED, NULL, v->id, order_totals(g->p.orders)->live, v->differences, v->foreign);
+}
+
+void
+venue_on_down(struct gateway_venue *v, struct now now)
+{
+    struct gateway *g = v->g;
+
+    (void)now;
+    v->cfg->ops->on_disconnected(v->cfg->adapter);
+    if (v->logged_on && v->lost_walk < 0)
+        v->lost_walk = order_walk_open(g->p.orders, CLIENT_NONE);
+    v->logged_on = false;
+    v->stream_up = false;
+    v->reconciled = false;
+    v->clock_known = false;
+    v->time_asked = false;
+    v->target_waits = false;
+    v->reconciling = false;
+    if (v->reconcile_walk >= 0)
+        order_walk_close(g->p.orders, v->reconcile_walk);
+    v->reconcile_walk = -1;
+    while (v->queue_count > 0) {
+        g->aux[v->queue[v->queue_head]].ask = ASK_NONE;
+        v->queue_head = (v->queue_head + 1) % g->cfg.order_slots;
+        v->queue_count--;
+    }
+    while (v->asking_count > 0) {
+        uint32_t slot = v->asking[--v->asking_count];
+        g->aux[slot].ask = ASK_NONE;
+        g->aux[slot].ask_at = MONO_NEVER;
+        aux_arm(g, slot);
+    }
+    positions_reconciled(v, false);
+    venue_publish_state(v);
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), MONO_NEVER);
+}
+
+void
+venue_ask_time(struct gateway_venue *v, struct now now)
+{
+    struct gateway *g = v->g;
+    struct venue_request rq = { .kind = VENUE_RQ_TIME };
+
+    if (v->session[ROLE_ORDER].state != SESSION_READY)
+        return;
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
+    if (now.mono.ns < v->blocked_until.ns)
+        return;
+    v->now = now;
+    v->time_sent = now;
+    v->time_asked = true;
+    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
+                                GATEWAY_SEND_MAX, &v->sink);
+    if (n > 0)
+        (void)gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n);
+}
+
+bool
+venue_work(struct gateway_venue *v, struct now now)
+{
+    bool more = v->lost_walk >= 0 && lost_work(v, WALK_PER_WORK, now);
+
+    reconcile_work(v, now);
+    more |= asks_work(v, now);
+    return more || v->reconcile_walk >= 0;
+}
+
+/* ---- what the venue says
+ * ------------------------------------------------------------------------------------------------ */
+
+static void
+on_time(struct gateway_venue *v, const struct venue_report *r)
+{
+    if (!v->time_asked)
+        return;
+    int64_t rtt = mono_since(v->now.mono, v->time_sent.mono);
+    v->time_asked = false;
+    v->clock_known = true;
+    v->clock_offset_ns = r->venue_time_ns - (v->time_sent.wall.ns + rtt / 2);
+    log_write(v->g->p.log, LOG_CLOCK_OFFSET, NULL, v->id, v->clock_offset_ns, rtt);
+    venue_publish_state(v);
+    step_done(v, STEP_TIME);
+}
+
+static void
+on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
+{
+    int64_t wait = r->retry_after_ns - (v->now.wall.ns + v->clock_offset_ns);
+
+    if (r->retry_after_ns == 0 || wait > INT64_C(7) * 24 * 3600 * NS_PER_S)
+        wait = 60 * NS_PER_S;
+    if (wait <= 0)
+        return;
+    v->blocked_until = mono_after(v->now.mono, wait);
+    metric_add(v->g->p.metrics, METRIC_RATE_LIMITED, v->id, 1);
+    log_write(v->g->p.log, LOG_RATE_LIMITED, r->text, v->id, wait / NS_PER_MS);
+}
+
+/* One order of the venue's list of open ones, or a query's answer. */
+static void
+on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
+{
+    struct gateway *g = v->g;
+    const struct order *o = order_at(g->p.orders, slot);
+    struct order_aux *a = &g->aux[slot];
+    struct order_event ev;
+    bool query = r->kind == VENUE_STATUS;
+
+    event_of(g, o, r, ORDER_EV_STATUS, &ev, v->now);
+    if (query && a->ask == ASK_QUERY && a->asked_venue_ns >= proof_venue_ns(v, o))
+        ev.flags |= ORDER_EVENT_PROVEN;
+    enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);
+    if (v->reconciling || !v->reconciled)
+        v->differences += out == ORDER_APPLIED || out == ORDER_HELD;
+    a->seen = v->generation;
+    if (query && ask_end(v, slot, ASK_QUERY))
+        ask_next(v, slot, ASK_QUERY, false, v->now);
+}
+
+static void
+on_foreign(struct gateway_venue *v, const struct venue_report *r)
+{
+    v->foreign++;
+    log_write(v->g->p.log, LOG_FOREIGN_ORDER, r->clordid, v->id, r->venue_order_id);
+    venue_publish_state(v);
+}
+
+/* Trades of an answer may name the venue's order id only. */
+static uint32_t
+find_asked(const struct gateway_venue *v, uint64_t venue_order_id)
+{
+    for (uint32_t i = 0; i < v->asking_count; i++) {
+        const struct order *o = order_at(v->g->p.orders, v->asking[i]);
+        if (venue_order_id != 0 && o->venue_order_id == venue_order_id)
+            return v->asking[i];
+    }
+    return ORDER_NONE;
+}
+
+static void
+on_order_event(struct gateway_venue *v, uint32_t slot, const struct venue_report *r, enum order_event_kind kind)
+{
+    struct gateway *g = v->g;
+    const struct order *o = order_at(g->p.orders, slot);
+    struct order_event ev;
+
+    event_of(g, o, r, kind, &ev, v->now);
+    enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);
+    if (!v->reconciled)
+        v->differences += out == ORDER_APPLIED || out == ORDER_LATE;
+    if (g->aux[slot].cancel_wanted && order_live(o) && o->request == REQUEST_NONE && v->reconciled)
+        (void)order_cancel_now(g, slot, v->now);
+}
+
+/* Reports about one order. */
+static void
+on_order_report(struct gateway_venue *v, const struct venue_report *r)
+{
+    static const uint8_t event[VENUE_REPORT_KIND_COUNT] = {
+        [VENUE_NEW_ACK] = ORDER_EV_ACK + 1,     [VENUE_REJECTED] = ORDER_EV_REJECTED + 1,
+        [VENUE_FILL] = ORDER_EV_FILL + 1,       [VENUE_CANCELED] = ORDER_EV_CANCELED + 1,
+        [VENUE_EXPIRED] = ORDER_EV_EXPIRED + 1, [VENUE_CANCEL_REJECTED] = ORDER_EV_CANCEL_REJECTED + 1,
+        [VENUE_UNKNOWN] = ORDER_EV_UNKNOWN + 1,
+    };
+    struct gateway *g = v->g;
+    uint32_t slot = r->clordid[0] != '\0' ? order_find(g->p.orders, r->clordid) : ORDER_NONE;
+
+    if (slot == ORDER_NONE && r->kind == VENUE_FILL)
+        slot = find_asked(v, r->venue_order_id);
+    if (slot == ORDER_NONE && r->clordid[0] == '\0' && r->request == VENUE_RQ_REPLACE) {
+        v->target_report = *r; /* the report of the pair's new order comes next and names it */
+        v->target_waits = true;
+        return;
+    }
+    if (slot == ORDER_NONE) {
+        if (r->kind == VENUE_OPEN_ORDER)
+            on_foreign(v, r);
+        return; /* somebody else's order: the account may be shared */
+    }
+    if (v->target_waits && r->request == VENUE_RQ_REPLACE) {
+        uint32_t target = order_at(g->p.orders, slot)->replaces;
+        v->target_waits = false;
+        if (target != ORDER_NONE && event[v->target_report.kind] != 0)
+            on_order_event(v, target, &v->target_report, (enum order_event_kind)(event[v->target_report.kind] - 1));
+    }
+    switch ((enum venue_report_kind)r->kind) {
+    case VENUE_STATUS:
+    case VENUE_OPEN_ORDER: on_status(v, slot, r); break;
+    case VENUE_NOT_FOUND:
+        if (ask_end(v, slot, ASK_QUERY))
+            ask_next(v, slot, ASK_QUERY, true, v->now);
+        break;
+    case VENUE_TRADES_END:
+        if (ask_end(v, slot, ASK_TRADES))
+            ask_next(v, slot, ASK_TRADES, false, v->now);
+        break;
+    case VENUE_QUERY_FAILED:
+        if (ask_end(v, slot, r->request == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY))
+            ask_failed(v, slot, v->now);
+        break;
+    default:
+        if (event[r->kind] != 0)
+            on_order_event(v, slot, r, (enum order_event_kind)(event[r->kind] - 1));
+        break;
+    }
+}
+
+/* One report of the adapter. */
+void
+venue_on_report(void *ctx, const struct venue_report *r)
+{
+    struct gateway_venue *v = (struct gateway_venue *)ctx;
+
+    switch ((enum venue_report_kind)r->kind) {
+    case VENUE_TIME: on_time(v, r); break;
+    case VENUE_LOGGED_ON:
+        v->logged_on = true;
+        step_done(v, STEP_LOGON);
+        break;
+    case VENUE_LOGON_REFUSED:
+        log_write(v->g->p.log, LOG_LOGON_REFUSED, r->text, v->id, r->code);
+        session_broken(v, ROLE_ORDER, "the venue refused the logon", v->now);
+        break;
+    case VENUE_STREAM_UP:
+        v->stream_up = true;
+        step_done(v, STEP_STREAM);
+        break;
+    case VENUE_STREAM_DOWN:
+        session_broken(v, ROLE_ORDER, "the venue ended the report stream of this session", v->now);
+        break;
+    case VENUE_OPEN_ORDERS_END: step_done(v, STEP_OPEN_ORDERS); break;
+    case VENUE_RATE_LIMITED: on_rate_limited(v, r); break;
+    case VENUE_BALANCE:
+    case VENUE_REPORT_KIND_COUNT: break;
+    default:
+        if (r->kind == VENUE_QUERY_FAILED && r->request == VENUE_RQ_OPEN_ORDERS)
+            session_broken(v, ROLE_ORDER, "the venue could not list the open orders", v->now);
+        else
+            on_order_report(v, r);
+        break;
+    }
+}

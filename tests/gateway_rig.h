@@ -1,0 +1,584 @@
+/* A rig for the deterministic core: the real gateway with real risk, orders, journal, feed and client port, on a clock
+ * of the test's own, against a scripted venue. The script speaks struct venue_report as binary WebSocket messages, so
+ * that the gateway's own framing, sessions and bookkeeping are what runs.
+ *
+ * What the gateway asks for is recorded: connections, requests, timers; the test answers, or does not. */
+#ifndef EXECGW_TESTS_GATEWAY_RIG_H
+#define EXECGW_TESTS_GATEWAY_RIG_H
+
+#include "engine/gateway.h"
+#include "feed/ws_frame.h"
+#include "tests/test.h"
+
+#define RIG_REQUESTS 256
+#define RIG_ORDERS   64
+#define RIG_COMMANDS 64
+#define RIG_REPORTS  256
+
+struct rig_request {
+    uint8_t kind; /* enum venue_request_kind */
+    bool handled;
+    int64_t at_ns;
+    int64_t venue_at_ns;
+    char clordid[CLORDID_BYTES];
+    char target[CLORDID_BYTES];
+    px_t px;
+    qty_t qty;
+    uint64_t journal_seq; /* of the journal's last record when the request was encoded */
+};
+
+struct rig {
+    struct gateway *g;
+    struct route route;
+    struct risk *risk;
+    struct order_table *orders;
+    struct journal journal;
+    struct feed *feed;
+    struct client_port *clients;
+    struct md_writer md;
+    struct metric_page *metrics;
+    struct arena arena;
+    uint8_t *segment;
+    size_t segment_bytes;
+    void *market;
+    struct now now;
+    bool connected[GATEWAY_CONNS];
+    bool wanted[GATEWAY_CONNS];
+    uint32_t opened[GATEWAY_CONNS];
+    mono_ns_t timer[GATEWAY_TIMERS(RIG_ORDERS)];
+    struct rig_request request[RIG_REQUESTS];
+    uint32_t request_count;
+    uint32_t definitions_asked;
+    bool no_room;
+    uint8_t out[65536];
+    /* One strategy, one operator. */
+    void *session_mem[2];
+    struct ring_writer command[2];
+    struct ring_reader report[2];
+    uint64_t client_seq[2];
+    uint64_t key;
+};
+
+#define RIG_CLIENT   1u
+#define RIG_STRATEGY 0u
+#define RIG_OPERATOR 1u
+
+static struct rig *rig_now; /* for the scripted adapter */
+
+static int
+script_submit(struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t offset, uint8_t *buf,
+              size_t room, const struct venue_sink *sink)
+{
+    struct rig *r = rig_now;
+
+    (void)a;
+    (void)sink;
+    ASSERT(r->request_count < RIG_REQUESTS && room >= 16);
+    struct rig_request *q = &r->request[r->request_count++];
+    *q = (struct rig_request){ .kind = (uint8_t)rq->kind,
+                               .at_ns = now.mono.ns,
+                               .venue_at_ns = now.wall.ns + offset,
+                               .journal_seq = r->journal.seq };
+    if (rq->order != NULL) {
+        memcpy(q->clordid, rq->order->clordid, CLORDID_BYTES);
+        q->px = rq->order->px;
+        q->qty = rq->order->qty;
+    }
+    if (rq->target != NULL)
+        memcpy(q->target, rq->target->clordid, CLORDID_BYTES);
+    memset(buf, 'x', 16);
+    return 16;
+}
+
+static enum decode_result
+script_decode(struct venue_adapter *a, const uint8_t *msg, size_t len, struct now now, const struct venue_sink *sink)
+{
+    struct venue_report report;
+
+    (void)a;
+    (void)now;
+    if (len != sizeof(report))
+        return DECODE_MALFORMED;
+    memcpy(&report, msg, sizeof(report));
+    sink->report(sink->ctx, &report);
+    return DECODE_OK;
+}
+
+static size_t
+script_footprint(const struct venue_config *cfg)
+{
+    (void)cfg;
+    return 0;
+}
+
+static struct venue_adapter *
+script_init(const struct venue_config *cfg, struct arena *arena, struct fault *fault)
+{
+    (void)cfg;
+    (void)arena;
+    (void)fault;
+    return NULL;
+}
+
+static void
+script_disconnected(struct venue_adapter *a)
+{
+    (void)a;
+}
+
+static void
+script_instrument(struct venue_adapter *a, const struct instrument *ins)
+{
+    (void)a;
+    (void)ins;
+}
+
+static const struct venue_ops script_ops = {
+    .dialect = "script",
+    .needs_connection = true,
+    .footprint = script_footprint,
+    .init = script_init,
+    .on_disconnected = script_disconnected,
+    .on_instrument = script_instrument,
+    .submit = script_submit,
+    .decode = script_decode,
+};
+
+/* ---- actions ---- */
+
+static void
+rig_open(void *ctx, uint32_t conn)
+{
+    struct rig *r = (struct rig *)ctx;
+    r->wanted[conn] = true;
+    r->opened[conn]++;
+}
+
+static void
+rig_close(void *ctx, uint32_t conn)
+{
+    ((struct rig *)ctx)->wanted[conn] = false;
+}
+
+static uint8_t *
+rig_reserve(void *ctx, uint32_t conn, size_t bytes)
+{
+    struct rig *r = (struct rig *)ctx;
+    return r->connected[conn] && !r->no_room && bytes <= sizeof(r->out) ? r->out : NULL;
+}
+
+static void
+rig_commit(void *ctx, uint32_t conn, size_t bytes)
+{
+    (void)ctx;
+    (void)conn;
+    (void)bytes;
+}
+
+static void
+rig_timer(void *ctx, uint32_t timer, mono_ns_t at)
+{
+    ((struct rig *)ctx)->timer[timer] = at;
+}
+
+static bool
+rig_journal_next(void *ctx, struct now now)
+{
+    (void)ctx;
+    (void)now;
+    return false;
+}
+
+static mono_ns_t
+rig_stamp(void *ctx)
+{
+    return ((struct rig *)ctx)->now.mono;
+}
+
+static bool
+rig_fetch_instruments(void *ctx, uint16_t venue)
+{
+    (void)venue;
+    ((struct rig *)ctx)->definitions_asked++;
+    return true;
+}
+
+static bool
+rig_fetch_snapshot(void *ctx, const struct instrument *ins, uint32_t levels)
+{
+    (void)ctx;
+    (void)ins;
+    (void)levels;
+    return true;
+}
+
+/* ---- time ---- */
+
+/* Run everything that is due or waiting now. */
+static void
+rig_work(struct rig *r)
+{
+    for (int i = 0; i < 1000 && gateway_work(r->g, r->now); i++) {
+    }
+    gateway_on_sent(r->g, r->now.mono, r->now);
+}
+
+/* Let time pass, timer by timer. */
+static void
+rig_pass(struct rig *r, int64_t ns)
+{
+    int64_t end = r->now.mono.ns + ns;
+
+    for (int guard = 0; guard < 100000; guard++) {
+        int64_t first = INT64_MAX;
+        uint32_t which = 0;
+        for (uint32_t i = 0; i < ARRAY_LEN(r->timer); i++)
+            if (r->timer[i].ns < first) {
+                first = r->timer[i].ns;
+                which = i;
+            }
+        if (first > end)
+            break;
+        if (first > r->now.mono.ns) {
+            r->now.wall.ns += first - r->now.mono.ns;
+            r->now.mono.ns = first;
+        }
+        r->timer[which] = MONO_NEVER;
+        gateway_on_timer(r->g, which, r->now);
+        rig_work(r);
+    }
+    r->now.wall.ns += end - r->now.mono.ns;
+    r->now.mono.ns = end;
+    rig_work(r);
+}
+
+/* ---- venue ---- */
+
+static void
+rig_bytes(struct rig *r, uint32_t conn, const void *payload, size_t len, uint8_t opcode)
+{
+    static uint8_t buf[WS_HEADER_ROOM + 4096];
+
+    ASSERT(len <= 4096);
+    memcpy(buf + WS_HEADER_ROOM, payload, len);
+    struct ws_frame f = ws_encode(buf, WS_HEADER_ROOM, len, opcode, NULL);
+    gateway_on_bytes(r->g, conn, f.data, f.len, r->now);
+    rig_work(r);
+}
+
+static void
+rig_say(struct rig *r, const struct venue_report *report)
+{
+    rig_bytes(r, GATEWAY_CONN(0, CONN_ROLE_ORDER), report, sizeof(*report), WS_OP_BINARY);
+}
+
+static struct venue_report
+rig_report(enum venue_report_kind kind, const char *clordid)
+{
+    struct venue_report v = { .kind = (uint8_t)kind, .request = VENUE_RQ_COUNT, .trade_id = -1 };
+    if (clordid != NULL)
+        memcpy(v.clordid, clordid, CLORDID_BYTES);
+    return v;
+}
+
+static void
+rig_say_kind(struct rig *r, enum venue_report_kind kind, const char *clordid)
+{
+    struct venue_report v = rig_report(kind, clordid);
+    rig_say(r, &v);
+}
+
+/* The newest request of a kind that was not taken before; NULL when there is none. */
+static struct rig_request *
+rig_take(struct rig *r, enum venue_request_kind kind)
+{
+    for (uint32_t i = r->request_count; i-- > 0;) {
+        if (r->request[i].kind == kind && !r->request[i].handled) {
+            r->request[i].handled = true;
+            return &r->request[i];
+        }
+    }
+    return NULL;
+}
+
+static uint32_t
+rig_requests(const struct rig *r, enum venue_request_kind kind)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->request_count; i++)
+        n += r->request[i].kind == kind;
+    return n;
+}
+
+static void
+rig_connect(struct rig *r, uint32_t conn)
+{
+    r->connected[conn] = true;
+    gateway_on_up(r->g, conn, r->now);
+    rig_work(r);
+}
+
+static void
+rig_disconnect(struct rig *r, uint32_t conn)
+{
+    r->connected[conn] = false;
+    gateway_on_down(r->g, conn, "test", r->now);
+    rig_work(r);
+}
+
+/* Answer the log-on sequence up to the list of open orders, which the test may fill before. */
+static void
+rig_logon(struct rig *r)
+{
+    struct venue_report t = rig_report(VENUE_TIME, NULL);
+
+    CHECK(rig_take(r, VENUE_RQ_TIME) != NULL);
+    t.venue_time_ns = r->now.wall.ns;
+    rig_say(r, &t);
+    CHECK(rig_take(r, VENUE_RQ_LOGON) != NULL);
+    rig_say_kind(r, VENUE_LOGGED_ON, NULL);
+    CHECK(rig_take(r, VENUE_RQ_STREAM) != NULL);
+    rig_say_kind(r, VENUE_STREAM_UP, NULL);
+    CHECK(rig_take(r, VENUE_RQ_OPEN_ORDERS) != NULL);
+}
+
+/* A book by snapshot: bid 999.00, ask 1000.00. */
+static void
+rig_book(struct rig *r)
+{
+    static const char update[] =
+        "{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"BTCUSDT\",\"U\":101,\"u\":101,\"b\":[[\"999.00\",\"5\"]],"
+        "\"a\":[]}";
+    static const char more[] =
+        "{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"BTCUSDT\",\"U\":102,\"u\":102,\"b\":[],\"a\":[[\"1000.00\",\"5\"]]}";
+    struct snapshot_slice s = { .side = SIDE_BUY, .is_first = true, .count = 1, .last_update_id = 101 };
+
+    rig_bytes(r, GATEWAY_CONN(0, CONN_ROLE_MARKET), update, sizeof(update) - 1, WS_OP_TEXT);
+    rig_pass(r, 10 * NS_PER_MS);
+    s.level[0] = (struct level){ 99900, 500000 };
+    gateway_on_snapshot(r->g, 0, &s, r->now);
+    s = (struct snapshot_slice){ .side = SIDE_SELL, .is_last = true, .count = 1, .last_update_id = 101 };
+    s.level[0] = (struct level){ 100000, 500000 };
+    gateway_on_snapshot(r->g, 0, &s, r->now);
+    rig_work(r);
+    rig_bytes(r, GATEWAY_CONN(0, CONN_ROLE_MARKET), more, sizeof(more) - 1, WS_OP_TEXT);
+}
+
+/* ---- clients ---- */
+
+static void
+rig_admit(struct rig *r, uint32_t slot, uint32_t client, uint8_t role)
+{
+    struct client_identity id = {
+        .client = client, .role = role, .generation = 1, .on_disconnect = ON_DISCONNECT_CANCEL, .name = "test"
+    };
+    size_t bytes = session_bytes(RIG_COMMANDS, RIG_REPORTS);
+    uint8_t *mem = (uint8_t *)aligned_alloc(4096, bytes);
+
+    memset(mem, 0, bytes);
+    r->session_mem[slot] = mem;
+    ring_writer_init(&r->command[slot], (struct ring_mem *)(void *)mem, 0, RIG_COMMANDS, sizeof(struct command));
+    ring_reader_init(&r->report[slot], (struct ring_mem *)(void *)(mem + session_report_offset(RIG_COMMANDS)), 0,
+                     RIG_REPORTS, sizeof(struct report));
+    client_port_attach(r->clients, slot, &id, mem);
+}
+
+static void
+rig_command(struct rig *r, uint32_t slot, struct command c)
+{
+    c.version = MESSAGE_VERSION;
+    c.client_seq = ++r->client_seq[slot];
+    CHECK(ring_put(&r->command[slot], &c));
+    (void)gateway_poll_commands(r->g, 64, r->now);
+    rig_work(r);
+}
+
+static struct command
+rig_limit(struct rig *r, enum side side, px_t px, qty_t qty)
+{
+    return (struct command){
+        .verb = COMMAND_NEW, .key = ++r->key, .instrument_version = 1, .side = (uint8_t)side, .px = px, .qty = qty
+    };
+}
+
+/* Send a limit order; its key. */
+static uint64_t
+rig_new(struct rig *r, enum side side, px_t px, qty_t qty)
+{
+    rig_command(r, RIG_STRATEGY, rig_limit(r, side, px, qty));
+    return r->key;
+}
+
+/* The next report of a session, of this kind; others are passed over. kind REPORT_NONE when there is none. */
+static struct report
+rig_next(struct rig *r, uint32_t slot, enum report_kind kind)
+{
+    struct report rep;
+    while (ring_get(&r->report[slot], &rep))
+        if (rep.kind == kind)
+            return rep;
+    memset(&rep, 0, sizeof(rep));
+    return rep;
+}
+
+static const struct position *
+rig_position(const struct rig *r)
+{
+    return risk_position(r->risk, 0, 0);
+}
+
+/* ---- start and end ---- */
+
+static struct instrument
+rig_instrument(void)
+{
+    return (struct instrument){
+        .status = INSTRUMENT_TRADING,
+        .px_decimals = 2,
+        .qty_decimals = 5,
+        .order_types = 1u << ORDER_LIMIT,
+        .tifs = 1u << TIF_GTC | 1u << TIF_IOC | 1u << TIF_FOK,
+        .multiplier = VALUE_ONE,
+        .tick = 1,
+        .px_min = 1,
+        .px_max = 100000000,
+        .step = 1,
+        .qty_min = 1,
+        .qty_max = 900000000,
+        .market_qty_max = 900000000,
+        .notional_max = INT64_MAX,
+        .symbol = "BTCUSDT",
+        .canonical = "BTC/USDT",
+        .base = "BTC",
+        .quote = "USDT",
+        .settle = "USDT",
+    };
+}
+
+static void
+rig_start(struct rig *r)
+{
+    struct risk_counts rc = { .accounts = 1, .instruments = 8 };
+    struct order_counts oc = {
+        .live_max = RIG_ORDERS / 2, .done_kept = RIG_ORDERS / 2, .trades_kept = 256, .denied_kept = 16
+    };
+    struct feed_config fc = feed_config_default(8);
+    struct client_port_config cc = { .sessions_max = 2,
+                                     .command_capacity = RIG_COMMANDS,
+                                     .report_capacity = RIG_REPORTS };
+    struct journal_identity who = { .instance = "01", .mode = JOURNAL_LIVE, .account_count = 1, .venue_count = 1 };
+    static const uint8_t hash[32];
+    static struct risk_limits limits;
+    struct fault fault;
+    struct session_config sc = { .backoff_min_ns = 100 * NS_PER_MS,
+                                 .backoff_max_ns = NS_PER_S,
+                                 .connect_max_ns = 5 * NS_PER_S,
+                                 .step_max_ns = 5 * NS_PER_S,
+                                 .silence_max_ns = INT64_C(3600) * NS_PER_S,
+                                 .stable_ns = 60 * NS_PER_S };
+
+    memset(r, 0, sizeof(*r));
+    rig_now = r;
+    r->now = (struct now){ { NS_PER_S }, { INT64_C(1700000000) * NS_PER_S } };
+    for (uint32_t i = 0; i < ARRAY_LEN(r->timer); i++)
+        r->timer[i] = MONO_NEVER;
+    r->arena.size = (size_t)24 << 20;
+    r->arena.base = (uint8_t *)aligned_alloc(4096, r->arena.size);
+    route_init(&r->route, 8, &r->arena);
+    r->risk = risk_init(&rc, &r->arena);
+    limits_default(&limits);
+    limits.version = 1;
+    limits.instrument_default.order_notional_max = 100000 * VALUE_ONE;
+    limits.instrument_default.position_long_max = 10 * VALUE_ONE;
+    limits.instrument_default.position_short_max = 10 * VALUE_ONE;
+    limits.instrument_default.collar_ppm = 20000;
+    limits.instrument_default.tob_age_max_ns = INT64_C(3600) * NS_PER_S;
+    CHECK(risk_set_limits(r->risk, &limits, r->now, &fault));
+    risk_arm(r->risk, true);
+    r->orders = order_table_init(&oc, who.instance, &r->arena);
+    r->feed = feed_init(&fc, &r->arena, &fault);
+    CHECK(r->feed != NULL);
+    r->clients = client_port_init(&cc, &r->arena);
+    r->segment_bytes = 1 << 20;
+    r->segment = (uint8_t *)aligned_alloc(4096, r->segment_bytes);
+    memset(r->segment, 0, r->segment_bytes);
+    journal_init(&r->journal, &who, "test", hash, 1700000000, 0, 0);
+    (void)journal_region(&r->journal, r->segment, r->segment_bytes, r->now);
+    r->market = aligned_alloc(4096, (md_shm_footprint(1024, 8) + 4095) & ~(size_t)4095);
+    memset(r->market, 0, md_shm_footprint(1024, 8));
+    md_writer_init(&r->md, r->market, 1024, 8);
+    r->metrics = (struct metric_page *)aligned_alloc(4096, (sizeof(struct metric_page) + 4095) & ~(size_t)4095);
+    memset(r->metrics, 0, sizeof(struct metric_page));
+    struct gateway_parts parts = {
+        .route = &r->route,
+        .risk = r->risk,
+        .orders = r->orders,
+        .journal = &r->journal,
+        .feed = { r->feed },
+        .clients = r->clients,
+        .md = &r->md,
+        .metrics = r->metrics,
+        .port = { .ctx = r,
+                  .conn_open = rig_open,
+                  .conn_close = rig_close,
+                  .send_reserve = rig_reserve,
+                  .send_commit = rig_commit,
+                  .timer_arm = rig_timer,
+                  .journal_next = rig_journal_next,
+                  .stamp = rig_stamp,
+                  .fetch_instruments = rig_fetch_instruments,
+                  .fetch_snapshot = rig_fetch_snapshot },
+    };
+    struct gateway_config gc = {
+        .venue_count = 1, .order_slots = RIG_ORDERS, .accounts = 1, .instance = "01", .term = 1700000000, .seed = 7
+    };
+    gc.venue[0] = (struct gateway_venue_config){ .name = "script",
+                                                 .ops = &script_ops,
+                                                 .snapshot_levels = 100,
+                                                 .recv_window_ns = NS_PER_S,
+                                                 .request_timeout_ns = 2 * NS_PER_S,
+                                                 .unknown_margin_ns = 2 * NS_PER_S,
+                                                 .refresh_ns = INT64_C(3600) * NS_PER_S,
+                                                 .clock_ns = INT64_C(3600) * NS_PER_S,
+                                                 .market = sc,
+                                                 .order = sc };
+    gc.venue[0].order.step_count = 4;
+    r->g = gateway_init(&gc, &parts, &r->arena);
+    arena_seal(&r->arena);
+    gateway_start(r->g, r->now);
+    rig_admit(r, RIG_STRATEGY, RIG_CLIENT, ROLE_STRATEGY);
+    rig_admit(r, RIG_OPERATOR, CLIENT_OPERATOR, ROLE_OPERATOR);
+}
+
+/* Everything up: instruments, book, order entry reconciled. */
+static void
+rig_ready(struct rig *r)
+{
+    struct instrument ins = rig_instrument();
+
+    rig_start(r);
+    CHECK_EQ(r->definitions_asked, 1);
+    gateway_on_definition(r->g, &ins, r->now);
+    gateway_on_definitions_end(r->g, 0, true, r->now);
+    CHECK(r->wanted[GATEWAY_CONN(0, CONN_ROLE_MARKET)] && r->wanted[GATEWAY_CONN(0, CONN_ROLE_ORDER)]);
+    rig_connect(r, GATEWAY_CONN(0, CONN_ROLE_MARKET));
+    rig_book(r);
+    CHECK_EQ(feed_state(r->feed, 0), BOOK_LIVE);
+    rig_connect(r, GATEWAY_CONN(0, CONN_ROLE_ORDER));
+    rig_logon(r);
+    rig_say_kind(r, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(risk_venue_of(r->risk, 0)->reconciled);
+}
+
+static void
+rig_end(struct rig *r)
+{
+    free(r->arena.base);
+    free(r->segment);
+    free(r->market);
+    free(r->metrics);
+    free(r->session_mem[0]);
+    free(r->session_mem[1]);
+}
+
+#endif

@@ -1,0 +1,443 @@
+/* The deterministic core against a scripted venue: log-on, orders, unknown outcomes and the evidence that ends them. */
+#include "tests/gateway_rig.h"
+
+#define ORDER_CONN  GATEWAY_CONN(0, CONN_ROLE_ORDER)
+#define MARKET_CONN GATEWAY_CONN(0, CONN_ROLE_MARKET)
+
+static struct rig rig;
+
+static struct venue_report
+fill_report(const char *clordid, int64_t trade, px_t px, qty_t qty, qty_t cum)
+{
+    struct venue_report v = rig_report(VENUE_FILL, clordid);
+    v.trade_id = trade;
+    v.last_px = px;
+    v.last_qty = qty;
+    v.cum_qty = cum;
+    v.venue_order_id = 77;
+    return v;
+}
+
+static const struct order *
+order_of(uint64_t key)
+{
+    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
+    CHECK(slot != ORDER_NONE);
+    return order_at(rig.orders, slot);
+}
+
+/* Send a resting buy of 1.00000 at 999.00 that the venue acknowledges. */
+static uint64_t
+working_buy(void)
+{
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
+    struct venue_report ack = rig_report(VENUE_NEW_ACK, q->clordid);
+    ack.venue_order_id = 77;
+    rig_say(&rig, &ack);
+    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    return key;
+}
+
+TEST(an_order_is_in_the_journal_before_it_is_encoded_and_its_whole_life_is_reported)
+{
+    rig_ready(&rig);
+    uint64_t before = rig.journal.seq;
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
+    CHECK(q != NULL && q->journal_seq == before + 1 && q->px == 99900 && q->qty == 100000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_SENT).key, key);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000);
+
+    rig_say_kind(&rig, VENUE_NEW_ACK, q->clordid);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_NEW).key, key);
+    struct venue_report f = fill_report(q->clordid, 1, 99900, 40000, 40000);
+    rig_say(&rig, &f);
+    rig_say(&rig, &f); /* the same trade again */
+    struct report rep = rig_next(&rig, RIG_STRATEGY, REPORT_FILL);
+    CHECK(rep.last_qty == 40000 && rep.cum_qty == 40000 && rep.leaves_qty == 60000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_FILL).kind, REPORT_NONE);
+    CHECK_EQ(rig_position(&rig)->qty, 40000);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 60000);
+    f = fill_report(q->clordid, 2, 99900, 60000, 100000);
+    rig_say(&rig, &f);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_FILL).order_state, ORDER_FILLED);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+    CHECK_EQ(gateway_orders_live(rig.g), 0);
+    rig_end(&rig);
+}
+
+TEST(without_an_answer_an_order_is_unknown_keeps_its_reservation_and_is_never_sent_again)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    rig_pass(&rig, 2 * NS_PER_S - 1);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_UNKNOWN).kind, REPORT_NONE);
+    rig_pass(&rig, 1);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_UNKNOWN).key, key);
+    rig_pass(&rig, 60 * NS_PER_S);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
+    CHECK(rig_requests(&rig, VENUE_RQ_QUERY) >= 3);
+    CHECK_EQ(gateway_orders_unknown(rig.g), 1);
+    rig_end(&rig);
+}
+
+TEST(not_found_proves_nothing_before_the_deadline_and_the_margin_and_only_together_with_the_trades)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    char clordid[CLORDID_BYTES];
+    struct rig_request *sent = rig_take(&rig, VENUE_RQ_NEW);
+    int64_t proof = sent->venue_at_ns + NS_PER_S + 2 * NS_PER_S;
+    memcpy(clordid, sent->clordid, CLORDID_BYTES);
+    rig_pass(&rig, 2 * NS_PER_S + 500 * NS_PER_MS);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL && q->venue_at_ns < proof);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 0);
+    CHECK(order_unknown(order_of(key)));
+
+    rig_pass(&rig, 2 * NS_PER_S);
+    q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL && q->venue_at_ns >= proof);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    CHECK(order_unknown(order_of(key)));
+    q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->venue_at_ns >= proof);
+    rig_say_kind(&rig, VENUE_TRADES_END, clordid);
+    CHECK_EQ(order_of(key)->state, ORDER_NOT_PLACED);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_NOT_PLACED).key, key);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+    rig_end(&rig);
+}
+
+TEST(a_trade_found_by_asking_is_counted_and_the_order_is_not_declared_dead)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+    struct venue_report s = rig_report(VENUE_STATUS, clordid);
+    s.request = VENUE_RQ_QUERY;
+    s.state = ORDER_FILLED;
+    s.cum_qty = 100000;
+    s.venue_order_id = 77;
+    rig_say(&rig, &s);
+    CHECK(order_live(order_of(key))); /* the venue says filled, but not one trade was seen */
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    struct venue_report f = fill_report(clordid, 5, 99900, 100000, 100000);
+    f.request = VENUE_RQ_TRADES;
+    rig_say(&rig, &f);
+    rig_say_kind(&rig, VENUE_TRADES_END, clordid);
+    CHECK_EQ(order_of(key)->state, ORDER_FILLED);
+    CHECK_EQ(rig_position(&rig)->qty, 100000);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+    rig_end(&rig);
+}
+
+TEST(orders_in_flight_when_the_session_ends_are_unknown_until_the_venue_is_asked_again)
+{
+    rig_ready(&rig);
+    uint64_t working = working_buy();
+    uint64_t in_flight = rig_new(&rig, SIDE_SELL, 100100, 50000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    rig_disconnect(&rig, ORDER_CONN);
+    CHECK(order_unknown(order_of(in_flight)) && !order_unknown(order_of(working)));
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_SELL], 50000);
+
+    rig_command(&rig, RIG_STRATEGY, rig_limit(&rig, SIDE_BUY, 99900, 1000));
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_RECONCILING);
+    rig_pass(&rig, NS_PER_S);
+    CHECK_EQ(rig.opened[ORDER_CONN], 2);
+    rig_connect(&rig, ORDER_CONN);
+    rig_logon(&rig);
+    struct venue_report open = rig_report(VENUE_OPEN_ORDER, order_of(working)->clordid);
+    open.state = ORDER_NEW;
+    rig_say(&rig, &open);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(!risk_venue_of(rig.risk, 0)->reconciled); /* one order is still to be asked about */
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL && memcmp(q->clordid, clordid, CLORDID_BYTES) == 0);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) == NULL);
+    struct venue_report s = rig_report(VENUE_STATUS, clordid);
+    s.state = ORDER_NEW;
+    rig_say(&rig, &s);
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    CHECK_EQ(order_of(in_flight)->state, ORDER_NEW);
+    CHECK_EQ(gateway_orders_unknown(rig.g), 0);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
+    rig_end(&rig);
+}
+
+TEST(a_fill_before_the_acknowledgement_and_a_fill_after_the_cancel_both_count)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    struct venue_report f = fill_report(clordid, 1, 99900, 30000, 30000);
+    rig_say(&rig, &f);
+    rig_say_kind(&rig, VENUE_NEW_ACK, clordid);
+    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
+    struct command c = { .verb = COMMAND_CANCEL, .target_key = key };
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK(rig_take(&rig, VENUE_RQ_CANCEL) != NULL);
+    rig_say_kind(&rig, VENUE_CANCELED, clordid);
+    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    f = fill_report(clordid, 2, 99900, 20000, 50000);
+    rig_say(&rig, &f);
+    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_position(&rig)->qty, 50000);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+    (void)rig_next(&rig, RIG_STRATEGY, REPORT_FILL);
+    CHECK((rig_next(&rig, RIG_STRATEGY, REPORT_FILL).flags & REPORT_LATE) != 0);
+    rig_end(&rig);
+}
+
+TEST(halt_stops_new_orders_and_cancels_pass_until_resume)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_HALT });
+    CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DONE).kind, REPORT_DONE);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_HALTED);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK(rig_take(&rig, VENUE_RQ_CANCEL) != NULL);
+    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_RESUME });
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK(rig_take(&rig, VENUE_RQ_NEW) != NULL);
+    rig_end(&rig);
+}
+
+TEST(a_strategy_may_not_halt)
+{
+    rig_ready(&rig);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_HALT });
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_NOT_PERMITTED);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK(rig_take(&rig, VENUE_RQ_NEW) != NULL);
+    rig_end(&rig);
+}
+
+TEST(a_journal_that_cannot_be_written_stops_new_orders_and_lets_cancels_pass)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    journal_fail(&rig.journal);
+    gateway_on_journal_failed(rig.g, rig.now);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_JOURNAL);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK(rig_take(&rig, VENUE_RQ_CANCEL) != NULL);
+    rig_end(&rig);
+}
+
+TEST(a_full_journal_denies_the_order_that_does_not_fit_and_nothing_of_it_leaves)
+{
+    rig_ready(&rig);
+    rig.journal.bytes = rig.journal.used + 8; /* no room for a record, and no next segment */
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_JOURNAL);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 0);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+    rig_end(&rig);
+}
+
+TEST(no_room_to_send_denies_and_the_order_does_not_exist)
+{
+    rig_ready(&rig);
+    rig.no_room = true;
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_CAPACITY);
+    CHECK_EQ(gateway_orders_live(rig.g), 0);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+    rig_end(&rig);
+}
+
+TEST(a_repeated_key_gets_the_stored_result_and_sends_nothing)
+{
+    rig_ready(&rig);
+    struct command c = rig_limit(&rig, SIDE_BUY, 99900, 1000);
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK(rig_take(&rig, VENUE_RQ_NEW) != NULL);
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
+    struct report rep = rig_next(&rig, RIG_STRATEGY, REPORT_ORDER);
+    CHECK(rep.key == c.key && rep.order_state == ORDER_SENT);
+    rig_end(&rig);
+}
+
+TEST(a_client_that_goes_away_has_its_orders_canceled_even_when_the_venue_is_down_just_then)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    rig_disconnect(&rig, ORDER_CONN);
+    (void)client_port_detach(rig.clients, RIG_STRATEGY);
+    gateway_on_session_end(rig.g, RIG_STRATEGY);
+    gateway_on_client_gone(rig.g, RIG_CLIENT, ON_DISCONNECT_CANCEL, rig.now);
+    rig_work(&rig);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 0);
+    rig_pass(&rig, NS_PER_S);
+    rig_connect(&rig, ORDER_CONN);
+    rig_logon(&rig);
+    struct venue_report open = rig_report(VENUE_OPEN_ORDER, order_of(key)->clordid);
+    open.state = ORDER_NEW;
+    rig_say(&rig, &open);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_CANCEL) != NULL);
+    rig_end(&rig);
+}
+
+TEST(a_cancel_replace_holds_both_reservations_until_the_old_order_is_dead)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    struct command c = rig_limit(&rig, SIDE_BUY, 99800, 150000);
+    c.verb = COMMAND_REPLACE;
+    c.target_key = key;
+    rig_command(&rig, RIG_STRATEGY, c);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_REPLACE);
+    CHECK(q != NULL && q->qty == 150000);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 250000);
+    rig_say_kind(&rig, VENUE_CANCELED, q->target);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 150000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_REPLACED).key, key);
+    rig_say_kind(&rig, VENUE_NEW_ACK, q->clordid);
+    CHECK_EQ(order_of(c.key)->state, ORDER_NEW);
+    rig_end(&rig);
+}
+
+TEST(the_pair_of_a_replace_whose_answer_names_only_the_new_order_is_put_together)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    struct command c = rig_limit(&rig, SIDE_BUY, 99800, 150000);
+    c.verb = COMMAND_REPLACE;
+    c.target_key = key;
+    rig_command(&rig, RIG_STRATEGY, c);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_REPLACE);
+    struct venue_report v = rig_report(VENUE_CANCEL_REJECTED, NULL);
+    v.request = VENUE_RQ_REPLACE;
+    rig_say(&rig, &v);
+    v = rig_report(VENUE_REJECTED, q->clordid);
+    v.request = VENUE_RQ_REPLACE;
+    rig_say(&rig, &v);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_CANCEL_REJECTED).key, key);
+    CHECK_EQ(order_of(c.key)->state, ORDER_REJECTED);
+    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000);
+    rig_end(&rig);
+}
+
+TEST(nothing_is_sent_while_the_venue_told_us_to_wait)
+{
+    rig_ready(&rig);
+    struct venue_report v = rig_report(VENUE_RATE_LIMITED, NULL);
+    v.retry_after_ns = rig.now.wall.ns + 3 * NS_PER_S;
+    rig_say(&rig, &v);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_ORDER_RATE);
+    rig_pass(&rig, 3 * NS_PER_S - 1);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 0);
+    rig_pass(&rig, 1);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
+    rig_end(&rig);
+}
+
+TEST(cancel_all_cancels_every_order_and_says_how_many)
+{
+    rig_ready(&rig);
+    for (int i = 0; i < 5; i++)
+        (void)working_buy();
+    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_CANCEL_ALL, .instrument = INSTRUMENT_NONE });
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 5);
+    CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DONE).qty, 5);
+    rig_end(&rig);
+}
+
+TEST(orders_and_positions_are_answered_in_parts_and_ended)
+{
+    rig_ready(&rig);
+    for (int i = 0; i < 7; i++)
+        (void)working_buy();
+    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_QUERY_ORDERS });
+    for (int i = 0; i < 7; i++)
+        CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_ORDER).kind, REPORT_ORDER);
+    CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_END).qty, 7);
+    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_QUERY_POSITIONS });
+    struct report p = rig_next(&rig, RIG_OPERATOR, REPORT_POSITION);
+    CHECK(p.qty == 0 && p.cum_qty == 700000);
+    CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_END).qty, 1);
+    rig_end(&rig);
+}
+
+TEST(a_log_on_step_without_an_answer_reconnects_and_nothing_is_sent_meanwhile)
+{
+    rig_ready(&rig);
+    rig_disconnect(&rig, ORDER_CONN);
+    rig_pass(&rig, NS_PER_S);
+    rig_connect(&rig, ORDER_CONN);
+    rig_pass(&rig, 5 * NS_PER_S);
+    CHECK(!rig.wanted[ORDER_CONN]);
+    rig_disconnect(&rig, ORDER_CONN);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 0);
+    rig_pass(&rig, NS_PER_S);
+    CHECK_EQ(rig.opened[ORDER_CONN], 3);
+    rig_end(&rig);
+}
+
+TEST(a_market_that_goes_down_makes_new_orders_denied)
+{
+    rig_ready(&rig);
+    rig_disconnect(&rig, MARKET_CONN);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_BOOK_INVALID);
+    rig_end(&rig);
+}
+
+TEST(replaying_the_journal_gives_the_same_orders)
+{
+    rig_ready(&rig);
+    uint64_t a = working_buy();
+    struct venue_report f = fill_report(order_of(a)->clordid, 9, 99900, 70000, 70000);
+    rig_say(&rig, &f);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = a });
+    uint64_t b = rig_new(&rig, SIDE_SELL, 100100, 50000);
+    rig_disconnect(&rig, ORDER_CONN);
+
+    struct order_counts oc = {
+        .live_max = RIG_ORDERS / 2, .done_kept = RIG_ORDERS / 2, .trades_kept = 256, .denied_kept = 16
+    };
+    struct arena arena = { .size = order_table_footprint(&oc) };
+    arena.base = (uint8_t *)aligned_alloc(64, (arena.size + 63) & ~(size_t)63);
+    struct order_table *t = order_table_init(&oc, "01", &arena);
+    struct journal_segment segment = { rig.segment, rig.segment_bytes, "test" };
+    struct journal_replayed out;
+    struct fault fault;
+    CHECK(journal_replay(&segment, 1, NULL, t, NULL, &out, &fault));
+    CHECK_EQ(out.live, gateway_orders_live(rig.g));
+    CHECK_EQ(out.unknown, gateway_orders_unknown(rig.g));
+    const uint64_t keys[] = { a, b };
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const struct order *live = order_of(keys[i]);
+        const struct order *back = order_at(t, order_find_key(t, RIG_CLIENT, keys[i]));
+        CHECK_STR(back->clordid, live->clordid);
+        CHECK_EQ(back->state, live->state);
+        CHECK_EQ(back->request, live->request);
+        CHECK_EQ(back->cum_qty, live->cum_qty);
+        CHECK_EQ(back->reserved, live->reserved);
+    }
+    free(arena.base);
+    rig_end(&rig);
+}
+
+TEST_MAIN()
