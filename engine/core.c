@@ -1,0 +1,614 @@
+#include "engine/core.h"
+#include "engine/armed.h"
+#include "engine/io/tls_memory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#define COMMANDS_PER_TURN 64u
+#define RESULTS_PER_TURN  8u
+#define TIMERS_PER_TURN   64u
+#define ORDER_BYTES       (256u * 1024u)   /* of execution reports, per turn */
+#define MESSAGE_BYTES     256u             /* a market-data message, for the budget of a turn */
+#define SLEEP_MAX_NS      (50 * NS_PER_MS) /* a hostile client can eat a doorbell, never more than this */
+#define STOP_MAX_NS       (5 * NS_PER_S)
+#define SYNC_NONE_NS      NS_PER_S
+
+enum { WAKE_DOORBELL, WAKE_CONNECTOR, WAKE_REFDATA };
+enum { SYNC_CURRENT, SYNC_PREVIOUS };
+
+struct session_slot {
+    uint32_t generation;
+    uint32_t client;
+    int bell;
+    bool attached;
+};
+
+struct core {
+    struct core_parts p;
+    struct gateway *g;
+    struct loop *loop;
+    struct timer_wheel timers;
+    struct arena loop_arena;
+    struct loop_config loop_config;
+    struct session_slot session[CLIENT_SESSION_MAX];
+    uint32_t generation[GATEWAY_CONNS];
+    struct now now;
+    int connector_bell;
+    bool connector_wake;
+    size_t market_budget;
+    /* Journal syncs. */
+    int previous_fd; /* segment left behind, to be synced once; -1 none */
+    bool syncing[2];
+    mono_ns_t sync_started;
+    mono_ns_t sync_next;
+    uint64_t synced_bytes;
+    uint64_t sync_target;
+    /* Signals. */
+    _Atomic uint32_t signals;
+    _Atomic bool limits_offered;
+    struct risk_limits limits;
+    /* Start and end. */
+    pthread_t thread;
+    _Atomic uint32_t started; /* 0 not yet, 1 running, 2 failed */
+    _Atomic bool ended;
+    struct fault start_fault;
+    bool stopping;
+    bool all_terminal;
+    mono_ns_t stop_deadline;
+};
+
+/* ---- actions of the gateway ------------------------------------------------------------------------------------- */
+
+static void
+port_conn_open(void *ctx, uint32_t conn)
+{
+    struct core *c = (struct core *)ctx;
+    struct connect_request rq = {
+        .kind = CONNECT_OPEN,
+        .conn = conn,
+        .generation = ++c->generation[conn],
+        .deadline_ms = (uint32_t)(c->p.gateway_config.venue[conn / 2].order.connect_max_ns / NS_PER_MS),
+        .endpoint = c->p.endpoint[conn],
+    };
+
+    ASSERT(connector_request(c->p.connector, &rq)); /* two requests per connection fit */
+    c->connector_wake = true;
+}
+
+static void
+port_conn_close(void *ctx, uint32_t conn)
+{
+    struct core *c = (struct core *)ctx;
+
+    if (loop_attached(c->loop, conn)) {
+        loop_close(c->loop, conn);
+        return;
+    }
+    struct connect_request rq = { .kind = CONNECT_CANCEL, .conn = conn, .generation = c->generation[conn] };
+    ASSERT(connector_request(c->p.connector, &rq));
+    c->connector_wake = true;
+}
+
+static uint8_t *
+port_send_reserve(void *ctx, uint32_t conn, size_t bytes)
+{
+    struct core *c = (struct core *)ctx;
+
+    return loop_attached(c->loop, conn) ? loop_send_reserve(c->loop, conn, bytes) : NULL;
+}
+
+static void
+port_send_commit(void *ctx, uint32_t conn, size_t bytes)
+{
+    loop_send_commit(((struct core *)ctx)->loop, conn, bytes, 0);
+}
+
+static void
+port_timer_arm(void *ctx, uint32_t timer, mono_ns_t at)
+{
+    timer_arm(&((struct core *)ctx)->timers, timer, at);
+}
+
+static bool
+port_journal_next(void *ctx, struct now now)
+{
+    struct core *c = (struct core *)ctx;
+    struct journal_region next;
+
+    if (journal_file_next(c->p.files, &next) != JOURNAL_NEXT_OK)
+        return false;
+    c->previous_fd = c->p.region.fd;
+    c->p.region = next;
+    ASSERT(journal_region(c->p.journal, next.base, next.bytes, now));
+    return true;
+}
+
+static mono_ns_t
+port_stamp(void *ctx)
+{
+    struct timespec ts;
+
+    (void)ctx;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* in the vDSO: no system call */
+    return (mono_ns_t){ ts.tv_sec * NS_PER_S + ts.tv_nsec };
+}
+
+static bool
+port_fetch_instruments(void *ctx, uint16_t venue)
+{
+    return refdata_request_instruments(((struct core *)ctx)->p.refdata, venue);
+}
+
+static bool
+port_fetch_snapshot(void *ctx, const struct instrument *ins, uint32_t levels)
+{
+    return refdata_request_depth(((struct core *)ctx)->p.refdata, ins, levels);
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------------
+ */
+
+static void
+on_bytes(void *ctx, uint32_t conn, const uint8_t *bytes, size_t len, mono_ns_t recv)
+{
+    struct core *c = (struct core *)ctx;
+    struct now now = c->now;
+
+    now.mono = recv; /* the turn's stamp, or the earlier one of the bytes */
+    gateway_on_bytes(c->g, conn, bytes, len, now);
+}
+
+static void
+on_closed(void *ctx, uint32_t conn, enum loop_end end, int err)
+{
+    struct core *c = (struct core *)ctx;
+    char text[96];
+
+    (void)snprintf(text, sizeof(text), "%s, errno %d", loop_end_text(end), err);
+    gateway_on_down(c->g, conn, text, c->now);
+}
+
+static void
+on_wake(void *ctx, uint64_t token)
+{
+    (void)ctx;
+    (void)token; /* every turn looks at every ring */
+}
+
+static void
+on_synced(void *ctx, uint64_t token, int res)
+{
+    struct core *c = (struct core *)ctx;
+
+    c->syncing[token] = false;
+    if (res < 0) {
+        /* A failed sync may have dropped the dirty pages: asking again would lie. New orders stop for good. */
+        journal_fail(c->p.journal);
+        gateway_on_journal_failed(c->g, c->now);
+        return;
+    }
+    if (token == SYNC_CURRENT) {
+        c->synced_bytes = c->sync_target;
+        metric_observe_ns(c->p.metrics, METRIC_JOURNAL_SYNC, 0, mono_since(c->now.mono, c->sync_started));
+    } else {
+        c->previous_fd = -1;
+    }
+}
+
+static void
+connector_results(struct core *c)
+{
+    struct connect_result r;
+
+    for (unsigned i = 0; i < RESULTS_PER_TURN && connector_result(c->p.connector, &r); i++) {
+        bool wanted = r.generation == c->generation[r.conn];
+        if (r.ok != 0 && wanted && !loop_attached(c->loop, r.conn)) {
+            loop_attach(c->loop, r.conn, r.conn % 2 == CONN_ROLE_MARKET ? LOOP_MARKET : LOOP_ORDER, &r.handover);
+            gateway_on_up(c->g, r.conn, c->now);
+        } else if (r.ok == 0 && wanted) {
+            gateway_on_down(c->g, r.conn, r.fault.text, c->now);
+        } else {
+            ASSERT(r.ok == 0 || !wanted); /* an old attempt that failed; an old success cannot outlive its cancel */
+        }
+    }
+}
+
+static bool
+refdata_results(struct core *c)
+{
+    struct refdata_result r;
+
+    for (unsigned i = 0; i < RESULTS_PER_TURN; i++) {
+        if (!refdata_poll(c->p.refdata, &r))
+            return false;
+        switch ((enum refdata_kind)r.kind) {
+        case REFDATA_INSTRUMENT: gateway_on_definition(c->g, &r.instrument, c->now); break;
+        case REFDATA_INSTRUMENTS_END: gateway_on_definitions_end(c->g, r.venue, r.ok, c->now); break;
+        case REFDATA_SNAPSHOT: gateway_on_snapshot(c->g, r.venue, &r.slice, c->now); break;
+        }
+    }
+    return true;
+}
+
+static void
+session_attach(struct core *c, const struct unix_port_event *e)
+{
+    struct session_slot *s = &c->session[e->slot];
+    struct client_identity id = {
+        .client = e->client, .generation = e->generation, .role = e->role, .on_disconnect = e->on_disconnect
+    };
+
+    memcpy(id.name, e->name, sizeof(id.name));
+    *s = (struct session_slot){ .generation = e->generation,
+                                .client = e->client,
+                                .bell = loop_bell_open(c->loop, e->socket_fd),
+                                .attached = true };
+    client_port_attach(c->p.gateway_parts.clients, e->slot, &id, e->mem);
+    metric_add(c->p.metrics, METRIC_CLIENTS, 0, 1);
+    metric_add(c->p.metrics, METRIC_CLIENT_ADMITTED, e->client, 1);
+    log_write(c->p.log, LOG_CLIENT_UP, e->name, e->client, e->pid, e->uid);
+}
+
+static void
+session_detach(struct core *c, uint32_t slot, const char *why)
+{
+    struct session_slot *s = &c->session[slot];
+
+    if (!s->attached)
+        return;
+    enum on_disconnect policy = client_port_detach(c->p.gateway_parts.clients, slot);
+    s->attached = false;
+    gateway_on_session_end(c->g, slot);
+    gateway_on_client_gone(c->g, s->client, policy, c->now);
+    if (s->bell >= 0)
+        loop_bell_close(c->loop, s->bell);
+    unix_port_release(c->p.unix_port, slot, s->generation);
+    metric_add(c->p.metrics, METRIC_CLIENTS, 0, -1);
+    log_write(c->p.log, LOG_CLIENT_DOWN, why, s->client);
+}
+
+static void
+unix_port_events(struct core *c)
+{
+    struct unix_port_event e;
+
+    for (unsigned i = 0; i < RESULTS_PER_TURN && unix_port_poll(c->p.unix_port, &e); i++) {
+        if (e.kind == UNIX_PORT_ATTACHED)
+            session_attach(c, &e);
+        else if (c->session[e.slot].attached && c->session[e.slot].generation == e.generation)
+            session_detach(c, e.slot, "the client is gone");
+    }
+}
+
+static void
+client_faults(struct core *c)
+{
+    uint32_t slot;
+    enum client_fault why;
+
+    while (client_port_take_fault(c->p.gateway_parts.clients, &slot, &why)) {
+        log_write(c->p.log, LOG_CLIENT_BROKEN, client_fault_text(why), c->session[slot].client);
+        metric_add(c->p.metrics, METRIC_CLIENT_BROKEN, c->session[slot].client, 1);
+        session_detach(c, slot, "it broke the ring protocol");
+    }
+}
+
+static void
+ring_clients(struct core *c)
+{
+    for (uint64_t set = client_port_doorbells(c->p.gateway_parts.clients); set != 0; set &= set - 1) {
+        struct session_slot *s = &c->session[__builtin_ctzll(set)];
+        if (s->attached && s->bell >= 0)
+            loop_bell_ring(c->loop, s->bell);
+    }
+}
+
+static void
+on_timer(void *ctx, uint32_t id)
+{
+    struct core *c = (struct core *)ctx;
+
+    gateway_on_timer(c->g, id, c->now);
+}
+
+/* ---- housekeeping ---------------------------------------------------------------------------------------------------
+ */
+
+static void
+journal_sync(struct core *c)
+{
+    const struct journal *j = c->p.journal;
+    const struct config_journal *cfg = &c->p.config->journal;
+
+    journal_file_progress(c->p.files, j->used);
+    if (c->now.mono.ns < c->sync_next.ns)
+        return;
+    c->sync_next = mono_after(c->now.mono, cfg->sync == SYNC_NONE ? SYNC_NONE_NS : cfg->sync_interval_ms * NS_PER_MS);
+    metric_set(c->p.metrics, METRIC_JOURNAL_UNSYNCED, 0, (int64_t)(j->appended_bytes - c->synced_bytes));
+    if (journal_file_error(c->p.files, NULL, NULL) && !j->failed) {
+        struct fault f;
+        (void)journal_file_error(c->p.files, NULL, &f);
+        log_write(c->p.log, LOG_FAULT, f.text);
+        gateway_on_journal_failed(c->g, c->now);
+        journal_fail(c->p.journal);
+    }
+    if (c->previous_fd >= 0 && !c->syncing[SYNC_PREVIOUS])
+        c->syncing[SYNC_PREVIOUS] = loop_fsync(c->loop, c->previous_fd, SYNC_PREVIOUS);
+    if (j->appended_bytes != c->synced_bytes && !c->syncing[SYNC_CURRENT]) {
+        c->sync_target = j->appended_bytes;
+        c->sync_started = c->now.mono;
+        c->syncing[SYNC_CURRENT] = loop_fsync(c->loop, c->p.region.fd, SYNC_CURRENT);
+    }
+}
+
+static void
+signals_take(struct core *c)
+{
+    /* Acquire: what the signaller wrote before (limits) is visible. */
+    uint32_t set = atomic_exchange_explicit(&c->signals, 0, memory_order_acquire);
+
+    if (set & 1u << CORE_HALT)
+        gateway_halt(c->g, true, "signal", c->now);
+    if (set & 1u << CORE_RELOAD) {
+        struct fault f;
+        if (risk_set_limits(c->p.gateway_parts.risk, &c->limits, c->now, &f)) {
+            gateway_on_limits(c->g, c->now);
+            log_write(c->p.log, LOG_LIMITS, "reloaded", c->limits.version);
+        } else {
+            log_write(c->p.log, LOG_FAULT, f.text);
+        }
+        atomic_store_explicit(&c->limits_offered, false, memory_order_release);
+    }
+    if ((set & 1u << CORE_STOP) && !c->stopping) {
+        c->stopping = true;
+        c->stop_deadline = mono_after(c->now.mono, STOP_MAX_NS);
+        gateway_stop(c->g, true, c->now);
+    }
+    if (set & 1u << CORE_STOP_NOW)
+        c->stop_deadline = c->now.mono;
+}
+
+static bool
+stop_reached(struct core *c)
+{
+    if (!c->stopping)
+        return false;
+    c->all_terminal = gateway_orders_live(c->g) == 0;
+    return c->all_terminal || c->now.mono.ns >= c->stop_deadline.ns;
+}
+
+static void
+second_metrics(struct core *c, const struct loop_stats *s)
+{
+    struct tls_memory_stats t = tls_memory_stats();
+    const struct client_port_counters *p = client_port_counters(c->p.gateway_parts.clients);
+
+    metric_set(c->p.metrics, METRIC_TLS_POOL, 0, (int64_t)t.bytes_used);
+    metric_set(c->p.metrics, METRIC_TLS_POOL_MAX, 0, (int64_t)t.bytes_peak);
+    metric_set(c->p.metrics, METRIC_TLS_POOL_FAILURES, 0, (int64_t)t.failures);
+    metric_set(c->p.metrics, METRIC_LOOP_TURNS, 0, (int64_t)s->turns);
+    metric_set(c->p.metrics, METRIC_RING_DROPS, METRIC_RING_REPORT, (int64_t)p->reports_skipped);
+}
+
+/* ---- the loop
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* Everything that may put a client, a thread or the kernel to work is done: sleep unless a ring has something. */
+static void
+sleep_or_go_on(struct core *c)
+{
+    mono_ns_t until = timer_next(&c->timers);
+    mono_ns_t cap = mono_after(c->now.mono, SLEEP_MAX_NS);
+
+    if (cap.ns < until.ns)
+        until = cap;
+    bool idle = connector_core_sleep(c->p.connector) && refdata_core_sleep(c->p.refdata) &&
+                unix_port_sleep(c->p.unix_port) && client_port_sleep(c->p.gateway_parts.clients);
+    if (idle)
+        loop_wait(c->loop, until);
+    connector_core_awake(c->p.connector);
+    refdata_core_awake(c->p.refdata);
+    unix_port_awake(c->p.unix_port);
+    client_port_awake(c->p.gateway_parts.clients);
+}
+
+static void
+turn(struct core *c)
+{
+    const struct loop_handler handler = { .ctx = c, .on_bytes = on_bytes, .on_closed = on_closed };
+    mono_ns_t sent;
+
+    c->now = loop_now(c->loop);
+    c->p.log->wall_ns = c->now.wall.ns;
+    loop_reap(c->loop);
+    connector_results(c);
+    bool more = refdata_results(c);
+    unix_port_events(c);
+    more |= loop_deliver(c->loop, LOOP_ORDER, ORDER_BYTES, &handler);
+    more |= gateway_poll_commands(c->g, COMMANDS_PER_TURN, c->now) == COMMANDS_PER_TURN;
+    more |= loop_deliver(c->loop, LOOP_MARKET, c->market_budget, &handler);
+    more |= timer_expire(&c->timers, c->now.mono, TIMERS_PER_TURN, on_timer, c);
+    more |= gateway_work(c->g, c->now);
+    client_faults(c);
+    signals_take(c);
+    journal_sync(c);
+    ring_clients(c);
+    if (c->connector_wake && connector_wake_needed(c->p.connector))
+        loop_bell_ring(c->loop, c->connector_bell);
+    c->connector_wake = false;
+    if (!loop_submit(c->loop, &sent))
+        sent = port_stamp(c); /* nothing for a socket: the paper matcher's orders are on their way by now */
+    gateway_on_sent(c->g, sent, c->now);
+    ring_clients(c);
+    const struct loop_stats *s = loop_stats(c->loop);
+    metric_set(c->p.metrics, METRIC_LOOP_TURN_MAX, 0, (int64_t)s->turn_ns_longest);
+    if (!more)
+        sleep_or_go_on(c);
+}
+
+static void
+arm(struct core *c)
+{
+    const struct loop_events events = { .ctx = c, .on_wake = on_wake, .on_synced = on_synced };
+
+    tls_memory_bind(true);
+    c->loop = loop_init(&c->loop_config, &events, &c->loop_arena, &c->start_fault);
+    if (c->loop == NULL)
+        return;
+    ASSERT(loop_watch_eventfd(c->loop, c->p.doorbell_fd, WAKE_DOORBELL) >= 0);
+    ASSERT(loop_watch_eventfd(c->loop, connector_result_fd(c->p.connector), WAKE_CONNECTOR) >= 0);
+    ASSERT(loop_watch_eventfd(c->loop, refdata_result_fd(c->p.refdata), WAKE_REFDATA) >= 0);
+    c->connector_bell = loop_bell_open(c->loop, connector_request_fd(c->p.connector));
+    ASSERT(c->connector_bell >= 0);
+    c->now = loop_now(c->loop);
+    timer_init(&c->timers, GATEWAY_TIMERS(c->p.gateway_config.order_slots), &c->loop_arena, c->now.mono);
+    arena_seal(&c->loop_arena);
+}
+
+static void *
+core_thread(void *ctx)
+{
+    struct core *c = (struct core *)ctx;
+    uint64_t turns = 0;
+
+    if (c->p.config->loop.cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((size_t)c->p.config->loop.cpu, &set);
+        if (sched_setaffinity(0, sizeof(set), &set) != 0)
+            log_write(c->p.log, LOG_WARNING, "loop.cpu: this core cannot be used; running unbound");
+    }
+    arm(c);
+    if (c->loop == NULL) {
+        atomic_store_explicit(&c->started, 2, memory_order_release);
+        return NULL;
+    }
+    gateway_start(c->g, c->now);
+    atomic_store_explicit(&c->started, 1, memory_order_release);
+    armed_begin();
+    do {
+        turn(c);
+        if ((++turns & 255) == 0 || c->stopping)
+            second_metrics(c, loop_stats(c->loop));
+    } while (!stop_reached(c));
+    armed_end();
+    if (c->all_terminal)
+        gateway_control(c->g, CONTROL_STOP, CLIENT_NONE, 0, "every order is terminal", c->now);
+    atomic_store_explicit(&c->ended, true, memory_order_release);
+    return NULL;
+}
+
+/* ---- start and end
+ * ---------------------------------------------------------------------------------------------------- */
+
+static struct loop_config
+loop_config_of(const struct config *c)
+{
+    return (struct loop_config){
+        .conn_max = GATEWAY_CONNS,
+        .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = 256 },
+        .recv_buffer_bytes = 16384,
+        .send_buffer_bytes = 131072,
+        .watch_max = 4,
+        .bell_max = CLIENT_SESSION_MAX + 4,
+        .close_linger_ms = 200,
+        .busy = c->loop.mode == LOOP_BUSY,
+    };
+}
+
+static size_t
+loop_arena_bytes(const struct config *c, const struct gateway_config *g)
+{
+    struct loop_config l = loop_config_of(c);
+
+    return loop_footprint(&l) + timer_footprint(GATEWAY_TIMERS(g->order_slots));
+}
+
+size_t
+core_footprint(const struct config *c, const struct gateway_config *g)
+{
+    return arena_cost(sizeof(struct core)) + gateway_footprint(g) + arena_cost(loop_arena_bytes(c, g));
+}
+
+struct core *
+core_init(const struct core_parts *parts, struct arena *arena)
+{
+    struct core *c = (struct core *)arena_take(arena, sizeof(*c));
+
+    c->p = *parts;
+    c->previous_fd = -1;
+    c->market_budget = (size_t)parts->config->loop.md_batch * MESSAGE_BYTES;
+    c->loop_config = loop_config_of(parts->config);
+    c->p.gateway_parts.port = (struct gateway_port){
+        .ctx = c,
+        .conn_open = port_conn_open,
+        .conn_close = port_conn_close,
+        .send_reserve = port_send_reserve,
+        .send_commit = port_send_commit,
+        .timer_arm = port_timer_arm,
+        .journal_next = port_journal_next,
+        .stamp = port_stamp,
+        .fetch_instruments = port_fetch_instruments,
+        .fetch_snapshot = port_fetch_snapshot,
+    };
+    c->g = gateway_init(&c->p.gateway_config, &c->p.gateway_parts, arena);
+    c->loop_arena.size = loop_arena_bytes(parts->config, &parts->gateway_config);
+    c->loop_arena.base = (uint8_t *)arena_take(arena, c->loop_arena.size);
+    return c;
+}
+
+bool
+core_start(struct core *c, struct fault *fault, int *exit_code)
+{
+    *exit_code = EXIT_FAILED;
+    if (pthread_create(&c->thread, NULL, core_thread, c) != 0)
+        return FAULT(fault, "the core thread cannot be started: %s", strerror(errno));
+    (void)pthread_setname_np(c->thread, "execgw-core");
+    while (atomic_load_explicit(&c->started, memory_order_acquire) == 0)
+        (void)usleep(1000);
+    if (atomic_load_explicit(&c->started, memory_order_acquire) == 1)
+        return true;
+    (void)pthread_join(c->thread, NULL);
+    *fault = c->start_fault;
+    *exit_code = EXIT_UNAVAILABLE;
+    return false;
+}
+
+void
+core_signal(struct core *c, enum core_signal what)
+{
+    uint64_t one = 1;
+
+    atomic_fetch_or_explicit(&c->signals, 1u << what, memory_order_release);
+    if (write(c->p.doorbell_fd, &one, sizeof(one)) < 0)
+        return; /* a full counter wakes just as well */
+}
+
+bool
+core_offer_limits(struct core *c, const struct risk_limits *l)
+{
+    if (atomic_load_explicit(&c->limits_offered, memory_order_acquire))
+        return false;
+    c->limits = *l;
+    atomic_store_explicit(&c->limits_offered, true, memory_order_release);
+    core_signal(c, CORE_RELOAD);
+    return true;
+}
+
+bool
+core_ended(const struct core *c)
+{
+    return atomic_load_explicit(&c->ended, memory_order_acquire);
+}
+
+bool
+core_join(struct core *c)
+{
+    (void)pthread_join(c->thread, NULL);
+    loop_exit(c->loop); /* system calls: not the armed thread's */
+    return c->all_terminal;
+}

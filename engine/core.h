@@ -1,0 +1,57 @@
+/* The core thread: owns the loop, turns its completions and every ring into events of the gateway, and carries the
+ * gateway's actions out.
+ *
+ * Between the threads that main started (connector, reference data, unix port, log) and the deterministic gateway. The
+ * order of a turn: execution reports, client commands, market data (bounded), timers, waiting work; then one submit.
+ *
+ * Always true: after core_start() nothing here allocates or makes a system call other than io_uring's; connection ids
+ * are the gateway's, slots of the loop are the same numbers. */
+#ifndef EXECGW_ENGINE_CORE_H
+#define EXECGW_ENGINE_CORE_H
+
+#include "engine/config.h"
+#include "engine/gateway.h"
+#include "engine/io/connector.h"
+#include "engine/io/journal_file.h"
+#include "engine/io/loop.h"
+#include "engine/io/timer.h"
+#include "engine/io/unix_port.h"
+#include "engine/refdata.h"
+
+/* What main built, borrowed for the life of the core. */
+struct core_parts {
+    const struct config *config;
+    struct gateway_parts gateway_parts; /* all but `port`, which is the core's */
+    struct gateway_config gateway_config;
+    struct journal *journal;
+    struct journal_file *files;
+    struct journal_region region; /* in use */
+    struct connector *connector;
+    struct refdata *refdata;
+    struct unix_port *unix_port;
+    int doorbell_fd; /* rung by clients, unix port, reference data and main */
+    struct endpoint endpoint[GATEWAY_CONNS];
+    struct metric_page *metrics;
+    struct log_port *log;
+};
+
+struct core;
+
+size_t core_footprint(const struct config *c, const struct gateway_config *g);
+struct core *core_init(const struct core_parts *parts, struct arena *arena);
+
+/* Start the thread. False with the fault (and exit code EXIT_UNAVAILABLE when this host forbids io_uring). */
+bool core_start(struct core *c, struct fault *fault, int *exit_code);
+
+/* From any thread; rings the doorbell. */
+enum core_signal { CORE_STOP, CORE_STOP_NOW, CORE_HALT, CORE_RELOAD };
+void core_signal(struct core *c, enum core_signal what);
+/* New limits, read when CORE_RELOAD is signalled; one at a time. False while the last ones are not yet taken. */
+bool core_offer_limits(struct core *c, const struct risk_limits *l);
+
+/* True when the thread's loop has ended. */
+bool core_ended(const struct core *c);
+/* Joins; true when every order was terminal at the end. */
+bool core_join(struct core *c);
+
+#endif

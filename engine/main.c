@@ -1,0 +1,150 @@
+/* execgw: the gateway's process. Reads the configuration, builds the parts, starts the core thread, then waits for
+ * signals.
+ *
+ * The first thread never trades: it takes signals, reloads limits, and ends what it started, in order. */
+#include "engine/config_limits.h"
+#include "engine/startup.h"
+#include "monitoring/metric_page.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static struct app app; /* the one state of the process; everything below main gets it by argument */
+
+/* An assertion failed somewhere: what the journal holds goes to disk before the process ends. */
+static void
+on_abort(int sig)
+{
+    (void)sig;
+    if (app.files != NULL)
+        (void)journal_file_sync(app.files);
+    (void)signal(SIGABRT, SIG_DFL);
+    (void)raise(SIGABRT);
+}
+
+static void
+block_signals(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGHUP);
+    (void)sigaddset(set, SIGUSR1);
+    (void)sigaddset(set, SIGCHLD);
+    (void)pthread_sigmask(SIG_BLOCK, set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGABRT, on_abort);
+}
+
+/* HUP: limits and log level, all or nothing. */
+static void
+reload(struct app *a, int argc, char **argv)
+{
+    static struct config next;
+    static struct risk_limits limits;
+    struct fault fault;
+
+    if (config_load(argc, argv, environ, &next, stdout, stderr) != CONFIG_GO) {
+        log_write(a->log_main, LOG_FAULT, "reload refused: the configuration has errors (printed to standard error)");
+        return;
+    }
+    if (!config_limits_build(&next, a->limits.version + 1, &limits, &fault)) {
+        log_write(a->log_main, LOG_FAULT, fault.text);
+        return;
+    }
+    if (!core_offer_limits(a->core, &limits)) {
+        log_write(a->log_main, LOG_WARNING, "reload refused: the last one is not finished");
+        return;
+    }
+    a->limits.version = limits.version;
+    log_level_set(a->log, (enum log_level)next.monitoring.log_level);
+}
+
+static void
+child_ended(struct app *a)
+{
+    int status;
+
+    if (a->http_pid > 0 && waitpid(a->http_pid, &status, WNOHANG) == a->http_pid) {
+        a->http_pid = 0;
+        log_write(a->log_main, LOG_WARNING, "execgw-http has ended: there are no metrics over HTTP any more");
+    }
+}
+
+/* Signals until the core has ended. The first TERM or INT stops in order, the second at once. */
+static void
+serve(struct app *a, const sigset_t *set, int argc, char **argv)
+{
+    const struct timespec wait = { .tv_nsec = 50000000 };
+    unsigned stops = 0;
+
+    while (!core_ended(a->core)) {
+        switch (sigtimedwait(set, NULL, &wait)) {
+        case SIGTERM:
+        case SIGINT:
+            log_write(a->log_main, LOG_STOP, stops == 0 ? "no new orders; canceling what is open" : "at once");
+            core_signal(a->core, stops++ == 0 ? CORE_STOP : CORE_STOP_NOW);
+            break;
+        case SIGHUP: reload(a, argc, argv); break;
+        case SIGUSR1: core_signal(a->core, CORE_HALT); break;
+        case SIGCHLD: child_ended(a); break;
+        default: break;
+        }
+    }
+}
+
+static int
+fail(struct app *a, const struct fault *fault, int code)
+{
+    (void)fprintf(stderr, "execgw: %s\n", fault->text);
+    teardown(a);
+    return code;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct fault fault = { "" };
+    sigset_t set;
+    char listen[64] = "";
+    struct timespec ts;
+
+    int code = config_load(argc, argv, environ, &app.config, stdout, stderr);
+    if (code != CONFIG_GO)
+        return code;
+    block_signals(&set);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)clock_gettime(CLOCK_REALTIME, &ts);
+    app.metrics = metric_page_create(&app.metrics_fd, &fault);
+    if (app.metrics == NULL)
+        return fail(&app, &fault, EXIT_FAILED);
+    metric_page_init(app.metrics, EXECGW_VERSION, "", ts.tv_sec * NS_PER_S + ts.tv_nsec);
+    if (app.config.monitoring.listen[0] != '\0' && !http_start(&app, listen, &fault))
+        return fail(&app, &fault, EXIT_FAILED);
+    if (!startup(&app, &fault, &code))
+        return fail(&app, &fault, code);
+    if (listen[0] != '\0') {
+        char text[96];
+        (void)snprintf(text, sizeof(text), "metrics at http://%s/metrics", listen);
+        log_write(app.log_main, LOG_LISTEN, text);
+        printf("execgw %s (%s): metrics at http://%s/metrics\n", EXECGW_VERSION, app.config.live ? "live" : "paper",
+               listen);
+        (void)fflush(stdout);
+    }
+    if (!core_start(app.core, &fault, &code))
+        return fail(&app, &fault, code);
+    serve(&app, &set, argc, argv);
+    bool clean = core_join(app.core);
+    if (!clean) {
+        log_write(app.log_main, LOG_FAULT, "ended with orders that are not proven finished; they are in the journal");
+        (void)fprintf(stderr, "execgw: ended with orders that are not proven finished; they are in the journal\n");
+    }
+    teardown(&app);
+    return clean ? EXIT_OK : EXIT_FAILED;
+}

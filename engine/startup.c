@@ -1,0 +1,709 @@
+#include "engine/startup.h"
+#include "engine/config_limits.h"
+#include "engine/io/shared_map.h"
+#include "engine/io/tls_memory.h"
+#include "feed/ws_handshake.h"
+#include "monitoring/metric_page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ACK_MARGIN_NS    (2 * NS_PER_S) /* past the venue's deadline before "not found" is proof */
+#define CLOCK_EVERY_NS   (30 * NS_PER_S)
+#define CONNECT_MAX_NS   (10 * NS_PER_S)
+#define STEP_MAX_NS      (5 * NS_PER_S)
+#define STABLE_NS        (60 * NS_PER_S)
+#define ORDER_SILENCE_NS (75 * NS_PER_S) /* the venue pings every 20 s */
+#define TRADES_PER_ORDER 4u
+
+static struct now
+clock_now(void)
+{
+    struct timespec m;
+    struct timespec w;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &m);
+    (void)clock_gettime(CLOCK_REALTIME, &w);
+    return (struct now){ { m.tv_sec * NS_PER_S + m.tv_nsec }, { w.tv_sec * NS_PER_S + w.tv_nsec } };
+}
+
+/* ---- execgw-http ------------------------------------------------------------------------------------------------- */
+
+static _Noreturn void
+http_exec(const struct app *a, int ready_fd, pid_t parent)
+{
+    char path[512];
+    char metrics[16];
+    char ready[16];
+    char pid[16];
+    sigset_t none;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 16);
+
+    if (n < 0)
+        _exit(EXIT_FAILED);
+    path[n] = '\0';
+    char *slash = strrchr(path, '/');
+    memcpy(slash != NULL ? slash + 1 : path, "execgw-http", sizeof("execgw-http"));
+    (void)snprintf(metrics, sizeof(metrics), "%d", a->metrics_fd);
+    (void)snprintf(ready, sizeof(ready), "%d", ready_fd);
+    (void)snprintf(pid, sizeof(pid), "%d", (int)parent);
+    (void)sigemptyset(&none);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL); /* ours are taken by sigtimedwait; the child handles its own */
+    (void)fcntl(a->metrics_fd, F_SETFD, 0);
+    (void)fcntl(ready_fd, F_SETFD, 0);
+    char *argv[] = { path,
+                     "--metrics-fd",
+                     metrics,
+                     "--listen",
+                     (char *)a->config.monitoring.listen,
+                     "--parent",
+                     pid,
+                     "--ready-fd",
+                     ready,
+                     a->config.monitoring.listen_remote ? "--remote" : NULL,
+                     NULL };
+    (void)execv(path, argv);
+    (void)dprintf(ready_fd, "error: %s cannot be started: %s\n", path, strerror(errno));
+    _exit(EXIT_FAILED);
+}
+
+bool
+http_start(struct app *a, char *listen, struct fault *fault)
+{
+    int fds[2];
+    char line[256];
+    size_t have = 0;
+    pid_t parent = getpid();
+
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return FAULT(fault, "monitoring: no pipe to execgw-http: %s", strerror(errno));
+    pid_t pid = fork();
+    if (pid == 0)
+        http_exec(a, fds[1], parent);
+    (void)close(fds[1]);
+    if (pid < 0) {
+        (void)close(fds[0]);
+        return FAULT(fault, "monitoring: execgw-http cannot be forked: %s", strerror(errno));
+    }
+    a->http_pid = pid;
+    while (have < sizeof(line) - 1) {
+        ssize_t n = read(fds[0], line + have, sizeof(line) - 1 - have);
+        if (n <= 0)
+            break;
+        have += (size_t)n;
+    }
+    (void)close(fds[0]);
+    line[have] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    if (strncmp(line, "listening ", 10) != 0)
+        return FAULT(fault, "monitoring.listen: execgw-http did not start: %.180s", have > 0 ? line : "it ended");
+    (void)snprintf(listen, 64, "%.63s", line + 10);
+    return true;
+}
+
+/* ---- log ----------------------------------------------------------------------------------------------------------
+ */
+
+static bool
+start_log(struct app *a, struct fault *fault)
+{
+    const struct config_monitoring *m = &a->config.monitoring;
+    struct log_config cfg = {
+        .format = (enum log_format)m->log_format,
+        .level = (enum log_level)m->log_level,
+        .file = m->log_file,
+        .records_max = (uint32_t)a->config.memory.log_records,
+        .metrics = a->metrics,
+    };
+
+    a->log = log_init(&cfg, fault);
+    if (a->log == NULL)
+        return false;
+    a->log_main = log_port_take(a->log, "main");
+    a->log_core = log_port_take(a->log, "core");
+    a->log_refdata = log_port_take(a->log, "refdata");
+    return log_start(a->log, fault);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------------------------
+ */
+
+static uint32_t
+order_live_max(const struct config *c)
+{
+    return (uint32_t)c->memory.orders_max / 2;
+}
+
+static struct order_counts
+order_counts_of(const struct config *c)
+{
+    return (struct order_counts){
+        .live_max = order_live_max(c),
+        .done_kept = (uint32_t)c->memory.orders_max - order_live_max(c),
+        .trades_kept = (uint32_t)c->memory.orders_max * TRADES_PER_ORDER,
+        .denied_kept = 1024,
+    };
+}
+
+static struct feed_config
+feed_config_of(const struct config *c, const struct config_venue *v)
+{
+    struct feed_config f = feed_config_default((uint32_t)c->memory.instruments_max);
+
+    f.levels_max = (uint32_t)MAX(v->depth_max, v->snapshot_depth);
+    f.snapshot_limit = (uint32_t)v->snapshot_depth;
+    return f;
+}
+
+static const struct venue_ops *
+ops_of(const struct config *c)
+{
+    return c->live ? &venue_binance : &venue_paper;
+}
+
+static struct venue_config
+venue_config_of(const struct app *a, uint16_t i)
+{
+    const struct config_venue *v = &a->config.venue[i];
+    bool file = a->api_key[i].bytes != NULL;
+
+    return (struct venue_config){
+        .venue = i,
+        .account = a->parts.gateway_config.venue[i].account,
+        .recv_window_ms = (uint32_t)v->recv_window_ms,
+        .seed = a->term,
+        .keys = { .api_key = file ? (const char *)a->api_key[i].bytes : v->api_key,
+                  .secret = a->secret[i].bytes,
+                  .secret_bytes = a->secret[i].len,
+                  .ed25519 = v->key_type == KEY_TYPE_ED25519 },
+        .instruments = { .table = a->route.table, .count = (uint32_t)a->config.memory.instruments_max },
+        .orders_max = order_live_max(&a->config),
+        .taker_fee_ppm = 1000,
+        .maker_fee_ppm = 1000,
+    };
+}
+
+static struct client_port_config
+client_port_config_of(const struct config *c)
+{
+    return (struct client_port_config){
+        .sessions_max = (uint32_t)c->memory.clients_max,
+        .command_capacity = (uint32_t)c->client.command_ring,
+        .report_capacity = (uint32_t)c->client.report_ring,
+    };
+}
+
+static int
+upgrade_check(void *ctx, const uint8_t nonce[UPGRADE_NONCE_BYTES], const uint8_t *buf, size_t len, struct fault *fault)
+{
+    (void)ctx;
+    return ws_handshake_check(buf, len, nonce, fault);
+}
+
+static size_t
+upgrade_request(void *ctx, const char *host, const char *path, const uint8_t nonce[UPGRADE_NONCE_BYTES], uint8_t *buf,
+                size_t room)
+{
+    (void)ctx;
+    return ws_handshake_request((char *)buf, room, host, path, nonce, NULL);
+}
+
+static const struct upgrade_ops upgrade = { .request = upgrade_request, .response = upgrade_check };
+
+static struct connector_config
+connector_config_of(const struct app *a)
+{
+    return (struct connector_config){ .conn_max = GATEWAY_CONNS, .tls = &a->tls, .upgrade = upgrade };
+}
+
+static size_t
+footprint(const struct app *a)
+{
+    const struct config *c = &a->config;
+    struct risk_counts rc = { .accounts = ACCOUNT_MAX, .instruments = (uint32_t)c->memory.instruments_max };
+    struct order_counts oc = order_counts_of(c);
+    struct client_port_config cc = client_port_config_of(c);
+    struct connector_config nc = connector_config_of(a);
+    size_t n = 0;
+
+    n += tls_memory_footprint(GATEWAY_CONNS);
+    n += route_footprint((uint32_t)c->memory.instruments_max);
+    n += risk_footprint(&rc);
+    n += order_table_footprint(&oc);
+    n += client_port_footprint(&cc);
+    n += connector_footprint(&nc);
+    for (uint16_t i = 0; i < c->venues; i++) {
+        struct venue_config vc = venue_config_of(a, i);
+        struct feed_config fc = feed_config_of(c, &c->venue[i]);
+        n += ops_of(c)->footprint(&vc);
+        n += feed_footprint(&fc);
+    }
+    return n + core_footprint(c, &a->parts.gateway_config);
+}
+
+static bool
+take_memory(struct app *a, struct fault *fault)
+{
+    size_t bytes = footprint(a);
+
+    a->arena.size = (bytes + 4095) & ~(size_t)4095;
+    void *p = mmap(NULL, a->arena.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (p == MAP_FAILED)
+        return FAULT(fault, "memory: %zu bytes cannot be had: %s", a->arena.size, strerror(errno));
+    a->arena.base = (uint8_t *)p;
+    if (a->config.memory.lock && mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+        return FAULT(fault, "memory.lock: mlockall failed (%s): raise RLIMIT_MEMLOCK or set it to false",
+                     strerror(errno));
+    metric_set(a->metrics, METRIC_ARENA, 0, (int64_t)a->arena.size);
+    log_write(a->log_main, LOG_MEMORY, NULL, a->arena.size, a->config.memory.lock);
+    return true;
+}
+
+/* ---- keys
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static bool
+read_keys(struct app *a, struct fault *fault)
+{
+    for (uint32_t i = 0; a->config.live && i < a->config.venues; i++) {
+        const struct config_venue *v = &a->config.venue[i];
+        if (!key_file_read(v->key_file, &a->secret[i], fault))
+            return false;
+        if (v->api_key_file[0] != '\0' && !key_file_read(v->api_key_file, &a->api_key[i], fault))
+            return false;
+    }
+    return true;
+}
+
+/* ---- journal
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static void
+identity_of(const struct app *a, struct journal_identity *who)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const struct config *c = &a->config;
+
+    memset(who, 0, sizeof(*who));
+    who->instance[0] = digits[c->instance / 62 % 62];
+    who->instance[1] = digits[c->instance % 62];
+    who->mode = c->live ? JOURNAL_LIVE : JOURNAL_PAPER;
+    who->account_count = (uint8_t)c->accounts;
+    who->venue_count = (uint8_t)c->venues;
+    for (uint32_t i = 0; i < c->accounts; i++)
+        (void)snprintf(who->account[i], sizeof(who->account[i]), "%.15s", c->account[i].name);
+    for (uint32_t i = 0; i < c->venues; i++)
+        (void)snprintf(who->venue[i], sizeof(who->venue[i]), "%.15s", c->venue[i].name);
+}
+
+static void
+replay_delta(void *ctx, const struct order_delta *d)
+{
+    risk_apply(((struct app *)ctx)->risk, d);
+}
+
+static void
+replay_record(void *ctx, const struct journal_record *rec)
+{
+    struct app *a = (struct app *)ctx;
+    struct now now = { { rec->mono_ns }, { rec->wall_ns } };
+    struct fault fault;
+
+    if (rec->type == JOURNAL_DEF_INSTRUMENT) {
+        struct instrument ins;
+        memcpy(&ins, rec->payload, sizeof(ins));
+        if (!route_restore(&a->route, &ins) || !risk_set_instrument(a->risk, &a->route.table[ins.id], now, &fault))
+            log_write(a->log_main, LOG_WARNING,
+                      "journal: an instrument cannot be restored; orders in it will be denied");
+    } else if (rec->type == JOURNAL_DEF_CURRENCY) {
+        const struct journal_name *n = (const struct journal_name *)rec->payload;
+        if (!route_restore_currency(&a->route, (uint16_t)n->id, n->name))
+            log_write(a->log_main, LOG_WARNING, "journal: a currency cannot be restored");
+    } else if (rec->type == JOURNAL_CONTROL) {
+        const struct journal_control *c = (const struct journal_control *)rec->payload;
+        if (c->kind == CONTROL_STATE)
+            (void)kill_set_state(risk_kill(a->risk), (enum trading_level)c->level, c->id, (enum trading_state)c->value);
+    } else if (rec->type == JOURNAL_POSITION) {
+        const struct journal_position *p = (const struct journal_position *)rec->payload;
+        risk_set_position(a->risk, p->account, p->instrument, p->qty, false);
+    }
+}
+
+static bool
+all_zero(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != 0)
+            return false;
+    return true;
+}
+
+/* Map every segment with records in it, replay, unmap. *next: number of the segment to go on in. */
+static bool
+replay_segments(struct app *a, uint32_t *next, struct fault *fault)
+{
+    const struct journal_replay_ops ops = { .ctx = a, .delta = replay_delta, .record = replay_record };
+    uint32_t first = journal_file_first(a->files);
+    uint32_t last = journal_file_last(a->files);
+    uint32_t count = last == 0 ? 0 : last - first + 1;
+    uint32_t mapped = 0;
+    uint32_t used = 0;
+    bool ok = true;
+
+    *next = 1;
+    if (count == 0)
+        return journal_replay(NULL, 0, &a->identity, a->orders, &ops, &a->replayed, fault);
+    struct journal_region *region = (struct journal_region *)calloc(count, sizeof(*region));
+    struct journal_segment *segment = (struct journal_segment *)calloc(count, sizeof(*segment));
+    char(*name)[32] = (char(*)[32])calloc(count, sizeof(*name));
+    if (region == NULL || segment == NULL || name == NULL)
+        ok = FAULT(fault, "journal: no memory for %u segments", count);
+    for (; ok && mapped < count; mapped++) {
+        ok = journal_file_map(a->files, first + mapped, &region[mapped], fault);
+        if (!ok)
+            break;
+        (void)snprintf(name[mapped], sizeof(name[mapped]), "journal-%08u.seg", first + mapped);
+        segment[mapped] = (struct journal_segment){ region[mapped].base, region[mapped].bytes, name[mapped] };
+        if (!all_zero(region[mapped].base, MIN(region[mapped].bytes, sizeof(struct journal_segment_header))))
+            used = mapped + 1; /* prepared ahead and never begun segments at the end do not count */
+    }
+    if (ok) {
+        ok = journal_replay(segment, used, &a->identity, a->orders, &ops, &a->replayed, fault);
+        *next = first + used;
+    }
+    for (uint32_t i = 0; i < mapped; i++)
+        journal_file_unmap(&region[i]);
+    free(region);
+    free(segment);
+    free(name);
+    return ok;
+}
+
+static bool
+define_names(struct app *a, struct now now)
+{
+    for (uint32_t i = 0; i < a->config.accounts; i++) {
+        struct journal_name n = { .id = (uint32_t)a->config.account[i].id };
+        (void)snprintf(n.name, sizeof(n.name), "%.23s", a->config.account[i].name);
+        if (journal_append(&a->journal, JOURNAL_DEF_ACCOUNT, &n, sizeof(n), now) == 0)
+            return false;
+    }
+    for (uint32_t i = 0; i < a->config.venues; i++) {
+        struct journal_name n = { .id = i };
+        (void)snprintf(n.name, sizeof(n.name), "%.23s", a->config.venue[i].name);
+        if (journal_append(&a->journal, JOURNAL_DEF_VENUE, &n, sizeof(n), now) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool
+open_journal(struct app *a, struct fault *fault)
+{
+    const struct config_journal *c = &a->config.journal;
+    struct now now = clock_now();
+    uint8_t hash[32] = { 0 };
+    uint32_t next;
+
+    if (!replay_segments(a, &next, fault))
+        return false;
+    if (a->replayed.torn)
+        log_write(a->log_main, LOG_JOURNAL_TORN, c->dir, 0, a->replayed.last_seq);
+    if (a->replayed.live > 0)
+        return FAULT(fault,
+                     "journal %.80s: %u orders are not proven finished (%u unknown): look with `execgw-cli journal`, "
+                     "settle them at the venue, start with a new journal.dir",
+                     c->dir, a->replayed.live, a->replayed.unknown);
+    if (!journal_file_start(a->files, next, &a->parts.region, fault))
+        return false;
+    a->term = clordid_next_term(a->replayed.last_term, now.wall.ns);
+    memcpy(hash, &a->config.hash, sizeof(a->config.hash));
+    journal_init(&a->journal, &a->identity, EXECGW_VERSION, hash, a->term, a->replayed.last_seq,
+                 a->replayed.next_segment_index);
+    (void)journal_region(&a->journal, a->parts.region.base, a->parts.region.bytes, now);
+    if (a->replayed.records == 0 && !define_names(a, now))
+        return FAULT(fault, "journal %.100s: the first records do not fit", c->dir);
+    log_write(a->log_main, LOG_JOURNAL_OPEN, c->dir, a->replayed.records, a->term, a->replayed.last_seq);
+    return true;
+}
+
+/* ---- the parts
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static struct session_config
+session_config_of(const struct config_venue *v, bool order)
+{
+    return (struct session_config){
+        .backoff_min_ns = v->reconnect_min_ms * NS_PER_MS,
+        .backoff_max_ns = MAX(v->reconnect_max_ms, v->reconnect_min_ms) * NS_PER_MS,
+        .connect_max_ns = CONNECT_MAX_NS + NS_PER_S,
+        .step_max_ns = STEP_MAX_NS,
+        .silence_max_ns = order ? ORDER_SILENCE_NS : v->silence_ms * NS_PER_MS,
+        .stable_ns = STABLE_NS,
+        .step_count = order ? 4 : 0,
+    };
+}
+
+static uint32_t
+account_id(const struct config *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->accounts; i++)
+        if (strcmp(c->account[i].name, name) == 0)
+            return (uint32_t)c->account[i].id;
+    return 0; /* checked by the configuration */
+}
+
+static void
+gateway_config_of(struct app *a)
+{
+    const struct config *c = &a->config;
+    struct gateway_config *g = &a->parts.gateway_config;
+
+    *g = (struct gateway_config){
+        .venue_count = c->venues,
+        .order_slots = (uint32_t)c->memory.orders_max,
+        .accounts = ACCOUNT_MAX,
+    };
+    for (uint32_t i = 0; i < c->venues; i++) {
+        const struct config_venue *v = &c->venue[i];
+        g->venue[i] = (struct gateway_venue_config){
+            .name = v->name,
+            .ops = ops_of(c),
+            .account = account_id(c, v->account),
+            .snapshot_levels = (uint32_t)v->snapshot_depth,
+            .recv_window_ns = v->recv_window_ms * NS_PER_MS,
+            .request_timeout_ns = v->request_timeout_ms * NS_PER_MS,
+            .unknown_margin_ns = ACK_MARGIN_NS,
+            .refresh_ns = v->refresh_s * NS_PER_S,
+            .clock_ns = CLOCK_EVERY_NS,
+            .market = session_config_of(v, false),
+            .order = session_config_of(v, true),
+        };
+    }
+}
+
+static bool
+make_venues(struct app *a, struct fault *fault)
+{
+    for (uint16_t i = 0; i < a->config.venues; i++) {
+        const struct config_venue *v = &a->config.venue[i];
+        struct venue_config vc = venue_config_of(a, i);
+        struct feed_config fc = feed_config_of(&a->config, v);
+        struct gateway_venue_config *g = &a->parts.gateway_config.venue[i];
+        g->adapter = g->ops->init(&vc, &a->arena, fault);
+        if (g->adapter == NULL)
+            return false;
+        a->feed[i] = feed_init(&fc, &a->arena, fault);
+        if (a->feed[i] == NULL)
+            return false;
+        if (!endpoint_parse(v->market_url, &a->parts.endpoint[GATEWAY_CONN(i, CONN_ROLE_MARKET)], fault) ||
+            !endpoint_parse(v->api_url, &a->parts.endpoint[GATEWAY_CONN(i, CONN_ROLE_ORDER)], fault))
+            return false;
+    }
+    for (uint32_t i = 0; i < a->route.count; i++) {
+        const struct instrument *ins = &a->route.table[i];
+        a->parts.gateway_config.venue[ins->venue].ops->on_instrument(a->parts.gateway_config.venue[ins->venue].adapter,
+                                                                     ins);
+    }
+    return true;
+}
+
+static bool
+start_unix_port(struct app *a, const struct shared_map *market, struct fault *fault)
+{
+    const struct config *c = &a->config;
+    static struct unix_port_strategy strategies[CLIENT_MAX];
+    struct unix_port_config u = {
+        .path = c->client.socket,
+        .sessions_max = (uint32_t)c->memory.clients_max,
+        .command_capacity = (uint32_t)c->client.command_ring,
+        .report_capacity = (uint32_t)c->client.report_ring,
+        .hello_timeout_ms = 2000,
+        .uid_count = c->client.allowed_uids,
+        .strategies = strategies,
+        .strategy_count = c->strategies,
+        .market_fd = market->fd,
+        .market_bytes = market->bytes,
+        .metrics_fd = a->metrics_fd,
+        .metrics_bytes = sizeof(struct metric_page),
+        .doorbell_fd = a->doorbell_fd,
+    };
+
+    for (uint32_t i = 0; i < c->client.allowed_uids; i++)
+        u.uids[i] = c->client.allowed_uid[i];
+    for (uint32_t i = 0; i < c->strategies; i++) {
+        const struct config_strategy *s = &c->strategy[i];
+        (void)snprintf(strategies[i].name, sizeof(strategies[i].name), "%s", s->name);
+        strategies[i].client = (uint32_t)s->id;
+        strategies[i].on_disconnect =
+            s->on_disconnect == CONFIG_DISCONNECT_CANCEL ? ON_DISCONNECT_CANCEL : ON_DISCONNECT_NOTHING;
+        metric_name_client(a->metrics, (uint32_t)s->id, s->name);
+    }
+    metric_name_client(a->metrics, CLIENT_OPERATOR, "operator");
+    a->parts.unix_port = unix_port_start(&u, fault);
+    return a->parts.unix_port != NULL;
+}
+
+static void
+refdata_log(void *ctx, const char *text)
+{
+    log_write((struct log_port *)ctx, LOG_WARNING, text);
+}
+
+static bool
+start_refdata(struct app *a, struct fault *fault)
+{
+    struct refdata_config rc = refdata_config_default();
+    struct refdata_venue venues[VENUE_MAX];
+    static const char *symbols[VENUE_MAX][CONFIG_SYMBOLS_MAX];
+
+    for (uint32_t i = 0; i < a->config.venues; i++) {
+        const struct config_venue *v = &a->config.venue[i];
+        for (uint32_t s = 0; s < v->symbols; s++)
+            symbols[i][s] = v->symbol[s];
+        venues[i] = (struct refdata_venue){
+            .venue = (uint16_t)i,
+            .name = v->name,
+            .endpoint = a->parts.endpoint[GATEWAY_CONN(i, CONN_ROLE_ORDER)],
+            .symbols = symbols[i],
+            .symbol_count = v->symbols,
+        };
+    }
+    rc.venues = venues;
+    rc.venue_count = a->config.venues;
+    rc.tls = &a->tls;
+    rc.log = refdata_log;
+    rc.log_ctx = a->log_refdata;
+    a->parts.refdata = refdata_start(&rc, fault);
+    return a->parts.refdata != NULL;
+}
+
+/* Market-data memory, metric names, what main only fills in. */
+static bool
+make_market_memory(struct app *a, struct shared_map *market, struct fault *fault)
+{
+    uint32_t instruments = (uint32_t)a->config.memory.instruments_max;
+    uint64_t ring = (uint64_t)a->config.memory.md_ring;
+
+    if (!shared_map_publish(market, "execgw-market", md_shm_footprint(ring, instruments), fault))
+        return false;
+    md_writer_init(&a->md, market->mem, ring, instruments);
+    for (uint32_t i = 0; i < a->route.count; i++)
+        md_publish_instrument(&a->md, &a->route.table[i]);
+    return true;
+}
+
+static bool
+make_core(struct app *a, struct fault *fault)
+{
+    struct client_port_config cc = client_port_config_of(&a->config);
+    struct connector_config nc = connector_config_of(a);
+    static struct shared_map market;
+
+    if (!make_market_memory(a, &market, fault))
+        return false;
+    a->parts.config = &a->config;
+    a->parts.journal = &a->journal;
+    a->parts.files = a->files;
+    a->parts.doorbell_fd = a->doorbell_fd;
+    a->parts.metrics = a->metrics;
+    a->parts.log = a->log_core;
+    a->parts.gateway_parts = (struct gateway_parts){
+        .route = &a->route,
+        .risk = a->risk,
+        .orders = a->orders,
+        .journal = &a->journal,
+        .clients = client_port_init(&cc, &a->arena),
+        .md = &a->md,
+        .metrics = a->metrics,
+        .log = a->log_core,
+    };
+    memcpy(a->parts.gateway_parts.feed, a->feed, sizeof(a->feed));
+    a->parts.connector = connector_init(&nc, &a->arena, fault);
+    if (a->parts.connector == NULL || !connector_start(a->parts.connector, fault) || !start_refdata(a, fault) ||
+        !start_unix_port(a, &market, fault))
+        return false;
+    a->core = core_init(&a->parts, &a->arena);
+    arena_seal(&a->arena);
+    metric_set(a->metrics, METRIC_PAPER, 0, !a->config.live);
+    return true;
+}
+
+bool
+startup(struct app *a, struct fault *fault, int *exit_code)
+{
+    const struct config *c = &a->config;
+    struct now now = clock_now();
+    struct risk_counts rc = { .accounts = ACCOUNT_MAX, .instruments = (uint32_t)c->memory.instruments_max };
+    struct order_counts oc = order_counts_of(c);
+
+    *exit_code = EXIT_CONFIG;
+    if (!config_limits_build(c, 1, &a->limits, fault))
+        return false;
+    *exit_code = EXIT_FAILED;
+    if (!start_log(a, fault))
+        return false;
+    log_write(a->log_main, LOG_START, c->live ? EXECGW_VERSION " (live)" : EXECGW_VERSION " (paper)");
+    gateway_config_of(a);
+    identity_of(a, &a->identity);
+    if (!take_memory(a, fault) || !tls_memory_init(GATEWAY_CONNS, &a->arena, fault))
+        return false;
+    *exit_code = EXIT_CONFIG;
+    if (!read_keys(a, fault) ||
+        !tls_context_init(&a->tls, c->venue[0].ca_file[0] != '\0' ? c->venue[0].ca_file : NULL, fault))
+        return false;
+    *exit_code = EXIT_FAILED;
+    a->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (a->doorbell_fd < 0)
+        return FAULT(fault, "eventfd: %s", strerror(errno));
+    route_init(&a->route, (uint32_t)c->memory.instruments_max, &a->arena);
+    a->risk = risk_init(&rc, &a->arena);
+    if (!risk_set_limits(a->risk, &a->limits, now, fault))
+        return false;
+    a->orders = order_table_init(&oc, a->identity.instance, &a->arena);
+    a->files = journal_file_open(c->journal.dir, (size_t)c->journal.segment_bytes, fault);
+    if (a->files == NULL)
+        return false;
+    if (!open_journal(a, fault))
+        return false;
+    a->parts.gateway_config.term = a->term;
+    a->parts.gateway_config.seed = (uint64_t)now.wall.ns ^ ((uint64_t)getpid() << 32);
+    memcpy(a->parts.gateway_config.instance, a->identity.instance, CLORDID_INSTANCE + 1);
+    risk_arm(a->risk, true);
+    return make_venues(a, fault) && make_core(a, fault);
+}
+
+void
+teardown(struct app *a)
+{
+    if (a->parts.unix_port != NULL)
+        unix_port_stop(a->parts.unix_port);
+    if (a->parts.refdata != NULL)
+        refdata_stop(a->parts.refdata);
+    if (a->parts.connector != NULL)
+        connector_stop(a->parts.connector);
+    for (unsigned i = 0; i < VENUE_MAX; i++) {
+        const struct gateway_venue_config *v = &a->parts.gateway_config.venue[i];
+        if (v->adapter != NULL && v->ops->clear != NULL)
+            v->ops->clear(v->adapter);
+    }
+    tls_context_free(&a->tls);
+    if (a->files != NULL)
+        journal_file_close(a->files);
+    if (a->log != NULL)
+        log_stop(a->log);
+    for (unsigned i = 0; i < VENUE_MAX; i++) {
+        key_file_release(&a->secret[i]);
+        key_file_release(&a->api_key[i]);
+    }
+    if (a->http_pid > 0) {
+        (void)kill(a->http_pid, SIGTERM);
+        (void)waitpid(a->http_pid, NULL, 0);
+    }
+}

@@ -1,0 +1,51 @@
+/* Start-up: what main builds before the core thread runs, one step per function, each with its own sentence when it
+ * fails.
+ *
+ * Between the configuration and the core. Everything here is cold: it may block, allocate and read files. */
+#ifndef EXECGW_ENGINE_STARTUP_H
+#define EXECGW_ENGINE_STARTUP_H
+
+#include "engine/config.h"
+#include "engine/core.h"
+#include "engine/key_file.h"
+#include "monitoring/log.h"
+
+struct app {
+    struct config config;
+    struct risk_limits limits;
+    struct metric_page *metrics;
+    int metrics_fd;
+    int http_pid; /* 0 none */
+    struct log *log;
+    struct log_port *log_main;
+    struct log_port *log_core;
+    struct log_port *log_refdata;
+    struct arena arena;
+    struct tls_context tls;
+    struct key_file secret[VENUE_MAX];
+    struct key_file api_key[VENUE_MAX];
+    struct route route;
+    struct risk *risk;
+    struct order_table *orders;
+    struct journal journal;
+    struct journal_identity identity;
+    struct journal_replayed replayed;
+    struct journal_file *files;
+    struct feed *feed[VENUE_MAX];
+    struct md_writer md;
+    struct core_parts parts;
+    struct core *core;
+    int doorbell_fd;
+    uint32_t term;
+};
+
+/* Build everything; *exit_code says how to end when false comes back with the fault filled. */
+bool startup(struct app *a, struct fault *fault, int *exit_code);
+
+/* In the order of their making, backwards. Fine after a startup() that failed half way. */
+void teardown(struct app *a);
+
+/* execgw-http as a child that has seen no key: its address is written to *listen (64 bytes). */
+bool http_start(struct app *a, char *listen, struct fault *fault);
+
+#endif
