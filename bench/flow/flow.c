@@ -6,6 +6,7 @@
  *
  * Always true: every order sent is counted once under the way it ended, or as `left`; the position in an instrument is
  * steered back to zero beyond POSITION_LOTS; no price or quantity is ever a double. */
+#include "bench/flow/status.h"
 #include "execgw/client.h"
 
 #include <getopt.h>
@@ -87,7 +88,9 @@ static const char *const count_names[COUNTS] = {
 struct flow {
     struct execgw *h;
     struct symbol symbol[SYMBOLS_MAX];
+    struct instrument ins[SYMBOLS_MAX]; /* of them, for the status line */
     uint32_t symbols;
+    struct status status;
     struct flow_order order[ORDERS_MAX];
     uint64_t n[COUNTS];
     uint64_t random;
@@ -104,6 +107,7 @@ struct options {
     int64_t rate_milli; /* actions per second, in thousandths */
     int64_t seconds_milli;
     int64_t seed;
+    bool status; /* show what the gateway shows */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -596,6 +600,12 @@ flow_run(struct flow *f, const struct options *opt, struct fault *fault)
         return EXIT_FAILED;
     (void)execgw_submit(f->h, &positions);
     int64_t start_ns = mono_ns();
+    for (uint32_t i = 0; i < f->symbols; i++)
+        f->ins[i] = f->symbol[i].ins;
+    if (opt->status && !status_init(&f->status, f->h, start_ns)) {
+        (void)FAULT(fault, "the gateway's metrics are of another build");
+        return EXIT_FAILED;
+    }
     int64_t step_ns = NS_PER_S * 1000 / opt->rate_milli;
     int64_t end_ns = opt->seconds_milli > 0 ? start_ns + opt->seconds_milli * NS_PER_MS : INT64_MAX;
     for (int64_t next_ns = start_ns; !interrupted && !f->gone && next_ns < end_ns; next_ns += step_ns) {
@@ -603,8 +613,16 @@ flow_run(struct flow *f, const struct options *opt, struct fault *fault)
         if (f->ask_wanted && !f->asking)
             ask_orders(f);
         act(f);
+        if (opt->status)
+            status_tick(&f->status, f->ins, f->symbols, mono_ns());
     }
     wind_down(f);
+    if (opt->status) {
+        bool good = status_summary(&f->status);
+        if (!good)
+            (void)FAULT(fault, "the run had no book in sync, no fill, or ended with an unknown outcome");
+        return good && !f->gone && f->n[LEFT] == 0 ? EXIT_OK : EXIT_FAILED;
+    }
     printf("{\"strategy\":\"%s\",\"seconds\":%lld.%03lld", opt->strategy,
            (long long)((mono_ns() - start_ns) / NS_PER_S), (long long)((mono_ns() - start_ns) / NS_PER_MS % 1000));
     for (size_t i = 0; i < COUNTS; i++)
@@ -627,7 +645,8 @@ usage(FILE *to, int code)
                   "  --strategy NAME  as configured in the gateway (default demo)\n"
                   "  --rate N         actions per second (default 20)\n"
                   "  --seconds N      0 = until interrupted (default 0)\n"
-                  "  --seed N         of its choices (default 1)\n");
+                  "  --seed N         of its choices (default 1)\n"
+                  "  --status         a line a second of what the gateway shows, and its totals as the JSON line\n");
     return code;
 }
 
@@ -645,10 +664,15 @@ static bool
 options_read(struct options *opt, int argc, char **argv)
 {
     static const struct option names[] = {
-        { "socket", required_argument, NULL, 's' },  { "strategy", required_argument, NULL, 'n' },
-        { "symbols", required_argument, NULL, 'y' }, { "rate", required_argument, NULL, 'r' },
-        { "seconds", required_argument, NULL, 't' }, { "seed", required_argument, NULL, 'd' },
-        { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+        { "socket", required_argument, NULL, 's' },
+        { "strategy", required_argument, NULL, 'n' },
+        { "symbols", required_argument, NULL, 'y' },
+        { "rate", required_argument, NULL, 'r' },
+        { "seconds", required_argument, NULL, 't' },
+        { "seed", required_argument, NULL, 'd' },
+        { "status", no_argument, NULL, 'u' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
     int id;
 
@@ -661,6 +685,7 @@ options_read(struct options *opt, int argc, char **argv)
         case 'r': good = number(optarg, 3, 1, INT64_C(100000000), &opt->rate_milli); break;
         case 't': good = number(optarg, 3, 0, INT64_C(1000000000), &opt->seconds_milli); break;
         case 'd': good = number(optarg, 0, 0, INT64_MAX, &opt->seed); break;
+        case 'u': opt->status = true; break;
         case 'h': exit(usage(stdout, EXIT_OK));
         default: return false;
         }
