@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Runs the gateway against the emulated venue on this machine: market data in, risk-checked orders out.
+#
+#   ./run.sh [--paper] [--seconds N] [--rate N] [--seed N] [--busy]
+#
+#   --paper      orders go to the in-process matcher instead of the venue
+#   --seconds N  stop after N seconds (default: Ctrl-C stops)
+#   --rate N     sample orders a second (default 20)
+#   --seed N     of the venue's market and of the sample flow (default 1)
+#   --busy       the gateway spins instead of sleeping (one core at 100 %)
+#
+# Installs missing Debian packages, builds, makes a test CA at the first start. Everything is on loopback: no real exchange is
+# involved, no real money moves. The last line is one JSON object. What is written lies in ./run (EXECGW_RUN_DIR).
+set -euo pipefail
+cd "$(dirname "$0")"
+. .ci/setup.sh
+
+mode=live seconds=0 rate=20 seed=1 loop=block
+usage() { sed -n 2,14p "$0" | sed 's/^# \{0,1\}//'; }
+number() { [[ "$2" =~ ^[0-9]{1,9}$ ]] || { echo "run.sh: $1 wants a whole number, not '$2'" >&2; exit 64; }; }
+while [ $# -gt 0 ]; do
+    case $1 in
+    --paper) mode=paper ;;
+    --busy) loop=busy ;;
+    --seconds | --rate | --seed)
+        [ $# -ge 2 ] || { echo "run.sh: $1 wants a number" >&2; exit 64; }
+        number "$1" "$2"
+        declare "${1#--}=$2"
+        shift ;;
+    -h | --help) usage; exit 0 ;;
+    *) echo "run.sh: unknown option '$1'; see --help" >&2; exit 64 ;;
+    esac
+    shift
+done
+
+need "${build_packages[@]}"
+build build
+bin=$PWD/build/bin
+run=${EXECGW_RUN_DIR:-$PWD/run}
+mkdir -p "$run"
+chmod 700 "$run"
+
+# A CA of our own, a certificate of the venue's, an API key pair: once.
+if [ ! -s "$run/venue.pem" ]; then
+    echo "making a test CA and keys in $run"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=execgw test CA" \
+        -addext "keyUsage=critical,keyCertSign" -keyout "$run/ca.key" -out "$run/ca.pem" 2>/dev/null
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=localhost" \
+        -keyout "$run/venue.key" -out "$run/venue.csr" 2>/dev/null
+    openssl x509 -req -in "$run/venue.csr" -CA "$run/ca.pem" -CAkey "$run/ca.key" -CAcreateserial -days 3650 \
+        -extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1") -out "$run/venue.pem.new" 2>/dev/null
+    openssl genpkey -algorithm ed25519 -out "$run/api.key" 2>/dev/null
+    openssl pkey -in "$run/api.key" -pubout -out "$run/api.pub" 2>/dev/null
+    chmod 600 "$run"/*.key
+    rm -f "$run/venue.csr"
+    mv "$run/venue.pem.new" "$run/venue.pem"
+fi
+printf 'sampleFlowKey ed25519 %s\n' "$run/api.pub" >"$run/venue.keys"
+
+# A fresh venue and a fresh journal for every run.
+state=$run/$mode
+rm -rf "$state"
+mkdir -m 700 "$state"
+venue_pid='' gateway_pid='' flow_pid='' stopping=0
+end_process() { # PID SECONDS: ask, wait, insist
+    [ -n "$1" ] && kill -TERM "$1" 2>/dev/null || return 0
+    local i
+    for ((i = 0; i < $2 * 20; i++)); do
+        kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null; return 0; }
+        sleep 0.05
+    done
+    echo "run.sh: process $1 does not end, killing it" >&2
+    kill -KILL "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+}
+leave() {
+    end_process "$flow_pid" 10
+    end_process "$gateway_pid" 15
+    end_process "$venue_pid" 5
+}
+trap leave EXIT
+trap 'stopping=1; [ -n "$flow_pid" ] && kill -TERM "$flow_pid" 2>/dev/null || [ -n "$gateway_pid" ] || exit 130' INT TERM
+
+setsid "$bin/execgw-venue" --dialect binance --listen 127.0.0.1:0 --tls "$run/venue.pem" "$run/venue.key" \
+    --keys "$run/venue.keys" --ledger "$state/ledger" --seed "$seed" >"$state/venue.log" 2>&1 </dev/null &
+venue_pid=$!
+port=''
+for ((i = 0; i < 200; i++)); do
+    port=$(sed -n 's/^listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$state/venue.log" | head -n 1)
+    [ -z "$port" ] || break
+    kill -0 $venue_pid 2>/dev/null || { cat "$state/venue.log" >&2; echo "run.sh: the emulated venue did not start" >&2; exit 1; }
+    sleep 0.05
+done
+[ -n "$port" ] || { echo "run.sh: the emulated venue did not say its port within 10 s" >&2; exit 1; }
+
+# The example configuration, with this run's addresses. Live needs two acts: mode in the file, --live on the command line.
+sed -e "s|^mode *=.*|mode = \"$mode\"|" config.toml >"$state/config.toml"
+socket=$state/execgw.sock
+[ ${#socket} -lt 100 ] || { echo "run.sh: '$socket' is too long for a unix socket; set EXECGW_RUN_DIR to a shorter folder" >&2; exit 1; }
+export EXECGW__VENUE__BINANCE__MARKET_URL="wss://localhost:$port/stream" \
+    EXECGW__VENUE__BINANCE__API_URL="wss://localhost:$port/ws-api/v3" \
+    EXECGW__VENUE__BINANCE__CA_FILE="$run/ca.pem" \
+    EXECGW__VENUE__BINANCE__API_KEY="sampleFlowKey" \
+    EXECGW__VENUE__BINANCE__KEY_FILE="$run/api.key" \
+    EXECGW__VENUE__BINANCE__KEY_TYPE="ed25519" \
+    EXECGW__JOURNAL__DIR="$state/journal" \
+    EXECGW__CLIENT__SOCKET="$socket" \
+    EXECGW__MONITORING__LISTEN="127.0.0.1:0" \
+    EXECGW__MONITORING__LOG_FILE="$state/execgw.log" \
+    EXECGW__LOOP__MODE="$loop"
+setsid "$bin/execgw" --config "$state/config.toml" "--$mode" >"$state/execgw.out" 2>&1 </dev/null &
+gateway_pid=$!
+for ((i = 0; i < 400; i++)); do
+    [ ! -S "$socket" ] || break
+    kill -0 $gateway_pid 2>/dev/null || { wait $gateway_pid && rc=0 || rc=$?; cat "$state/execgw.out" >&2
+        echo "run.sh: the gateway did not start (exit $rc)" >&2; gateway_pid=''; exit "$rc"; }
+    sleep 0.05
+done
+metrics=$(sed -n 's/.*\(http:\/\/127\.0\.0\.1:[0-9]*\).*/\1/p' "$state/execgw.out" "$state/execgw.log" 2>/dev/null | head -n 1)
+
+echo
+if [ $mode = paper ]; then
+    echo "PAPER: market data from the emulated venue on 127.0.0.1:$port, orders to the in-process matcher."
+else
+    echo "Orders go to the EMULATED venue on 127.0.0.1:$port."
+fi
+echo "No real exchange is involved. Metrics: ${metrics:-see $state/execgw.log}/metrics   Log: $state/execgw.log"
+[ "$seconds" -gt 0 ] || echo "Ctrl-C stops."
+echo
+"$bin/execgw-flow" --socket "$socket" --symbols BTCUSDT,ETHUSDT --rate "$rate" --seed "$seed" --seconds "$seconds" --status &
+flow_pid=$!
+rc=0
+while :; do # a trapped signal interrupts wait
+    wait $flow_pid && rc=0 || rc=$?
+    kill -0 $flow_pid 2>/dev/null || break
+done
+flow_pid=''
+kill -0 $gateway_pid 2>/dev/null || { echo "run.sh: the gateway ended during the run; see $state/execgw.log and $state/execgw.out" >&2; rc=1; }
+exit $rc
