@@ -253,6 +253,38 @@ TEST(journal_goes_on_in_a_new_segment_after_a_torn_tail)
     CHECK_EQ(read_all(s, 2, &records, &fault), JOURNAL_READ_CORRUPT);
 }
 
+TEST(journal_sequence_that_jumps_is_corrupt_though_every_record_is_whole)
+{
+    struct journal j;
+    struct fault fault;
+    uint64_t records;
+    struct journal_note x = note(0);
+    journal_new(&j, 1);
+    journal_append(&j, JOURNAL_NOTE, &x, sizeof(x), at(1));
+    j.seq++; /* as if a record had been cut out */
+    journal_append(&j, JOURNAL_NOTE, &x, sizeof(x), at(1));
+    struct journal_segment s = { segment_memory[0], SEGMENT, "a" };
+    CHECK_EQ(read_all(&s, 1, &records, &fault), JOURNAL_READ_CORRUPT);
+    CHECK_EQ(records, 1);
+    CHECK_STR(fault.text, "a: sequence 3 at offset 672, expected 2: the journal is corrupt");
+}
+
+TEST(journal_damaged_end_of_a_segment_with_another_after_it_is_corrupt)
+{
+    struct journal j;
+    struct fault fault;
+    uint64_t records;
+    struct journal_note x = note(0);
+    journal_new(&j, 2);
+    while (j.segments_taken == 0)
+        journal_append(&j, JOURNAL_NOTE, &x, sizeof(x), at(1));
+    struct journal_segment s[2] = { { segment_memory[0], SEGMENT, "a" }, { segment_memory[1], SEGMENT, "b" } };
+    CHECK_EQ(read_all(s, 2, &records, &fault), JOURNAL_READ_END);
+    segment_memory[0][512 + 160 * ((SEGMENT - 512) / 160 - 1) + 50] ^= 1; /* the last record of the first */
+    CHECK_EQ(read_all(s, 2, &records, &fault), JOURNAL_READ_CORRUPT);
+    CHECK(strstr(fault.text, "another segment follows") != NULL);
+}
+
 TEST(journal_missing_segment_is_corrupt)
 {
     struct journal j;

@@ -223,6 +223,36 @@ TEST(status_of_filled_holds_until_the_trades_are_here)
     oms_free(&o);
 }
 
+TEST(held_order_ignores_what_concerns_requests)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_SELL, 100);
+    CHECK_EQ(oms_end(&o, s, ORDER_EV_CANCELED, 20), ORDER_HELD);
+    static const enum order_event_kind kinds[] = { ORDER_EV_ACK, ORDER_EV_CANCEL_SENT, ORDER_EV_CANCEL_REJECTED,
+                                                   ORDER_EV_UNKNOWN };
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+        CHECK_EQ(oms_on(&o, s, kinds[i]), ORDER_DUPLICATE);
+    CHECK_EQ(o.sums.unknown, 0);
+    CHECK_EQ(REQUEST(&o, s), REQUEST_NONE);
+    CHECK_EQ(oms_fill(&o, s, 1, 20), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_CANCELED);
+    oms_free(&o);
+}
+
+TEST(fill_proves_that_an_unknown_order_was_placed)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_SELL, 100);
+    oms_on(&o, s, ORDER_EV_UNKNOWN);
+    CHECK_EQ(o.sums.unknown, 1);
+    CHECK_EQ(oms_fill(&o, s, 1, 20), ORDER_APPLIED);
+    CHECK_EQ(o.sums.unknown, 0);
+    CHECK(!order_unknown(order_at(o.t, s)));
+    oms_free(&o);
+}
+
 TEST(status_with_more_than_the_trades_names_what_is_missing)
 {
     struct oms o;
@@ -362,6 +392,21 @@ TEST(key_repeats_return_their_order_and_older_ones_are_stale)
     oms_free(&o);
 }
 
+TEST(key_denied_as_stale_changes_nothing)
+{
+    struct oms o;
+    oms_init(&o, 2, 1);
+    o.next_key = 9;
+    oms_new(&o, SIDE_BUY, 10); /* key 10 */
+    struct order_intent in = oms_intent(&o, 1, 0, SIDE_BUY, 10);
+    in.command.key = 4;
+    in.deny = DENY_DUPLICATE_KEY;
+    oms_apply_intent(&o, &in);
+    CHECK_EQ(order_last_key(o.t, 1), 10);
+    CHECK_EQ(order_key_check(o.t, 1, 4).kind, ORDER_KEY_STALE);
+    oms_free(&o);
+}
+
 TEST(key_denials_are_remembered_in_bounds)
 {
     struct oms o;
@@ -393,6 +438,30 @@ TEST(terminal_orders_stay_findable_for_the_last_n_and_the_oldest_goes_first)
         for (int k = 0; k < i - 6; k++) /* never more than the pool */
             CHECK_EQ(order_find(o.t, id[k]), ORDER_NONE);
     }
+    oms_free(&o);
+}
+
+TEST(replace_links_never_point_at_a_recycled_order)
+{
+    struct oms o;
+    oms_init(&o, 3, 1); /* four slots */
+    uint32_t old = oms_new(&o, SIDE_BUY, 100);
+    uint32_t failed = oms_replace(&o, old, 90);
+    oms_on(&o, failed, ORDER_EV_REJECTED);
+    CHECK_EQ(order_at(o.t, old)->replaced_by, failed);
+    for (int i = 0; i < 8; i++) { /* until the refused one is forgotten */
+        uint32_t s = oms_new(&o, SIDE_BUY, 10);
+        oms_on(&o, s, ORDER_EV_REJECTED);
+    }
+    CHECK_EQ(order_at(o.t, old)->replaced_by, ORDER_NONE);
+    oms_on(&o, old, ORDER_EV_ACK);
+    uint32_t next = oms_replace(&o, old, 80);
+    oms_on(&o, old, ORDER_EV_CANCELED);
+    for (int i = 0; i < 8; i++) { /* until the replaced one is forgotten */
+        uint32_t s = oms_new(&o, SIDE_BUY, 10);
+        oms_on(&o, s, ORDER_EV_REJECTED);
+    }
+    CHECK_EQ(order_at(o.t, next)->replaces, ORDER_NONE);
     oms_free(&o);
 }
 

@@ -293,6 +293,9 @@ TEST(risk_denies_stale_and_invalid_books)
     AT_LIMIT_AND_PAST(&f, f.md.tob.recv_ns = NOW_NS - max, f.md.tob.recv_ns = NOW_NS - max - 1, DENY_STALE_MARKET);
     f.md.tob.recv_ns = 0;
     CHECK_EQ(check(&f), DENY_STALE_MARKET);
+    f.now.mono.ns = 1; /* just booted: never received is not young */
+    CHECK_EQ(check(&f), DENY_STALE_MARKET);
+    f.now.mono.ns = NOW_NS;
     f.md.tob.recv_ns = NOW_NS + max + 1;
     CHECK_EQ(check(&f), DENY_STALE_MARKET);
     f.md.tob.recv_ns = NOW_NS;
@@ -609,6 +612,19 @@ TEST(risk_reduction_counts_what_is_in_flight_on_its_side)
         reserve(&f, (enum side) !side, -5000, -1);
         CHECK_EQ(check(&f), DENY_POSITION);
     }
+}
+
+TEST(risk_reduction_by_cancel_replace_counts_the_old_order_too)
+{
+    struct fixture f;
+    reduction_init(&f, SIDE_SELL);
+    reserve(&f, SIDE_SELL, 4000, 0);
+    f.o.replace = true;
+    f.o.replaced_side = SIDE_SELL;
+    f.o.replaced_leaves = 4000;
+    AT_LIMIT_AND_PAST(&f, f.o.qty = 6000, f.o.qty = 6005, DENY_STALE_MARKET);
+    f.o.amend = true; /* takes the old order's place */
+    AT_LIMIT_AND_PAST(&f, f.o.qty = 10000, f.o.qty = 10005, DENY_STALE_MARKET);
 }
 
 TEST(risk_reduction_needs_a_reconciled_position)

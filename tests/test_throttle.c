@@ -15,6 +15,9 @@ TEST(throttle_starts_full_and_gives_exactly_its_burst)
     for (int i = 0; i < 3; i++)
         CHECK(throttle_take(&t, at(1000)));
     CHECK(!throttle_take(&t, at(1000)));
+    for (int i = 0; i < 3; i++) /* however long it waits */
+        CHECK(throttle_take(&t, at(1000 * NS_PER_S)));
+    CHECK(!throttle_take(&t, at(1000 * NS_PER_S)));
 }
 
 TEST(throttle_gives_the_next_token_at_its_nanosecond_and_not_one_before)
@@ -55,6 +58,7 @@ TEST(throttle_ignores_a_clock_that_steps_back)
     throttle_init(&t, (struct rate_limit){ .per_s = 1, .burst = 1 }, at(10 * NS_PER_S));
     CHECK(throttle_take(&t, at(10 * NS_PER_S)));
     CHECK(!throttle_take(&t, at(0)));
+    CHECK_EQ(t.level, 0);
     CHECK(!throttle_take(&t, at(11 * NS_PER_S - 1)));
     CHECK(throttle_take(&t, at(11 * NS_PER_S)));
 }

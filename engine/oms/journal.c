@@ -46,6 +46,13 @@ crc32c_sse42(uint32_t crc, const void *data, size_t n)
         memcpy(&v, p, 8);
         c = _mm_crc32_u64(c, v);
     }
+    if (n >= 4) { /* a record's checksum begins four bytes in */
+        uint32_t v;
+        memcpy(&v, p, 4);
+        c = _mm_crc32_u32((uint32_t)c, v);
+        n -= 4;
+        p += 4;
+    }
     for (; n > 0; n--, p++)
         c = _mm_crc32_u8((uint32_t)c, *p);
     return ~(uint32_t)c;
