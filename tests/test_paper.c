@@ -589,6 +589,79 @@ TEST(a_linear_instrument_pays_fees_in_its_settlement_currency)
     CHECK_EQ(f->got[1].fee, 10000);
 }
 
+/* A strategy that answers each fill and acknowledgement from inside the report. */
+static void
+react(void *ctx, const struct venue_report *r)
+{
+    struct fixture *f = ctx;
+    struct venue_order o = order_at(f, r->clordid, SIDE_BUY, 9000, 1, TIF_GTC);
+    struct venue_request rq = { VENUE_RQ_CANCEL, &o, NULL, 0 };
+
+    CHECK(f->count < REPORTS_MAX);
+    f->got[f->count++] = *r;
+    if (r->kind == VENUE_NEW_ACK && r->clordid[0] == 'x') {
+        CHECK_EQ(venue_paper.submit(f->a, &rq, f->now, 0, NULL, 0, &f->sink), 0);
+    } else if (r->kind == VENUE_FILL &&
+               r->clordid[0] == 'a') { /* cancel the next one to be filled, and place another */
+        memcpy(o.clordid, "b", 2);
+        CHECK_EQ(venue_paper.submit(f->a, &rq, f->now, 0, NULL, 0, &f->sink), 0);
+        memcpy(o.clordid, "d", 2);
+        rq.kind = VENUE_RQ_NEW;
+        CHECK_EQ(venue_paper.submit(f->a, &rq, f->now, 0, NULL, 0, &f->sink), 0);
+    }
+}
+
+TEST(requests_made_from_inside_a_report_find_the_books_in_order)
+{
+    struct fixture *f = fixture_started();
+    struct venue_order x = order_at(f, "x", SIDE_BUY, 9000, 1, TIF_GTC);
+
+    f->sink.report = react;
+    top(f, 9990, 5000, 10000, 2000);
+    CHECK_EQ(submit(f, VENUE_RQ_NEW, &x, NULL), 0);
+    CHECK_STR(kinds(f), "AC");
+    place(f, "a", SIDE_BUY, 9990, 10, TIF_GTC);
+    place(f, "b", SIDE_BUY, 9990, 10, TIF_GTC);
+    place(f, "c", SIDE_BUY, 9990, 10, TIF_GTC);
+    trade(f, SIDE_SELL, 9989, 15);
+    CHECK_STR(kinds(f), "FFCA"); /* both fills were the market's before the strategy could know */
+    CHECK_STR(f->got[2].clordid, "b");
+    CHECK_EQ(f->got[2].cum_qty, 5);
+    trade(f, SIDE_SELL, 9989, 15);
+    CHECK_STR(kinds(f), "F");
+    CHECK_STR(f->got[0].clordid, "c");
+    CHECK_EQ(submit(f, VENUE_RQ_OPEN_ORDERS, NULL, NULL), 0);
+    CHECK_STR(kinds(f), "OP");
+    CHECK_STR(f->got[0].clordid, "d");
+}
+
+static void
+count_only(void *ctx, const struct venue_report *r)
+{
+    struct fixture *f = ctx;
+
+    f->got[0] = *r;
+    f->count++;
+}
+
+TEST(a_list_longer_than_any_queue_is_whole_and_holds_the_newest_trades)
+{
+    struct fixture *f = fixture_started();
+    char id[CLORDID_BYTES];
+    struct venue_order o = order_at(f, "x", SIDE_BUY, 1, 1, TIF_GTC);
+
+    for (int i = 0; i < 3000; i++) {
+        (void)snprintf(id, sizeof(id), "o%d", i);
+        top(f, 9990, 1, 10000 + i % 2, 1);
+        place(f, id, SIDE_BUY, 10001, 1, TIF_IOC);
+        CHECK_STR(kinds(f), "AF");
+    }
+    f->sink.report = count_only;
+    CHECK_EQ(submit(f, VENUE_RQ_TRADES, &o, NULL), 0);
+    CHECK_EQ(f->got[0].kind, VENUE_TRADES_END);
+    CHECK_EQ(f->count, 1024 + 4 * ORDERS_MAX + 1);
+}
+
 TEST(the_same_seed_gives_the_same_ids_and_another_seed_others)
 {
     struct fixture *f = fixture_started();

@@ -60,6 +60,11 @@ struct paper {
     uint32_t open_count;
     uint32_t done_oldest; /* list of slots that are not open, oldest first */
     uint32_t done_newest;
+    struct venue_report *queue; /* ring: reports wait here until the books are consistent */
+    uint32_t queue_slots;
+    uint32_t queue_head;
+    uint32_t queue_count;
+    bool delivering;
     uint64_t trade_count;
     uint64_t order_id_base;
     uint64_t order_count;
@@ -98,12 +103,24 @@ trade_slots(const struct venue_config *cfg)
     return 1024 + 4 * cfg->orders_max;
 }
 
+/* The most that one market event causes (every open order is filled, or expires), and what the callee submits
+ * meanwhile; requests that find less than REQUEST_REPORTS free are refused. */
+#define REQUEST_REPORTS 8u
+
+static uint32_t
+queue_slots(const struct venue_config *cfg)
+{
+    return 4 * cfg->orders_max + 64;
+}
+
 static size_t
 paper_footprint(const struct venue_config *cfg)
 {
     return arena_cost(sizeof(struct paper)) + arena_cost(cfg->instruments.count * sizeof(struct paper_market)) +
            arena_cost(order_slots(cfg) * sizeof(struct paper_order)) +
-           arena_cost(bucket_count(cfg) * sizeof(uint32_t)) + arena_cost(trade_slots(cfg) * sizeof(struct paper_trade));
+           arena_cost(bucket_count(cfg) * sizeof(uint32_t)) +
+           arena_cost(trade_slots(cfg) * sizeof(struct paper_trade)) +
+           arena_cost(queue_slots(cfg) * sizeof(struct venue_report));
 }
 
 /* splitmix64: one seed gives unrelated bases. */
@@ -140,6 +157,8 @@ paper_init(const struct venue_config *cfg, struct arena *arena, struct fault *fa
     p->bucket = arena_take(arena, (p->bucket_mask + 1) * sizeof(uint32_t));
     p->trade_slots = trade_slots(cfg);
     p->trade = arena_take(arena, p->trade_slots * sizeof(struct paper_trade));
+    p->queue_slots = queue_slots(cfg);
+    p->queue = arena_take(arena, p->queue_slots * sizeof(struct venue_report));
     for (uint32_t i = 0; i < cfg->instruments.count; i++)
         p->market[i].best[SIDE_BUY] = p->market[i].best[SIDE_SELL] = NONE;
     memset(p->bucket, 0xff, (p->bucket_mask + 1) * sizeof(uint32_t));
@@ -287,10 +306,44 @@ report_on(const struct turn *t, enum venue_report_kind kind, const struct paper_
     return r;
 }
 
+/* Queued: the callee may submit, so it is called only when every list is in order. */
 static void
 report(const struct turn *t, const struct venue_report *r)
 {
-    t->sink->report(t->sink->ctx, r);
+    struct paper *p = t->p;
+
+    ASSERT(p->queue_count < p->queue_slots);
+    p->queue[(p->queue_head + p->queue_count++) % p->queue_slots] = *r;
+}
+
+/* Hands out what is queued, and what that leads to. Called at the end of every entry; not while it runs already. */
+static void
+deliver(const struct turn *t)
+{
+    struct paper *p = t->p;
+
+    if (p->delivering)
+        return;
+    p->delivering = true;
+    while (p->queue_count > 0) {
+        struct venue_report r = p->queue[p->queue_head];
+        p->queue_head = (p->queue_head + 1) % p->queue_slots;
+        p->queue_count--;
+        t->sink->report(t->sink->ctx, &r);
+    }
+    p->delivering = false;
+}
+
+/* For lists of any length: makes room by delivering first. Inside a delivery the list must fit what is left. */
+static bool
+report_listed(const struct turn *t, const struct venue_report *r)
+{
+    if (t->p->queue_count + REQUEST_REPORTS >= t->p->queue_slots)
+        deliver(t);
+    if (t->p->queue_count + REQUEST_REPORTS >= t->p->queue_slots)
+        return false;
+    report(t, r);
+    return true;
 }
 
 /* About an order that is not in the table, or about the session. */
@@ -325,7 +378,7 @@ fee_of(const struct paper *p, const struct instrument *ins, px_t px, qty_t qty, 
     return fee > INT64_MAX ? INT64_MAX : (value_t)fee;
 }
 
-static void
+static struct venue_report
 trade_report(const struct turn *t, const struct paper_trade *tr, const struct paper_order *o)
 {
     const struct instrument *ins = &t->p->cfg.instruments.table[tr->instrument];
@@ -349,7 +402,7 @@ trade_report(const struct turn *t, const struct paper_trade *tr, const struct pa
         r.qty = o->qty;
         r.cum_qty = o->cum_qty;
     }
-    report(t, &r);
+    return r;
 }
 
 /* One fill of an order that may or may not rest yet. */
@@ -373,7 +426,8 @@ fill(const struct turn *t, struct paper_order *o, px_t px, qty_t qty, bool maker
                                 .fee = fee_of(p, &p->cfg.instruments.table[o->instrument], px, qty, maker),
                                 .venue_time_ns = t->venue_time_ns };
     memcpy(tr->clordid, o->clordid, CLORDID_BYTES);
-    trade_report(t, tr, o);
+    struct venue_report r = trade_report(t, tr, o);
+    report(t, &r);
 }
 
 /* A fill of a resting order; takes it off the book when it is done. */
@@ -542,19 +596,19 @@ paper_on_market(struct venue_adapter *a, const struct md_event *ev, struct now n
     struct paper *p = (struct paper *)(void *)a;
     struct turn t = { p, sink, now.wall.ns, VENUE_RQ_COUNT };
 
+    ASSERT(!p->delivering);
     if (unlikely(ev->instrument >= p->cfg.instruments.count))
         return;
     struct paper_market *m = &p->market[ev->instrument];
     if (unlikely(m->redefined))
         market_redefine(&t, ev->instrument);
-    if (unlikely(ev->state != BOOK_LIVE)) {
+    if (unlikely(ev->state != BOOK_LIVE))
         m->live = false;
-        return;
-    }
-    if (ev->kind == MD_TOP)
+    else if (ev->kind == MD_TOP)
         on_top(&t, m, ev);
     else if (ev->kind == MD_TRADE && ev->level.qty > 0)
         on_trade(&t, m, ev);
+    deliver(&t);
 }
 
 /* ---- requests ---- */
@@ -675,11 +729,16 @@ trades(const struct turn *t, const struct venue_request *rq)
     uint64_t first = p->trade_count > p->trade_slots ? p->trade_count - p->trade_slots : 0;
     uint64_t by_order = rq->order->venue_order_id;
 
-    for (uint64_t i = first; i < p->trade_count; i++) {
+    for (uint64_t i = first, last = p->trade_count; i < last; i++) {
         const struct paper_trade *tr = &p->trade[i % p->trade_slots];
-        if (by_order != 0 ? tr->venue_order_id == by_order
-                          : tr->instrument == rq->order->instrument->id && tr->venue_time_ns >= rq->since_ns)
-            trade_report(t, tr, NULL);
+        if (by_order != 0 ? tr->venue_order_id != by_order
+                          : tr->instrument != rq->order->instrument->id || tr->venue_time_ns < rq->since_ns)
+            continue;
+        struct venue_report r = trade_report(t, tr, NULL);
+        if (!report_listed(t, &r)) {
+            report_plain(t, VENUE_QUERY_FAILED, rq->order, 0, "too many trades to list now");
+            return;
+        }
     }
     report_plain(t, VENUE_TRADES_END, rq->order, 0, "");
 }
@@ -691,7 +750,10 @@ open_orders(const struct turn *t)
         if (!order_open(&t->p->order[i]))
             continue;
         struct venue_report r = report_on(t, VENUE_OPEN_ORDER, &t->p->order[i]);
-        report(t, &r);
+        if (!report_listed(t, &r)) {
+            report_plain(t, VENUE_QUERY_FAILED, NULL, 0, "too many open orders to list now");
+            return;
+        }
     }
     report_plain(t, VENUE_OPEN_ORDERS_END, NULL, 0, "");
 }
@@ -716,9 +778,12 @@ paper_submit(struct venue_adapter *a, const struct venue_request *rq, struct now
 
     (void)buf;
     (void)room;
+    if (unlikely(p->queue_slots - p->queue_count < REQUEST_REPORTS + p->cfg.orders_max))
+        return -1; /* a request's own reports, and the orders that a new instrument version ends */
     if (rq->order != NULL) {
         bool is_new = rq->kind == VENUE_RQ_NEW || rq->kind == VENUE_RQ_REPLACE;
-        if (!order_valid(p, rq->order, is_new))
+        if (!order_valid(p, rq->order, is_new) ||
+            (rq->kind == VENUE_RQ_REPLACE && rq->target->instrument->id != rq->order->instrument->id))
             return -1;
         if (unlikely(p->market[rq->order->instrument->id].redefined))
             market_redefine(&t, rq->order->instrument->id);
@@ -730,8 +795,6 @@ paper_submit(struct venue_adapter *a, const struct venue_request *rq, struct now
     case VENUE_RQ_NEW: place(&t, rq->order); break;
     case VENUE_RQ_CANCEL: (void)cancel(&t, rq->order); break;
     case VENUE_RQ_REPLACE:
-        if (rq->target->instrument->id != rq->order->instrument->id)
-            return -1;
         if (cancel(&t, rq->target))
             place(&t, rq->order);
         else
@@ -742,6 +805,7 @@ paper_submit(struct venue_adapter *a, const struct venue_request *rq, struct now
     case VENUE_RQ_OPEN_ORDERS: open_orders(&t); break;
     default: break;
     }
+    deliver(&t);
     return 0;
 }
 

@@ -7,7 +7,7 @@
  *
  * Always true: an adapter keeps no truth about orders (that is oms/), only what it needs to encode; an answer that it
  * cannot read about an order is VENUE_UNKNOWN, never VENUE_REJECTED; sink->report is called from submit, decode and
- * on_market only, the report is valid during the call only, and the callee does not call the adapter back. */
+ * on_market only, the report is valid during the call only, and the callee may submit (nothing else). */
 #ifndef EXECGW_ENGINE_VENUE_VENUE_H
 #define EXECGW_ENGINE_VENUE_VENUE_H
 
