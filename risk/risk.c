@@ -547,6 +547,13 @@ risk_set_position(struct risk *r, uint32_t account, uint32_t instrument, qty_t q
     position_set(&cell_at(r, account, instrument)->position, qty, reconciled);
 }
 
+void
+risk_set_reconciled(struct risk *r, uint32_t account, uint32_t instrument, bool reconciled)
+{
+    ASSERT(account < r->counts.accounts && instrument < r->counts.instruments);
+    cell_at(r, account, instrument)->position.reconciled = reconciled;
+}
+
 const struct position *
 risk_position(const struct risk *r, uint32_t account, uint32_t instrument)
 {

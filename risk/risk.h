@@ -112,6 +112,9 @@ void risk_apply(struct risk *r, const struct order_delta *d);
 /* What is held, from the venue's evidence or from replay. */
 void risk_set_position(struct risk *r, uint32_t account, uint32_t instrument, qty_t qty, bool reconciled);
 
+/* Whether the position held is the venue's too: only then may reductions be proven from it. Quantity and fees stay. */
+void risk_set_reconciled(struct risk *r, uint32_t account, uint32_t instrument, bool reconciled);
+
 const struct position *risk_position(const struct risk *r, uint32_t account, uint32_t instrument);
 const struct resolved_limits *risk_resolved(const struct risk *r, uint32_t account, uint32_t instrument);
 const struct risk_limits *risk_limits_in_force(const struct risk *r);

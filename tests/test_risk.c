@@ -633,6 +633,8 @@ TEST(risk_reduction_needs_a_reconciled_position)
     reduction_init(&f, SIDE_SELL);
     risk_set_position(f.r, ACCOUNT, INSTR, 10000, false);
     CHECK_EQ(check(&f), DENY_STALE_MARKET);
+    risk_set_reconciled(f.r, ACCOUNT, INSTR, true);
+    CHECK_EQ(check(&f), DENY_NONE);
 }
 
 TEST(risk_reduction_has_its_own_collar_against_the_last_good_price)
