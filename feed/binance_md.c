@@ -80,11 +80,16 @@ binance_md_init(struct binance_md *d, uint32_t instruments_max, struct arena *ar
     };
 }
 
-/* 2^63 / divisor, rounded up: value * inverse >> 63 is value / divisor for every value < 10^8. */
-static uint64_t
-inverse_of(uint32_t divisor)
+static struct binance_scale
+scale_of(uint8_t decimals)
 {
-    return ((UINT64_C(1) << 63) + divisor - 1) / divisor;
+    struct binance_scale s = { .decimals = decimals };
+
+    if (decimals <= 8) {
+        s.divisor = (uint32_t)pow10_i64[8 - decimals];
+        s.inverse = ((UINT64_C(1) << 63) + s.divisor - 1) / s.divisor;
+    }
+    return s;
 }
 
 bool
@@ -108,15 +113,9 @@ binance_md_add(struct binance_md *d, const struct instrument *ins, uint32_t slot
     memcpy(e->symbol, &w, sizeof(w));
     e->slot = slot;
     e->symbol_len = (uint8_t)n;
-    e->px_decimals = ins->px_decimals;
-    e->qty_decimals = ins->qty_decimals;
-    e->narrow = ins->px_decimals <= 8 && ins->qty_decimals <= 8;
-    if (e->narrow) {
-        e->px_divisor = (uint32_t)pow10_i64[8 - ins->px_decimals];
-        e->qty_divisor = (uint32_t)pow10_i64[8 - ins->qty_decimals];
-        e->px_inverse = inverse_of(e->px_divisor);
-        e->qty_inverse = inverse_of(e->qty_divisor);
-    }
+    e->px = scale_of(ins->px_decimals);
+    e->qty = scale_of(ins->qty_decimals);
+    e->narrow = e->px.divisor != 0 && e->qty.divisor != 0;
     return true;
 }
 
@@ -161,6 +160,148 @@ load8(const char *p)
     return v;
 }
 
+/* p + n for n in [0, 16), by a branch that the processor predicts: what follows a number is then read before the
+ * number's length is known. Lengths rarely change from one message to the next. */
+static inline const char *
+ahead(const char *p, unsigned n)
+{
+    /* The empty asm keeps the compiler from making it an addition again. */
+#define AHEAD(k) \
+    case k: __asm__("" : "+r"(p)); return p + (k);
+    switch (n) {
+        AHEAD(1)
+        AHEAD(2)
+        AHEAD(3)
+        AHEAD(4)
+        AHEAD(5)
+        AHEAD(6)
+        AHEAD(7)
+        AHEAD(8)
+        AHEAD(9)
+        AHEAD(10)
+        AHEAD(11)
+        AHEAD(12)
+        AHEAD(13)
+        AHEAD(14)
+        AHEAD(15)
+    default: return p;
+    }
+#undef AHEAD
+}
+
+/* The fast reader looks for what is wrong with digits once a message, at its end: `bad` gathers it. */
+#ifdef __SSE2__
+
+typedef __m128i bad_t;
+
+static inline bad_t
+bad_none(void)
+{
+    return _mm_setzero_si128();
+}
+
+static inline bool
+bad_any(bad_t bad)
+{
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(bad, _mm_setzero_si128())) != 0xFFFF;
+}
+
+/* Sixteen digits, weighted by place, to two numbers: the earlier one in the low half of the result. */
+static inline uint64_t
+digits_join(__m128i d, __m128i tens, __m128i hundreds, __m128i tenthousands)
+{
+    __m128i even = _mm_and_si128(d, _mm_set1_epi16(0x00FF)); /* the earlier digit of each pair */
+    __m128i pairs = _mm_add_epi16(_mm_mullo_epi16(even, tens), _mm_srli_epi16(d, 8));
+    __m128i fours = _mm_madd_epi16(pairs, hundreds);
+    __m128i eights = _mm_madd_epi16(_mm_packs_epi32(fours, fours), tenthousands);
+    return (uint64_t)_mm_cvtsi128_si64(eights);
+}
+
+/* 1..15 digits without a leading zero; 16 bytes are readable at p, and the text began at `start`. Returns what follows,
+ * or NULL. */
+static inline const char *
+fast_u64(const char *start, const char *p, uint64_t *out)
+{
+    static const uint8_t keep[32] = {
+        [16] = 0xFF, [17] = 0xFF, [18] = 0xFF, [19] = 0xFF, [20] = 0xFF, [21] = 0xFF, [22] = 0xFF, [23] = 0xFF,
+        [24] = 0xFF, [25] = 0xFF, [26] = 0xFF, [27] = 0xFF, [28] = 0xFF, [29] = 0xFF, [30] = 0xFF, [31] = 0xFF
+    };
+    const __m128i zero = _mm_set1_epi8('0');
+    __m128i d = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), zero);
+    __m128i above = _mm_subs_epu8(d, _mm_set1_epi8(9));
+    unsigned other = ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(above, _mm_setzero_si128()));
+    unsigned n = (unsigned)__builtin_ctz(other);
+
+    if (unlikely(n == 0 || n == 16 || p + n - start < 16 || *p == '0'))
+        return NULL;
+    p = ahead(p, n);
+    /* Once more, ending at the last digit: then each digit stands at its place. */
+    d = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p - 16)), zero);
+    d = _mm_and_si128(d, _mm_loadu_si128((const __m128i *)(const void *)(keep + n)));
+    uint64_t halves =
+        digits_join(d, _mm_set1_epi16(10), _mm_set1_epi32(1 << 16 | 100), _mm_set1_epi32(1 << 16 | 10000));
+    *out = (halves & UINT32_MAX) * 100000000 + (halves >> 32);
+    return p;
+}
+
+/* `digits.dddddddd` with 1..7 digits before the point and eight after; at least 16 bytes stand before p.
+ *
+ * roomy    true: 16 bytes are readable at p; false: it is found out.
+ * Returns  what follows, or NULL. */
+static inline const char *
+fast_number(const char *p, const char *end, bool roomy, bad_t *bad, uint64_t *whole, uint64_t *fraction)
+{
+    /* By digits before the point: they and the eight after it; the point itself is the eighth of the sixteen bytes. */
+    static const _Alignas(16) uint8_t keep[8][16] = {
+#define FRACTION 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF
+        { 0, 0, 0, 0, 0, 0, 0, FRACTION },
+        { 0, 0, 0, 0, 0, 0, 0xFF, FRACTION },
+        { 0, 0, 0, 0, 0, 0xFF, 0xFF, FRACTION },
+        { 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, FRACTION },
+        { 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, FRACTION },
+        { 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, FRACTION },
+        { 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, FRACTION },
+        { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, FRACTION },
+#undef FRACTION
+    };
+    if (!roomy && unlikely(end - p < 8))
+        return NULL;
+    __m128i text = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    unsigned points = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(text, _mm_set1_epi8('.')));
+    if (unlikely(points <= 1))
+        return NULL;
+    unsigned n = (unsigned)__builtin_ctz(points);
+    p = ahead(p, n) + 9;
+    if (!roomy && unlikely(p > end))
+        return NULL;
+    __m128i d = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p - 16)), _mm_set1_epi8('0'));
+    d = _mm_and_si128(d, _mm_load_si128((const __m128i *)(const void *)keep[n]));
+    *bad = _mm_or_si128(*bad, _mm_subs_epu8(d, _mm_set1_epi8(9)));
+    /* The point weighs nothing and what stands before it a tenth. */
+    uint64_t halves =
+        digits_join(d, _mm_set_epi16(10, 10, 10, 10, 1, 10, 10, 10), _mm_set_epi16(1, 100, 1, 100, 1, 10, 1, 100),
+                    _mm_set_epi16(1, 10000, 1, 1000, 1, 10000, 1, 1000));
+    *whole = halves & UINT32_MAX;
+    *fraction = halves >> 32;
+    return p;
+}
+
+#else
+
+typedef uint64_t bad_t;
+
+static inline bad_t
+bad_none(void)
+{
+    return 0;
+}
+
+static inline bool
+bad_any(bad_t bad)
+{
+    return bad != 0;
+}
+
 /* Eight characters minus '0', and the top bit of each byte that was no digit: exact up to the first one. */
 static inline uint64_t
 digit_bytes(uint64_t text, uint64_t *other)
@@ -180,16 +321,17 @@ digits_value(uint64_t t)
            32;
 }
 
-/* 1..15 digits without a leading zero. Returns what follows, or NULL. */
+/* 1..15 digits without a leading zero; 16 bytes are readable at p. Returns what follows, or NULL. */
 static inline const char *
-fast_u64(const char *p, const char *end, uint64_t *out)
+fast_u64(const char *start, const char *p, uint64_t *out)
 {
     uint64_t other;
     uint64_t high = 0;
-
-    if (unlikely(end - p < 16 || *p == '0'))
-        return NULL;
     uint64_t t = digit_bytes(load8(p), &other);
+
+    (void)start;
+    if (unlikely(*p == '0'))
+        return NULL;
     if (other == 0) {
         high = digits_value(t);
         p += 8;
@@ -206,50 +348,59 @@ fast_u64(const char *p, const char *end, uint64_t *out)
     return p + n;
 }
 
-/* `digits.dddddddd"` with 1..7 digits before the point and exactly eight after. Returns what follows the quote, NULL
- * when it is anything else or does not fit the decimals. */
+/* `digits.dddddddd` with 1..7 digits before the point and eight after.
+ *
+ * roomy    true: 16 bytes are readable at p; false: it is found out.
+ * Returns  what follows, or NULL. */
 static inline const char *
-fast_decimal(const char *p, const char *end, unsigned decimals, uint64_t inverse, uint32_t divisor, int64_t *out)
+fast_number(const char *p, const char *end, bool roomy, bad_t *bad, uint64_t *whole, uint64_t *fraction)
 {
     uint64_t other;
 
-    if (unlikely(end - p < 8))
+    if (!roomy && unlikely(end - p < 8))
         return NULL;
     uint64_t t = digit_bytes(load8(p), &other);
     if (unlikely(other == 0))
         return NULL;
     unsigned n = (unsigned)__builtin_ctzll(other) / 8;
-    if (unlikely(n == 0 || p[n] != '.' || end - p < (ptrdiff_t)n + 10))
+    if (unlikely(n == 0 || p[n] != '.' || end - p < (ptrdiff_t)n + 9))
         return NULL;
-    uint64_t whole = digits_value(t << (64 - 8 * n));
-    p += n + 1;
-    t = digit_bytes(load8(p), &other);
-    if (unlikely(other != 0 || p[8] != '"'))
+    *whole = digits_value(t << (64 - 8 * n));
+    t = digit_bytes(load8(p + n + 1), &other);
+    *bad |= other;
+    *fraction = digits_value(t);
+    return p + n + 9;
+}
+
+#endif
+
+/* A decimal in its instrument's integers; NULL also when it does not fit them. As fast_number. */
+static inline const char *
+fast_decimal(const struct binance_scale *s, const char *p, const char *end, bool roomy, bad_t *bad, int64_t *out)
+{
+    uint64_t whole;
+    uint64_t fraction;
+
+    p = fast_number(p, end, roomy, bad, &whole, &fraction);
+    if (unlikely(p == NULL))
         return NULL;
-    uint64_t fraction = digits_value(t);
-    uint64_t scaled = (uint64_t)((unsigned __int128)fraction * inverse >> 63);
-    if (unlikely(scaled * divisor != fraction))
+    if (likely(s->divisor == 1)) {
+        *out = (int64_t)(whole * 100000000 + fraction);
+        return p;
+    }
+    uint64_t scaled = (uint64_t)((unsigned __int128)fraction * s->inverse >> 63);
+    if (unlikely(scaled * s->divisor != fraction))
         return NULL; /* more decimals than the instrument has */
-    *out = (int64_t)(whole * (uint64_t)pow10_i64[decimals] + scaled);
-    return p + 9;
+    *out = (int64_t)(whole * (uint64_t)pow10_i64[s->decimals] + scaled);
+    return p;
 }
 
-static inline const char *
-fast_px(const struct binance_symbol *s, const char *p, const char *end, px_t *out)
-{
-    return fast_decimal(p, end, s->px_decimals, s->px_inverse, s->px_divisor, out);
-}
-
-static inline const char *
-fast_qty(const struct binance_symbol *s, const char *p, const char *end, qty_t *out)
-{
-    return fast_decimal(p, end, s->qty_decimals, s->qty_inverse, s->qty_divisor, out);
-}
+/* A literal stands at p, where that much is readable. */
+#define FAST_IS(p, lit) (memcmp((p), (lit), sizeof(lit) - 1) == 0)
 
 /* The literal here, or NULL. */
-#define FAST_SKIP(p, end, lit)                                                                                       \
-    ((end) - (p) >= (ptrdiff_t)(sizeof(lit) - 1) && memcmp((p), (lit), sizeof(lit) - 1) == 0 ? (p) + sizeof(lit) - 1 \
-                                                                                             : NULL)
+#define FAST_SKIP(p, end, lit) \
+    ((end) - (p) >= (ptrdiff_t)(sizeof(lit) - 1) && FAST_IS(p, lit) ? (p) + sizeof(lit) - 1 : NULL)
 
 /* Advance over a literal or a value, or give the message to the general reader. */
 #define EXPECT(p, end, lit)               \
@@ -263,6 +414,17 @@ fast_qty(const struct binance_symbol *s, const char *p, const char *end, qty_t *
         (p) = (call);              \
         if (unlikely((p) == NULL)) \
             return NULL;           \
+    } while (0)
+
+/* A number and the literal behind it. NUMBER_ROOM bytes are readable at p. */
+#define NUMBER_ROOM 23
+#define TAKE_NUMBER(p, scale, out, lit)                                       \
+    do {                                                                      \
+        _Static_assert(16 + sizeof(lit) - 1 <= NUMBER_ROOM, "no check here"); \
+        TAKE(p, fast_decimal((scale), (p), end, true, &bad, (out)));          \
+        if (unlikely(!FAST_IS(p, lit)))                                       \
+            return NULL;                                                      \
+        (p) += sizeof(lit) - 1;                                               \
     } while (0)
 
 /* Index of the first quote in the 16 bytes at p; 16 when there is none. */
@@ -281,99 +443,119 @@ quote16(const char *p)
 #endif
 }
 
-/* A symbol of 1..15 bytes and its quote. */
+/* A symbol of 1..15 bytes, 16 bytes readable at p. Returns its closing quote, or NULL. */
 static inline const char *
-fast_symbol(const struct binance_md *d, const char *p, const char *end, const struct binance_symbol **out)
+fast_symbol(const struct binance_md *d, const char *p, const struct binance_symbol **out)
 {
-    if (unlikely(end - p < 16))
-        return NULL;
     unsigned n = quote16(p);
     if (unlikely(n == 0 || n == 16))
         return NULL;
     struct symbol_words w = { { load8(p), 0, 0 } };
-    if (n < 8) {
+    if (n < 8)
         w.w[0] &= ~(~UINT64_C(0) << (8 * n));
-    } else if (n > 8) {
+    else if (n > 8)
         w.w[1] = load8(p + 8) & ~(~UINT64_C(0) << (8 * (n - 8)));
-    }
     *out = symbol_find(d, &w);
     if (unlikely(*out == NULL || !(*out)->narrow))
         return NULL;
-    return p + n + 1;
+    return ahead(p, n);
 }
 
+/* From the first value to the last; `start` is where the message began. */
 static inline const char *
-fast_ticker(const struct binance_md *d, const char *p, const char *end, struct binance_md_msg *m)
+fast_ticker(const struct binance_md *d, const char *start, const char *p, const char *end, struct binance_md_msg *m)
 {
     const struct binance_symbol *s;
+    bad_t bad = bad_none();
 
-    TAKE(p, fast_u64(p, end, &m->last_id));
-    EXPECT(p, end, ",\"s\":\"");
-    TAKE(p, fast_symbol(d, p, end, &s));
-    EXPECT(p, end, ",\"b\":\"");
-    TAKE(p, fast_px(s, p, end, &m->bid.px));
-    EXPECT(p, end, ",\"B\":\"");
-    TAKE(p, fast_qty(s, p, end, &m->bid.qty));
-    EXPECT(p, end, ",\"a\":\"");
-    TAKE(p, fast_px(s, p, end, &m->ask.px));
-    EXPECT(p, end, ",\"A\":\"");
-    TAKE(p, fast_qty(s, p, end, &m->ask.qty));
+    /* The update id, the symbol and the literals around them: 15 + 6 + 16 + 7 at most. */
+    if (unlikely(end - p < 64))
+        return NULL;
+    TAKE(p, fast_u64(start, p, &m->last_id));
+    if (unlikely(!FAST_IS(p, ",\"s\":\"")))
+        return NULL;
+    TAKE(p, fast_symbol(d, p + 6, &s));
+    if (unlikely(!FAST_IS(p, "\",\"b\":\"") || end - p < 7 + NUMBER_ROOM))
+        return NULL;
+    p += 7;
+    TAKE_NUMBER(p, &s->px, &m->bid.px, "\",\"B\":\"");
+    if (unlikely(end - p < NUMBER_ROOM))
+        return NULL;
+    TAKE_NUMBER(p, &s->qty, &m->bid.qty, "\",\"a\":\"");
+    if (unlikely(end - p < NUMBER_ROOM))
+        return NULL;
+    TAKE_NUMBER(p, &s->px, &m->ask.px, "\",\"A\":\"");
+    TAKE(p, fast_decimal(&s->qty, p, end, false, &bad, &m->ask.qty));
+    if (unlikely(p == end || *p != '"' || bad_any(bad)))
+        return NULL;
     m->slot = s->slot;
     m->kind = BINANCE_MD_TICKER;
     m->venue_time_ns = 0;
-    return p;
+    return p + 1;
 }
 
 /* `["px","qty"],...]` after the opening bracket. */
 static inline const char *
 fast_levels(const struct binance_symbol *s, const char *p, const char *end, struct level *to, uint32_t max,
-            uint32_t *count)
+            bad_t *all_bad, uint32_t *count)
 {
+    bad_t bad = *all_bad;
     uint32_t n = 0;
 
     if (p < end && *p == ']') {
         *count = 0;
         return p + 1;
     }
+    if (unlikely(end - p < 2 + NUMBER_ROOM || p[0] != '[' || p[1] != '"'))
+        return NULL;
+    p += 2;
     for (;;) {
-        if (unlikely(n == max || end - p < 2 || p[0] != '[' || p[1] != '"'))
+        if (unlikely(n == max))
             return NULL;
-        TAKE(p, fast_px(s, p + 2, end, &to[n].px));
-        if (unlikely(end - p < 2 || p[0] != ',' || p[1] != '"'))
-            return NULL;
-        TAKE(p, fast_qty(s, p + 2, end, &to[n].qty));
-        if (unlikely(to[n].px == 0 || end - p < 2 || p[0] != ']'))
+        TAKE_NUMBER(p, &s->px, &to[n].px, "\",\"");
+        TAKE(p, fast_decimal(&s->qty, p, end, false, &bad, &to[n].qty));
+        if (unlikely(to[n].px == 0 || end - p < 4))
             return NULL;
         n++;
-        p += 2;
-        if (p[-1] == ',')
+        if (likely(FAST_IS(p, "\"],["))) {
+            if (unlikely(end - p < 5 + NUMBER_ROOM || p[4] != '"'))
+                return NULL;
+            p += 5;
             continue;
-        if (unlikely(p[-1] != ']'))
+        }
+        if (unlikely(!FAST_IS(p, "\"]]")))
             return NULL;
+        *all_bad = bad;
         *count = n;
-        return p;
+        return p + 3;
     }
 }
 
 static inline const char *
-fast_depth(const struct binance_md *d, const char *p, const char *end, struct binance_md_msg *m)
+fast_depth(const struct binance_md *d, const char *start, const char *p, const char *end, struct binance_md_msg *m)
 {
     const struct binance_symbol *s;
+    bad_t bad = bad_none();
     uint64_t t;
 
-    EXPECT(p, end, "depthUpdate\",\"E\":");
-    TAKE(p, fast_u64(p, end, &t));
-    EXPECT(p, end, ",\"s\":\"");
-    TAKE(p, fast_symbol(d, p, end, &s));
-    EXPECT(p, end, ",\"U\":");
-    TAKE(p, fast_u64(p, end, &m->first_id));
-    EXPECT(p, end, ",\"u\":");
-    TAKE(p, fast_u64(p, end, &m->last_id));
+    /* All before the levels, at most: 17 + 15 + 6 + 16 + 6 + 15 + 5 + 15 + 6; less is a message without levels. */
+    if (unlikely(end - p < 104 || !FAST_IS(p, "depthUpdate\",\"E\":")))
+        return NULL;
+    TAKE(p, fast_u64(start, p + 17, &t));
+    if (unlikely(!FAST_IS(p, ",\"s\":\"")))
+        return NULL;
+    TAKE(p, fast_symbol(d, p + 6, &s));
+    if (unlikely(!FAST_IS(p, "\",\"U\":")))
+        return NULL;
+    TAKE(p, fast_u64(start, p + 6, &m->first_id));
+    if (unlikely(!FAST_IS(p, ",\"u\":")))
+        return NULL;
+    TAKE(p, fast_u64(start, p + 5, &m->last_id));
     EXPECT(p, end, ",\"b\":[");
-    TAKE(p, fast_levels(s, p, end, m->bids, m->levels_max, &m->bid_count));
+    TAKE(p, fast_levels(s, p, end, m->bids, m->levels_max, &bad, &m->bid_count));
     EXPECT(p, end, ",\"a\":[");
-    TAKE(p, fast_levels(s, p, end, m->asks, m->levels_max, &m->ask_count));
-    if (unlikely(m->first_id > m->last_id || !time_ns(t, &m->venue_time_ns)))
+    TAKE(p, fast_levels(s, p, end, m->asks, m->levels_max, &bad, &m->ask_count));
+    if (unlikely(bad_any(bad) || m->first_id > m->last_id || !time_ns(t, &m->venue_time_ns)))
         return NULL;
     m->slot = s->slot;
     m->kind = BINANCE_MD_DEPTH;
@@ -381,24 +563,32 @@ fast_depth(const struct binance_md *d, const char *p, const char *end, struct bi
 }
 
 static inline const char *
-fast_trade(const struct binance_md *d, const char *p, const char *end, struct binance_md_msg *m)
+fast_trade(const struct binance_md *d, const char *start, const char *p, const char *end, struct binance_md_msg *m)
 {
     const struct binance_symbol *s;
+    bad_t bad = bad_none();
     uint64_t id;
     uint64_t t;
 
-    EXPECT(p, end, "trade\",\"E\":");
-    TAKE(p, fast_u64(p, end, &t));
-    EXPECT(p, end, ",\"s\":\"");
-    TAKE(p, fast_symbol(d, p, end, &s));
-    EXPECT(p, end, ",\"t\":");
-    TAKE(p, fast_u64(p, end, &id));
-    EXPECT(p, end, ",\"p\":\"");
-    TAKE(p, fast_px(s, p, end, &m->px));
-    EXPECT(p, end, ",\"q\":\"");
-    TAKE(p, fast_qty(s, p, end, &m->qty));
-    EXPECT(p, end, ",\"T\":");
-    TAKE(p, fast_u64(p, end, &t));
+    /* All before the price, at most: 11 + 15 + 6 + 16 + 6 + 15 + 6, and the price itself. */
+    if (unlikely(end - p < 75 + NUMBER_ROOM || !FAST_IS(p, "trade\",\"E\":")))
+        return NULL;
+    TAKE(p, fast_u64(start, p + 11, &t));
+    if (unlikely(!FAST_IS(p, ",\"s\":\"")))
+        return NULL;
+    TAKE(p, fast_symbol(d, p + 6, &s));
+    if (unlikely(!FAST_IS(p, "\",\"t\":")))
+        return NULL;
+    TAKE(p, fast_u64(start, p + 6, &id));
+    if (unlikely(!FAST_IS(p, ",\"p\":\"")))
+        return NULL;
+    p += 6;
+    TAKE_NUMBER(p, &s->px, &m->px, "\",\"q\":\"");
+    TAKE(p, fast_decimal(&s->qty, p, end, false, &bad, &m->qty));
+    EXPECT(p, end, "\",\"T\":");
+    if (unlikely(end - p < 16))
+        return NULL;
+    TAKE(p, fast_u64(start, p, &t));
     EXPECT(p, end, ",\"m\":");
     const char *q = FAST_SKIP(p, end, "true");
     m->aggressor = q != NULL ? SIDE_SELL : SIDE_BUY; /* m: the buyer is the maker */
@@ -410,7 +600,7 @@ fast_trade(const struct binance_md *d, const char *p, const char *end, struct bi
     q = FAST_SKIP(p, end, ",\"M\":true");
     if (q == NULL)
         q = FAST_SKIP(p, end, ",\"M\":false");
-    if (unlikely(q == NULL || m->px == 0 || m->qty == 0 || !time_ns(t, &m->venue_time_ns)))
+    if (unlikely(q == NULL || bad_any(bad) || m->px == 0 || m->qty == 0 || !time_ns(t, &m->venue_time_ns)))
         return NULL;
     m->trade_id = (int64_t)id;
     m->slot = s->slot;
@@ -422,27 +612,31 @@ fast_trade(const struct binance_md *d, const char *p, const char *end, struct bi
 static inline const char *
 fast_message(const struct binance_md *d, const char *p, const char *end, struct binance_md_msg *m)
 {
+    const char *start = p;
     bool wrapped = false;
-    const char *q = FAST_SKIP(p, end, "{\"stream\":\"");
 
-    if (likely(q != NULL)) {
-        for (unsigned n = 16; n == 16; q += n) {
-            if (unlikely(end - q < 24))
-                return NULL;
-            n = quote16(q);
+    if (unlikely(end - p < 64))
+        return NULL;
+    if (likely(FAST_IS(p, "{\"stream\":\""))) {
+        p += 11;
+        unsigned n = quote16(p);
+        p += n;
+        if (n == 16) {
+            n = quote16(p);
+            p += n;
         }
-        if (unlikely(q[-1] == '\\'))
+        /* 11 + 31 + 9 + 8 bytes at most so far. */
+        if (unlikely(n == 16 || p[-1] == '\\' || !FAST_IS(p, "\",\"data\":")))
             return NULL;
-        p = q;
-        EXPECT(p, end, "\",\"data\":");
+        p += 9;
         wrapped = true;
     }
-    if ((q = FAST_SKIP(p, end, "{\"u\":")) != NULL)
-        p = fast_ticker(d, q, end, m);
-    else if ((q = FAST_SKIP(p, end, "{\"e\":\"d")) != NULL)
-        p = fast_depth(d, q - 1, end, m);
-    else if ((q = FAST_SKIP(p, end, "{\"e\":\"t")) != NULL)
-        p = fast_trade(d, q - 1, end, m);
+    if (likely(FAST_IS(p, "{\"u\":")))
+        p = fast_ticker(d, start, p + 5, end, m);
+    else if (FAST_IS(p, "{\"e\":\"d"))
+        p = fast_depth(d, start, p + 6, end, m);
+    else if (FAST_IS(p, "{\"e\":\"t"))
+        p = fast_trade(d, start, p + 6, end, m);
     else
         return NULL;
     if (unlikely(p == NULL || end - p != 1 + wrapped || p[0] != '}' || p[wrapped] != '}'))
@@ -622,9 +816,9 @@ read_level(struct json_scan *j, const struct binance_symbol *s, struct level *ou
         return DECODE_MALFORMED;
     while (json_element(j))
         (void)json_skip(j);
-    res = raw_decimal(&px, s->px_decimals, &out->px);
+    res = raw_decimal(&px, s->px.decimals, &out->px);
     if (res == DECODE_OK)
-        res = raw_decimal(&qty, s->qty_decimals, &out->qty);
+        res = raw_decimal(&qty, s->qty.decimals, &out->qty);
     if (res == DECODE_OK && out->px == 0)
         res = DECODE_MALFORMED;
     return j->bad ? DECODE_MALFORMED : res;
@@ -660,13 +854,13 @@ general_ticker(const struct fields *f, const struct binance_symbol *s, struct bi
 
     m->last_id = f->last_id;
     if (res == DECODE_OK)
-        res = raw_decimal(&f->b, s->px_decimals, &m->bid.px);
+        res = raw_decimal(&f->b, s->px.decimals, &m->bid.px);
     if (res == DECODE_OK)
-        res = raw_decimal(&f->B, s->qty_decimals, &m->bid.qty);
+        res = raw_decimal(&f->B, s->qty.decimals, &m->bid.qty);
     if (res == DECODE_OK)
-        res = raw_decimal(&f->a, s->px_decimals, &m->ask.px);
+        res = raw_decimal(&f->a, s->px.decimals, &m->ask.px);
     if (res == DECODE_OK)
-        res = raw_decimal(&f->A, s->qty_decimals, &m->ask.qty);
+        res = raw_decimal(&f->A, s->qty.decimals, &m->ask.qty);
     m->venue_time_ns = 0;
     if (res == DECODE_OK && !time_ns(f->event_time, &m->venue_time_ns))
         res = DECODE_RANGE;
@@ -697,9 +891,9 @@ general_trade(const struct fields *f, const struct binance_symbol *s, struct bin
         return DECODE_RANGE;
     m->trade_id = (int64_t)f->trade_id;
     m->aggressor = f->maker ? SIDE_SELL : SIDE_BUY;
-    enum decode_result res = raw_decimal(&f->p, s->px_decimals, &m->px);
+    enum decode_result res = raw_decimal(&f->p, s->px.decimals, &m->px);
     if (res == DECODE_OK)
-        res = raw_decimal(&f->q, s->qty_decimals, &m->qty);
+        res = raw_decimal(&f->q, s->qty.decimals, &m->qty);
     if (res == DECODE_OK && (m->px == 0 || m->qty == 0))
         res = DECODE_MALFORMED;
     if (res == DECODE_OK && !time_ns(f->trade_time != 0 ? f->trade_time : f->event_time, &m->venue_time_ns))

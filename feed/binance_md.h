@@ -47,18 +47,21 @@ struct binance_md_msg {
     char text[BINANCE_TEXT_BYTES]; /* ERROR: the venue's words, printable, NUL-terminated */
 };
 
+/* How a decimal with eight digits after the point becomes a count of 10^-decimals. */
+struct binance_scale {
+    uint64_t inverse; /* 2^63 / divisor, rounded up: value * inverse >> 63 is value / divisor for value < 10^8 */
+    uint32_t divisor; /* 10^(8 - decimals); 0 when decimals > 8 */
+    uint8_t decimals;
+};
+
 /* One symbol, laid out for the look-up: a cache line with what a decode needs. */
 struct binance_symbol {
     _Alignas(64) char symbol[SYMBOL_BYTES]; /* zero padded */
     uint32_t slot;
     uint8_t symbol_len; /* 0 = empty */
-    uint8_t px_decimals;
-    uint8_t qty_decimals;
-    bool narrow;         /* both decimals <= 8: the fast number path applies */
-    uint64_t px_inverse; /* 2^63 / 10^(8 - decimals), rounded up */
-    uint64_t qty_inverse;
-    uint32_t px_divisor; /* 10^(8 - decimals) */
-    uint32_t qty_divisor;
+    bool narrow;        /* both decimals <= 8: the fast reader applies */
+    struct binance_scale px;
+    struct binance_scale qty;
 };
 _Static_assert(sizeof(struct binance_symbol) == 64, "one cache line");
 
