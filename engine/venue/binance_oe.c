@@ -175,7 +175,7 @@ binance_on_instrument(struct venue_adapter *a, const struct instrument *ins)
 
     ASSERT(ins->id < b->cfg.instruments.count);
     size_t n = strnlen(ins->symbol, SYMBOL_BYTES);
-    struct binance_symbol *s = &b->symbol[ins->id];
+    struct binance_pieces *s = &b->symbol[ins->id];
     s->ready = false;
     if (ins->version == 0 || ins->venue != b->cfg.venue || n == SYMBOL_BYTES || !symbol_plain(ins->symbol, n))
         return;
@@ -201,7 +201,7 @@ symbol_index_slots(const struct venue_config *cfg)
 static size_t
 binance_footprint(const struct venue_config *cfg)
 {
-    return arena_cost(sizeof(struct binance_oe)) + arena_cost(cfg->instruments.count * sizeof(struct binance_symbol)) +
+    return arena_cost(sizeof(struct binance_oe)) + arena_cost(cfg->instruments.count * sizeof(struct binance_pieces)) +
            arena_cost(symbol_index_slots(cfg) * sizeof(uint32_t));
 }
 
@@ -237,7 +237,7 @@ binance_init(const struct venue_config *cfg, struct arena *arena, struct fault *
     b->cfg = *cfg;
     if (!keys_load(b, fault))
         return NULL;
-    b->symbol = arena_take(arena, cfg->instruments.count * sizeof(struct binance_symbol));
+    b->symbol = arena_take(arena, cfg->instruments.count * sizeof(struct binance_pieces));
     b->symbol_mask = symbol_index_slots(cfg) - 1;
     b->symbol_index = arena_take(arena, (b->symbol_mask + 1) * sizeof(uint32_t));
     struct venue_adapter *a = (struct venue_adapter *)(void *)b;
@@ -383,7 +383,7 @@ order_form(const struct venue_order *o)
  * finished by one message even when the private stream has a hole. The stream repeats the same trades; their ids make
  * them one. */
 static void
-put_order(struct writer *w, const struct binance_symbol *s, const struct venue_order *o, enum order_form form,
+put_order(struct writer *w, const struct binance_pieces *s, const struct venue_order *o, enum order_form form,
           int64_t timestamp_ms)
 {
     put_clordid(w, o->clordid);
@@ -411,7 +411,7 @@ put_order(struct writer *w, const struct binance_symbol *s, const struct venue_o
     }
 }
 
-static const struct binance_symbol *
+static const struct binance_pieces *
 symbol_of(const struct binance_oe *b, const struct venue_order *o)
 {
     uint32_t id = o->instrument->id;
@@ -425,7 +425,7 @@ symbol_of(const struct binance_oe *b, const struct venue_order *o)
 static int
 submit_new(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
 {
-    const struct binance_symbol *s = symbol_of(b, rq->order);
+    const struct binance_pieces *s = symbol_of(b, rq->order);
     enum order_form form = order_form(rq->order);
     struct writer w;
 
@@ -445,7 +445,7 @@ static int
 submit_cancel(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
 {
     const struct venue_order *o = rq->order;
-    const struct binance_symbol *s = symbol_of(b, o);
+    const struct binance_pieces *s = symbol_of(b, o);
     struct writer w;
 
     if (unlikely(s == NULL))
@@ -476,7 +476,7 @@ submit_replace(const struct binance_oe *b, const struct venue_request *rq, int64
 {
     const struct venue_order *o = rq->order;
     const struct venue_order *t = rq->target;
-    const struct binance_symbol *s = symbol_of(b, o);
+    const struct binance_pieces *s = symbol_of(b, o);
     enum order_form form = order_form(o);
     struct writer w;
 

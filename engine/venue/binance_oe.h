@@ -34,7 +34,7 @@ struct binance_piece {
 
 enum binance_piece_kind { PIECE_BUY, PIECE_SELL, PIECE_NO_SIDE, PIECE_COUNT };
 
-struct binance_symbol {
+struct binance_pieces {
     bool ready;
     struct binance_piece piece[PIECE_COUNT];
 };
@@ -47,7 +47,7 @@ struct binance_oe {
     int64_t clock_offset_ns; /* as last passed to submit */
     uint32_t api_param_len;
     char api_param[BINANCE_API_KEY_MAX + 16]; /* "apiKey":"...", or empty when the session is logged on by key */
-    struct binance_symbol *symbol;            /* by instrument id */
+    struct binance_pieces *symbol;            /* by instrument id */
     uint32_t symbol_mask;
     uint32_t *symbol_index; /* hash of the venue's symbol -> instrument id + 1; 0 empty */
 };
