@@ -84,26 +84,30 @@ rate_change(struct throttle *t, struct rate_limit rate, struct now now)
         throttle_set(t, rate, now.mono);
 }
 
+/* One instrument's limits into its cell of every account: looked up and resolved once. What cannot be resolved has
+ * version 0 and denies. */
 static bool
-cell_resolve(struct risk *r, uint32_t account, const struct instrument *ins, struct now now, struct fault *fault)
+instrument_resolve(struct risk *r, const struct instrument *ins, struct now now, struct fault *fault)
 {
-    struct cell *c = cell_at(r, account, ins->id);
     const struct instrument_limits *l = limits_of(&r->limits, ins);
+    struct resolved_limits resolved;
+    bool ok = limits_resolve(l, ins, &resolved, fault);
 
-    if (!limits_resolve(l, ins, &c->limits, fault))
-        return false;
-    rate_change(&c->order_rate, l->order_rate, now);
-    return true;
+    for (uint32_t a = 0; a < r->counts.accounts; a++) {
+        struct cell *c = cell_at(r, a, ins->id);
+        c->limits = resolved;
+        rate_change(&c->order_rate, l->order_rate, now);
+    }
+    return ok;
 }
 
-/* Every cell of every defined instrument; what cannot be resolved denies from now on. */
 static void
 resolve_all(struct risk *r, struct now now)
 {
     struct fault ignored;
     for (uint32_t i = 0; i < r->counts.instruments; i++)
-        for (uint32_t a = 0; r->defined[i].version != 0 && a < r->counts.accounts; a++)
-            (void)cell_resolve(r, a, &r->defined[i], now, &ignored);
+        if (r->defined[i].version != 0)
+            (void)instrument_resolve(r, &r->defined[i], now, &ignored);
 }
 
 bool
@@ -166,18 +170,13 @@ risk_set_instrument(struct risk *r, const struct instrument *ins, struct now now
         }
     }
     *was = *ins;
-    bool ok = true;
-    for (uint32_t a = 0; a < r->counts.accounts; a++) {
-        struct cell *c = cell_at(r, a, ins->id);
-        if (fresh || rescaled) {
-            bool reconciled = c->position.reconciled;
-            position_init(&c->position, ins);
-            c->position.reconciled = reconciled;
-        }
-        if (r->limits_version != 0 && !cell_resolve(r, a, ins, now, fault))
-            ok = false;
+    for (uint32_t a = 0; (fresh || rescaled) && a < r->counts.accounts; a++) {
+        struct position *p = &cell_at(r, a, ins->id)->position;
+        bool reconciled = p->reconciled;
+        position_init(p, ins);
+        p->reconciled = reconciled;
     }
-    return ok;
+    return r->limits_version == 0 || instrument_resolve(r, ins, now, fault);
 }
 
 void
