@@ -317,7 +317,10 @@ respond_metrics(struct lws *wsi, struct session *s, bool head)
 {
     static size_t room = BODY_BYTES; /* what the last page needed */
     struct prometheus_process process = process_read(server.parent);
+    int64_t fds = atomic_load_explicit(&server.page->open_fds, memory_order_relaxed);
 
+    if (process.open_fds < 0 && fds > 0)
+        process.open_fds = fds; /* a gateway that hides its memory hides its descriptors too */
     heartbeat_sample(&server);
     for (unsigned tries = 0; tries < 4 && room <= BODY_BYTES_MAX; tries++) {
         if (!session_body(s, room))

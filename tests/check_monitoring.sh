@@ -27,6 +27,33 @@ for p in d["panels"]:
             assert x < 24 and (x, y) not in cells, f"panel {p['title']} overlaps"
             cells.add((x, y))
 PY
+# A label that a rule or panel speaks of must be one of its metrics' own (docs/metrics.md comes from the list).
+/usr/bin/python3 - "$dashboard" <<'PY' || bad=1
+import json, re, sys
+labels = {}
+for row in open("docs/metrics.md"):
+    cells = [c.strip() for c in row.split("|")]
+    if len(cells) == 6 and cells[1].startswith("`execgw_"):
+        labels[cells[1].strip("`")] = set(filter(None, re.split(r"[, ]+", cells[3])))
+def check(where, expr, texts):
+    used = [re.sub(r"_bucket$", "", m) for m in re.findall(r"execgw_[a-z_]+", expr)]
+    known = set().union({"job", "instance", "le"}, *(labels.get(m, set()) for m in used))
+    named = set(re.findall(r"[{,]\s*([a-z_]+)\s*=", expr))
+    for by in re.findall(r"by \(([a-z_, ]+)\)", expr):
+        named |= set(re.split(r"[, ]+", by))
+    for text in texts:
+        named |= {a or b for a, b in re.findall(r"\$labels\.([a-z_]+)|{{([a-z_]+)}}", text)}
+    for label in sorted(named - known):
+        print(f"{where}: no label {label} in {', '.join(used)}", file=sys.stderr)
+    return not named - known
+fine = True
+for rule in re.split(r"- alert: ", open("monitoring/alerts.yml").read())[1:]:
+    fine &= check(rule.split()[0], re.search(r"expr: '(.*)'", rule).group(1), re.findall(r"(?:summary|description): '(.*)'", rule))
+for p in json.load(open(sys.argv[1]))["panels"]:
+    for t in p.get("targets", []):
+        fine &= check(p["title"], t["expr"], [t["legendFormat"]])
+sys.exit(0 if fine else 1)
+PY
 [ $bad = 0 ] || exit 1
 
 promtool=$(bash tests/lib/promtool.sh) || exit $?

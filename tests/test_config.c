@@ -23,6 +23,15 @@ write_file(const char *path, const char *text, mode_t mode)
     CHECK_EQ(close(fd), 0);
 }
 
+static void
+folder_remove(void)
+{
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+    if (system(command) != 0)
+        (void)fprintf(stderr, "%s stays\n", dir);
+}
+
 /* Load `text` as c.toml of a folder that we are in, so that errors start with c.toml. */
 static int
 load_with(const char *text, char *const *env, const char *arg1, const char *arg2)
@@ -31,6 +40,7 @@ load_with(const char *text, char *const *env, const char *arg1, const char *arg2
         (void)snprintf(dir, sizeof(dir), "/tmp/execgw_config_XXXXXX");
         CHECK(mkdtemp(dir) != NULL);
         CHECK_EQ(chdir(dir), 0);
+        (void)atexit(folder_remove);
     }
     (void)snprintf(file, sizeof(file), "c.toml");
     if (text != NULL)
@@ -405,6 +415,57 @@ TEST(a_key_file_that_others_may_read_is_refused_in_every_mode)
     CHECK_EQ(rmdir("key"), 0);
 }
 
+TEST(a_key_file_of_somebody_else_is_refused)
+{
+    struct fault f;
+    char wanted[128];
+
+    (void)load(BASE);
+    write_file("theirs", "secret", 0600);
+    if (chown("theirs", 12345, (gid_t)-1) != 0)
+        return; /* only root can give files away */
+    (void)snprintf(wanted, sizeof(wanted), "./theirs belongs to uid 12345, expected ours (%u)", geteuid());
+    CHECK(!key_file_check("./theirs", &f));
+    CHECK_STR(f.text, wanted);
+    (void)unlink("theirs");
+}
+
+TEST(a_key_file_is_taken_at_its_largest_and_refused_one_byte_beyond)
+{
+    static char big[KEY_FILE_BYTES_MAX + 2];
+    struct key_file k = { 0 };
+    struct fault f;
+
+    (void)load(BASE);
+    memset(big, 'k', KEY_FILE_BYTES_MAX);
+    write_file("big", big, 0600);
+    CHECK(key_file_read("./big", &k, &f));
+    CHECK_EQ(k.len, KEY_FILE_BYTES_MAX);
+    CHECK_EQ(k.bytes[k.len], 0);
+    key_file_release(&k);
+    big[KEY_FILE_BYTES_MAX] = 'k';
+    write_file("big", big, 0600);
+    CHECK(!key_file_read("./big", &k, &f));
+    CHECK_STR(f.text, "./big has 16385 bytes, expected 1 to 16384");
+    (void)unlink("big");
+}
+
+TEST(after_64_errors_the_rest_is_counted)
+{
+    static char text[8192];
+    size_t n = 0;
+    unsigned lines = 0;
+
+    for (unsigned i = 0; i < 66; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "qqqqqqqqqq%u = 1\n", i);
+    (void)snprintf(text + n, sizeof(text) - n, "%s", BASE);
+    CHECK_EQ(load(text), EXIT_CONFIG);
+    for (const char *p = errors; (p = strchr(p, '\n')) != NULL; p++)
+        lines++;
+    CHECK_EQ(lines, 65);
+    CHECK(strstr(errors, "\nc.toml: 2 more errors\n") != NULL);
+}
+
 TEST(a_secret_written_where_its_path_belongs_is_never_shown)
 {
     CHECK_ERRORS(VENUE "key_file = \"s3cr3tValue\"\n" RISK,
@@ -446,7 +507,11 @@ TEST(a_credential_is_read_from_systemds_folder)
     CHECK(key_file_read("credential:binance", &k, &f));
     CHECK_EQ(k.len, 4);
     key_file_release(&k);
-    CHECK(!key_file_read("credential:../binance", &k, &f));
+    (void)mkdir("sub", 0700);
+    write_file("sub/binance", "hush", 0400);
+    CHECK(!key_file_read("credential:sub/binance", &k, &f));
+    CHECK_STR(f.text, "\"credential:sub/binance\" names no credential, expected credential:NAME");
+    CHECK(!key_file_read("credential:", &k, &f));
     (void)unsetenv("CREDENTIALS_DIRECTORY");
 }
 

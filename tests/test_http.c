@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -178,6 +178,21 @@ TEST(metrics_are_served_with_their_type_and_the_parents_process)
     CHECK_EQ(get(port, "/metrics"), 200);
     CHECK(strstr(answer, "\nexecgw_order_sent_total{venue=\"binance\"} 13\n") != NULL);
     http_end(pid);
+}
+
+TEST(a_gateway_that_hides_its_memory_still_shows_its_descriptors)
+{
+    page_make();
+    metric_page_count_fds(page);
+    CHECK_EQ(prctl(PR_SET_DUMPABLE, 0), 0);
+    pid_t pid = http_start("127.0.0.1:0", NULL, 0);
+    int port = port_chosen();
+    CHECK_EQ(get(port, "/metrics"), 200);
+    CHECK(strstr(answer, "\nprocess_open_fds ") != NULL);
+    CHECK(strstr(answer, "\nprocess_cpu_seconds_total ") != NULL);
+    CHECK(strstr(answer, "\nprocess_max_fds ") != NULL);
+    http_end(pid);
+    CHECK_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
 }
 
 TEST(a_page_larger_than_the_first_buffer_is_served_whole)

@@ -167,6 +167,33 @@ TEST(records_that_find_the_ring_full_are_counted_and_reported)
     CHECK_EQ(metric_get(&page, METRIC_LOG_DROPPED, 0), 3);
 }
 
+TEST(each_loss_is_reported_once)
+{
+    static struct metric_page page;
+    struct fault f;
+    struct log *l = log_open(LOG_FORMAT_TEXT, LOG_INFO, 16, &page);
+    struct log_port *core = log_port_take(l, "core");
+    for (unsigned i = 0; i < 16 + 3; i++)
+        log_write(core, LOG_NOTE, "full");
+    CHECK(log_start(l, &f));
+    for (unsigned i = 0; i < 30000 && metric_get(&page, METRIC_LOG_DROPPED, 0) == 0; i++)
+        (void)usleep(1000);
+    log_stop(l);
+    (void)log_text();
+    CHECK_EQ(metric_get(&page, METRIC_LOG_DROPPED, 0), 3);
+    CHECK_EQ(lines_with("records lost"), 1);
+}
+
+TEST(a_time_before_the_epoch_is_still_a_time)
+{
+    char buf[512];
+    struct log_record r = record(LOG_NOTE, "x", 0, 0);
+    r.wall_ns = -1;
+    size_t n = log_format_record(LOG_FORMAT_TEXT, &r, "core", buf, sizeof(buf));
+    buf[n] = '\0';
+    CHECK_STR(buf, "1969-12-31T23:59:59.999999Z info core note: x\n");
+}
+
 TEST(the_budget_comes_back_after_a_second)
 {
     struct fault f;

@@ -80,6 +80,17 @@ TEST(another_process_reads_the_page_and_cannot_write_it)
     (void)close(fd);
 }
 
+TEST(open_descriptors_are_counted)
+{
+    metric_page_count_fds(&page);
+    int64_t before = page.open_fds;
+    CHECK(before >= 3);
+    int fd = open("/dev/null", O_RDONLY);
+    metric_page_count_fds(&page);
+    CHECK_EQ(page.open_fds, before + 1);
+    (void)close(fd);
+}
+
 TEST(a_descriptor_of_something_else_is_refused)
 {
     struct fault f;

@@ -108,7 +108,8 @@ struct metric_page {
     int64_t start_wall_ns;
     char build_version[32];
     char build_commit[48];
-    uint8_t reserved[16];
+    _Atomic int64_t open_fds; /* of the gateway's process, which others may not be allowed to count; 0 = not known */
+    uint8_t reserved[8];
     struct metric_name venue[VENUE_MAX];
     struct metric_name client[CLIENT_MAX];
     struct metric_name instrument[INSTRUMENT_MAX];
