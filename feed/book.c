@@ -33,33 +33,75 @@ key_of(enum side side, px_t px)
     return side == SIDE_BUY ? px : -px;
 }
 
-/* Index of the first level that is not worse than `key`, in [0, end]; levels at `end` and above are known to be not
- * worse. Gallops down from `end`, then halves. */
+/* Index of the first slot that is not worse than `key`, in [0, end]; slots at `end` and above are known to be not
+ * worse. Gallops down from `end`, then halves without a branch to mispredict. */
 static inline uint32_t
 lower_bound(const struct level *level, enum side side, int64_t key, uint32_t end)
 {
-    uint32_t low = end;
     uint32_t step = 1;
-    uint32_t high = end;
 
-    while (low > 0) {
-        uint32_t at = low > step ? low - step : 0;
+    while (end > 0) {
+        uint32_t at = end > step ? end - step : 0;
         if (key_of(side, level[at].px) < key) {
-            low = at + 1;
-            break;
+            /* Between at (worse) and end. */
+            const struct level *base = level + at;
+            for (uint32_t n = end - at; n > 1;) {
+                uint32_t half = n / 2;
+                base += key_of(side, base[half].px) < key ? half : 0;
+                n -= half;
+            }
+            return (uint32_t)(base - level) + 1;
         }
-        low = at;
-        high = at;
-        step *= 2;
+        end = at;
+        step *= 4;
     }
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (key_of(side, level[mid].px) < key)
-            low = mid + 1;
-        else
-            high = mid;
+    return 0;
+}
+
+/* The touch went: so do the empty slots below it. */
+static inline void
+drop_empty(struct book_side *s)
+{
+    while (s->slots > 0 && s->level[s->slots - 1].qty == 0)
+        s->slots--;
+}
+
+static COLD void
+side_compact(struct book_side *s)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < s->slots; i++) {
+        if (s->level[i].qty != 0)
+            s->level[n++] = s->level[i];
     }
-    return low;
+    s->slots = n;
+}
+
+/* How far to look towards the touch for an empty slot before everything is moved. */
+#define LOOK 8
+
+/* A new level before slot i: in an empty slot beside it, or by moving what is nearer to the touch. There is room. */
+static inline void
+side_insert(struct book_side *s, uint32_t i, struct level new)
+{
+    struct level *level = s->level;
+    uint32_t stop = s->slots - i > LOOK ? i + LOOK : s->slots;
+    uint32_t empty = i;
+
+    s->count++;
+    if (i > 0 && level[i - 1].qty == 0) {
+        level[i - 1] = new;
+        return;
+    }
+    while (empty < stop && level[empty].qty != 0)
+        empty++;
+    if (empty == stop) {
+        empty = s->slots;
+        s->slots++;
+    }
+    memmove(level + i + 1, level + i, (empty - i) * sizeof(*level));
+    level[i] = new;
 }
 
 static inline enum book_change
@@ -67,34 +109,34 @@ side_set(struct book_side *s, enum side side, uint32_t levels_max, px_t px, qty_
 {
     struct level *level = s->level;
     int64_t key = key_of(side, px);
-    uint32_t count = s->count;
-    uint32_t end = *hint < count ? *hint : count;
+    uint32_t end = *hint < s->slots ? *hint : s->slots;
 
     /* The hint holds only while the run goes outward. */
-    if (end < count && key_of(side, level[end].px) < key)
-        end = count;
+    if (end < s->slots && key_of(side, level[end].px) < key)
+        end = s->slots;
     uint32_t i = lower_bound(level, side, key, end);
     *hint = i;
-    if (i < count && level[i].px == px) {
-        if (qty != 0) {
-            if (level[i].qty == qty)
-                return BOOK_SAME;
-            level[i].qty = qty;
-            return BOOK_CHANGED;
-        }
-        memmove(level + i, level + i + 1, (count - i - 1) * sizeof(*level));
-        s->count = count - 1;
+    if (i < s->slots && level[i].px == px) {
+        qty_t was = level[i].qty;
+        if (was == qty)
+            return BOOK_SAME;
+        level[i].qty = qty;
+        s->count = s->count + (was == 0) - (qty == 0);
+        if (qty == 0 && i + 1 == s->slots)
+            drop_empty(s);
         return BOOK_CHANGED;
     }
     if (s->edged && key < key_of(side, s->edge))
         return BOOK_BEYOND;
     if (qty == 0)
         return BOOK_SAME;
-    if (unlikely(count == levels_max))
-        return BOOK_FULL;
-    memmove(level + i + 1, level + i, (count - i) * sizeof(*level));
-    level[i] = (struct level){ .px = px, .qty = qty };
-    s->count = count + 1;
+    if (unlikely(s->slots == levels_max)) {
+        if (s->count == levels_max)
+            return BOOK_FULL;
+        side_compact(s);
+        i = lower_bound(level, side, key, s->slots);
+    }
+    side_insert(s, i, (struct level){ .px = px, .qty = qty });
     return BOOK_CHANGED;
 }
 
@@ -112,11 +154,12 @@ book_load(struct book *b, enum side side, px_t px, qty_t qty)
 {
     struct book_side *s = &b->side[side];
 
-    if (px <= 0 || qty <= 0 || s->count == b->levels_max)
+    if (px <= 0 || qty <= 0 || s->slots == b->levels_max)
         return false;
-    if (s->count > 0 && key_of(side, px) >= key_of(side, s->level[s->count - 1].px))
+    if (s->slots > 0 && key_of(side, px) >= key_of(side, s->level[s->slots - 1].px))
         return false;
-    s->level[s->count++] = (struct level){ .px = px, .qty = qty };
+    s->level[s->slots++] = (struct level){ .px = px, .qty = qty };
+    s->count = s->slots;
     return true;
 }
 
@@ -134,11 +177,18 @@ book_load_end(struct book *b)
 }
 
 void
+book_compact(struct book *b, enum side side)
+{
+    side_compact(&b->side[side]);
+}
+
+void
 book_set_edge(struct book *b, enum side side)
 {
     struct book_side *s = &b->side[side];
 
     if (s->count > 0) {
+        side_compact(s);
         s->edged = true;
         s->edge = s->level[0].px;
     }
@@ -150,8 +200,10 @@ book_trim(struct book *b, enum side side, uint32_t n)
     struct book_side *s = &b->side[side];
 
     ASSERT(n > 0 && n < s->count);
-    memmove(s->level, s->level + n, (s->count - n) * sizeof(*s->level));
-    s->count -= n;
+    side_compact(s);
+    memmove(s->level, s->level + n, (s->slots - n) * sizeof(*s->level));
+    s->slots -= n;
+    s->count = s->slots;
     s->trimmed = true;
     book_set_edge(b, side);
 }

@@ -1,10 +1,11 @@
 /* One instrument's price levels, both sides, in fixed memory, exact integers.
  *
  * Filled by feed from a snapshot and the updates that follow it. A side is an array sorted from its worst known level
- * to the touch, so that the busy end is the cheap end.
+ * to the touch, so that the busy end is the cheap end. A level that is deleted inside keeps its slot with quantity 0:
+ * most come back, or their slot serves a neighbour, and nothing moves.
  *
- * Always true: prices of a side strictly improve along its array; quantities are > 0; count <= levels_max; no level is
- * worse than the side's edge. */
+ * Always true: prices of a side strictly improve along its slots; the last slot is the touch and its quantity is > 0;
+ * count <= slots <= levels_max; no level is worse than the side's edge. */
 #ifndef EXECGW_FEED_BOOK_H
 #define EXECGW_FEED_BOOK_H
 
@@ -12,10 +13,11 @@
 #include "execgw/market.h"
 
 struct book_side {
-    struct level *level; /* [levels_max]; the touch is level[count - 1] */
-    uint32_t count;
-    bool edged;   /* levels worse than `edge` are not known: the snapshot ended there, or room did */
-    bool trimmed; /* the edge came from lack of room */
+    struct level *level; /* [levels_max]; the touch is level[slots - 1] */
+    uint32_t slots;      /* in use, empty ones included */
+    uint32_t count;      /* levels: slots with a quantity */
+    bool edged;          /* levels worse than `edge` are not known: the snapshot ended there, or room did */
+    bool trimmed;        /* the edge came from lack of room */
     px_t edge;
 };
 
@@ -39,19 +41,41 @@ void book_clear(struct book *b);
  * outward from the touch; start it at UINT32_MAX. px > 0, qty >= 0. */
 enum book_change book_set(struct book *b, enum side side, px_t px, qty_t qty, uint32_t *hint);
 
-/* The n-th level from the touch (0 = touch); NULL when there are not that many. */
+/* The touch; NULL when the side is empty. */
+static inline const struct level *
+book_touch(const struct book *b, enum side side)
+{
+    const struct book_side *s = &b->side[side];
+    return s->slots > 0 ? &s->level[s->slots - 1] : NULL;
+}
+
+/* The next worse level, NULL behind the last one: for (l = book_touch(b, s); l != NULL; l = book_worse(b, s, l)). */
+static inline const struct level *
+book_worse(const struct book *b, enum side side, const struct level *l)
+{
+    const struct level *first = b->side[side].level;
+    while (l > first) {
+        if ((--l)->qty != 0)
+            return l;
+    }
+    return NULL;
+}
+
+/* The n-th level from the touch (0 = touch); NULL when there are not that many. Walks: for a few levels, and tests. */
 static inline const struct level *
 book_at(const struct book *b, enum side side, uint32_t n)
 {
-    const struct book_side *s = &b->side[side];
-    return n < s->count ? &s->level[s->count - 1 - n] : NULL;
+    const struct level *l = book_touch(b, side);
+    for (; n > 0 && l != NULL; n--)
+        l = book_worse(b, side, l);
+    return l;
 }
 
 static inline bool
 book_crossed(const struct book *b)
 {
-    const struct level *bid = book_at(b, SIDE_BUY, 0);
-    const struct level *ask = book_at(b, SIDE_SELL, 0);
+    const struct level *bid = book_touch(b, SIDE_BUY);
+    const struct level *ask = book_touch(b, SIDE_SELL);
     return bid != NULL && ask != NULL && bid->px >= ask->px;
 }
 
@@ -63,6 +87,9 @@ void book_load_end(struct book *b);
 /* Declare the worst level held to be the last one known (after a snapshot that hit its limit). No-op on an empty side.
  */
 void book_set_edge(struct book *b, enum side side);
+
+/* Close the gaps that deleted levels left: afterwards slots == count. */
+void book_compact(struct book *b, enum side side);
 
 /* Drop the `n` worst levels; the worst left becomes the edge. n < count. */
 void book_trim(struct book *b, enum side side, uint32_t n);

@@ -188,10 +188,10 @@ publish_table(struct emitter *e, const struct line *l)
 /* ---- state of a line ---- */
 
 static inline struct touch
-book_touch(const struct book *b, uint64_t id)
+touch_of(const struct book *b, uint64_t id)
 {
-    const struct level *bid = book_at(b, SIDE_BUY, 0);
-    const struct level *ask = book_at(b, SIDE_SELL, 0);
+    const struct level *bid = book_touch(b, SIDE_BUY);
+    const struct level *ask = book_touch(b, SIDE_SELL);
     struct touch t = { .id = id };
 
     if (likely(bid != NULL))
@@ -327,6 +327,7 @@ trim(struct emitter *e, struct line *l, struct book *b, enum side side, uint64_t
     uint32_t n = MAX(b->levels_max / 8, 1u);
 
     e->f->counters.trims++;
+    book_compact(b, side);
     for (uint32_t i = 0; i < n && publish; i++)
         emit_level(e, l, side, s->level[i].px, 0, id, 0);
     book_trim(b, side, n);
@@ -456,7 +457,7 @@ follow(struct emitter *e, struct line *l, const struct binance_md_msg *m)
     apply_side(e, l, &l->book, SIDE_BUY, m->bids, m->bid_count, m->last_id, m->venue_time_ns, true);
     apply_side(e, l, &l->book, SIDE_SELL, m->asks, m->ask_count, m->last_id, m->venue_time_ns, true);
     l->id = m->last_id;
-    struct touch t = book_touch(&l->book, l->id);
+    struct touch t = touch_of(&l->book, l->id);
     compare(e, l, &t);
     if (unlikely(l->state != BOOK_LIVE))
         return;
@@ -688,9 +689,7 @@ feed_snapshot_wanted(struct feed *f, struct now now, uint32_t *instrument)
 static void
 emit_side(struct emitter *e, const struct line *l, const struct book *b, enum side side, px_t beyond, uint64_t id)
 {
-    const struct level *v;
-
-    for (uint32_t i = 0; (v = book_at(b, side, i)) != NULL; i++) {
+    for (const struct level *v = book_touch(b, side); v != NULL; v = book_worse(b, side, v)) {
         if (beyond == 0 || (side == SIDE_BUY ? v->px < beyond : v->px > beyond))
             emit_level(e, l, side, v->px, v->qty, id, 0);
     }
@@ -700,8 +699,8 @@ emit_side(struct emitter *e, const struct line *l, const struct book *b, enum si
 static COLD void
 publish_reseeded(struct emitter *e, const struct line *l, const struct fetch *t)
 {
-    struct touch old = book_touch(&l->book, l->id);
-    struct touch new = book_touch(&t->book, t->id);
+    struct touch old = touch_of(&l->book, l->id);
+    struct touch new = touch_of(&t->book, t->id);
     bool same = l->state == BOOK_LIVE && l->id == t->id && touch_equal(&old, &new);
 
     if (!same)
@@ -742,7 +741,7 @@ go_live(struct emitter *e)
         l->state = BOOK_LIVE;
         emit_bare(e, l, MD_STATE, l->id);
     }
-    struct touch top = book_touch(&l->book, l->id);
+    struct touch top = touch_of(&l->book, l->id);
     serve_newest(e, l, &top);
 }
 

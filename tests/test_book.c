@@ -102,6 +102,23 @@ TEST(full_side_refuses_one_more_and_trim_makes_room)
     CHECK(!b->side[SIDE_BUY].edged && b->side[SIDE_BUY].count == 0);
 }
 
+TEST(deleted_levels_leave_room_for_as_many_new_ones)
+{
+    struct book *b = book_new();
+    for (px_t i = 0; i < LEVELS; i++)
+        CHECK_EQ(set(b, SIDE_BUY, 1000 + 10 * i, 1), BOOK_CHANGED);
+    for (px_t i = 0; i < LEVELS - 1; i += 2)
+        CHECK_EQ(set(b, SIDE_BUY, 1000 + 10 * i, 0), BOOK_CHANGED);
+    CHECK_EQ(b->side[SIDE_BUY].count, LEVELS / 2);
+    for (px_t i = 0; i < LEVELS / 2; i++)
+        CHECK_EQ(set(b, SIDE_BUY, 5000 + i, 1), BOOK_CHANGED);
+    CHECK_EQ(b->side[SIDE_BUY].count, LEVELS);
+    CHECK_EQ(set(b, SIDE_BUY, 6000, 1), BOOK_FULL);
+    CHECK_EQ(book_at(b, SIDE_BUY, 0)->px, 5000 + LEVELS / 2 - 1);
+    CHECK_EQ(book_at(b, SIDE_BUY, LEVELS - 1)->px, 1010);
+    CHECK(book_at(b, SIDE_BUY, LEVELS) == NULL);
+}
+
 TEST(snapshot_loads_best_first_and_refuses_disorder)
 {
     struct book *b = book_new();
@@ -139,7 +156,17 @@ check_equal(const struct book *b, struct naive_book *n)
 {
     naive_sort(n);
     for (unsigned s = 0; s < 2; s++) {
-        CHECK_EQ(b->side[s].count, n->count[s]);
+        const struct book_side *side = &b->side[s];
+        uint32_t held = 0;
+        for (uint32_t i = 0; i < side->slots; i++) {
+            held += side->level[i].qty != 0;
+            if (i > 0)
+                CHECK(s == SIDE_BUY ? side->level[i - 1].px < side->level[i].px
+                                    : side->level[i - 1].px > side->level[i].px);
+        }
+        CHECK_EQ(held, side->count);
+        CHECK(side->slots == 0 || side->level[side->slots - 1].qty != 0);
+        CHECK_EQ(side->count, n->count[s]);
         for (uint32_t i = 0; i < n->count[s]; i++) {
             CHECK_EQ(book_at(b, (enum side)s, i)->px, n->level[s][i].px);
             CHECK_EQ(book_at(b, (enum side)s, i)->qty, n->level[s][i].qty);
