@@ -1,6 +1,6 @@
 """The emulated venue's faults: each does what --help says, on the request it says, and nothing else; and a client that
 does not read is cut off without harm to the others."""
-import asyncio, json, socket, time
+import asyncio, json, signal, socket, time
 from venue_helper import *
 
 
@@ -114,6 +114,34 @@ def same_faults_twice():
     assert a == statuses() and 500 in a and 200 in a
 
 
+async def control(v):
+    """Deposits, jumps, halts and an announced shutdown."""
+    async with v.ws("/ws-api/v3") as ws, v.ws("/stream?streams=btcusdt@bookTicker") as combined:
+        api = Api(ws)
+        await api.request("userDataStream.subscribe.signature", {}, sign=True)
+        assert v.rest("POST", "/emulator/deposit", {"account": "demo", "asset": "BTC", "amount": "-1.5"})[0].status == 200
+        e = await api.event(lambda e: e["e"] == "balanceUpdate")
+        assert (e["a"], e["d"]) == ("BTC", "-1.50000000")
+        assert v.rest("POST", "/emulator/deposit", {"account": "demo", "asset": "BTC", "amount": "-1e9"})[0].status == 400
+        assert v.rest("POST", "/emulator/price", {"symbol": "BTCUSDT", "price": "70000"})[0].status == 200
+        r = (await api.request("ticker.book", {"symbol": "BTCUSDT"}))["result"]
+        assert abs(float(r["bidPrice"]) - 70000) < 700, r
+        assert v.rest("POST", "/emulator/status", {"symbol": "BTCUSDT", "status": "HALT"})[0].status == 200
+        r = await place(api, 1)
+        assert r["error"]["msg"] == "Market is closed.", r
+        v.proc.send_signal(signal.SIGUSR1)
+        assert (await api.event(lambda e: e["e"] == "serverShutdown"))["E"] > 0
+        announced = False
+        try:
+            while True:
+                m = json.loads(await asyncio.wait_for(combined.recv(), WAIT))
+                announced |= m["stream"] == "!serverShutdown" and m["data"]["e"] == "serverShutdown"
+        except websockets.ConnectionClosed as e:
+            assert announced and e.code in (1001, 1006), (announced, e)
+    async with v.ws("/ws-api/v3") as ws:
+        assert (await Api(ws).request("ping"))["status"] == 200
+
+
 async def slow():
     with Venue("--rate", "40000", "--queue-bytes", "1000000") as v:
         s = socket.create_connection(("127.0.0.1", v.port))
@@ -139,6 +167,8 @@ async def main():
     await events()
     await market()
     same_faults_twice()
+    with Venue() as v:
+        await control(v)
     await slow()
 
 

@@ -33,12 +33,13 @@ class Venue:
         self.stop()
 
     def stop(self, sig=signal.SIGTERM):
+        if self.proc.stdout.closed:
+            return
         if self.proc.poll() is None:
             self.proc.send_signal(sig)
-            code = self.proc.wait(WAIT)
-            if sig == signal.SIGTERM:
-                assert code == 0, f"exit code {code}"
+        code = self.proc.wait(WAIT)
         self.proc.stdout.close()
+        assert code == (0 if sig == signal.SIGTERM else -sig), f"exit code {code}"
 
     def ws(self, path, **kw):
         return websockets.connect(f"ws://127.0.0.1:{self.port}{path}", max_size=None, **kw)

@@ -177,11 +177,43 @@ on_http(void *ctx, struct conn *c, const struct http_request *rq)
     rest_on_request((struct binance *)ctx, c, rq);
 }
 
+void
+binance_announce_shutdown(struct binance *v)
+{
+    for (struct conn *c = server_next_ws(v->server, NULL); c != NULL; c = server_next_ws(v->server, c)) {
+        struct session *ss = (struct session *)conn_user(c);
+        struct text t = { 0 };
+        text_put(&t, ss->kind == SESSION_API ? "{\"event\":"
+                     : ss->combined          ? "{\"stream\":\"!serverShutdown\",\"data\":"
+                                             : "");
+        text_put(&t, "{");
+        text_key_word(&t, "e", "serverShutdown");
+        text_key_int(&t, "E", stamp(binance_now_us(v), ss->micro));
+        text_put(&t, ss->kind == SESSION_API || ss->combined ? "}}" : "}");
+        (void)conn_send_text(c, t.at, t.len);
+        text_free(&t);
+    }
+    v->shutdown_mono_ns = server_mono_ns();
+}
+
+/* After an announcement: the connections that were there end. */
+static void
+shutdown_close(struct binance *v)
+{
+    if (v->shutdown_mono_ns == 0 || server_mono_ns() - v->shutdown_mono_ns < NS_PER_S)
+        return;
+    for (struct conn *c = server_next_ws(v->server, NULL); c != NULL; c = server_next_ws(v->server, c))
+        if (((struct session *)conn_user(c))->opened_mono_ns < v->shutdown_mono_ns)
+            conn_close(c, 1001, "server shutdown", true);
+    v->shutdown_mono_ns = 0;
+}
+
 static void
 on_tick(void *ctx)
 {
     struct binance *v = (struct binance *)ctx;
 
+    shutdown_close(v);
     (void)emu_market_step(v->market, server_wall_ns() / 1000);
     (void)binance_now_us(v);
     streams_on_tick(v->streams);
@@ -284,7 +316,7 @@ open_accounts(struct binance *v, struct fault *f)
         }
     }
     for (size_t i = 0; i < EMU_ACCOUNTS_MAX; i++)
-        emu_order_limits_init(&v->orders[i], ORDERS_10S_LIMIT, ORDERS_DAY_LIMIT);
+        emu_order_limits_init(&v->orders[i], v->orders_10s_max, MAX(ORDERS_DAY_LIMIT, v->orders_10s_max));
     return true;
 }
 
@@ -311,6 +343,8 @@ binance_init(struct binance *v, const struct binance_config *cfg, struct fault *
     struct emu_engine_config ec = { 0 };
 
     *v = (struct binance){ .replay_full_speed = cfg->replay_full_speed, .id_state = cfg->seed };
+    v->orders_10s_max = cfg->orders_10s_max != 0 ? cfg->orders_10s_max : ORDERS_10S_LIMIT;
+    v->weight_max = cfg->weight_max != 0 ? cfg->weight_max : WEIGHT_LIMIT;
     fault_seed(&v->faults, cfg->seed);
     for (size_t i = 0; i < cfg->fault_count; i++)
         if (!fault_add(&v->faults, cfg->fault_specs[i], f))
@@ -328,7 +362,7 @@ binance_init(struct binance *v, const struct binance_config *cfg, struct fault *
     if (v->engine == NULL)
         return FAULT(f, "not enough memory for the engine");
     (void)binance_now_us(v);
-    emu_limit_init(&v->weight, MINUTE_US, WEIGHT_LIMIT);
+    emu_limit_init(&v->weight, MINUTE_US, v->weight_max);
     emu_limit_init(&v->raw, FIVE_MINUTES_US, RAW_LIMIT);
     if (!open_ledger(v, cfg, f) || !open_accounts(v, f))
         return false;

@@ -240,6 +240,7 @@ struct binance_config {
     const char *keys_path;   /* NULL: the demo keys */
     const char *ledger_path; /* NULL: none */
     bool ledger_fsync;
+    int32_t orders_10s_max, weight_max; /* rate limits; 0: Binance's */
     const char *const *replay_paths;
     size_t replay_count;
     bool replay_full_speed;
@@ -264,9 +265,14 @@ struct binance {
     struct emu_order_limits orders[EMU_ACCOUNTS_MAX];
     struct listen_key listen_keys[LISTEN_KEYS_MAX];
     size_t listen_key_count;
-    uint64_t id_state;                      /* for listenKeys */
+    uint64_t id_state; /* for listenKeys */
+    int32_t orders_10s_max, weight_max;
+    int64_t shutdown_mono_ns;               /* when announced; 0: not */
     char last_cancel_id[EMU_CLIENT_ID_MAX]; /* of the newest CANCELED execution */
 };
+
+/* Announce a shutdown to every WebSocket and close them all a second later; the venue stays up. */
+void binance_announce_shutdown(struct binance *v);
 
 bool binance_init(struct binance *v, const struct binance_config *cfg, struct fault *f);
 void binance_close(struct binance *v);
@@ -278,5 +284,6 @@ int64_t binance_now_us(struct binance *v);
 /* Order endpoints and the rest; the tables behind call_tables. */
 extern const struct call_def trade_calls[];
 extern const struct call_def query_calls[];
+extern const struct call_def control_calls[];
 
 #endif

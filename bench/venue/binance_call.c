@@ -6,7 +6,7 @@
 
 #include <stdarg.h>
 
-static const struct call_def *const tables[] = { trade_calls, query_calls };
+static const struct call_def *const tables[] = { trade_calls, query_calls, control_calls };
 
 static bool
 is_end(const struct call_def *d)
@@ -411,14 +411,14 @@ check_weight(struct call *c)
     struct binance *v = c->venue;
 
     (void)emu_limit_add(&v->raw, c->now_us, 1);
-    if (emu_limit_count(&v->weight, c->now_us) + c->weight <= WEIGHT_LIMIT)
+    if (emu_limit_count(&v->weight, c->now_us) + c->weight <= v->weight_max)
         return true;
     (void)emu_limit_add(&v->weight, c->now_us, c->weight);
     c->retry_after_us = emu_limit_resets_us(&v->weight, c->now_us);
     call_fail(c, 429, -1003,
               "Too much request weight used; current limit is %d request weight per 1 MINUTE. Please use WebSocket "
               "Streams for live updates to avoid polling the API.",
-              WEIGHT_LIMIT);
+              v->weight_max);
     return false;
 }
 
@@ -444,7 +444,7 @@ call_rate_limits(struct binance *v, const struct call *c, struct text *t)
         limit_json(t, "ORDERS", "SECOND", 10, o->ten_seconds.limit, emu_limit_count(&o->ten_seconds, c->now_us));
         limit_json(t, "ORDERS", "DAY", 1, o->day.limit, emu_limit_count(&o->day, c->now_us));
     }
-    limit_json(t, "REQUEST_WEIGHT", "MINUTE", 1, WEIGHT_LIMIT, emu_limit_count(&v->weight, c->now_us));
+    limit_json(t, "REQUEST_WEIGHT", "MINUTE", 1, v->weight_max, emu_limit_count(&v->weight, c->now_us));
     text_put(t, "]");
 }
 
@@ -505,7 +505,7 @@ fault_before(const struct fault_hits *h, struct call *c)
         call_fail(c, 429, -1003,
                   "Too much request weight used; current limit is %d request weight per 1 MINUTE. Please use WebSocket "
                   "Streams for live updates to avoid polling the API.",
-                  WEIGHT_LIMIT);
+                  c->venue->weight_max);
     retry_data(c);
     return false;
 }

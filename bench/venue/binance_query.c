@@ -31,6 +31,12 @@ limit_rule(struct text *t, const char *type, const char *interval, int num, int 
     text_put(t, "}");
 }
 
+static int
+orders_day(const struct binance *v)
+{
+    return MAX(ORDERS_DAY_LIMIT, v->orders_10s_max);
+}
+
 static void
 filter_begin(struct text *t, const char *type)
 {
@@ -172,9 +178,9 @@ run_exchange_info(struct call *c)
     text_key_int(t, "serverTime", call_stamp(c, c->now_us));
     text_key(t, "rateLimits");
     text_put(t, "[");
-    limit_rule(t, "REQUEST_WEIGHT", "MINUTE", 1, WEIGHT_LIMIT);
-    limit_rule(t, "ORDERS", "SECOND", 10, ORDERS_10S_LIMIT);
-    limit_rule(t, "ORDERS", "DAY", 1, ORDERS_DAY_LIMIT);
+    limit_rule(t, "REQUEST_WEIGHT", "MINUTE", 1, c->venue->weight_max);
+    limit_rule(t, "ORDERS", "SECOND", 10, c->venue->orders_10s_max);
+    limit_rule(t, "ORDERS", "DAY", 1, orders_day(c->venue));
     limit_rule(t, "RAW_REQUESTS", "MINUTE", 5, 300000);
     text_put(t, "]");
     text_key(t, "exchangeFilters");

@@ -295,10 +295,9 @@ conn_free(struct conn *c)
 {
     struct server *s = c->server;
 
-    if (c->ws_open) {
-        c->ws_open = false;
-        s->ops->on_ws_closed(s->ctx, c);
-    }
+    c->ws_open = false;
+    if (c->user != NULL)
+        s->ops->on_ws_closed(s->ctx, c); /* also after a handshake that failed half way */
     while (c->head != NULL) {
         struct queued *q = c->head;
         c->head = q->next;
@@ -372,13 +371,11 @@ queue_append(struct conn *c, struct queued *q)
     else
         c->head = q;
     c->tail = q;
-    q->fragment = c->fragment_next;
-    c->fragment_next = false;
     (void)lws_callback_on_writable(c->wsi);
 }
 
-bool
-conn_send(struct conn *c, struct wire *w)
+static bool
+queue_wire(struct conn *c, struct wire *w, bool fragment)
 {
     if (c->closing || c->kind != CONN_WS)
         return false;
@@ -391,10 +388,19 @@ conn_send(struct conn *c, struct wire *w)
     struct queued *q = (struct queued *)take(sizeof(*q));
     w->refs++;
     q->wire = w;
+    q->fragment = fragment;
     c->queued_bytes += w->len;
     c->queued_count++;
     queue_append(c, q);
     return true;
+}
+
+bool
+conn_send(struct conn *c, struct wire *w)
+{
+    bool fragment = c->fragment_next;
+    c->fragment_next = false;
+    return queue_wire(c, w, fragment);
 }
 
 bool
@@ -415,6 +421,8 @@ conn_send_late(struct conn *c, const char *text, size_t len, unsigned delay_ms)
         return false;
     struct queued *q = (struct queued *)take(sizeof(*q));
     q->wire = wire_make(text, len);
+    q->fragment = c->fragment_next;
+    c->fragment_next = false;
     q->due_mono_ns = server_mono_ns() + (int64_t)delay_ms * NS_PER_MS;
     q->next = c->late;
     c->late = q;
@@ -458,7 +466,7 @@ conn_release_late(struct conn *c, int64_t now_ns)
             queued_free(q);
             continue;
         }
-        (void)conn_send(c, q->wire);
+        (void)queue_wire(c, q->wire, q->fragment);
         queued_free(q);
     }
 }

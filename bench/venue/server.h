@@ -80,7 +80,7 @@ struct server_ops {
     unsigned (*on_ws_open)(void *ctx, struct conn *c, const char *path, const struct params *query);
     void (*on_ws_text)(void *ctx, struct conn *c, const char *text, size_t len);
     void (*on_ws_pong)(void *ctx, struct conn *c);
-    /* The socket is gone; free what conn_user holds. WebSockets only. */
+    /* The socket is gone; free what conn_user holds. Only when on_ws_open set it. */
     void (*on_ws_closed)(void *ctx, struct conn *c);
     /* The queue went empty. */
     void (*on_ws_drained)(void *ctx, struct conn *c);

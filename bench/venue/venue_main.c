@@ -17,14 +17,27 @@ struct options {
     struct binance_config venue;
 };
 
-static struct server *running; /* for the signal handler */
+static struct server *running; /* for the signal handlers */
+static volatile sig_atomic_t shutdown_wanted;
 
 static void
 on_signal(int number)
 {
-    (void)number;
-    if (running != NULL)
+    if (number == SIGUSR1)
+        shutdown_wanted = 1;
+    else if (running != NULL)
         server_stop(running);
+}
+
+/* The dialect's tick, and what a signal asked for. */
+static void
+on_tick(void *ctx)
+{
+    if (shutdown_wanted) {
+        shutdown_wanted = 0;
+        binance_announce_shutdown((struct binance *)ctx);
+    }
+    binance_server_ops.on_tick(ctx);
 }
 
 static void
@@ -53,7 +66,15 @@ usage(FILE *to)
         "  --speed recorded|full pace of the replay (default recorded); full waits for the subscribers, drops nothing\n"
         "  --fault SPEC          something goes wrong on purpose; may be repeated, see below\n"
         "  --queue-bytes N       what a client may leave unread before it is disconnected (default 64 MiB)\n"
+        "  --orders-per-10s N    unfilled orders an account may send in 10 seconds (default 100)\n"
+        "  --weight-per-minute N request weight in a minute (default 6000)\n"
         "  --help, --version\n"
+        "\n"
+        "Signals: TERM, INT end it; USR1 sends serverShutdown to every WebSocket and closes them a second later.\n"
+        "Control, for tests, without a key: POST /emulator/deposit?account=demo&asset=BTC&amount=1 (negative "
+        "withdraws),\n"
+        "  /emulator/price?symbol=BTCUSDT&price=61000, /emulator/status?symbol=BTCUSDT&status=HALT,\n"
+        "  /emulator/market?rate=1000 (thousandths; 0 stands still).\n"
         "\n"
         "Without --keys one account, \"" DEMO_ACCOUNT
         "\", is there with 10,000,000 USDT and 100 of every other asset:\n"
@@ -105,6 +126,8 @@ enum {
     OPT_SPEED,
     OPT_FAULT,
     OPT_QUEUE,
+    OPT_ORDERS,
+    OPT_WEIGHT,
     OPT_HELP,
     OPT_VERSION
 };
@@ -122,6 +145,8 @@ static const struct option long_options[] = {
     { "speed", required_argument, NULL, OPT_SPEED },
     { "fault", required_argument, NULL, OPT_FAULT },
     { "queue-bytes", required_argument, NULL, OPT_QUEUE },
+    { "orders-per-10s", required_argument, NULL, OPT_ORDERS },
+    { "weight-per-minute", required_argument, NULL, OPT_WEIGHT },
     { "help", no_argument, NULL, OPT_HELP },
     { "version", no_argument, NULL, OPT_VERSION },
     { 0 },
@@ -171,6 +196,12 @@ parse_option(struct options *o, int opt, char **argv, int argc, struct fault *f)
         o->fault[v->fault_count++] = optarg;
         return true;
     case OPT_QUEUE: return parse_number("queue-bytes", optarg, SERVER_QUEUE_BYTES, &o->queue_bytes, f);
+    case OPT_ORDERS:
+    case OPT_WEIGHT:
+        if (!parse_number(opt == OPT_ORDERS ? "orders-per-10s" : "weight-per-minute", optarg, 1000000000, &n, f))
+            return false;
+        *(opt == OPT_ORDERS ? &v->orders_10s_max : &v->weight_max) = (int32_t)n;
+        return true;
     default: return FAULT(f, "%.80s is no option of execgw-venue (see --help)", argv[optind - 1]);
     }
 }
@@ -223,6 +254,8 @@ main(int argc, char **argv)
         free(v);
         return code;
     }
+    struct server_ops ops = binance_server_ops;
+    ops.on_tick = on_tick;
     bool ok = binance_init(v, &o.venue, &f);
     if (ok) {
         struct server_config sc = {
@@ -231,7 +264,7 @@ main(int argc, char **argv)
             .cert_path = o.cert,
             .key_path = o.key,
             .queue_bytes_max = (size_t)o.queue_bytes,
-            .ops = &binance_server_ops,
+            .ops = &ops,
             .ctx = v,
         };
         v->server = server_start(&sc, &f);
@@ -245,6 +278,7 @@ main(int argc, char **argv)
     running = v->server;
     (void)sigaction(SIGTERM, &stop, NULL);
     (void)sigaction(SIGINT, &stop, NULL);
+    (void)sigaction(SIGUSR1, &stop, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)printf("listening on %s:%d\n", o.host, server_port(v->server));
     (void)fflush(stdout);
