@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static struct core core;
@@ -23,6 +24,7 @@ flow(const char *strategy, const char *seconds, unsigned until_orders, int *code
     CHECK_EQ(pipe(out), 0);
     pid_t pid = fork();
     if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)dup2(out[1], STDOUT_FILENO);
         (void)close(out[0]);
         (void)close(out[1]);

@@ -1,4 +1,4 @@
-/* execgw-cli: operator's and scripts' access to a running gateway.
+/* execgw-cli: operator's and scripts' access to a running gateway, and a reader of its journal.
  *
  * One file per group of commands; each command is a function over struct cli, which holds the parsed command line and,
  * for commands that need one, an operator's session. Cold throughout: clarity first.
@@ -18,6 +18,8 @@ struct cli {
     const char *socket; /* NULL = default */
     bool json;
     bool wait;
+    bool follow;
+    bool verify;
     unsigned flags; /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
     enum time_in_force tif;
     int timeout_ms;
@@ -88,5 +90,6 @@ int cli_cancel(struct cli *c);
 int cli_cancel_all(struct cli *c);
 int cli_halt(struct cli *c);
 int cli_resume(struct cli *c);
+int cli_journal(struct cli *c);
 
 #endif

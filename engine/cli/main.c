@@ -14,6 +14,8 @@ enum option_id {
     OPTION_TIF,
     OPTION_POST_ONLY,
     OPTION_REDUCE_ONLY,
+    OPTION_FOLLOW,
+    OPTION_VERIFY,
     OPTION_END
 };
 #define TAKES(o) (1u << ((o)-OPTION_SOCKET))
@@ -25,7 +27,8 @@ static const struct option options[] = {
     { "timeout", required_argument, NULL, OPTION_TIMEOUT },   { "help", no_argument, NULL, OPTION_HELP },
     { "version", no_argument, NULL, OPTION_VERSION },         { "wait", no_argument, NULL, OPTION_WAIT },
     { "tif", required_argument, NULL, OPTION_TIF },           { "post-only", no_argument, NULL, OPTION_POST_ONLY },
-    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY }, { NULL, 0, NULL, 0 },
+    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY }, { "follow", no_argument, NULL, OPTION_FOLLOW },
+    { "verify", no_argument, NULL, OPTION_VERIFY },           { NULL, 0, NULL, 0 },
 };
 
 static const struct cli_command {
@@ -63,6 +66,10 @@ static const struct cli_command {
       SESSION, true },
     { "halt", "", "stop new orders; cancels still go out", "", cli_halt, 0, 0, SESSION, true },
     { "resume", "", "let new orders out again after a halt", "", cli_resume, 0, 0, SESSION, true },
+    { "journal", "DIR [--follow] [--verify]", "print the journal in DIR; needs no gateway",
+      "  --follow       keep printing what is appended, until interrupted\n"
+      "  --verify       print nothing but the verdict: checksums, sequence, order of segments\n",
+      cli_journal, 1, 1, COMMON | TAKES(OPTION_FOLLOW) | TAKES(OPTION_VERIFY), false },
 };
 
 static void
@@ -131,6 +138,8 @@ option_take(struct cli *c, int id, const char *value)
     case OPTION_SOCKET: c->socket = value; return true;
     case OPTION_JSON: c->json = true; return true;
     case OPTION_WAIT: c->wait = true; return true;
+    case OPTION_FOLLOW: c->follow = true; return true;
+    case OPTION_VERIFY: c->verify = true; return true;
     case OPTION_POST_ONLY: c->flags |= COMMAND_POST_ONLY; return true;
     case OPTION_REDUCE_ONLY: c->flags |= COMMAND_REDUCE_ONLY; return true;
     case OPTION_HELP:
