@@ -22,6 +22,12 @@ static const char id_letter[VENUE_RQ_COUNT] = {
     [VENUE_RQ_OPEN_ORDERS] = 'O', [VENUE_RQ_PING] = 'P',
 };
 
+static void
+bytes_copy(char *to, const char *from, size_t n)
+{
+    memcpy(to, from, n);
+}
+
 static size_t
 id_encode_replace(const char *clordid, const char *target, char out[BINANCE_ID_MAX])
 {
@@ -35,8 +41,8 @@ id_encode_replace(const char *clordid, const char *target, char out[BINANCE_ID_M
         return 0;
     out[0] = (char)('a' + common);
     out[1] = (char)('a' + n);
-    memcpy(out + 2, clordid, n);
-    memcpy(out + 2 + n, target + common, m - common);
+    bytes_copy(out + 2, clordid, n);
+    bytes_copy(out + 2 + n, target + common, m - common);
     return 2 + n + m - common;
 }
 
@@ -55,7 +61,7 @@ binance_id_encode(enum venue_request_kind kind, const char *clordid, const char 
     }
     out[0] = kind == VENUE_RQ_TRADES && whole_symbol ? 'U' : id_letter[kind];
     if (n > 0)
-        memcpy(out + 1, clordid, n);
+        bytes_copy(out + 1, clordid, n);
     return 1 + n;
 }
 

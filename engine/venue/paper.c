@@ -493,7 +493,7 @@ market_redefine(const struct turn *t, uint32_t instrument)
     const struct instrument *ins = &t->p->cfg.instruments.table[instrument];
 
     m->redefined = false;
-    for (uint8_t side = SIDE_BUY; side <= SIDE_SELL; side++) {
+    for (unsigned side = SIDE_BUY; side <= SIDE_SELL; side++) {
         m->quote[side] = (struct paper_quote){ 0 };
         for (uint32_t i = m->best[side]; i != NONE;) {
             struct paper_order *o = &t->p->order[i];
@@ -543,7 +543,8 @@ on_top(const struct turn *t, struct paper_market *m, const struct md_event *ev)
     quote_set(&m->quote[SIDE_BUY], ev->top.bid_px, ev->top.bid_qty);
     quote_set(&m->quote[SIDE_SELL], ev->top.ask_px, ev->top.ask_qty);
     m->live = true;
-    for (uint8_t side = SIDE_BUY; side <= SIDE_SELL; side++) {
+    for (unsigned n = SIDE_BUY; n <= SIDE_SELL; n++) {
+        uint8_t side = (uint8_t)n;
         struct paper_quote *q = &m->quote[opposite(side)];
         queue_shrink(p, m, side);
         for (uint32_t i = m->best[side]; i != NONE && quote_left(q) > 0;) {
@@ -723,24 +724,24 @@ query(const struct turn *t, const struct venue_order *rq)
 }
 
 static void
-trades(const struct turn *t, const struct venue_request *rq)
+trades(const struct turn *t, const struct venue_order *rq, int64_t since_ns)
 {
     const struct paper *p = t->p;
     uint64_t first = p->trade_count > p->trade_slots ? p->trade_count - p->trade_slots : 0;
-    uint64_t by_order = rq->order->venue_order_id;
+    uint64_t by_order = rq->venue_order_id;
 
     for (uint64_t i = first, last = p->trade_count; i < last; i++) {
         const struct paper_trade *tr = &p->trade[i % p->trade_slots];
         if (by_order != 0 ? tr->venue_order_id != by_order
-                          : tr->instrument != rq->order->instrument->id || tr->venue_time_ns < rq->since_ns)
+                          : tr->instrument != rq->instrument->id || tr->venue_time_ns < since_ns)
             continue;
         struct venue_report r = trade_report(t, tr, NULL);
         if (!report_listed(t, &r)) {
-            report_plain(t, VENUE_QUERY_FAILED, rq->order, 0, "too many trades to list now");
+            report_plain(t, VENUE_QUERY_FAILED, rq, 0, "too many trades to list now");
             return;
         }
     }
-    report_plain(t, VENUE_TRADES_END, rq->order, 0, "");
+    report_plain(t, VENUE_TRADES_END, rq, 0, "");
 }
 
 static void
@@ -769,6 +770,14 @@ order_valid(const struct paper *p, const struct venue_order *o, bool is_new)
     return !is_new || supported(o);
 }
 
+/* The order of a request that must name one. */
+static const struct venue_order *
+named(const struct venue_order *o)
+{
+    ASSERT(o != NULL);
+    return o;
+}
+
 static int
 paper_submit(struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t clock_offset_ns,
              uint8_t *buf, size_t room, const struct venue_sink *sink)
@@ -792,16 +801,16 @@ paper_submit(struct venue_adapter *a, const struct venue_request *rq, struct now
     case VENUE_RQ_TIME: report_plain(&t, VENUE_TIME, NULL, 0, ""); break;
     case VENUE_RQ_LOGON: report_plain(&t, VENUE_LOGGED_ON, NULL, 0, ""); break;
     case VENUE_RQ_STREAM: report_plain(&t, VENUE_STREAM_UP, NULL, 0, ""); break;
-    case VENUE_RQ_NEW: place(&t, rq->order); break;
-    case VENUE_RQ_CANCEL: (void)cancel(&t, rq->order); break;
+    case VENUE_RQ_NEW: place(&t, named(rq->order)); break;
+    case VENUE_RQ_CANCEL: (void)cancel(&t, named(rq->order)); break;
     case VENUE_RQ_REPLACE:
-        if (cancel(&t, rq->target))
-            place(&t, rq->order);
+        if (cancel(&t, named(rq->target)))
+            place(&t, named(rq->order));
         else
             report_plain(&t, VENUE_REJECTED, rq->order, PAPER_NOT_ATTEMPTED, "the cancel failed: not attempted");
         break;
-    case VENUE_RQ_QUERY: query(&t, rq->order); break;
-    case VENUE_RQ_TRADES: trades(&t, rq); break;
+    case VENUE_RQ_QUERY: query(&t, named(rq->order)); break;
+    case VENUE_RQ_TRADES: trades(&t, named(rq->order), rq->since_ns); break;
     case VENUE_RQ_OPEN_ORDERS: open_orders(&t); break;
     default: break;
     }
