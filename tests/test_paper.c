@@ -589,6 +589,8 @@ TEST(a_linear_instrument_pays_fees_in_its_settlement_currency)
     CHECK_EQ(f->got[1].fee, 10000);
 }
 
+static int reacting;
+
 /* A strategy that answers each fill and acknowledgement from inside the report. */
 static void
 react(void *ctx, const struct venue_report *r)
@@ -599,6 +601,8 @@ react(void *ctx, const struct venue_report *r)
 
     CHECK(f->count < REPORTS_MAX);
     f->got[f->count++] = *r;
+    CHECK_EQ(reacting, 0); /* one report after the other, never one inside another */
+    reacting++;
     if (r->kind == VENUE_NEW_ACK && r->clordid[0] == 'x') {
         CHECK_EQ(venue_paper.submit(f->a, &rq, f->now, 0, NULL, 0, &f->sink), 0);
     } else if (r->kind == VENUE_FILL &&
@@ -609,6 +613,7 @@ react(void *ctx, const struct venue_report *r)
         rq.kind = VENUE_RQ_NEW;
         CHECK_EQ(venue_paper.submit(f->a, &rq, f->now, 0, NULL, 0, &f->sink), 0);
     }
+    reacting--;
 }
 
 TEST(requests_made_from_inside_a_report_find_the_books_in_order)
@@ -660,6 +665,17 @@ TEST(a_list_longer_than_any_queue_is_whole_and_holds_the_newest_trades)
     CHECK_EQ(submit(f, VENUE_RQ_TRADES, &o, NULL), 0);
     CHECK_EQ(f->got[0].kind, VENUE_TRADES_END);
     CHECK_EQ(f->count, 1024 + 4 * ORDERS_MAX + 1);
+}
+
+TEST(a_fee_is_rounded_up_against_us)
+{
+    struct fixture *f = fixture_started();
+
+    top(f, 9990, 1, 10000, 1);
+    place(f, "a", SIDE_SELL, 10001, 1, TIF_GTC);
+    trade(f, SIDE_BUY, 10002, 1);
+    CHECK_STR(kinds(f), "F");
+    CHECK_EQ(f->got[0].fee, 5001); /* 100.01 * 0.001 * 500 ppm = 0.000050005 */
 }
 
 TEST(the_same_seed_gives_the_same_ids_and_another_seed_others)
