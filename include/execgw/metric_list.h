@@ -54,22 +54,22 @@
 
 /* The closed sets of labels. Sets with names in the page (VENUE, INSTRUMENT, CLIENT) show named entries only.
  * X(set, label, how many, first entry shown) */
-#define METRIC_LABELS(X)                              \
-    X(NONE, "", 1, 0)                                 \
-    X(VENUE, "venue", VENUE_MAX, 0)                   \
-    X(INSTRUMENT, "instrument", INSTRUMENT_MAX, 0)    \
-    X(CLIENT, "strategy", CLIENT_MAX, 0)              \
-    X(CHANNEL, "channel", MD_CHANNEL_COUNT, 0)        \
-    X(ROLE, "role", CONN_ROLE_COUNT, 0)               \
-    X(COMPARED, "result", MD_COMPARISON_COUNT, 0)     \
-    X(RING, "ring", METRIC_RING_COUNT, 0)             \
-    X(DECODE, "result", DECODE_RESULT_COUNT, 0)       \
-    X(DENY, "reason", DENY_REASON_COUNT, 1)           \
-    X(BOOK_STATE, "state", BOOK_STATE_COUNT, 0)       \
-    X(ORDER_STATE, "state", ORDER_STATE_COUNT, 0)     \
-    X(REPORT, "kind", REPORT_KIND_COUNT, 1)           \
-    X(VERB, "verb", COMMAND_VERB_COUNT, 1)            \
-    X(TRADING_STATE, "state", GATEWAY_STATE_COUNT, 0) \
+#define METRIC_LABELS(X)                                                                              \
+    X(NONE, "", 1, 0)                                                                                 \
+    X(VENUE, "venue", VENUE_MAX, 0)                                                                   \
+    X(INSTRUMENT, "instrument", INSTRUMENT_MAX, 0)                                                    \
+    X(CLIENT, "strategy", CLIENT_MAX, 0)                                                              \
+    X(CHANNEL, "channel", MD_CHANNEL_COUNT, 0)                                                        \
+    X(ROLE, "role", CONN_ROLE_REFDATA, 0) /* connections for reference data come and go: not shown */ \
+    X(COMPARED, "result", MD_COMPARISON_COUNT, 0)                                                     \
+    X(RING, "ring", METRIC_RING_COUNT, 0)                                                             \
+    X(DECODE, "result", DECODE_RESULT_COUNT, 0)                                                       \
+    X(DENY, "reason", DENY_REASON_COUNT, 1)                                                           \
+    X(BOOK_STATE, "state", BOOK_STATE_COUNT, 0)                                                       \
+    X(ORDER_STATE, "state", ORDER_STATE_COUNT, 0)                                                     \
+    X(REPORT, "kind", REPORT_KIND_COUNT, 1)                                                           \
+    X(VERB, "verb", COMMAND_VERB_COUNT, 1)                                                            \
+    X(TRADING_STATE, "state", GATEWAY_STATE_COUNT, 0)                                                 \
     X(LIQUIDITY, "liquidity", LIQUIDITY_COUNT, 0)
 
 #define METRIC_LIST(X)                                                                                                 \
@@ -89,7 +89,7 @@
     X(METRIC_BOOKS_IN_SYNC, "books_in_sync", GAUGE, NONE, NONE, COUNT, "Books that are live now")                      \
     X(METRIC_BOOK_CROSSED, "book_crossed_total", COUNTER, INSTRUMENT, NONE, COUNT,                                     \
       "Times the best bid reached the best offer")                                                                     \
-    X(METRIC_BOOK_COMPARED, "book_compared_total", COUNTER, VENUE, COMPARED, COUNT,                               \
+    X(METRIC_BOOK_COMPARED, "book_compared_total", COUNTER, VENUE, COMPARED, COUNT,                                    \
       "Comparisons of the book with the venue's own top of book at the same sequence")                                 \
     X(METRIC_MD_PUBLISHED, "md_published_total", COUNTER, NONE, NONE, COUNT, "Events written to the broadcast ring")   \
     X(METRIC_MD_DELAY, "md_publish_seconds", HISTOGRAM, NONE, NONE, NS,                                                \
@@ -145,7 +145,7 @@
     X(METRIC_ORDER_ENTRY_READY, "order_entry_ready", GAUGE, VENUE, NONE, COUNT,                                        \
       "1 while order entry is logged on, its report stream is up and the venue is reconciled")                         \
     X(METRIC_RATE_REMAINING, "rate_limit_remaining_ratio", GAUGE, VENUE, NONE, PPM,                                    \
-      "Part of the venue's request budget that is left")                                                               \
+      "Part of the venue's request budget that is left; 0 = not said yet")                                             \
     X(METRIC_RATE_LIMITED, "rate_limit_hit_total", COUNTER, VENUE, NONE, COUNT,                                        \
       "Times the venue told us to stop sending for a while")                                                           \
     X(METRIC_CLOCK_OFFSET, "clock_offset_seconds", GAUGE, VENUE, NONE, NS, "Venue clock minus our wall clock")         \
