@@ -156,7 +156,7 @@ static const struct key venue_keys[] = {
     CHOICE(struct config_venue, key_type, key_type_choices, "ed25519", "what key_file holds"),
     NAMED(struct config_venue, symbol, "symbols", KEY_SYMBOLS, NULL, "instruments, in the venue's spelling"),
     INT(struct config_venue, recv_window_ms, 1, 60000, "1000", "the venue refuses a request that arrives later"),
-    INT(struct config_venue, snapshot_depth, 5, 5000, "1000", "levels asked for in a depth snapshot"),
+    INT(struct config_venue, snapshot_depth, 5, 5000, "5000", "levels asked for in a depth snapshot"),
     INT(struct config_venue, depth_max, 10, 65536, "5000", "levels kept per side"),
     INT(struct config_venue, silence_ms, 100, 600000, "10000", "market data silent for this long: reconnect"),
     INT(struct config_venue, reconnect_min_ms, 1, 600000, "250", "first wait before connecting again; doubles"),

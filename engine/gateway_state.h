@@ -66,6 +66,7 @@ struct gateway_venue {
     bool logged_on;
     bool stream_up;
     bool reconciled;
+    bool lost;     /* was reconciled when the session ended: until it is back, VENUE_DOWN says more than RECONCILING */
     bool stepping; /* inside venue_step: its answers may come in the call */
     bool clock_known;
     bool time_asked;

@@ -468,7 +468,7 @@ venue_publish_state(struct gateway_venue *v)
     struct risk_venue rv = {
         .logged_on = v->logged_on,
         .stream_in_step = v->stream_up,
-        .reconciled = v->reconciled,
+        .reconciled = v->reconciled || v->lost,
         .clock_known = v->clock_known,
         .clock_offset_ns = v->clock_offset_ns,
     };
@@ -520,6 +520,8 @@ venue_step(struct gateway_venue *v, struct now now)
     if (step == STEP_TIME) {
         v->time_sent = now;
         v->time_asked = true;
+        v->lost = false;
+        venue_publish_state(v);
     }
     if (step == STEP_OPEN_ORDERS) {
         while (lost_work(v, WALK_PER_WORK, now)) {
@@ -619,6 +621,7 @@ venue_on_down(struct gateway_venue *v, struct now now)
     v->cfg->ops->on_disconnected(v->cfg->adapter);
     if (v->logged_on && v->lost_walk < 0)
         v->lost_walk = order_walk_open(g->p.orders, CLIENT_NONE);
+    v->lost |= v->reconciled;
     v->logged_on = false;
     v->stream_up = false;
     v->reconciled = false;

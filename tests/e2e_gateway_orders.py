@@ -13,7 +13,7 @@ def top(gw, symbol="BTCUSDT"):
     _, out, _ = gw.cli("status")
     for book in out[0]["books"]:
         if book["symbol"] == symbol:
-            return D(book["bid_px"]), D(book["ask_px"])
+            return D(book["bid"]), D(book["ask"])
     raise AssertionError(out)
 
 
@@ -35,15 +35,16 @@ def life_of_orders():
         key = r["key"]
         _, orders, _ = gw.cli("orders")
         assert any(o["key"] == key for o in orders[0]), orders
-        gw.cli("cancel", key, "--wait") if False else gw.cli("cancel", key)
+        gw.cli("cancel", key)
         wait_for("the order is gone", lambda: gw.cli("orders")[1][0] == [])
         _, r = new(gw, "BTCUSDT", "buy", "0.01", str(ask + 100), "--tif", "ioc", "--wait")
         assert D(r["cum_qty"]) == D("0.01"), r
         _, p, _ = gw.cli("positions")
-        assert D(p[0][0]["qty"]) == D("0.01"), p
-        # The same content as the venue has it.
+        # The venue's ledger says the same, and its fee in the base currency came out of what is held.
         fills = [e for e in ledger(folder) if e["ev"] == "fill"]
         assert sum(D(e["qty"]) for e in fills) == D("0.01"), fills
+        fee = sum(D(e["fee"]) for e in fills if e["feeAsset"] == "BTC")
+        assert fee > 0 and D(p[0][0]["qty"]) == D("0.01") - fee, (p, fee)
         assert gw.metric("fill_total") == len(fills)
 
 
@@ -60,9 +61,7 @@ def denials():
             code, r = new(gw, *args, ok=False)
             assert code == 1 and r["deny"] == reason, (args, r)
             assert gw.metric("order_denied_total", reason=reason.lower()) >= 1
-        sent = [e for e in ledger(folder) if e["ev"] in ("accept", "new", "order")] if os.path.exists(
-            folder.file("ledger")) else []
-        assert sent == [], sent
+        assert [e for e in ledger(folder) if e["ev"] == "new"] == []
         # A number that the instrument cannot hold is refused before it is sent.
         code, r = new(gw, "BTCUSDT", "buy", "0.01", str(bid) + "001", ok=False)
         assert code in (1, 64), (code, r)

@@ -13,7 +13,8 @@ def killed_and_back():
     folder = Folder()
     venue = gw = flow = None
     try:
-        venue = Venue(folder, "--seed", "3", "--fault", "delay-reply=300:method=order.place")
+        venue = Venue(folder, "--seed", "3", "--fault", "delay-reply=300:method=order.place", "--fault",
+                      "delay-event=300:method=executionReport")
         gw = Gateway(folder, venue.port)
         gw.ready()
         flow = Process([os.path.join(BIN, "execgw-flow"), "--socket", gw.socket, "--symbols", "BTCUSDT,ETHUSDT", "--rate",
@@ -25,8 +26,11 @@ def killed_and_back():
         assert gw.get("/ready")[0] == 503 or wait_for("/ready says no", lambda: gw.get("/ready")[0] == 503)
         unknown = gw.metric("order_became_unknown_total")
         assert unknown > 0, "the delayed replies left orders in flight"
-        wait_for("orders are denied", lambda: gw.metric("order_denied_total", reason="venue_down") +
-                 gw.metric("order_denied_total", reason="reconciling") > 0)
+        code, out, _ = gw.cli("new", "BTCUSDT", "buy", "0.001", "59000", ok=False)
+        assert code == 1 and out[-1]["deny"] == "VENUE_DOWN", out
+        assert gw.metric("order_unknown") > 0
+        _, positions, _ = gw.cli("positions")
+        assert any(D(p["working_buy"]) + D(p["working_sell"]) > 0 for p in positions[0]), positions
         venue = Venue(folder, "--seed", "3", port=port)
         gw.ready()
         wait_for("nothing is unknown any more", lambda: gw.metric("order_unknown") == 0)

@@ -151,11 +151,13 @@ TEST(orders_in_flight_when_the_session_ends_are_unknown_until_the_venue_is_asked
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_SELL], 50000);
 
     rig_command(&rig, RIG_STRATEGY, rig_limit(&rig, SIDE_BUY, 99900, 1000));
-    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_RECONCILING);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_VENUE_DOWN);
     rig_pass(&rig, NS_PER_S);
     CHECK_EQ(rig.opened[ORDER_CONN], 2);
     rig_connect(&rig, ORDER_CONN);
     rig_logon(&rig);
+    rig_command(&rig, RIG_STRATEGY, rig_limit(&rig, SIDE_BUY, 99900, 1000));
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_RECONCILING);
     struct venue_report open = rig_report(VENUE_OPEN_ORDER, order_of(working)->clordid);
     open.state = ORDER_NEW;
     rig_say(&rig, &open);
