@@ -34,7 +34,7 @@ while [ $# -gt 0 ]; do
 done
 
 need "${build_packages[@]}"
-build build
+build build execgw execgw-http execgw-cli execgw-venue execgw-flow
 bin=$PWD/build/bin
 run=${EXECGW_RUN_DIR:-$PWD/run}
 mkdir -p "$run"
@@ -94,7 +94,7 @@ done
 [ -n "$port" ] || { echo "run.sh: the emulated venue did not say its port within 10 s" >&2; exit 1; }
 
 # The example configuration, with this run's addresses. Live needs two acts: mode in the file, --live on the command line.
-sed -e "s|^mode *=.*|mode = \"$mode\"|" config.toml >"$state/config.toml"
+sed -e "0,/^mode *=.*/s//mode = \"$mode\"/" config.toml >"$state/config.toml"
 socket=$state/execgw.sock
 [ ${#socket} -lt 100 ] || { echo "run.sh: '$socket' is too long for a unix socket; set EXECGW_RUN_DIR to a shorter folder" >&2; exit 1; }
 export EXECGW__VENUE__BINANCE__MARKET_URL="wss://localhost:$port/stream" \

@@ -1,7 +1,7 @@
 # Sourced by run.sh and test.sh: installs what is missing of Debian's packages, and builds.
 #
 #   need PACKAGE...        apt-get install those that are not installed (root or sudo; starts no service)
-#   build DIR OPTION...    configure once and build; the log is shown only when it fails
+#   build DIR [TARGET|-DOPTION]...    configure and build (everything, or the targets); the log is shown only when it fails
 
 root_do() {
     if [ "$(id -u)" = 0 ]; then
@@ -47,11 +47,15 @@ build_packages=(gcc g++ libc6-dev cmake ninja-build pkg-config liburing-dev libs
     libtomlplusplus-dev libjansson-dev libzstd-dev openssl ca-certificates)
 
 build() {
-    local dir=$1 log=$1/build.log
+    local dir=$1 log=$1/build.log options=() targets=() a
     shift
+    for a in "$@"; do
+        case $a in -*) options+=("$a") ;; *) targets+=("$a") ;; esac
+    done
     mkdir -p "$dir"
-    echo "building in $dir"
-    { cmake -S . -B "$dir" -G Ninja "$@" && cmake --build "$dir" --parallel "$(nproc)"; } >"$log" 2>&1 || {
+    echo "building in $dir (the first time takes a minute or two)"
+    { cmake -S . -B "$dir" -G Ninja "${options[@]}" &&
+        cmake --build "$dir" --parallel "$(nproc)" ${targets[0]:+--target "${targets[@]}"}; } >"$log" 2>&1 || {
         grep -nE 'error|FAILED|warning' "$log" | tail -n 30 >&2
         echo "build failed; the whole log is $log" >&2
         return 1
