@@ -535,6 +535,7 @@ start_unix_port(struct app *a, const struct shared_map *market, struct fault *fa
         .doorbell_fd = a->doorbell_fd,
     };
 
+    bool operators = false;
     for (uint32_t i = 0; i < c->client.allowed_uids; i++)
         u.uids[i] = c->client.allowed_uid[i];
     for (uint32_t i = 0; i < c->strategies; i++) {
@@ -543,9 +544,12 @@ start_unix_port(struct app *a, const struct shared_map *market, struct fault *fa
         strategies[i].client = (uint32_t)s->id;
         strategies[i].on_disconnect =
             s->on_disconnect == CONFIG_DISCONNECT_CANCEL ? ON_DISCONNECT_CANCEL : ON_DISCONNECT_NOTHING;
+        strategies[i].operator_role = s->operator_role;
+        operators |= s->operator_role;
         metric_name_client(a->metrics, (uint32_t)s->id, s->name);
     }
-    metric_name_client(a->metrics, CLIENT_OPERATOR, "operator");
+    if (!operators) /* else they act as that strategy, and a label value must not come twice */
+        metric_name_client(a->metrics, CLIENT_OPERATOR, "execgw-cli");
     a->parts.unix_port = unix_port_start(&u, fault);
     return a->parts.unix_port != NULL;
 }
