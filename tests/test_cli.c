@@ -226,6 +226,26 @@ TEST(amounts_are_exact_or_refused)
     core_stop(&core);
 }
 
+TEST(prices_and_quantities_show_the_digits_of_tick_and_step)
+{
+    core_start(&core);
+    struct instrument i = {
+        .id = 0, .version = 4, .px_decimals = 8, .qty_decimals = 8, .tick = 1000000, .symbol = "BTCUSDT"
+    };
+    i.step = INT64_C(100000000);
+    md_publish_instrument(&core.md, &i);
+    core.fine = true;
+    RUNS(EXIT_OK, "new BTCUSDT buy 3 60000.5 --socket %s", core.path);
+    RUNS(EXIT_OK, "orders --json --socket %s", core.path);
+    HAS("\"px\":\"60000.50\"");
+    HAS("\"qty\":\"3\"");
+    RUNS(EXIT_OK, "new BTCUSDT buy 0.5 60000.123 --socket %s", core.path); /* off both: all its digits */
+    RUNS(EXIT_OK, "orders --json --socket %s", core.path);
+    HAS("\"px\":\"60000.123\"");
+    HAS("\"qty\":\"0.5\"");
+    core_stop(&core);
+}
+
 TEST(halt_stops_new_orders_until_resume)
 {
     core_start(&core);

@@ -106,26 +106,34 @@ cli_instrument(struct cli *c, const struct report *r, struct instrument *ins)
     return r->instrument_version == 0 || r->instrument_version == ins->version;
 }
 
+/* As many digits as the tick or step needs; more when the value has more. */
 static const char *
-decimal(bool known, int64_t v, unsigned decimals, char *buf)
+decimal(bool known, int64_t v, unsigned decimals, int64_t step, char *buf)
 {
-    if (known)
-        (void)decimal_format(buf, v, decimals);
-    else
+    if (!known) {
         (void)snprintf(buf, 32, "#%lld", (long long)v);
+        return buf;
+    }
+    size_t n = decimal_format(buf, v, decimals);
+    unsigned cut = 0;
+    while (cut < decimals && v % pow10_i64[cut + 1] == 0 && step % pow10_i64[cut + 1] == 0)
+        cut++;
+    if (cut == decimals && cut > 0)
+        cut++; /* the point as well */
+    buf[n - cut] = '\0';
     return buf;
 }
 
 const char *
 cli_px(const struct instrument *ins, bool known, px_t px, char *buf)
 {
-    return decimal(known, px, ins->px_decimals, buf);
+    return decimal(known, px, ins->px_decimals, ins->tick, buf);
 }
 
 const char *
 cli_qty(const struct instrument *ins, bool known, qty_t qty, char *buf)
 {
-    return decimal(known, qty, ins->qty_decimals, buf);
+    return decimal(known, qty, ins->qty_decimals, ins->step, buf);
 }
 
 const char *
