@@ -339,7 +339,7 @@ live_add(struct journal_file *j, const struct journal_region *s)
         j->live[i] = *s;
         return;
     }
-    ASSERT(!"more segments mapped than the writer can hold");
+    ASSERT(false && "more segments mapped than the writer can hold");
 }
 
 static void

@@ -855,7 +855,7 @@ on_cqe(struct loop *l, const struct io_uring_cqe *cqe)
     case OP_FSYNC: on_fsync(l, slot, cqe->res); break;
     case OP_UNPOLL:
     case OP_CLOSE_FD: break;
-    default: ASSERT(!"a completion that is none of ours");
+    default: ASSERT(false && "a completion that is none of ours");
     }
 }
 
