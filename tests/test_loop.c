@@ -723,6 +723,26 @@ TEST(loop_rings_a_peers_doorbell_and_closes_it)
     teardown();
 }
 
+TEST(loop_closes_the_doorbell_of_a_peer_that_makes_no_room)
+{
+    struct loop_config cfg = config();
+    setup(&cfg);
+    int pair[2];
+    char full[4096] = { 0 };
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    while (send(pair[0], full, sizeof(full), MSG_DONTWAIT) > 0)
+        ;
+    while (send(pair[0], full, 1, MSG_DONTWAIT) > 0)
+        ;
+    int bell = loop_bell_open(f.loop, pair[0]);
+    loop_bell_ring(f.loop, bell);
+    turn();
+    loop_bell_close(f.loop, bell);
+    RUN_UNTIL(fcntl(pair[0], F_GETFD) == -1);
+    (void)close(pair[1]);
+    teardown();
+}
+
 TEST(loop_syncs_a_file_and_reports_the_error_of_a_bad_one)
 {
     struct loop_config cfg = config();

@@ -21,7 +21,7 @@
 #define FSYNC_MAX     8u
 #define PAGE_BYTES    4096u
 
-enum op { OP_RECV, OP_SEND, OP_SHUTDOWN, OP_CLOSE, OP_POLL, OP_UNPOLL, OP_BELL, OP_FSYNC, OP_CLOSE_FD, OP_COUNT };
+enum op { OP_RECV, OP_SEND, OP_SHUTDOWN, OP_CLOSE, OP_POLL, OP_CANCEL, OP_BELL, OP_FSYNC, OP_CLOSE_FD, OP_COUNT };
 
 enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING, CONN_ENDING };
 
@@ -853,7 +853,7 @@ on_cqe(struct loop *l, const struct io_uring_cqe *cqe)
     case OP_POLL: on_poll(l, slot, gen, cqe); break;
     case OP_BELL: on_bell(l, slot); break;
     case OP_FSYNC: on_fsync(l, slot, cqe->res); break;
-    case OP_UNPOLL:
+    case OP_CANCEL:
     case OP_CLOSE_FD: break;
     default: ASSERT(false && "a completion that is none of ours");
     }
@@ -1206,7 +1206,7 @@ loop_unwatch(struct loop *l, int watch)
 
     w->live = false;
     io_uring_prep_cancel64(sqe, tag_pack(OP_POLL, (uint32_t)watch, w->gen), 0);
-    io_uring_sqe_set_data64(sqe, tag_pack(OP_UNPOLL, (uint32_t)watch, 0));
+    io_uring_sqe_set_data64(sqe, tag_pack(OP_CANCEL, (uint32_t)watch, 0));
 }
 
 int
@@ -1237,8 +1237,11 @@ loop_bell_close(struct loop *l, int bell)
     ASSERT(bell >= 0 && (uint32_t)bell < l->cfg.bell_max && l->bell[bell].used && !l->bell[bell].closing);
     struct bell *b = &l->bell[bell];
 
-    if (b->writing) {
+    if (b->writing) { /* to a peer that may never make room: take it back */
+        struct io_uring_sqe *sqe = sqe_take(l);
         b->closing = true;
+        io_uring_prep_cancel64(sqe, tag_pack(OP_BELL, (uint32_t)bell, 0), 0);
+        io_uring_sqe_set_data64(sqe, tag_pack(OP_CANCEL, (uint32_t)bell, 0));
         return;
     }
     b->used = false;
