@@ -289,15 +289,15 @@ static COLD void
 pending_add(struct feed *f, const struct binance_md_msg *m, int64_t now_ns)
 {
     struct fetch *t = &f->fetch;
-    const struct pending *last = t->event_count > 0 ? &t->event[t->event_count - 1] : NULL;
+    uint64_t last_id = t->event_count > 0 ? t->event[t->event_count - 1].last_id : 0; /* 0: nothing is buffered */
     uint32_t levels = m->bid_count + m->ask_count;
     bool full = t->event_count == f->cfg.pending_events_max || levels > f->cfg.pending_levels_max - t->level_count;
 
-    if (last != NULL && m->last_id <= last->last_id)
+    if (m->last_id <= last_id)
         return;
     if (unlikely(full))
         f->counters.pending_overflows++;
-    if (unlikely(full || (last != NULL && m->first_id > last->last_id + 1))) {
+    if (unlikely(full || (last_id != 0 && m->first_id > last_id + 1))) {
         /* What was buffered is worth nothing: only a snapshot newer than it can still join. */
         if (t->stage == STAGE_JOINING) {
             fetch_fail(f, now_ns);

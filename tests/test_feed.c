@@ -690,8 +690,8 @@ TEST(published_levels_rebuild_the_book)
     const struct md_event *last = &f->event[f->event_count - 1];
     CHECK_EQ(last->kind, MD_TOP);
     CHECK_EQ(last->flags, MD_LAST_OF_MESSAGE);
-    struct md_reader r;
-    struct top_of_book tob;
+    struct md_reader r = { 0 };
+    struct top_of_book tob = { 0 };
     CHECK(md_reader_init(&r, f->shm, md_shm_footprint(65536, 8)));
     CHECK(md_read_top(&r, 5, &tob));
     CHECK_EQ(tob.bid_px, 9999);

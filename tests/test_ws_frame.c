@@ -412,7 +412,7 @@ TEST(encoded_frames_are_those_of_the_rfc)
     uint32_t key;
 
     memcpy(&key, masked + 2, 4);
-    memcpy(buf + WS_HEADER_ROOM, "Hello", 5);
+    memcpy(buf + WS_HEADER_ROOM, hello + 2, 5);
     struct ws_frame f = ws_encode(buf, WS_HEADER_ROOM, 5, WS_OP_TEXT, NULL);
     CHECK_EQ(f.len, sizeof(hello));
     CHECK_MEM(f.data, hello, sizeof(hello));

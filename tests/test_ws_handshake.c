@@ -118,11 +118,10 @@ TEST(header_at_the_size_limit_is_read_and_one_beyond_is_refused)
     size_t fixed = strlen(GOOD) + strlen("X: \r\n");
     for (unsigned over = 0; over < 2; over++) {
         size_t filler = WS_HANDSHAKE_MAX - fixed + over;
-        char *p = stpcpy(buf, "HTTP/1.1 101 Switching Protocols\r\nX: ");
-        memset(p, 'x', filler);
-        (void)strcpy(p + filler,
-                     "\r\n"
-                     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n");
+        int n = snprintf(buf, sizeof(buf), "HTTP/1.1 101 Switching Protocols\r\nX: ");
+        memset(buf + n, 'x', filler);
+        (void)snprintf(buf + n + filler, sizeof(buf) - (size_t)n - filler,
+                       "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n");
         CHECK_EQ(strlen(buf), WS_HANDSHAKE_MAX + over);
         CHECK_EQ(ws_handshake_check((const uint8_t *)buf, strlen(buf), nonce, &fault), over ? -1 : WS_HANDSHAKE_MAX);
     }
