@@ -177,8 +177,6 @@ header_fault(const struct ws_reader *r, const uint8_t *h)
     uint8_t opcode = h[0] & 0x0F;
     bool control = (opcode & 8) != 0;
 
-    if ((h[0] & 0x70) != 0)
-        return "a frame has a reserved bit set, and no extension was agreed";
     if (opcode > WS_OP_PONG || (opcode > WS_OP_BINARY && opcode < WS_OP_CLOSE))
         return "a frame has a reserved opcode";
     if (((h[1] & 0x80) != 0) != (r->role == WS_SERVER))

@@ -284,7 +284,7 @@ TEST(levels_at_the_bound_are_read_and_one_more_is_refused)
     CHECK_EQ(with(depth_text, "[\"55653.87000000\",\"0.00000000\"]", four), DECODE_OK);
     CHECK_EQ(msg.bid_count, 4);
     CHECK_EQ(msg.bids[3].px, 400);
-    (void)snprintf(text, sizeof(text), "%s,[\"5\",\"1\"]", four);
+    (void)snprintf(text, sizeof(text), "%s,[\"5.00000000\",\"1.00000000\"]", four);
     CHECK_EQ(with(depth_text, "[\"55653.87000000\",\"0.00000000\"]", text), DECODE_RANGE);
     CHECK_EQ(msg.kind, BINANCE_MD_DEPTH);
     CHECK_EQ(msg.slot, 10);
@@ -302,6 +302,10 @@ TEST(depth_that_makes_no_sense_is_malformed)
     CHECK_EQ(with(depth_text, "\"e\":\"depthUpdate\",", ""), DECODE_MALFORMED);
     CHECK_EQ(with(depth_text, "1723161255308", "17231612553080"), DECODE_RANGE);
     CHECK_EQ(with(trade_text, "0.02000000", "0.00000000"), DECODE_MALFORMED);
+    CHECK_EQ(with(trade_text, "61837.63000000", "6183x.63000000"), DECODE_MALFORMED);
+    CHECK_EQ(with(trade_text, "0.02000000", "0.0200000a"), DECODE_MALFORMED);
+    CHECK_EQ(with(depth_text, "61838.04000000", "61838.0400000/"), DECODE_MALFORMED);
+    CHECK_EQ(with(depth_text, "61838.04000000", "61.38.04000000"), DECODE_MALFORMED);
     CHECK_EQ(with(trade_text, "\"m\":true,", ""), DECODE_MALFORMED);
     CHECK_EQ(with(trade_text, "\"m\":true", "\"m\":false"), DECODE_OK);
     CHECK_EQ(msg.aggressor, SIDE_BUY);

@@ -235,6 +235,17 @@ TEST(coins_counted_in_billions_keep_room_for_their_sums)
     CHECK_EQ(i.qty_decimals, 0);
 }
 
+TEST(minimum_finer_than_the_decimals_is_rounded_up)
+{
+    struct instrument i;
+    struct fault fault;
+    CHECK(info(PRICE
+               ",{\"filterType\":\"LOT_SIZE\",\"minQty\":\"0.000000001\",\"maxQty\":\"9.0\",\"stepSize\":\"0.1\"}",
+               &i, &fault));
+    CHECK_EQ(i.qty_decimals, 8);
+    CHECK_EQ(i.qty_min, 1);
+}
+
 TEST(rules_that_cannot_be_are_refused_by_name)
 {
     static const struct {

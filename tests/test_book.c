@@ -78,6 +78,7 @@ TEST(level_at_the_edge_is_kept_and_one_worse_is_not)
     book_set_edge(b, SIDE_BUY);
     book_set_edge(b, SIDE_SELL);
     CHECK_EQ(set(b, SIDE_BUY, 96, 0), BOOK_CHANGED);
+    book_compact(b, SIDE_BUY);
     CHECK_EQ(set(b, SIDE_BUY, 96, 7), BOOK_CHANGED);
     CHECK_EQ(set(b, SIDE_BUY, 95, 7), BOOK_BEYOND);
     CHECK_EQ(set(b, SIDE_SELL, 105, 7), BOOK_CHANGED);

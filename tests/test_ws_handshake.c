@@ -126,6 +126,9 @@ TEST(header_at_the_size_limit_is_read_and_one_beyond_is_refused)
         CHECK_EQ(ws_handshake_check((const uint8_t *)buf, strlen(buf), nonce, &fault), over ? -1 : WS_HANDSHAKE_MAX);
     }
     CHECK(strstr(fault.text, "longer than") != NULL);
+    memset(buf, 'x', sizeof(buf));
+    CHECK_EQ(ws_handshake_check((const uint8_t *)buf, WS_HANDSHAKE_MAX - 1, nonce, &fault), 0);
+    CHECK_EQ(ws_handshake_check((const uint8_t *)buf, WS_HANDSHAKE_MAX, nonce, &fault), -1);
 }
 
 TEST(server_reads_a_request_and_its_answer_passes_the_check)
