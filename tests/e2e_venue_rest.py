@@ -124,8 +124,20 @@ def usage():
         assert r.returncode != 0 and words in r.stderr, (args, r)
 
 
+async def stops_with_clients():
+    """SIGTERM with idle and busy connections still open: exit code 0."""
+    v = Venue()
+    conn = v.http()
+    v.rest("GET", "/api/v3/ping", conn=conn)
+    async with v.ws("/ws/btcusdt@bookTicker") as a, v.ws("/ws-api/v3") as b:
+        await a.recv()
+        v.stop()
+    conn.close()
+
+
 async def main():
     usage()
+    await stops_with_clients()
     with Venue() as v:
         public(v)
         trading(v)

@@ -4,6 +4,8 @@
 #include "bench/venue/replay.h"
 #include "tests/test.h"
 
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <unistd.h>
 
 static const char docs_key[] = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A";
@@ -95,6 +97,25 @@ TEST(an_ed25519_logon_is_checked_with_the_documented_key)
     CHECK_EQ(sign_verify(k, payload, strlen(payload), "not base64"), false);
     CHECK_EQ(sign_verify(k, payload, strlen(payload), ""), false);
     keyring_free(&ring);
+}
+
+TEST(an_rsa_signature_is_checked_as_pkcs1_with_sha256)
+{
+    static const char payload[] = "symbol=BTCUSDT&timestamp=1";
+    uint8_t sig[512];
+    char text[1024];
+    size_t n = sizeof(sig);
+    struct api_key k = { .kind = KEY_RSA, .public_key = EVP_RSA_gen(2048) };
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    CHECK_EQ(k.public_key != NULL && ctx != NULL, true);
+    CHECK_EQ(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, k.public_key), 1);
+    CHECK_EQ(EVP_DigestSign(ctx, sig, &n, (const uint8_t *)payload, strlen(payload)), 1);
+    CHECK_EQ(EVP_EncodeBlock((unsigned char *)text, sig, (int)n) > 0, true);
+    CHECK_EQ(sign_verify(&k, payload, strlen(payload), text), true);
+    CHECK_EQ(sign_verify(&k, payload, strlen(payload) - 1, text), false);
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(k.public_key);
 }
 
 TEST(form_parameters_are_decoded_and_bad_escapes_refused)

@@ -203,7 +203,7 @@ struct ticker {
 /* Candles of an interval ("1m", "1h", ...), oldest first, at most max; -1 when there is no such interval. */
 int streams_klines(struct streams *s, int symbol, const char *interval, int64_t start_us, int64_t end_us, int max,
                    struct candle *out);
-int64_t interval_us(const char *interval); /* 0: unknown */
+int64_t interval_us(const char *name); /* 0: unknown */
 void streams_ticker(struct streams *s, int symbol, struct ticker *out);
 /* Volume-weighted price of a ticker, 0 without trades. */
 int64_t ticker_weighted(const struct ticker *t);

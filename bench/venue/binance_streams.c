@@ -135,6 +135,7 @@ statistics_on_trade(struct symbol_state *y, const struct emu_public_trade *t)
     struct candle *k = y->candle_count != 0 ? &y->candles[(y->candle_count - 1) % KLINES_KEPT] : NULL;
     struct ticker *s = &y->ticker;
 
+    ASSERT(y->candles != NULL);
     if (k == NULL || k->open_us != open_us) {
         k = &y->candles[y->candle_count++ % KLINES_KEPT];
         *k = (struct candle){ .open_us = open_us, .open = t->px, .high = t->px, .low = t->px, .first_id = t->id };

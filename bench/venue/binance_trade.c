@@ -4,6 +4,18 @@
 
 #define ORDERS_OUT_MAX 2048
 
+struct order_list {
+    const struct emu_order *at[ORDERS_OUT_MAX];
+};
+
+static struct order_list *
+order_list_take(void)
+{
+    struct order_list *l = (struct order_list *)calloc(1, sizeof(*l));
+    ASSERT(l != NULL);
+    return l;
+}
+
 /* ---- shapes --------------------------------------------------------------------------------------------------- */
 
 /* price ... side, as order responses and queries have them in common. */
@@ -370,21 +382,20 @@ run_cancel(struct call *c)
 static void
 run_cancel_all(struct call *c)
 {
-    const struct emu_order **out = (const struct emu_order **)calloc(ORDERS_OUT_MAX, sizeof(*out));
+    struct order_list *out = order_list_take();
     struct emu_error err = { 0 };
     int symbol;
 
-    ASSERT(out != NULL);
     if (call_symbol(c, &symbol)) {
         c->venue->last_cancel_id[0] = '\0';
-        int n = emu_order_cancel_all(c->venue->engine, c->account, symbol, out, ORDERS_OUT_MAX, &err);
+        int n = emu_order_cancel_all(c->venue->engine, c->account, symbol, out->at, ORDERS_OUT_MAX, &err);
         if (n < 0)
             call_fail_engine(c, &err);
         else
             text_put(&c->result, "[");
         for (int i = 0; i < n && i < ORDERS_OUT_MAX; i++) {
             text_comma(&c->result);
-            cancel_response(c, &c->result, out[i], c->venue->last_cancel_id);
+            cancel_response(c, &c->result, out->at[i], c->venue->last_cancel_id);
         }
         if (n >= 0)
             text_put(&c->result, "]");
@@ -559,14 +570,13 @@ orders_json(struct call *c, const struct emu_order **out, int n)
 static void
 run_open(struct call *c)
 {
-    const struct emu_order **out = (const struct emu_order **)calloc(ORDERS_OUT_MAX, sizeof(*out));
+    struct order_list *out = order_list_take();
     int symbol = -1;
 
-    ASSERT(out != NULL);
     if (call_text(c, "symbol") == NULL)
         c->weight = 80;
     if (call_text(c, "symbol") == NULL || call_symbol(c, &symbol))
-        orders_json(c, out, emu_orders_open(c->venue->engine, c->account, symbol, out, ORDERS_OUT_MAX));
+        orders_json(c, out->at, emu_orders_open(c->venue->engine, c->account, symbol, out->at, ORDERS_OUT_MAX));
     free(out);
 }
 

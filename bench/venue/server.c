@@ -799,6 +799,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
     case LWS_CALLBACK_WSI_DESTROY: c = (struct conn *)lws_get_opaque_user_data(wsi); break;
     default: return 0;
     }
+    ASSERT(s != NULL);
     switch (reason) {
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return in != NULL && strcasecmp((const char *)in, "websocket") == 0 ? ws_confirm(s, wsi) : -1;
@@ -872,11 +873,11 @@ log_line(int level, const char *line)
 struct server *
 server_start(const struct server_config *cfg, struct fault *f)
 {
-    if (!is_loopback(cfg->host))
-        return FAULT(f, "--listen: %s is not a loopback address (127.0.0.0/8); the emulator serves nobody else",
-                     cfg->host)
-                   ? NULL
-                   : NULL;
+    if (!is_loopback(cfg->host)) {
+        (void)FAULT(f, "--listen: %s is not a loopback address (127.0.0.0/8); the emulator serves nobody else",
+                    cfg->host);
+        return NULL;
+    }
     struct server *s = (struct server *)take(sizeof(*s));
     s->ops = cfg->ops;
     s->ctx = cfg->ctx;
@@ -953,7 +954,6 @@ server_free(struct server *s)
 {
     lws_sul_cancel(&s->tick);
     lws_context_destroy(s->lws);
-    while (s->head != NULL)
-        conn_free(s->head);
+    ASSERT(s->head == NULL); /* destroying the context closed every connection */
     free(s);
 }

@@ -30,6 +30,8 @@ text_reserve(struct text *t, size_t more)
 static inline void
 text_bytes(struct text *t, const char *s, size_t n)
 {
+    if (n == 0)
+        return;
     text_reserve(t, n);
     memcpy(t->at + t->len, s, n);
     t->len += n;
