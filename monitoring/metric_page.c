@@ -8,22 +8,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
 struct metric_page *
 metric_page_create(int *fd, struct fault *fault)
 {
     void *mem = MAP_FAILED;
 
-    *fd = memfd_create("execgw-metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (*fd >= 0 && ftruncate(*fd, (off_t)sizeof(struct metric_page)) == 0 &&
-        fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        mem = mmap(NULL, sizeof(struct metric_page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, *fd, 0);
-    if (mem != MAP_FAILED)
-        return mem;
-    (void)FAULT(fault, "no memory for metrics: %s", strerror(errno));
-    if (*fd >= 0)
-        (void)close(*fd);
+    int rw = memfd_create("execgw-metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     *fd = -1;
-    return NULL;
+    if (rw >= 0 && ftruncate(rw, (off_t)sizeof(struct metric_page)) == 0)
+        mem = mmap(NULL, sizeof(struct metric_page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, rw, 0);
+    /* FUTURE_WRITE: this mapping stays writable, nobody makes another one or writes, however he reopens it (fcntl(2)).
+     */
+    if (mem != MAP_FAILED &&
+        fcntl(rw, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
+        char path[64];
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", rw);
+        *fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (*fd < 0)
+        (void)FAULT(fault, "no memory for metrics: %s", strerror(errno));
+    if (*fd < 0 && mem != MAP_FAILED)
+        (void)munmap(mem, sizeof(struct metric_page));
+    if (rw >= 0)
+        (void)close(rw);
+    return *fd >= 0 ? (struct metric_page *)mem : NULL;
 }
 
 void

@@ -1,6 +1,7 @@
-/* Where the metric page lives: a sealed memfd, writable by the gateway, read-only for execgw-http.
+/* Where the metric page lives: a sealed memfd, writable by the gateway, read-only for execgw-http and clients.
  *
- * Always true: its size cannot change (sealed), so a reader never faults. */
+ * Always true: its size cannot change (sealed), so a reader never faults; the mapping made with it is the only one that
+ * can be written, whatever a holder of the descriptor tries. */
 #ifndef EXECGW_MONITORING_METRIC_PAGE_H
 #define EXECGW_MONITORING_METRIC_PAGE_H
 

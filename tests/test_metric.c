@@ -74,6 +74,14 @@ TEST(another_process_reads_the_page_and_cannot_write_it)
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK_EQ(status, 0);
     CHECK(ftruncate(fd, 4096) != 0); /* sealed */
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int rw = open(path, O_RDWR); /* whoever has the descriptor may try this */
+    CHECK(mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
+    CHECK(rw < 0 || mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED, rw, 0) == MAP_FAILED);
+    CHECK(rw < 0 || pwrite(rw, path, 8, 0) < 0);
+    if (rw >= 0)
+        (void)close(rw);
     p->layout++;
     CHECK(metric_page_map(fd, &f) == NULL);
     metric_page_unmap(p);
