@@ -2,6 +2,7 @@
 #include "engine/config_limits.h"
 #include "engine/io/shared_map.h"
 #include "engine/io/tls_memory.h"
+#include "engine/venue/sign.h"
 #include "feed/ws_handshake.h"
 #include "monitoring/metric_page.h"
 
@@ -268,12 +269,27 @@ take_memory(struct app *a, struct fault *fault)
 /* ---- keys
  * ------------------------------------------------------------------------------------------------------------ */
 
+/* A key that cannot sign is found before the journal is begun. */
+static bool
+check_secret(const struct config_venue *v, const struct key_file *secret, struct fault *fault)
+{
+    struct ed25519_key key;
+    struct fault why;
+
+    if (v->key_type != KEY_TYPE_ED25519)
+        return true; /* any bytes are an HMAC secret */
+    if (!ed25519_key_init(&key, secret->bytes, secret->len, &why))
+        return FAULT(fault, "venue.%.15s.key_file: %.100s: %.110s", v->name, v->key_file, why.text);
+    ed25519_key_clear(&key);
+    return true;
+}
+
 static bool
 read_keys(struct app *a, struct fault *fault)
 {
     for (uint32_t i = 0; a->config.live && i < a->config.venues; i++) {
         const struct config_venue *v = &a->config.venue[i];
-        if (!key_file_read(v->key_file, &a->secret[i], fault))
+        if (!key_file_read(v->key_file, &a->secret[i], fault) || !check_secret(v, &a->secret[i], fault))
             return false;
         if (v->api_key_file[0] != '\0' && !key_file_read(v->api_key_file, &a->api_key[i], fault))
             return false;
@@ -361,14 +377,15 @@ replay_segments(struct app *a, uint32_t *next, struct fault *fault)
         return journal_replay(NULL, 0, &a->identity, a->orders, &ops, &a->replayed, fault);
     struct journal_region *region = (struct journal_region *)calloc(count, sizeof(*region));
     struct journal_segment *segment = (struct journal_segment *)calloc(count, sizeof(*segment));
-    char(*name)[32] = (char(*)[32])calloc(count, sizeof(*name));
+    char(*name)[224] = (char(*)[224])calloc(count, sizeof(*name));
     if (region == NULL || segment == NULL || name == NULL)
         ok = FAULT(fault, "journal: no memory for %u segments", count);
     for (; ok && mapped < count; mapped++) {
         ok = journal_file_map(a->files, first + mapped, &region[mapped], fault);
         if (!ok)
             break;
-        (void)snprintf(name[mapped], sizeof(name[mapped]), "journal-%08u.seg", first + mapped);
+        (void)snprintf(name[mapped], sizeof(name[mapped]), "%.159s/journal-%08u.seg", a->config.journal.dir,
+                       first + mapped);
         segment[mapped] = (struct journal_segment){ region[mapped].base, region[mapped].bytes, name[mapped] };
         if (!all_zero(region[mapped].base, MIN(region[mapped].bytes, sizeof(struct journal_segment_header))))
             used = mapped + 1; /* prepared ahead and never begun segments at the end do not count */
@@ -654,6 +671,12 @@ startup(struct app *a, struct fault *fault, int *exit_code)
     if (!start_log(a, fault))
         return false;
     log_write(a->log_main, LOG_START, c->live ? EXECGW_VERSION " (live)" : EXECGW_VERSION " (paper)");
+    if (c->mode == MODE_LIVE && !c->live)
+        log_write(a->log_main, LOG_WARNING, "mode is \"live\" but --live was not given: orders stay on paper");
+    *exit_code = EXIT_UNAVAILABLE;
+    if (!loop_host_check(fault))
+        return false;
+    *exit_code = EXIT_FAILED;
     gateway_config_of(a);
     identity_of(a, &a->identity);
     if (!take_memory(a, fault) || !tls_memory_init(GATEWAY_CONNS, &a->arena, fault))

@@ -221,14 +221,27 @@ setup_fault(int err, struct fault *fault)
                      "kernel.io_uring_disabled=0' as root",
                      disabled);
     if (err == EPERM || err == EACCES)
-        return FAULT(fault, "io_uring is forbidden here, most likely by a container's seccomp profile: start the "
-                            "container with '--security-opt seccomp=monitoring/docker/seccomp-iouring.json'");
+        return FAULT(fault, "io_uring is forbidden here, most likely by a container's seccomp profile: allow "
+                            "io_uring_setup, io_uring_enter and io_uring_register in it, or start the container with "
+                            "'--security-opt seccomp=unconfined'");
     if (err == ENOSYS)
         return FAULT(fault,
                      "this kernel has no io_uring: Linux 6.1 or newer is needed, with io_uring not filtered out");
     if (err == ENOMEM)
         return FAULT(fault, "io_uring: no memory for the ring: raise the memlock limit (LimitMEMLOCK=infinity)");
     return FAULT(fault, "io_uring cannot be set up: %s", strerror(err));
+}
+
+bool
+loop_host_check(struct fault *fault)
+{
+    struct io_uring ring;
+    int err = io_uring_queue_init(4, &ring, 0);
+
+    if (err != 0)
+        return setup_fault(-err, fault);
+    io_uring_queue_exit(&ring);
+    return true;
 }
 
 static int

@@ -89,6 +89,9 @@ struct loop_stats {
     uint32_t conns; /* slots in use */
 };
 
+/* Before anything is begun: false with the fault (what is missing and the cure) when this host forbids io_uring. */
+bool loop_host_check(struct fault *fault);
+
 size_t loop_footprint(const struct loop_config *cfg);
 /* NULL with the fault filled (what is missing and the cure) when this host offers no usable io_uring: main exits with
  * EXIT_UNAVAILABLE. To be called by the thread that will run the loop. */
