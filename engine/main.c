@@ -54,6 +54,10 @@ reload(struct app *a, int argc, char **argv)
         log_write(a->log_main, LOG_FAULT, "reload refused: the configuration has errors (printed to standard error)");
         return;
     }
+    if (!config_reload_allowed(&a->config, &next, &fault)) {
+        log_write(a->log_main, LOG_FAULT, fault.text);
+        return;
+    }
     if (!config_limits_build(&next, a->limits.version + 1, &limits, &fault)) {
         log_write(a->log_main, LOG_FAULT, fault.text);
         return;
