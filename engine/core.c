@@ -43,6 +43,7 @@ struct core {
     /* Journal syncs. */
     int previous_fd; /* segment left behind, to be synced once; -1 none */
     bool syncing[2];
+    bool journal_error; /* said once */
     mono_ns_t sync_started;
     mono_ns_t sync_next;
     uint64_t synced_bytes;
@@ -318,6 +319,25 @@ on_timer(void *ctx, uint32_t id)
 /* ---- housekeeping ---------------------------------------------------------------------------------------------------
  */
 
+/* No segment after this one: new orders stop, what is left of it is for cancels and reports. A medium that has lost
+ * something gets no more records at all. */
+static void
+journal_look(struct core *c)
+{
+    struct fault f;
+
+    if (likely(!journal_file_error(c->p.files, NULL, NULL)))
+        return;
+    if (!c->journal_error) {
+        c->journal_error = true;
+        (void)journal_file_error(c->p.files, NULL, &f);
+        log_write(c->p.log, LOG_FAULT, f.text);
+        gateway_on_journal_failed(c->g, c->now);
+    }
+    if (journal_file_lost(c->p.files) && !c->p.journal->failed)
+        journal_fail(c->p.journal);
+}
+
 static void
 journal_sync(struct core *c)
 {
@@ -325,17 +345,11 @@ journal_sync(struct core *c)
     const struct config_journal *cfg = &c->p.config->journal;
 
     journal_file_progress(c->p.files, j->used);
+    journal_look(c);
     if (c->now.mono.ns < c->sync_next.ns)
         return;
     c->sync_next = mono_after(c->now.mono, cfg->sync == SYNC_NONE ? SYNC_NONE_NS : cfg->sync_interval_ms * NS_PER_MS);
     metric_set(c->p.metrics, METRIC_JOURNAL_UNSYNCED, 0, (int64_t)(j->appended_bytes - c->synced_bytes));
-    if (journal_file_error(c->p.files, NULL, NULL) && !j->failed) {
-        struct fault f;
-        (void)journal_file_error(c->p.files, NULL, &f);
-        log_write(c->p.log, LOG_FAULT, f.text);
-        gateway_on_journal_failed(c->g, c->now);
-        journal_fail(c->p.journal);
-    }
     if (c->previous_fd >= 0 && !c->syncing[SYNC_PREVIOUS])
         c->syncing[SYNC_PREVIOUS] = loop_fsync(c->loop, c->previous_fd, SYNC_PREVIOUS);
     if (j->appended_bytes != c->synced_bytes && !c->syncing[SYNC_CURRENT]) {

@@ -343,7 +343,10 @@ each_second(struct gateway *g, struct now now)
             log_write(g->p.log, LOG_READY, NULL, g->books_live, order_ready);
         else
             log_write(g->p.log, LOG_NOT_READY,
-                      !order_ready ? "order entry is not logged on and reconciled" : "no book is in sync");
+                      g->stopping       ? "the gateway is stopping"
+                      : g->journal_down ? "the journal takes no new orders"
+                      : !order_ready    ? "order entry is not logged on and reconciled"
+                                        : "no book is in sync");
     }
     g->ready = ready;
     const struct kill *k = risk_kill(g->p.risk);

@@ -297,7 +297,8 @@ command_order(struct gateway *g, const struct client_command *c, struct now now)
         return;
     in.deny = (uint8_t)why;
     log_write(g->p.log, LOG_ORDER_DENIED, deny_reason_wire(why), cmd->client, cmd->key);
-    uint64_t seq = gateway_journal(g, JOURNAL_INTENT, &in, sizeof(in), now);
+    /* With no segment to come, what is left of this one is for cancels and reports. */
+    uint64_t seq = likely(!g->journal_down) ? gateway_journal(g, JOURNAL_INTENT, &in, sizeof(in), now) : 0;
     if (seq != 0 && key.kind == ORDER_KEY_NEW) {
         struct order_delta d;
         (void)order_table_intent(g->p.orders, &in, &d);

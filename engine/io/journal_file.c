@@ -59,6 +59,7 @@ struct journal_file {
 
     struct fault fault; /* written before error */
     _Atomic int error;  /* errno of the first failure; 0 none */
+    _Atomic bool lost;  /* what is written may not be on disk */
 };
 
 static const uint8_t zeros[ZERO_BYTES];
@@ -330,6 +331,15 @@ toucher_fail(struct journal_file *j, int err, const char *what, uint32_t index)
     atomic_store_explicit(&j->error, err, memory_order_release);
 }
 
+/* What the writer has written, or will write into what it has, is not safe. */
+static COLD void
+toucher_lose(struct journal_file *j, int err, const char *what, uint32_t index)
+{
+    toucher_fail(j, err, what, index);
+    /* Release: error and sentence before it. */
+    atomic_store_explicit(&j->lost, true, memory_order_release);
+}
+
 static void
 live_add(struct journal_file *j, const struct journal_region *s)
 {
@@ -384,7 +394,7 @@ touch_ahead(struct journal_file *j)
             !atomic_load_explicit(&j->next_ready, memory_order_relaxed))
             err = pages_touch(j->next.base, 0, MIN(TOUCH_BYTES, j->next.bytes));
         if (err != 0)
-            toucher_fail(j, err, "a page cannot be made writable", s->index);
+            toucher_lose(j, err, "a page cannot be made writable", s->index);
         return;
     }
 }
@@ -398,7 +408,7 @@ toucher_retire(struct journal_file *j)
         return;
     live_remove(j, &j->retired);
     if (fdatasync(j->retired.fd) != 0)
-        toucher_fail(j, errno, "sync of a full segment", j->retired.index);
+        toucher_lose(j, errno, "sync of a full segment", j->retired.index);
     segment_drop(&j->retired);
     /* Release: the mailbox is empty before the writer may fill it. */
     atomic_store_explicit(&j->retired_full, false, memory_order_release);
@@ -430,7 +440,7 @@ toucher_prepare(struct journal_file *j)
     }
     err = pages_touch(s.base, 0, MIN(TOUCH_BYTES, s.bytes));
     if (err != 0)
-        toucher_fail(j, err, "a page cannot be made writable", index);
+        toucher_lose(j, err, "a page cannot be made writable", index);
     j->last = index;
     live_add(j, &s);
     j->next = s;
@@ -607,6 +617,13 @@ journal_file_error(const struct journal_file *j, int *err, struct fault *fault)
     if (fault != NULL)
         *fault = j->fault;
     return true;
+}
+
+bool
+journal_file_lost(const struct journal_file *j)
+{
+    /* Acquire: pairs with toucher_lose. */
+    return atomic_load_explicit(&j->lost, memory_order_acquire);
 }
 
 int

@@ -47,6 +47,9 @@ enum journal_next journal_file_next(struct journal_file *j, struct journal_regio
 /* True once a segment could not be prepared or a page not be touched. *err gets the errno, *fault a sentence; both may
  * be NULL. Any thread. */
 bool journal_file_error(const struct journal_file *j, int *err, struct fault *fault);
+/* True when that failure may cost records already written (a failed sync, a page that cannot be touched); false for a
+ * full disk: what is prepared can still be written. Any thread. */
+bool journal_file_lost(const struct journal_file *j);
 /* Write current and previous segment to disk and wait. Async-signal-safe; 0 or -errno. */
 int journal_file_sync(struct journal_file *j);
 /* Joins the toucher, syncs, unmaps, unlocks. */
