@@ -146,7 +146,7 @@ total_order_burst = 1000
 
 class Gateway(Process):
     def __init__(self, folder, port, mode="live", args=None, symbols=("BTCUSDT", "ETHUSDT"), risk="", venue="", wait=True,
-                 env=None, binary="execgw", edit=None):
+                 env=None, binary="execgw", edit=None, wrap=()):
         self.folder = folder
         self.socket = folder.file("gw.sock")
         text = CONFIG.format(mode=mode, journal=folder.file("journal"), socket=self.socket, port=port,
@@ -156,7 +156,7 @@ class Gateway(Process):
             text = edit(text)
         with open(folder.file("config.toml"), "w") as f:
             f.write(text)
-        argv = [os.path.join(BIN, binary), "--config", folder.file("config.toml")]
+        argv = [*wrap, os.path.join(BIN, binary), "--config", folder.file("config.toml")]
         argv += [f"--{mode}"] if args is None else args
         super().__init__(argv, folder.file(f"gateway.{time.monotonic_ns()}.log"), env)
         if wait:
