@@ -96,7 +96,14 @@ block_push(struct class *c, void *p)
     } while (!atomic_compare_exchange_weak_explicit(&c->head, &head, mine, memory_order_release, memory_order_relaxed));
 }
 
-__attribute__((no_sanitize("thread"))) static void *
+/* The link of a block that may have found an owner meanwhile, see block_push. */
+__attribute__((no_sanitize("thread"))) static uint32_t
+link_peek(const uint8_t *p)
+{
+    return atomic_load_explicit((const _Atomic uint32_t *)(const void *)p, memory_order_relaxed);
+}
+
+static void *
 block_pop(struct class *c)
 {
     uint64_t head = atomic_load_explicit(&c->head, memory_order_acquire);
@@ -106,7 +113,7 @@ block_pop(struct class *c)
         if (unit == BLOCK_NONE)
             return NULL;
         uint8_t *p = pool.base + (size_t)unit * UNIT_BYTES;
-        uint32_t next = atomic_load_explicit((_Atomic uint32_t *)(void *)p, memory_order_relaxed);
+        uint32_t next = link_peek(p);
         uint64_t mine = ((head >> 32) + 1) << 32 | next;
         /* Acquire: pairs with block_push. */
         if (atomic_compare_exchange_weak_explicit(&c->head, &head, mine, memory_order_acquire, memory_order_acquire))
