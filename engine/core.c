@@ -25,6 +25,7 @@ struct session_slot {
     uint32_t client;
     int bell;
     bool attached;
+    uint64_t behind; /* as last counted */
 };
 
 struct core {
@@ -38,8 +39,13 @@ struct core {
     uint32_t generation[GATEWAY_CONNS];
     struct now now;
     int connector_bell;
+    int refdata_bell;
+    int release_bell;
     bool connector_wake;
+    bool refdata_wake;
     size_t market_budget;
+    uint64_t turns; /* of the loop's statistics, as last looked at */
+    uint64_t turn_ns;
     /* Journal syncs. */
     int previous_fd; /* segment left behind, to be synced once; -1 none */
     bool syncing[2];
@@ -141,13 +147,19 @@ port_stamp(void *ctx)
 static bool
 port_fetch_instruments(void *ctx, uint16_t venue)
 {
-    return refdata_request_instruments(((struct core *)ctx)->p.refdata, venue);
+    struct core *c = (struct core *)ctx;
+
+    c->refdata_wake = true;
+    return refdata_request_instruments(c->p.refdata, venue);
 }
 
 static bool
 port_fetch_snapshot(void *ctx, const struct instrument *ins, uint32_t levels)
 {
-    return refdata_request_depth(((struct core *)ctx)->p.refdata, ins, levels);
+    struct core *c = (struct core *)ctx;
+
+    c->refdata_wake = true;
+    return refdata_request_depth(c->p.refdata, ins, levels);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------------
@@ -268,6 +280,7 @@ session_detach(struct core *c, uint32_t slot, const char *why)
     if (s->bell >= 0)
         loop_bell_close(c->loop, s->bell);
     unix_port_release(c->p.unix_port, slot, s->generation);
+    loop_bell_ring(c->loop, c->release_bell);
     metric_add(c->p.metrics, METRIC_CLIENTS, 0, -1);
     log_write(c->p.log, LOG_CLIENT_DOWN, why, s->client);
 }
@@ -396,6 +409,21 @@ stop_reached(struct core *c)
 }
 
 static void
+behind_metrics(struct core *c)
+{
+    for (uint64_t set = client_port_attached(c->p.gateway_parts.clients); set != 0; set &= set - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(set);
+        struct session_slot *s = &c->session[slot];
+        uint64_t behind = client_port_behind(c->p.gateway_parts.clients, slot);
+        if (behind > s->behind) {
+            metric_add(c->p.metrics, METRIC_CLIENT_BEHIND, s->client, (int64_t)(behind - s->behind));
+            log_write(c->p.log, LOG_CLIENT_BEHIND, NULL, s->client, 0);
+        }
+        s->behind = behind;
+    }
+}
+
+static void
 second_metrics(struct core *c, const struct loop_stats *s)
 {
     struct tls_memory_stats t = tls_memory_stats();
@@ -406,6 +434,7 @@ second_metrics(struct core *c, const struct loop_stats *s)
     metric_set(c->p.metrics, METRIC_TLS_POOL_FAILURES, 0, (int64_t)t.failures);
     metric_set(c->p.metrics, METRIC_LOOP_TURNS, 0, (int64_t)s->turns);
     metric_set(c->p.metrics, METRIC_RING_DROPS, METRIC_RING_REPORT, (int64_t)p->reports_skipped);
+    behind_metrics(c);
 }
 
 /* ---- the loop
@@ -428,6 +457,20 @@ sleep_or_go_on(struct core *c)
     refdata_core_awake(c->p.refdata);
     unix_port_awake(c->p.unix_port);
     client_port_awake(c->p.gateway_parts.clients);
+}
+
+/* Only turns that had work are measured by the loop. */
+static void
+turn_metrics(struct core *c)
+{
+    const struct loop_stats *s = loop_stats(c->loop);
+
+    if (s->turns == c->turns)
+        return;
+    c->turns = s->turns;
+    metric_observe_ns(c->p.metrics, METRIC_LOOP_TURN, 0, (int64_t)(s->turn_ns - c->turn_ns));
+    metric_set(c->p.metrics, METRIC_LOOP_TURN_MAX, 0, (int64_t)s->turn_ns_longest);
+    c->turn_ns = s->turn_ns;
 }
 
 static void
@@ -454,12 +497,14 @@ turn(struct core *c)
     if (c->connector_wake && connector_wake_needed(c->p.connector))
         loop_bell_ring(c->loop, c->connector_bell);
     c->connector_wake = false;
+    if (c->refdata_wake && refdata_wake_needed(c->p.refdata))
+        loop_bell_ring(c->loop, c->refdata_bell);
+    c->refdata_wake = false;
     if (!loop_submit(c->loop, &sent))
         sent = port_stamp(c); /* nothing for a socket: the paper matcher's orders are on their way by now */
     gateway_on_sent(c->g, sent, c->now);
     ring_clients(c);
-    const struct loop_stats *s = loop_stats(c->loop);
-    metric_set(c->p.metrics, METRIC_LOOP_TURN_MAX, 0, (int64_t)s->turn_ns_longest);
+    turn_metrics(c);
     if (!more)
         sleep_or_go_on(c);
 }
@@ -477,7 +522,9 @@ arm(struct core *c)
     ASSERT(loop_watch_eventfd(c->loop, connector_result_fd(c->p.connector), WAKE_CONNECTOR) >= 0);
     ASSERT(loop_watch_eventfd(c->loop, refdata_result_fd(c->p.refdata), WAKE_REFDATA) >= 0);
     c->connector_bell = loop_bell_open(c->loop, connector_request_fd(c->p.connector));
-    ASSERT(c->connector_bell >= 0);
+    c->refdata_bell = loop_bell_open(c->loop, refdata_request_fd(c->p.refdata));
+    c->release_bell = loop_bell_open(c->loop, unix_port_release_fd(c->p.unix_port));
+    ASSERT(c->connector_bell >= 0 && c->refdata_bell >= 0 && c->release_bell >= 0);
     c->now = loop_now(c->loop);
     timer_init(&c->timers, GATEWAY_TIMERS(c->p.gateway_config.order_slots), &c->loop_arena, c->now.mono);
     arena_seal(&c->loop_arena);

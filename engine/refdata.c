@@ -673,11 +673,26 @@ refdata_stop(struct refdata *r)
 static bool
 request_put(struct refdata *r, const struct request *rq)
 {
-    if (link_of(r, rq->venue) == NULL || !ring_put(&r->request_writer, rq))
-        return false;
-    if (ring_wake_needed(&r->request_writer))
+    return link_of(r, rq->venue) != NULL && ring_put(&r->request_writer, rq);
+}
+
+bool
+refdata_wake_needed(struct refdata *r)
+{
+    return ring_wake_needed(&r->request_writer);
+}
+
+int
+refdata_request_fd(const struct refdata *r)
+{
+    return r->request_fd;
+}
+
+void
+refdata_wake(struct refdata *r)
+{
+    if (refdata_wake_needed(r))
         (void)eventfd_write(r->request_fd, 1);
-    return true;
 }
 
 bool

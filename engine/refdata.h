@@ -64,10 +64,15 @@ struct refdata *refdata_start(const struct refdata_config *cfg, struct fault *fa
 /* Ends the thread, whatever it waits for, and frees everything. NULL is fine. */
 void refdata_stop(struct refdata *r);
 
-/* False when the request cannot be queued: the ring is full, or the venue is not configured. Rare, so the thread is
- * woken by a plain write to its eventfd. */
+/* False when the request cannot be queued: the ring is full, or the venue is not configured. */
 bool refdata_request_instruments(struct refdata *r, uint16_t venue);
 bool refdata_request_depth(struct refdata *r, const struct instrument *ins, uint32_t levels);
+
+/* After requests: true when the thread sleeps and refdata_request_fd() must be rung (loop_bell_*). refdata_wake does
+ * both with a plain write, for callers that may make system calls. */
+bool refdata_wake_needed(struct refdata *r);
+int refdata_request_fd(const struct refdata *r);
+void refdata_wake(struct refdata *r);
 
 /* The next result; false when there is none. */
 bool refdata_poll(struct refdata *r, struct refdata_result *out);

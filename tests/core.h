@@ -270,6 +270,7 @@ core_event(struct core *c, const struct unix_port_event *ev)
         atomic_store(&c->policy, client_port_detach(c->port, ev->slot));
         (void)close(c->socket_fd[ev->slot]);
         unix_port_release(c->unix_port, ev->slot, ev->generation);
+        unix_port_wake(c->unix_port);
         c->answering = c->answering && c->asker != ev->slot;
         atomic_fetch_add(&c->detached, 1);
     }
@@ -294,6 +295,7 @@ core_thread(void *arg)
             (void)client_port_detach(c->port, slot);
             (void)close(c->socket_fd[slot]);
             unix_port_release(c->unix_port, slot, generation);
+            unix_port_wake(c->unix_port);
         }
         for (uint64_t m = client_port_doorbells(c->port); m != 0; m &= m - 1)
             unix_port_ring(c->socket_fd[__builtin_ctzll(m)]);

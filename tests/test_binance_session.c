@@ -14,6 +14,22 @@
 #include <time.h>
 #include <unistd.h>
 
+static bool
+ask_instruments(struct refdata *r, uint16_t venue)
+{
+    bool queued = refdata_request_instruments(r, venue);
+    refdata_wake(r);
+    return queued;
+}
+
+static bool
+ask_depth(struct refdata *r, const struct instrument *ins, uint32_t levels)
+{
+    bool queued = refdata_request_depth(r, ins, levels);
+    refdata_wake(r);
+    return queued;
+}
+
 /* The emulator's documented demo keys. */
 #define HMAC_KEY    "demoHmacApiKeyOfTheEmulatedVenue0123456789abcdefghijklmnopqrstuv"
 #define HMAC_SECRET "demoHmacSecretOfTheEmulatedVenue0123456789abcdefghijklmnopqrstuv"
@@ -146,7 +162,7 @@ reference_data(struct fixture *f)
     cfg.venue_count = 1;
     struct refdata *r = refdata_start(&cfg, &fault);
     CHECK(r != NULL);
-    CHECK(refdata_request_instruments(r, 0));
+    CHECK(ask_instruments(r, 0));
     struct refdata_result got = refdata_next(r);
     CHECK_EQ(got.kind, REFDATA_INSTRUMENT);
     f->table[0] = got.instrument;
@@ -154,7 +170,7 @@ reference_data(struct fixture *f)
     got = refdata_next(r);
     CHECK_EQ(got.kind, REFDATA_INSTRUMENTS_END);
     CHECK(got.ok);
-    CHECK(refdata_request_depth(r, &f->table[0], 100));
+    CHECK(ask_depth(r, &f->table[0], 100));
     do {
         got = refdata_next(r);
         CHECK_EQ(got.kind, REFDATA_SNAPSHOT);

@@ -8,6 +8,22 @@
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 
+static bool
+ask_instruments(struct refdata *r, uint16_t venue)
+{
+    bool queued = refdata_request_instruments(r, venue);
+    refdata_wake(r);
+    return queued;
+}
+
+static bool
+ask_depth(struct refdata *r, const struct instrument *ins, uint32_t levels)
+{
+    bool queued = refdata_request_depth(r, ins, levels);
+    refdata_wake(r);
+    return queued;
+}
+
 #define WAIT_MS 30000
 
 struct server {
@@ -178,7 +194,7 @@ check_failed(struct fixture *f, const char *symbol, const char *word)
 {
     struct instrument ins = instrument_of(symbol);
 
-    CHECK(refdata_request_depth(f->r, &ins, 100));
+    CHECK(ask_depth(f->r, &ins, 100));
     struct refdata_result r = result_next(f);
     CHECK_EQ(r.kind, REFDATA_SNAPSHOT);
     CHECK(r.slice.failed && r.slice.is_first && r.slice.is_last);
@@ -197,7 +213,7 @@ check_whole(struct fixture *f, const char *symbol, uint32_t limit)
     bool first = true;
     uint32_t want = MIN(limit, 150u);
 
-    CHECK(refdata_request_depth(f->r, &ins, limit));
+    CHECK(ask_depth(f->r, &ins, limit));
     for (;;) {
         struct refdata_result r = result_next(f);
         CHECK_EQ(r.kind, REFDATA_SNAPSHOT);
@@ -240,7 +256,7 @@ TEST(an_empty_book_is_a_snapshot_too)
     struct instrument ins = instrument_of("EMPTYUSDT");
 
     start_plain(&f);
-    CHECK(refdata_request_depth(f.r, &ins, 100));
+    CHECK(ask_depth(f.r, &ins, 100));
     struct refdata_result r = result_next(&f);
     CHECK(r.slice.is_first && !r.slice.is_last && !r.slice.failed);
     CHECK_EQ(r.slice.count, 0);
@@ -254,8 +270,8 @@ TEST(instruments_come_one_by_one_with_the_venues_limits_at_the_end)
     struct fixture f = { 0 };
 
     start_plain(&f);
-    CHECK(!refdata_request_instruments(f.r, 4));
-    CHECK(refdata_request_instruments(f.r, 3));
+    CHECK(!ask_instruments(f.r, 4));
+    CHECK(ask_instruments(f.r, 3));
     for (size_t i = 0; i < ARRAY_LEN(symbols); i++) {
         struct refdata_result r = result_next(&f);
         CHECK_EQ(r.kind, REFDATA_INSTRUMENT);
@@ -278,7 +294,7 @@ TEST(a_symbol_that_the_venue_does_not_list_fails_the_request_by_name)
     struct fixture f = { .venue = { .symbols = gone, .symbol_count = 2 } };
 
     start_plain(&f);
-    CHECK(refdata_request_instruments(f.r, 3));
+    CHECK(ask_instruments(f.r, 3));
     struct refdata_result r = result_next(&f);
     CHECK_EQ(r.kind, REFDATA_INSTRUMENTS_END);
     CHECK(!r.ok);
@@ -333,7 +349,7 @@ TEST(nothing_is_asked_before_the_time_that_a_rate_limit_named)
     struct pollfd none = { .fd = -1 };
     for (int i = 0; i < 600; i++) { /* it ends: after 2.5 s */
         struct instrument ins = instrument_of("BTCUSDT");
-        CHECK(refdata_request_depth(f.r, &ins, 1));
+        CHECK(ask_depth(f.r, &ins, 1));
         if (!result_next(&f).slice.failed) {
             (void)result_next(&f);
             stop(&f);
@@ -370,7 +386,7 @@ TEST(requests_queue_up_to_the_rings_end_and_are_answered_in_order)
     for (; asked < 1000; asked++) {
         struct instrument ins = instrument_of("BTCUSDT");
         ins.id = asked;
-        if (!refdata_request_depth(f.r, &ins, 200))
+        if (!ask_depth(f.r, &ins, 200))
             break;
     }
     CHECK(asked >= 64 && asked < 1000);
@@ -393,11 +409,11 @@ TEST(it_stops_at_once_whatever_it_waits_for)
 
     start_plain(&f);
     (void)check_whole(&f, "BTCUSDT", 10);
-    CHECK(refdata_request_depth(f.r, &slow, 10));
+    CHECK(ask_depth(f.r, &slow, 10));
     stop(&f); /* waiting for an answer */
     start_plain(&f);
     for (int i = 0; i < 60; i++)
-        CHECK(refdata_request_depth(f.r, &full, 150));
+        CHECK(ask_depth(f.r, &full, 150));
     stop(&f); /* full result ring */
     start_plain(&f);
     stop(&f); /* idle */

@@ -251,6 +251,7 @@ TEST(an_admitted_client_and_the_core_share_sealed_memory)
     ev = next_event();
     CHECK_EQ(ev.kind, UNIX_PORT_DETACHED);
     unix_port_release(fx.port, ev.slot, ev.generation);
+    unix_port_wake(fx.port);
     world_close();
 }
 
@@ -375,6 +376,7 @@ TEST(a_strategy_has_one_session_at_a_time_and_sessions_are_bounded)
     struct pollfd p = { .fd = alpha, .events = POLLIN };
     CHECK_EQ(poll(&p, 1, 50), 0);
     unix_port_release(fx.port, gone.slot, gone.generation);
+    unix_port_wake(fx.port);
     int fds[ADMISSION_FD_COUNT];
     CHECK_EQ(hear(alpha, &w, fds), ADMISSION_FD_COUNT);
     for (int i = 0; i < ADMISSION_FD_COUNT; i++)
@@ -400,10 +402,12 @@ TEST(the_core_throws_a_client_out_and_a_release_of_an_old_generation_is_ignored)
     CHECK_EQ(say_hello("alpha", ROLE_STRATEGY, &fd, &w), ADMISSION_OK);
     struct unix_port_event ev = next_event();
     unix_port_release(fx.port, ev.slot, ev.generation);
+    unix_port_wake(fx.port);
     CHECK_EQ(recv(fd, &byte, 1, 0), 0);
     (void)close(fd);
     CHECK_EQ(say_hello("alpha", ROLE_STRATEGY, &fd, &w), ADMISSION_OK);
-    unix_port_release(fx.port, ev.slot, ev.generation); /* the old one again */
+    unix_port_release(fx.port, ev.slot, ev.generation);
+    unix_port_wake(fx.port); /* the old one again */
     struct unix_port_event ev2 = next_event();
     CHECK_EQ(ev2.kind, UNIX_PORT_ATTACHED);
     unix_port_ring(ev2.socket_fd);
@@ -515,6 +519,7 @@ TEST(when_descriptors_run_out_clients_are_turned_away_and_service_returns)
     struct unix_port_event gone = next_event();
     CHECK_EQ(gone.kind, UNIX_PORT_DETACHED);
     unix_port_release(fx.port, gone.slot, gone.generation);
+    unix_port_wake(fx.port);
 
     struct rlimit old;
     CHECK_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
@@ -575,6 +580,7 @@ TEST(the_death_of_a_client_process_is_noticed_however_it_dies)
         unix_port_ring(ev.socket_fd);
         CHECK_EQ(close(ev.socket_fd), 0);
         unix_port_release(fx.port, gone.slot, gone.generation);
+        unix_port_wake(fx.port);
         int status;
         CHECK_EQ(waitpid(pid, &status, 0), pid);
         (void)close(ready[0]);

@@ -732,6 +732,17 @@ unix_port_release(struct unix_port *u, uint32_t slot, uint32_t generation)
     ASSERT(slot < u->cfg.sessions_max);
     bool put = ring_put(&u->release_writer, &r);
     ASSERT(put);
+}
+
+int
+unix_port_release_fd(const struct unix_port *u)
+{
+    return u->wake_fd;
+}
+
+void
+unix_port_wake(struct unix_port *u)
+{
     (void)eventfd_write(u->wake_fd, 1);
 }
 

@@ -77,6 +77,10 @@ bool unix_port_poll(struct unix_port *u, struct unix_port_event *ev);
 /* Core: this session's memory is not used any more. Also how the core throws a client out: detach, release.
  */
 void unix_port_release(struct unix_port *u, uint32_t slot, uint32_t generation);
+/* After releases: the eventfd to ring (loop_bell_*). unix_port_wake does it with a plain write, for callers that may
+ * make system calls. */
+int unix_port_release_fd(const struct unix_port *u);
+void unix_port_wake(struct unix_port *u);
 
 /* Core, before it sleeps: true when there is no event and the side thread will ring doorbell_fd. */
 bool unix_port_sleep(struct unix_port *u);
