@@ -147,10 +147,11 @@ session_arm(struct gateway_venue *v, unsigned role)
 }
 
 static void
-session_open(struct gateway_venue *v, unsigned role)
+session_open(struct gateway_venue *v, unsigned role, struct now now)
 {
     struct gateway *g = v->g;
 
+    v->opening[role] = now.mono;
     log_write(g->p.log, LOG_CONN_OPENING, v->cfg->name, GATEWAY_CONN(v->id, role));
     g->p.port.conn_open(g->p.port.ctx, GATEWAY_CONN(v->id, role));
 }
@@ -170,7 +171,7 @@ session_run(struct gateway_venue *v, unsigned role, enum session_do what, struct
             if (local)
                 next = session_on_up(s, now);
             else
-                session_open(v, role);
+                session_open(v, role, now);
             break;
         case SESSION_DO_CLOSE:
             if (!local)
@@ -225,7 +226,7 @@ gateway_on_up(struct gateway *g, uint32_t conn, struct now now)
     ws_reader_init(&v->reader[role], WS_CLIENT, v->reader[role].buffer, GATEWAY_MESSAGE_MAX);
     metric_set(g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, role), 1);
     metric_add(g->p.metrics, METRIC_CONN_OPENED, metric_pair(METRIC_CONN_OPENED, v->id, role), 1);
-    log_write(g->p.log, LOG_CONN_UP, v->cfg->name, conn, 0);
+    log_write(g->p.log, LOG_CONN_UP, v->cfg->name, conn, mono_since(now.mono, v->opening[role]) / NS_PER_MS);
     session_run(v, role, session_on_up(&v->session[role], now), now);
 }
 

@@ -358,6 +358,13 @@ cancel_under_way(const struct order *o)
 }
 
 static void
+cancel_later(struct gateway *g, uint32_t slot)
+{
+    g->aux[slot].cancel_wanted = true;
+    g->venue[order_at(g->p.orders, slot)->venue].cancels_wait = true;
+}
+
+static void
 command_cancel(struct gateway *g, const struct client_command *c, struct now now)
 {
     uint32_t slot;
@@ -371,9 +378,9 @@ command_cancel(struct gateway *g, const struct client_command *c, struct now now
     if (why == DENY_NONE) {
         const struct gateway_venue *v = &g->venue[order_at(g->p.orders, slot)->venue];
         if (!venue_can_send(v, now)) {
-            /* It goes out as soon as the session is back; the client is told that it has not yet. */
-            g->aux[slot].cancel_wanted = true;
-            why = DENY_VENUE_DOWN;
+            /* It goes out as soon as that is possible again; the client is told that it has not yet. */
+            cancel_later(g, slot);
+            why = v->logged_on && venue_connected(v) ? DENY_CANCEL_RATE : DENY_VENUE_DOWN;
         } else if (!order_cancel_now(g, slot, now)) {
             why = DENY_CAPACITY;
         }
@@ -409,6 +416,19 @@ order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32
     return false;
 }
 
+/* Once more for those whose cancel could not be sent. */
+bool
+order_sweep_wanted(struct gateway *g)
+{
+    for (unsigned i = 0; i < SWEEPS_MAX; i++) {
+        if (!g->sweep[i].used && order_sweep_start(g, CLIENT_NONE, INSTRUMENT_NONE, -1, 0)) {
+            g->sweep[i].wanted_only = true; /* the first free one, which was taken */
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 sweep_end(struct gateway *g, struct sweep *s, struct now now)
 {
@@ -439,14 +459,15 @@ sweep_work(struct gateway *g, struct sweep *s, struct now now)
             return false;
         }
         const struct order *o = order_at(g->p.orders, slot);
-        if (!order_live(o) || (s->instrument != INSTRUMENT_NONE && o->instrument != s->instrument))
+        if (!order_live(o) || (s->instrument != INSTRUMENT_NONE && o->instrument != s->instrument) ||
+            (s->wanted_only && !g->aux[slot].cancel_wanted))
             continue;
         if (cancel_under_way(o)) { /* a replace: its new order is on the list too, behind us */
             g->aux[slot].cancel_wanted = o->request == REQUEST_REPLACE_IN_FLIGHT;
             continue;
         }
         if (!venue_can_send(&g->venue[o->venue], now)) {
-            g->aux[slot].cancel_wanted = true;
+            cancel_later(g, slot);
             continue;
         }
         if (!order_cancel_now(g, slot, now)) {

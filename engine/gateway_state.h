@@ -41,6 +41,7 @@ struct order_aux {
     mono_ns_t request_deadline; /* no answer until then: UNKNOWN. MONO_NEVER = nothing in flight */
     mono_ns_t ask_at;           /* ask again, or give the ask in flight up; MONO_NEVER = no need */
     int64_t asked_venue_ns;     /* venue clock when the last ask was sent */
+    int64_t since_ns;           /* trades: the answer was cut, go on from here; 0 = from the start */
     uint32_t reconciling;       /* generation of the reconciliation that waits for it; 0 none */
     uint32_t seen;              /* generation in which the venue's list of open orders had it */
     uint8_t ask;                /* enum ask */
@@ -55,6 +56,7 @@ struct gateway_venue {
     const struct gateway_venue_config *cfg;
     uint16_t id;
     struct session session[CONN_ROLE_REFDATA]; /* by ROLE_MARKET, ROLE_ORDER */
+    mono_ns_t opening[CONN_ROLE_REFDATA];      /* when the connection was asked for */
     struct ws_reader reader[CONN_ROLE_REFDATA];
     struct md_out out;
     struct venue_sink sink;
@@ -73,6 +75,7 @@ struct gateway_venue {
     int64_t clock_offset_ns;
     struct now time_sent;
     mono_ns_t blocked_until;           /* told to be quiet */
+    bool cancels_wait;                 /* some cancel of an order could not be sent */
     int lost_walk;                     /* the session ended: what was in flight becomes UNKNOWN; -1 done */
     struct venue_report target_report; /* of a replace, waiting for the report that names the pair */
     bool target_waits;
@@ -94,6 +97,7 @@ struct gateway_venue {
 /* A bounded walk over live orders that cancels each. */
 struct sweep {
     bool used;
+    bool wanted_only; /* those whose cancel could not be sent before */
     int walk;
     uint32_t held;       /* slot whose cancel had no room; ORDER_NONE */
     uint32_t client;     /* CLIENT_NONE = everybody */
@@ -179,6 +183,7 @@ void market_event(void *ctx, const struct md_event *ev);
 void order_command(void *ctx, const struct client_command *c);
 bool order_cancel_now(struct gateway *g, uint32_t slot, struct now now);
 bool order_work(struct gateway *g, struct now now);
+bool order_sweep_wanted(struct gateway *g);
 bool order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot,
                        uint64_t request_key);
 

@@ -200,6 +200,8 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
 {
     const struct order *o = order_at(g->p.orders, slot);
     uint8_t state_before = o->state;
+    bool canceling = o->request == REQUEST_CANCEL_IN_FLIGHT;
+    int64_t asked_ns = o->request_mono_ns;
     bool unknown_before = order_unknown(o);
     struct order_delta d;
 
@@ -209,6 +211,8 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
         risk_apply(g->p.risk, &d);
         count_state(g, o, state_before, now);
         tell(g, o, ev, out, state_before, unknown_before, seq, now);
+        if (canceling && (ev->kind == ORDER_EV_CANCELED || ev->kind == ORDER_EV_CANCEL_REJECTED))
+            metric_observe_ns(g->p.metrics, METRIC_CANCEL_ACK, o->venue, now.mono.ns - asked_ns);
     }
     if (ev->kind == ORDER_EV_FILL)
         count_fill(g, o, ev, out);
@@ -397,7 +401,7 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
 
     venue_order_fill(g, o, &vo);
     if (a->trades_next)
-        rq.since_ns = MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
+        rq.since_ns = a->since_ns != 0 ? a->since_ns : MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
     a->ask = a->trades_next ? ASK_TRADES : ASK_QUERY;
     a->asked_venue_ns = now.wall.ns + v->clock_offset_ns;
     a->ask_at = mono_after(now.mono, ASK_TIMEOUT_NS);
@@ -672,6 +676,8 @@ venue_work(struct gateway_venue *v, struct now now)
 {
     bool more = v->lost_walk >= 0 && lost_work(v, WALK_PER_WORK, now);
 
+    if (unlikely(v->cancels_wait) && v->reconciled && venue_can_send(v, now) && order_sweep_wanted(v->g))
+        v->cancels_wait = false;
     reconcile_work(v, now);
     more |= asks_work(v, now);
     return more || v->reconcile_walk >= 0;
@@ -764,6 +770,22 @@ on_order_event(struct gateway_venue *v, uint32_t slot, const struct venue_report
         (void)order_cancel_now(g, slot, v->now);
 }
 
+/* The venue cuts long lists: then go on from the last trade it gave. */
+static void
+on_trades_end(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
+{
+    struct order_aux *a = &v->g->aux[slot];
+
+    if (r->code == 1 && r->venue_time_ns > a->since_ns) {
+        a->since_ns = r->venue_time_ns;
+        a->trades_next = true;
+        enqueue(v, slot);
+        return;
+    }
+    a->since_ns = 0;
+    ask_next(v, slot, ASK_TRADES, false, v->now);
+}
+
 /* Reports about one order. */
 static void
 on_order_report(struct gateway_venue *v, const struct venue_report *r)
@@ -804,7 +826,7 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
         break;
     case VENUE_TRADES_END:
         if (ask_end(v, slot, ASK_TRADES))
-            ask_next(v, slot, ASK_TRADES, false, v->now);
+            on_trades_end(v, slot, r);
         break;
     case VENUE_QUERY_FAILED:
         if (ask_end(v, slot, r->request == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY))

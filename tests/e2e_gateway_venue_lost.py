@@ -47,9 +47,9 @@ def killed_and_back():
         ours = {}
         for line in journal.splitlines():
             r = json.loads(line)
-            if r.get("type") == "venue_report" and r.get("kind") == "fill":
-                ours[r["trade_id"]] = D(r["last_qty"])
-        theirs = {e["tradeId"]: D(e["qty"]) for e in fills}
+            if r.get("type") == "venue_report" and r.get("event") == "fill":
+                ours[r["clordid"], r["trade_id"]] = D(r["last_qty"])
+        theirs = {(e["clientOrderId"], e["tradeId"]): D(e["qty"]) for e in fills}
         assert ours == theirs, (set(ours) ^ set(theirs))
         assert venue.end() == 0
     except BaseException:

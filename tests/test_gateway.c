@@ -354,6 +354,22 @@ TEST(nothing_is_sent_while_the_venue_told_us_to_wait)
     rig_end(&rig);
 }
 
+TEST(a_cancel_asked_for_while_the_venue_told_us_to_wait_goes_out_when_the_wait_is_over)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    struct venue_report v = rig_report(VENUE_RATE_LIMITED, NULL);
+    v.retry_after_ns = rig.now.wall.ns + 3 * NS_PER_S;
+    rig_say(&rig, &v);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_CANCEL_RATE);
+    rig_pass(&rig, 2 * NS_PER_S);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 0);
+    rig_pass(&rig, 2 * NS_PER_S);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    rig_end(&rig);
+}
+
 TEST(cancel_all_cancels_every_order_and_says_how_many)
 {
     rig_ready(&rig);
