@@ -88,7 +88,9 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
     const struct timespec wait = { .tv_nsec = 50000000 };
     unsigned stops = 0;
 
-    while (!core_ended(a->core)) {
+    for (unsigned round = 0; !core_ended(a->core); round++) {
+        if (round % 20 == 0)
+            metric_page_count_fds(a->metrics); /* once a second; nobody else may look into /proc/self/fd */
         switch (sigtimedwait(set, NULL, &wait)) {
         case SIGTERM:
         case SIGINT:

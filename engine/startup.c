@@ -550,6 +550,7 @@ start_unix_port(struct app *a, const struct shared_map *market, struct fault *fa
         .metrics_fd = a->metrics_fd,
         .metrics_bytes = sizeof(struct metric_page),
         .doorbell_fd = a->doorbell_fd,
+        .refused = metric_slot(a->metrics, METRIC_CLIENT_REFUSED, 0),
     };
 
     bool operators = false;

@@ -10,10 +10,11 @@ struct session {
     struct ring_reader command;
     struct ring_writer report;
     struct client_identity id;
-    uint64_t last_seq;    /* client_seq of the newest command taken */
-    uint64_t behind_seq;  /* highest seq skipped */
-    uint64_t behind_skip; /* reports skipped; 0 = not behind */
-    uint8_t fault;        /* enum client_fault */
+    uint64_t last_seq;     /* client_seq of the newest command taken */
+    uint64_t behind_seq;   /* highest seq skipped */
+    uint64_t behind_skip;  /* reports skipped; 0 = not behind */
+    uint64_t behind_count; /* times that it fell behind */
+    uint8_t fault;         /* enum client_fault */
 };
 
 struct client_port {
@@ -289,6 +290,12 @@ session_put(struct client_port *p, uint32_t slot, const struct report *r)
     return true;
 }
 
+uint64_t
+client_port_behind(const struct client_port *p, uint32_t slot)
+{
+    return p->session[slot].behind_count;
+}
+
 /* A session that is behind gets told first. True when it is not behind (any more). */
 static bool
 session_catch_up(struct client_port *p, uint32_t slot)
@@ -322,6 +329,7 @@ session_skip(struct client_port *p, uint32_t slot, const struct report *r)
         return CLIENT_REPORT_GONE;
     if (s->behind_skip++ == 0) {
         p->counters.behind++;
+        s->behind_count++;
         p->behind |= bit(slot);
     }
     s->behind_seq = MAX(s->behind_seq, r->seq);

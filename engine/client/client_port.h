@@ -106,6 +106,9 @@ enum client_report_result {
 enum client_report_result client_port_report(struct client_port *p, uint32_t slot, const struct report *r);
 unsigned client_port_publish(struct client_port *p, uint32_t client, const struct report *r);
 
+/* Times that this session fell behind since it was attached. */
+uint64_t client_port_behind(const struct client_port *p, uint32_t slot);
+
 /* Reports that a session can take now without falling behind (0 while it is behind): long answers are sent in parts. */
 uint64_t client_port_room(struct client_port *p, uint32_t slot);
 

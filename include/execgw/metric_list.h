@@ -92,8 +92,6 @@
     X(METRIC_BOOK_COMPARED, "book_compared_total", COUNTER, VENUE, COMPARED, COUNT,                                    \
       "Comparisons of the book with the venue's own top of book at the same sequence")                                 \
     X(METRIC_MD_PUBLISHED, "md_published_total", COUNTER, NONE, NONE, COUNT, "Events written to the broadcast ring")   \
-    X(METRIC_MD_DELAY, "md_publish_seconds", HISTOGRAM, NONE, NONE, NS,                                                \
-      "From receipt of a market-data message to its events being published")                                           \
     X(METRIC_RING_DROPS, "ring_drops_total", COUNTER, RING, NONE, COUNT, "Entries refused because a ring was full")    \
     /* Orders; written by the core thread. */                                                                          \
     X(METRIC_COMMANDS, "command_received_total", COUNTER, VERB, NONE, COUNT, "Commands received from clients")         \
@@ -115,7 +113,6 @@
     X(METRIC_ORDER_UNKNOWN, "order_unknown", GAUGE, VENUE, NONE, COUNT,                                                \
       "Orders with a request of unknown outcome now; their risk stays reserved")                                       \
     X(METRIC_ORDER_OPEN, "order_open", GAUGE, VENUE, NONE, COUNT, "Orders that are not terminal now")                  \
-    X(METRIC_ORDER_TABLE, "order_table_orders", GAUGE, ORDER_STATE, NONE, COUNT, "Slots of the order table by state")  \
     X(METRIC_ORDER_FOREIGN, "order_foreign", GAUGE, VENUE, NONE, COUNT,                                                \
       "Open orders at the venue that are not ours, as last reconciled")                                                \
     X(METRIC_FILLS, "fill_total", COUNTER, VENUE, LIQUIDITY, COUNT, "Fills, counted once per venue trade id")          \
@@ -129,8 +126,6 @@
       "Differences between the venue's orders or fills and ours that reconciling found")                               \
     X(METRIC_ORDER_TO_WIRE, "order_to_wire_seconds", HISTOGRAM, NONE, NONE, NS,                                        \
       "From the client's submit stamp to the order being given to the kernel")                                         \
-    X(METRIC_TICK_TO_ORDER, "tick_to_order_seconds", HISTOGRAM, NONE, NONE, NS,                                        \
-      "From receipt of the market data a strategy names as its cause to the order being given to the kernel")          \
     X(METRIC_ORDER_ACK, "order_ack_seconds", HISTOGRAM, VENUE, NONE, NS,                                               \
       "From an order being given to the kernel to the venue's answer")                                                 \
     X(METRIC_CANCEL_ACK, "cancel_ack_seconds", HISTOGRAM, VENUE, NONE, NS,                                             \
