@@ -1,20 +1,38 @@
 #!/usr/bin/env bash
-# Builds with the sanitizers and runs every test: ./test.sh [ctest options]. Installs missing Debian packages.
+# Builds and runs every test; installs missing Debian packages.
 #
-#   ./test.sh                  everything (some minutes)
-#   ./test.sh -L unit          unit tests only          ./test.sh -R journal      by name
+#   ./test.sh                  everything: sanitized tests, threaded ones under TSan, the armed core in a release build
+#   ./test.sh -L unit          ctest options: only the sanitized build, here its unit tests (-R NAME by name)
+#   ./test.sh --tidy           clang-tidy over the sources (some minutes)
 set -euo pipefail
 cd "$(dirname "$0")"
-case "${1:-}" in -h | --help) sed -n 2,6p "$0"; exit 0 ;; esac
 . .ci/setup.sh
+case "${1:-}" in
+-h | --help) sed -n 2,7p "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+--tidy)
+    need "${build_packages[@]}" clang-tidy libcmocka-dev git
+    build build-asan -DEXECGW_SANITIZE=address
+    git ls-files 'engine/*.c' 'risk/*.c' 'feed/*.c' 'monitoring/*.c' 'bench/*.c' |
+        xargs -P "$(nproc)" -n 4 clang-tidy -p build-asan --quiet
+    exit ;;
+esac
 
-need "${build_packages[@]}" git libcmocka-dev python3 python3-websockets python3-cryptography zstd clang-format clang-tidy curl
+need "${build_packages[@]}" git libcmocka-dev python3 python3-websockets zstd clang-format
 build build-asan -DEXECGW_SANITIZE=address
-build build-tsan -DEXECGW_SANITIZE=thread
-cd build-asan
+run() { # BUILD-FOLDER CTEST-OPTION...
+    local dir=$1
+    shift
+    (cd "$dir" && ctest --output-on-failure -j"$(nproc)" --no-tests=error "$@")
+}
+if [ $# -gt 0 ]; then
+    run build-asan "$@"
+    exit
+fi
 rc=0
-ctest --output-on-failure -j"$(nproc)" "$@" || rc=$?
-# The threaded parts once more under TSan.
-cd ../build-tsan
-ctest --output-on-failure -L unit -R '^test_(ring|broadcast|hist|log)$' --no-tests=ignore || rc=$?
+run build-asan || rc=$?
+threaded=(test_ring test_broadcast test_hist test_log test_client_port test_unix_port test_refdata)
+build build-tsan -DEXECGW_SANITIZE=thread "${threaded[@]}"
+run build-tsan -R "^($(IFS='|' && echo "${threaded[*]}"))\$" || rc=$?
+build build execgw execgw-armed execgw-http execgw-cli execgw-venue execgw-flow
+run build -R '^e2e_armed$' || rc=$?
 exit $rc

@@ -96,7 +96,8 @@ put(struct writer *w, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    /* The analyzer does not follow va_start on this architecture. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+    /* The analyzer does not follow va_start on this architecture. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized)
+     */
     int n = vsnprintf(w->buf + w->len, w->room - w->len, format, args);
     va_end(args);
     if (n > 0)
