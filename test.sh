@@ -33,6 +33,6 @@ run build-asan || rc=$?
 threaded=(test_ring test_broadcast test_hist test_log test_client_port test_unix_port test_refdata)
 build build-tsan -DEXECGW_SANITIZE=thread "${threaded[@]}"
 run build-tsan -R "^($(IFS='|' && echo "${threaded[*]}"))\$" || rc=$?
-build build execgw execgw-armed execgw-http execgw-cli execgw-venue execgw-flow
+build build execgw execgw-armed tls_relay execgw-http execgw-cli execgw-venue execgw-flow
 run build -R '^e2e_armed$' || rc=$?
 exit $rc

@@ -35,6 +35,33 @@ def armed_through_everything():
         print("TLS pool: in use", used, "peak", peak)
 
 
+def armed_through_key_updates():
+    """TLS 1.3 key updates asked for ten times a second, on every connection, under order flow."""
+    folder = Folder()
+    venue = relay = gw = flow = None
+    try:
+        venue = Venue(folder, "--seed", "6", tls=False)
+        relay = Process([os.path.join(BIN, "tls_relay"), folder.file("venue.pem"), folder.file("venue.key"),
+                         str(venue.port), "100"], folder.file("relay.log"))
+        port = int(wait_for("the relay listens", lambda: re.search(r"127\.0\.0\.1:(\d+)", relay.text())).group(1))
+        gw = Gateway(folder, port, binary="execgw-armed")
+        gw.ready()
+        flow = Process([os.path.join(BIN, "execgw-flow"), "--socket", gw.socket, "--symbols", "BTCUSDT", "--rate", "50",
+                        "--seconds", "4"], folder.file("flow.log"))
+        assert flow.p.wait(WAIT) == 0, flow.text()
+        count = int(re.findall(r"updates (\d+)", relay.text())[-1])
+        assert count > 20, count
+        assert gw.metric("connection_lost_total") == 0, gw.text()
+        assert gw.metric("fill_total") > 0 and gw.metric("tls_pool_failures_total") == 0
+        assert gw.end() == 0, gw.text()
+        print(count, "key updates")
+    finally:
+        for p in (flow, gw, relay, venue):
+            if p and p.alive():
+                p.end(signal.SIGKILL)
+        folder.remove()
+
+
 def the_proof_can_fail():
     """A core that allocates is caught: the hooks and the filter are there."""
     folder = Folder()
@@ -54,4 +81,4 @@ def the_proof_can_fail():
 
 
 if __name__ == "__main__":
-    main([the_proof_can_fail, armed_through_everything])
+    main([the_proof_can_fail, armed_through_everything, armed_through_key_updates])
