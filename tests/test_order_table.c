@@ -83,6 +83,19 @@ TEST(race_fill_beats_cancel)
     oms_free(&o);
 }
 
+TEST(what_a_venue_claims_past_the_orders_quantity_is_held_but_not_reserved)
+{
+    struct oms o;
+    oms_init(&o, 8, 8);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_ACK);
+    CHECK_EQ(oms_end(&o, s, ORDER_EV_CANCELED, INT64_C(1) << 61), ORDER_HELD);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 100);
+    CHECK_EQ(oms_fill(&o, s, 1, 100), ORDER_APPLIED);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
+    oms_free(&o);
+}
+
 TEST(race_cancel_ack_before_the_fill_it_counts)
 {
     struct oms o;

@@ -245,7 +245,8 @@ reservation(const struct order *o)
 {
     if (!order_live(o))
         return 0;
-    return MAX(order_leaves(o), order_missing_fill_qty(o));
+    /* What a venue claims past the order's quantity is not reserved: sums over orders stay inside an int64_t. */
+    return MAX(order_leaves(o), MIN(order_missing_fill_qty(o), o->qty));
 }
 
 const struct order_totals *
