@@ -93,7 +93,8 @@ risk_order_fill(const struct command *c, const struct instrument *ins, const str
         o->replaced_side = target->side;
         o->replaced_px = target->px;
         o->replaced_leaves = order_leaves(target);
-        o->qty = c->qty - target->cum_qty; /* the command's is the new total; <= 0 fails the increment check */
+        /* The command's is the new total; 0 fails the increment check. */
+        o->qty = c->qty > target->cum_qty ? c->qty - target->cum_qty : 0;
     }
 }
 
@@ -332,7 +333,6 @@ order_cancel_now(struct gateway *g, uint32_t slot, struct now now)
     };
     memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
     venue_order_fill(g, o, &vo);
-    g->aux[slot].cancel_wanted = false;
     (void)apply_event(g, slot, &ev, JOURNAL_REQUEST, now); /* a cancel passes even when the journal is full */
     g->aux[slot].request_deadline = mono_after(now.mono, v->cfg->request_timeout_ns);
     aux_arm(g, slot);
@@ -406,6 +406,7 @@ order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32
             .used = true,
             .walk = walk,
             .held = ORDER_NONE,
+            .seq_max = g->mint.seq,
             .client = client,
             .instrument = instrument,
             .answer_slot = answer_slot,
@@ -423,6 +424,7 @@ order_sweep_wanted(struct gateway *g)
     for (unsigned i = 0; i < SWEEPS_MAX; i++) {
         if (!g->sweep[i].used && order_sweep_start(g, CLIENT_NONE, INSTRUMENT_NONE, -1, 0)) {
             g->sweep[i].wanted_only = true; /* the first free one, which was taken */
+            g->sweep[i].seq_max = UINT64_MAX;
             return true;
         }
     }
@@ -447,6 +449,20 @@ sweep_end(struct gateway *g, struct sweep *s, struct now now)
     }
 }
 
+/* A held slot may have gone to another order meanwhile. */
+static bool
+sweep_means(const struct gateway *g, const struct sweep *s, uint32_t slot)
+{
+    const struct order *o = order_at(g->p.orders, slot);
+
+    if (!order_live(o) || (s->client != CLIENT_NONE && o->client != s->client) ||
+        (s->instrument != INSTRUMENT_NONE && o->instrument != s->instrument))
+        return false;
+    if (o->term == g->mint.term && o->seq > s->seq_max)
+        return false;
+    return !s->wanted_only || g->aux[slot].cancel_wanted;
+}
+
 /* Some orders of one sweep. True when more are left that can be worked on now. */
 static bool
 sweep_work(struct gateway *g, struct sweep *s, struct now now)
@@ -459,13 +475,11 @@ sweep_work(struct gateway *g, struct sweep *s, struct now now)
             return false;
         }
         const struct order *o = order_at(g->p.orders, slot);
-        if (!order_live(o) || (s->instrument != INSTRUMENT_NONE && o->instrument != s->instrument) ||
-            (s->wanted_only && !g->aux[slot].cancel_wanted))
+        if (!sweep_means(g, s, slot))
             continue;
-        if (cancel_under_way(o)) { /* a replace: its new order is on the list too, behind us */
-            g->aux[slot].cancel_wanted = o->request == REQUEST_REPLACE_IN_FLIGHT;
+        g->aux[slot].cancel_wanted = true; /* a lost cancel is repeated: nobody may be there to see it */
+        if (cancel_under_way(o))           /* a replace: its new order is on the list too, behind us */
             continue;
-        }
         if (!venue_can_send(&g->venue[o->venue], now)) {
             cancel_later(g, slot);
             continue;

@@ -48,7 +48,8 @@ struct order_aux {
     uint8_t attempts;
     bool trades_next;   /* the next ask is for trades */
     bool not_found;     /* a query after the deadline found nothing; trades decide */
-    bool cancel_wanted; /* cancel it as soon as that can be sent */
+    bool cancel_wanted; /* cancel it, as often as it takes: until the order is proven over */
+    uint8_t cancels_refused;
 };
 
 struct gateway_venue {
@@ -73,6 +74,8 @@ struct gateway_venue {
     bool clock_known;
     bool time_asked;
     int64_t clock_offset_ns;
+    wall_ns_t venue_at; /* what the venue's clock said when this machine's steady clock said venue_mono */
+    mono_ns_t venue_mono;
     struct now time_sent;
     mono_ns_t blocked_until;           /* told to be quiet */
     bool cancels_wait;                 /* some cancel of an order could not be sent */
@@ -100,6 +103,7 @@ struct sweep {
     bool wanted_only; /* those whose cancel could not be sent before */
     int walk;
     uint32_t held;       /* slot whose cancel had no room; ORDER_NONE */
+    uint64_t seq_max;    /* orders minted later are not meant */
     uint32_t client;     /* CLIENT_NONE = everybody */
     uint32_t instrument; /* INSTRUMENT_NONE = all */
     int32_t answer_slot; /* session that asked; -1 nobody */

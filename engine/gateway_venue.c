@@ -81,15 +81,25 @@ report_order(struct gateway *g, const struct order *o, enum report_kind kind, ui
     report_event(g, o, kind, seq, NULL, 0, now);
 }
 
+/* Another order took its place: not one that was refused. */
+static bool
+replaced(const struct gateway *g, const struct order *o)
+{
+    if (o->replaced_by == ORDER_NONE)
+        return false;
+    uint8_t state = order_at(g->p.orders, o->replaced_by)->state;
+    return state != ORDER_REJECTED && state != ORDER_NOT_PLACED;
+}
+
 /* What an order that went from one state to another is reported as. */
 static enum report_kind
-kind_of_change(const struct order *o, uint8_t before)
+kind_of_change(const struct gateway *g, const struct order *o, uint8_t before)
 {
     if (o->state == before)
         return REPORT_NONE;
     switch ((enum order_state)o->state) {
     case ORDER_NEW: return REPORT_NEW;
-    case ORDER_CANCELED: return o->replaced_by != ORDER_NONE ? REPORT_REPLACED : REPORT_CANCELED;
+    case ORDER_CANCELED: return replaced(g, o) ? REPORT_REPLACED : REPORT_CANCELED;
     case ORDER_EXPIRED: return REPORT_EXPIRED;
     case ORDER_REJECTED: return REPORT_REJECTED;
     case ORDER_NOT_PLACED: return REPORT_NOT_PLACED;
@@ -142,7 +152,7 @@ static void
 tell(struct gateway *g, const struct order *o, const struct order_event *ev, enum order_outcome out,
      uint8_t state_before, bool unknown_before, uint64_t seq, struct now now)
 {
-    enum report_kind change = kind_of_change(o, state_before);
+    enum report_kind change = kind_of_change(g, o, state_before);
 
     if (ev->kind == ORDER_EV_FILL) {
         uint8_t flags = (uint8_t)(((ev->flags & ORDER_EVENT_MAKER) != 0 ? REPORT_MAKER : 0) |
@@ -186,10 +196,16 @@ aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_ou
     } else if (out == ORDER_HELD) {
         a->trades_next = true;
         ask_soon(g, slot, ASK_SETTLE_NS, now);
-    } else if (out == ORDER_CONFLICT || kind == ORDER_EV_CANCEL_REJECTED) {
+    } else if (kind == ORDER_EV_CANCEL_REJECTED) {
+        ask_soon(g, slot, MIN(ASK_SETTLE_NS << a->cancels_refused, ASK_BACKOFF_MAX_NS), now);
+        a->cancels_refused = (uint8_t)MIN(a->cancels_refused + 1, 7);
+    } else if (out == ORDER_CONFLICT) {
         ask_soon(g, slot, ASK_SETTLE_NS, now);
     } else if (order_unknown(o) && a->ask_at.ns == MONO_NEVER.ns) {
         ask_soon(g, slot, ASK_BACKOFF_NS, now);
+    } else if (order_missing_fill_qty(o) > 0 && a->ask == ASK_NONE && a->ask_at.ns == MONO_NEVER.ns) {
+        a->trades_next = true; /* the venue counts a trade that was not told: it may just be later than this report */
+        ask_soon(g, slot, ASK_SETTLE_NS, now);
     }
     aux_arm(g, slot);
 }
@@ -262,6 +278,13 @@ event_of(struct gateway *g, const struct order *o, const struct venue_report *r,
 /* ---- asking
  * ---------------------------------------------------------------------------------------------------------- */
 
+/* The venue's clock now, by the steady clock since it was last asked: a step of the wall clock proves nothing. */
+static int64_t
+venue_clock_ns(const struct gateway_venue *v, struct now now)
+{
+    return v->venue_at.ns + (now.mono.ns - v->venue_mono.ns);
+}
+
 /* The venue's clock after which a request on this order that has not arrived never will. */
 static int64_t
 proof_venue_ns(const struct gateway_venue *v, const struct order *o)
@@ -316,8 +339,8 @@ ask_done(struct gateway_venue *v, uint32_t slot, struct now now)
     a->ask_at = MONO_NEVER;
     reconcile_settled(v, a);
     aux_arm(g, slot);
-    if (a->cancel_wanted && order_live(o) && o->request == REQUEST_NONE)
-        (void)order_cancel_now(g, slot, now);
+    if (a->cancel_wanted && order_live(o) && o->request == REQUEST_NONE && !order_cancel_now(g, slot, now))
+        v->cancels_wait = true;
 }
 
 static void
@@ -362,9 +385,8 @@ ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_fou
     }
     if (not_found || order_unknown(o) || order_missing_fill_qty(o) > 0) {
         a->trades_next = order_missing_fill_qty(o) > 0;
-        int64_t venue_now = now.wall.ns + v->clock_offset_ns;
         reconcile_settled(v, a);
-        ask_later(v, slot, proven ? 0 : proof_venue_ns(v, o) - venue_now, now);
+        ask_later(v, slot, proven ? 0 : proof_venue_ns(v, o) - venue_clock_ns(v, now), now);
         return;
     }
     ask_done(v, slot, now);
@@ -403,7 +425,7 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
     if (a->trades_next)
         rq.since_ns = a->since_ns != 0 ? a->since_ns : MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
     a->ask = a->trades_next ? ASK_TRADES : ASK_QUERY;
-    a->asked_venue_ns = now.wall.ns + v->clock_offset_ns;
+    a->asked_venue_ns = venue_clock_ns(v, now);
     a->ask_at = mono_after(now.mono, ASK_TIMEOUT_NS);
     v->asking[v->asking_count++] = slot;
     aux_arm(g, slot);
@@ -424,13 +446,24 @@ asks_work(struct gateway_venue *v, struct now now)
         uint32_t slot = v->queue[v->queue_head];
         v->queue_head = (v->queue_head + 1) % v->g->cfg.order_slots;
         v->queue_count--;
-        v->g->aux[slot].ask = ASK_NONE;
+        struct order_aux *a = &v->g->aux[slot];
+        if (a->ask != ASK_QUEUED || order_at(v->g->p.orders, slot)->venue != v->id)
+            continue; /* its slot went to another order */
+        a->ask = ASK_NONE;
         if (order_live(order_at(v->g->p.orders, slot)))
             ask_send(v, slot, now);
         else
             ask_done(v, slot, now);
     }
     return false;
+}
+
+/* Trades were missing and have come by themselves. */
+static bool
+ask_needless(const struct order_aux *a, const struct order *o)
+{
+    return a->ask == ASK_NONE && a->trades_next && !a->not_found && a->reconciling == 0 && order_live(o) &&
+           !order_unknown(o) && order_missing_fill_qty(o) == 0;
 }
 
 void
@@ -456,6 +489,8 @@ venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
         if (a->ask == ASK_QUERY || a->ask == ASK_TRADES) {
             (void)ask_end(v, slot, (enum ask)a->ask);
             ask_failed(v, slot, now);
+        } else if (ask_needless(a, o)) {
+            a->trades_next = false;
         } else if (a->ask == ASK_NONE && v->session[ROLE_ORDER].state == SESSION_READY) {
             enqueue(v, slot); /* without a session: the next reconciliation asks */
         }
@@ -596,13 +631,14 @@ reconcile_work(struct gateway_venue *v, struct now now)
         if (o->venue != v->id)
             continue;
         bool settled = a->seen == v->generation && !order_unknown(o) && order_missing_fill_qty(o) == 0;
-        if (settled && a->cancel_wanted && o->request == REQUEST_NONE)
-            (void)order_cancel_now(g, slot, now);
-        if (settled || a->ask != ASK_NONE)
+        if (settled && a->cancel_wanted && o->request == REQUEST_NONE && !order_cancel_now(g, slot, now))
+            v->cancels_wait = true;
+        if (settled)
             continue;
         a->reconciling = v->generation;
         v->reconcile_left++;
-        enqueue(v, slot);
+        if (a->ask == ASK_NONE)
+            enqueue(v, slot);
     }
     if (v->reconcile_walk >= 0 || v->reconcile_left > 0)
         return;
@@ -695,6 +731,8 @@ on_time(struct gateway_venue *v, const struct venue_report *r)
     v->time_asked = false;
     v->clock_known = true;
     v->clock_offset_ns = r->venue_time_ns - (v->time_sent.wall.ns + rtt / 2);
+    v->venue_at = (wall_ns_t){ r->venue_time_ns }; /* the venue read it before now: never ahead of its clock */
+    v->venue_mono = v->now.mono;
     log_write(v->g->p.log, LOG_CLOCK_OFFSET, NULL, v->id, v->clock_offset_ns, rtt);
     venue_publish_state(v);
     step_done(v, STEP_TIME);
@@ -743,16 +781,27 @@ on_foreign(struct gateway_venue *v, const struct venue_report *r)
     venue_publish_state(v);
 }
 
-/* Trades of an answer may name the venue's order id only. */
+/* Trades of an answer may name the venue's order id only, which is unique within its instrument and no further
+ * (Binance Spot counts orders and trades per symbol). */
 static uint32_t
-find_asked(const struct gateway_venue *v, uint64_t venue_order_id)
+find_asked(const struct gateway_venue *v, const struct venue_report *r)
 {
     for (uint32_t i = 0; i < v->asking_count; i++) {
         const struct order *o = order_at(v->g->p.orders, v->asking[i]);
-        if (venue_order_id != 0 && o->venue_order_id == venue_order_id)
+        if (r->venue_order_id != 0 && o->venue_order_id == r->venue_order_id && o->instrument == r->instrument)
             return v->asking[i];
     }
     return ORDER_NONE;
+}
+
+/* A report under our ClOrdID whose instrument or venue order id is another order's: believed in nothing. */
+static bool
+names_another(const struct order *o, const struct venue_report *r)
+{
+    if (r->instrument != INSTRUMENT_NONE && r->instrument != o->instrument)
+        return true;
+    return r->kind == VENUE_FILL && r->venue_order_id != 0 && o->venue_order_id != 0 &&
+           r->venue_order_id != o->venue_order_id;
 }
 
 static void
@@ -766,8 +815,10 @@ on_order_event(struct gateway_venue *v, uint32_t slot, const struct venue_report
     enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);
     if (!v->reconciled)
         v->differences += out == ORDER_APPLIED || out == ORDER_LATE;
-    if (g->aux[slot].cancel_wanted && order_live(o) && o->request == REQUEST_NONE && v->reconciled)
-        (void)order_cancel_now(g, slot, v->now);
+    /* After a refusal the venue is asked first. */
+    if (g->aux[slot].cancel_wanted && order_live(o) && o->request == REQUEST_NONE && o->end_state == 0 &&
+        v->reconciled && kind != ORDER_EV_CANCEL_REJECTED && !order_cancel_now(g, slot, v->now))
+        v->cancels_wait = true;
 }
 
 /* The venue cuts long lists: then go on from the last trade it gave. */
@@ -800,7 +851,7 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
     uint32_t slot = r->clordid[0] != '\0' ? order_find(g->p.orders, r->clordid) : ORDER_NONE;
 
     if (slot == ORDER_NONE && r->kind == VENUE_FILL)
-        slot = find_asked(v, r->venue_order_id);
+        slot = find_asked(v, r);
     if (slot == ORDER_NONE && r->clordid[0] == '\0' && r->request == VENUE_RQ_REPLACE) {
         v->target_report = *r; /* the report of the pair's new order comes next and names it */
         v->target_waits = true;
@@ -810,6 +861,12 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
         if (r->kind == VENUE_OPEN_ORDER)
             on_foreign(v, r);
         return; /* somebody else's order: the account may be shared */
+    }
+    if (unlikely(names_another(order_at(g->p.orders, slot), r))) {
+        log_write(g->p.log, LOG_WARNING, "a venue report names our order but another instrument or venue order id");
+        if (order_live(order_at(g->p.orders, slot)))
+            ask_soon(g, slot, ASK_SETTLE_NS, v->now);
+        return;
     }
     if (v->target_waits && r->request == VENUE_RQ_REPLACE) {
         uint32_t target = order_at(g->p.orders, slot)->replaces;

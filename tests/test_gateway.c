@@ -422,6 +422,216 @@ TEST(a_market_that_goes_down_makes_new_orders_denied)
     rig_end(&rig);
 }
 
+/* The venue says FILLED of an order whose trades were not told: they are being asked for. Its key. */
+static uint64_t
+filled_without_trades(char clordid[CLORDID_BYTES])
+{
+    uint64_t key = working_buy();
+
+    memcpy(clordid, order_of(key)->clordid, CLORDID_BYTES);
+    struct venue_report s = rig_report(VENUE_STATUS, clordid);
+    s.state = ORDER_FILLED;
+    s.cum_qty = 100000;
+    s.venue_order_id = 77;
+    rig_say(&rig, &s);
+    rig_pass(&rig, NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    return key;
+}
+
+TEST(a_trade_of_another_instrument_under_the_same_venue_order_id_is_not_this_orders)
+{
+    char clordid[CLORDID_BYTES];
+
+    rig_ready(&rig);
+    uint64_t key = filled_without_trades(clordid);
+    struct venue_report f = fill_report(NULL, 5, 1, 100000, 0);
+    f.request = VENUE_RQ_TRADES;
+    f.instrument = 1;
+    rig_say(&rig, &f);
+    CHECK_EQ(order_of(key)->cum_qty, 0);
+    CHECK_EQ(rig_position(&rig)->qty, 0);
+    f.instrument = 0;
+    rig_say(&rig, &f);
+    CHECK_EQ(order_of(key)->cum_qty, 100000);
+    rig_end(&rig);
+}
+
+TEST(a_report_that_names_our_order_and_another_instrument_or_venue_order_id_changes_nothing)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    struct venue_report f = fill_report(order_of(key)->clordid, 5, 99900, 1000, 1000);
+    f.instrument = 1;
+    rig_say(&rig, &f);
+    f.instrument = 0;
+    f.venue_order_id = 78;
+    rig_say(&rig, &f);
+    CHECK_EQ(order_of(key)->cum_qty, 0);
+    rig_pass(&rig, NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL); /* but the venue is asked */
+    f.venue_order_id = 77;
+    rig_say(&rig, &f);
+    CHECK_EQ(order_of(key)->cum_qty, 1000);
+    rig_end(&rig);
+}
+
+TEST(a_step_of_the_wall_clock_does_not_make_not_found_a_proof)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    rig.now.wall.ns += 60 * NS_PER_S;
+    rig_pass(&rig, 2 * NS_PER_S + 500 * NS_PER_MS);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 0);
+    CHECK(order_unknown(order_of(key)));
+    rig_pass(&rig, 2 * NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 1);
+    rig_end(&rig);
+}
+
+TEST(a_cancel_of_a_sweep_that_got_lost_is_repeated_until_the_order_is_proven_over)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_CANCEL_ALL, .instrument = INSTRUMENT_NONE });
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    rig_pass(&rig, 4 * NS_PER_S); /* past the cancel's deadline at the venue and the margin */
+    CHECK(order_unknown(order_of(key)));
+    struct venue_report s = rig_report(VENUE_STATUS, order_of(key)->clordid);
+    s.state = ORDER_NEW;
+    for (int i = 0; i < 5 && rig_requests(&rig, VENUE_RQ_CANCEL) == 1; i++) {
+        rig_say(&rig, &s);
+        rig_pass(&rig, NS_PER_S);
+    }
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 2);
+    /* Refused: the venue is asked before the next one, and less and less often. */
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, order_of(key)->clordid);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 2);
+    rig_pass(&rig, NS_PER_S);
+    rig_say(&rig, &s);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 3);
+    rig_say_kind(&rig, VENUE_CANCELED, order_of(key)->clordid);
+    rig_pass(&rig, 60 * NS_PER_S);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 3);
+    CHECK_EQ(gateway_orders_live(rig.g), 0);
+    rig_end(&rig);
+}
+
+TEST(cancel_all_means_the_orders_before_it_and_not_those_sent_after)
+{
+    rig_ready(&rig);
+    (void)working_buy();
+    struct command all = {
+        .version = MESSAGE_VERSION, .verb = COMMAND_CANCEL_ALL, .instrument = INSTRUMENT_NONE, .client_seq = 2
+    };
+    struct command next = rig_limit(&rig, SIDE_BUY, 99800, 1000);
+    next.version = MESSAGE_VERSION;
+    next.client_seq = 3;
+    CHECK(ring_put(&rig.command[RIG_STRATEGY], &all));
+    CHECK(ring_put(&rig.command[RIG_STRATEGY], &next));
+    CHECK_EQ(gateway_poll_commands(rig.g, 64, rig.now), 2);
+    rig_work(&rig);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    CHECK_EQ(order_of(rig.key)->request, REQUEST_NEW_IN_FLIGHT);
+    rig_end(&rig);
+}
+
+TEST(a_trade_that_the_venue_counts_and_did_not_tell_is_asked_for_unless_it_comes_by_itself)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    struct venue_report late = fill_report(order_of(key)->clordid, 1, 99900, 1000, 1000);
+    struct venue_report f = fill_report(order_of(key)->clordid, 2, 99900, 1000, 2000);
+    rig_say(&rig, &f);
+    rig_say(&rig, &late);
+    rig_pass(&rig, NS_PER_S);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 0);
+    f = fill_report(order_of(key)->clordid, 4, 99900, 1000, 4000); /* trade 3 is missing */
+    rig_say(&rig, &f);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 97000);
+    rig_pass(&rig, NS_PER_S);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 1);
+    struct venue_report found = fill_report(order_of(key)->clordid, 3, 99900, 1000, 0);
+    found.request = VENUE_RQ_TRADES;
+    rig_say(&rig, &found);
+    rig_say_kind(&rig, VENUE_TRADES_END, order_of(key)->clordid);
+    CHECK_EQ(order_of(key)->cum_qty, 4000);
+    CHECK_EQ(rig_position(&rig)->qty, 4000);
+    rig_pass(&rig, 60 * NS_PER_S);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 1);
+    rig_end(&rig);
+}
+
+TEST(an_order_whose_replacement_was_refused_is_reported_as_canceled)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    struct command c = rig_limit(&rig, SIDE_BUY, 99800, 150000);
+    c.verb = COMMAND_REPLACE;
+    c.target_key = key;
+    rig_command(&rig, RIG_STRATEGY, c);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_REPLACE);
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, q->target);
+    rig_say_kind(&rig, VENUE_REJECTED, q->clordid);
+    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    rig_say_kind(&rig, VENUE_CANCELED, q->target);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_CANCELED).key, key);
+    rig_end(&rig);
+}
+
+TEST(a_replace_to_a_quantity_below_what_is_filled_is_denied_down_to_the_smallest_integer)
+{
+    static const qty_t wrong[] = { 40000, 39999, 0, INT64_MIN };
+
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    struct venue_report f = fill_report(order_of(key)->clordid, 1, 99900, 40000, 40000);
+    rig_say(&rig, &f);
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct command c = rig_limit(&rig, SIDE_BUY, 99800, wrong[i]);
+        c.verb = COMMAND_REPLACE;
+        c.target_key = key;
+        rig_command(&rig, RIG_STRATEGY, c);
+        CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_INCREMENT);
+    }
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_REPLACE), 0);
+    rig_end(&rig);
+}
+
+TEST(the_reconciliation_waits_for_an_order_that_was_being_asked_about_already)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
+    rig_disconnect(&rig, ORDER_CONN);
+    rig_pass(&rig, NS_PER_S);
+    rig_connect(&rig, ORDER_CONN);
+    rig_logon(&rig);
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, order_of(key)->clordid); /* to be asked about in a moment */
+    uint8_t buf[WS_HEADER_ROOM + sizeof(struct venue_report)];
+    struct venue_report end = rig_report(VENUE_OPEN_ORDERS_END, NULL);
+    memcpy(buf + WS_HEADER_ROOM, &end, sizeof(end));
+    struct ws_frame f = ws_encode(buf, WS_HEADER_ROOM, sizeof(end), WS_OP_BINARY, NULL);
+    gateway_on_bytes(rig.g, ORDER_CONN, f.data, f.len, rig.now);
+    rig.now.mono.ns += NS_PER_S;
+    rig.now.wall.ns += NS_PER_S;
+    gateway_on_timer(rig.g, GATEWAY_TIMER_ORDER(slot), rig.now);
+    rig_work(&rig);
+    CHECK(!risk_venue_of(rig.risk, 0)->reconciled); /* the venue's list did not have it: nobody knows yet */
+    struct venue_report s = rig_report(VENUE_STATUS, order_of(key)->clordid);
+    s.state = ORDER_CANCELED;
+    rig_say(&rig, &s);
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    rig_end(&rig);
+}
+
 TEST(replaying_the_journal_gives_the_same_orders)
 {
     rig_ready(&rig);
