@@ -242,7 +242,10 @@ gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now no
     metric_set(g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, role), 0);
     metric_add(g->p.metrics, was_up ? METRIC_CONN_LOST : METRIC_CONN_FAILED, metric_pair(METRIC_CONN_LOST, v->id, role),
                1);
-    session_run(v, role, session_on_down(s, now, gateway_random(g)), now);
+    enum session_do what = session_on_down(s, now, gateway_random(g));
+    if (role == ROLE_ORDER && s->state == SESSION_WAITING && s->deadline.ns < v->blocked_until.ns)
+        s->deadline = v->blocked_until; /* a log-on is requests too, and they make a ban longer */
+    session_run(v, role, what, now);
     int64_t wait_ms = s->state == SESSION_WAITING ? mono_since(s->deadline, now.mono) / NS_PER_MS : 0;
     if (was_up)
         log_write(g->p.log, LOG_CONN_DOWN, why, conn, 0);

@@ -752,6 +752,20 @@ on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
     log_write(v->g->p.log, LOG_RATE_LIMITED, r->text, v->id, wait / NS_PER_MS);
 }
 
+/* An order that was proven never to have worked works after all: it does not reopen, it is taken off the venue. */
+static void
+cancel_ghost(struct gateway_venue *v, uint32_t slot, enum order_outcome out)
+{
+    const struct order *o = order_at(v->g->p.orders, slot);
+
+    if (likely(out != ORDER_CONFLICT) || (o->state != ORDER_NOT_PLACED && o->state != ORDER_REJECTED))
+        return;
+    v->foreign++;
+    log_write(v->g->p.log, LOG_FOREIGN_ORDER, o->clordid, v->id, o->venue_order_id);
+    venue_publish_state(v);
+    (void)order_cancel_now(v->g, slot, v->now);
+}
+
 /* One order of the venue's list of open ones, or a query's answer. */
 static void
 on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
@@ -768,6 +782,8 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);
     if (v->reconciling || !v->reconciled)
         v->differences += out == ORDER_APPLIED || out == ORDER_HELD;
+    if (r->state == ORDER_NEW || r->state == ORDER_PARTIALLY_FILLED)
+        cancel_ghost(v, slot, out);
     a->seen = v->generation;
     if (query && ask_end(v, slot, ASK_QUERY))
         ask_next(v, slot, ASK_QUERY, false, v->now);
@@ -776,8 +792,15 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
 static void
 on_foreign(struct gateway_venue *v, const struct venue_report *r)
 {
+    struct clordid id;
+
     v->foreign++;
     log_write(v->g->p.log, LOG_FOREIGN_ORDER, r->clordid, v->id, r->venue_order_id);
+    if (unlikely(clordid_parse(r->clordid, v->g->cfg.instance, &id) == CLORDID_OURS && id.term > v->g->cfg.term)) {
+        risk_arm(v->g->p.risk, false);
+        log_write(v->g->p.log, LOG_WARNING,
+                  "the venue has an order of this instance with a later term: another host is trading; no new orders");
+    }
     venue_publish_state(v);
 }
 
@@ -815,6 +838,8 @@ on_order_event(struct gateway_venue *v, uint32_t slot, const struct venue_report
     enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);
     if (!v->reconciled)
         v->differences += out == ORDER_APPLIED || out == ORDER_LATE;
+    if (kind == ORDER_EV_ACK)
+        cancel_ghost(v, slot, out);
     /* After a refusal the venue is asked first. */
     if (g->aux[slot].cancel_wanted && order_live(o) && o->request == REQUEST_NONE && o->end_state == 0 &&
         v->reconciled && kind != ORDER_EV_CANCEL_REJECTED && !order_cancel_now(g, slot, v->now))

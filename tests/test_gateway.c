@@ -632,6 +632,61 @@ TEST(the_reconciliation_waits_for_an_order_that_was_being_asked_about_already)
     rig_end(&rig);
 }
 
+TEST(during_a_ban_nobody_logs_on_again)
+{
+    rig_ready(&rig);
+    struct venue_report v = rig_report(VENUE_RATE_LIMITED, NULL);
+    v.retry_after_ns = rig.now.wall.ns + 120 * NS_PER_S;
+    rig_say(&rig, &v);
+    rig_disconnect(&rig, ORDER_CONN);
+    rig_pass(&rig, 120 * NS_PER_S - 1);
+    CHECK_EQ(rig.opened[ORDER_CONN], 1);
+    rig_pass(&rig, 1);
+    CHECK_EQ(rig.opened[ORDER_CONN], 2);
+    rig_end(&rig);
+}
+
+TEST(an_order_that_works_after_it_was_rejected_is_canceled_and_does_not_reopen)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
+    rig_say_kind(&rig, VENUE_REJECTED, q->clordid);
+    rig_say_kind(&rig, VENUE_NEW_ACK, q->clordid);
+    CHECK_EQ(order_of(key)->state, ORDER_REJECTED);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    rig_say_kind(&rig, VENUE_CANCELED, q->clordid);
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, q->clordid);
+    rig_pass(&rig, 60 * NS_PER_S);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+    rig_end(&rig);
+}
+
+TEST(an_order_of_this_instance_with_a_later_term_stops_new_orders)
+{
+    struct clordid_mint mint;
+    char clordid[CLORDID_BYTES];
+
+    for (uint32_t later = 0; later < 2; later++) {
+        rig_ready(&rig);
+        rig_disconnect(&rig, ORDER_CONN);
+        rig_pass(&rig, NS_PER_S);
+        rig_connect(&rig, ORDER_CONN);
+        rig_logon(&rig);
+        CHECK(clordid_mint_init(&mint, "01", 1700000000 + later));
+        for (int i = 0; i < 9; i++)
+            (void)clordid_mint_next(&mint, clordid);
+        rig_say_kind(&rig, VENUE_OPEN_ORDER, clordid);
+        rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+        (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), later == 0 ? 1 : 0);
+        if (later != 0)
+            CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_NOT_ARMED);
+        rig_end(&rig);
+    }
+}
+
 TEST(replaying_the_journal_gives_the_same_orders)
 {
     rig_ready(&rig);
