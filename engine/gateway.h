@@ -77,7 +77,7 @@ struct gateway_venue_config {
 
 struct gateway_config {
     struct gateway_venue_config venue[VENUE_MAX];
-    uint32_t venue_count;
+    uint16_t venue_count;
     uint32_t order_slots; /* of the order table: live and kept ones; slots are below it */
     uint32_t accounts;    /* ids in [0, accounts) */
     char instance[CLORDID_INSTANCE + 1];

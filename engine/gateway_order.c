@@ -497,15 +497,15 @@ sweep_work(struct gateway *g, struct sweep *s, struct now now)
  */
 
 void
-gateway_on_session_end(struct gateway *g, uint32_t session)
+gateway_on_session_end(struct gateway *g, uint32_t slot)
 {
-    struct answer *a = &g->answer[session];
+    struct answer *a = &g->answer[slot];
 
     if (a->verb == COMMAND_QUERY_ORDERS && a->walk >= 0)
         order_walk_close(g->p.orders, a->walk);
     *a = (struct answer){ .walk = -1, .held = ORDER_NONE };
     for (unsigned i = 0; i < SWEEPS_MAX; i++)
-        if (g->sweep[i].used && g->sweep[i].answer_slot == (int32_t)session)
+        if (g->sweep[i].used && g->sweep[i].answer_slot == (int32_t)slot)
             g->sweep[i].answer_slot = -1;
 }
 

@@ -483,7 +483,7 @@ gateway_config_of(struct app *a)
     struct gateway_config *g = &a->parts.gateway_config;
 
     *g = (struct gateway_config){
-        .venue_count = c->venues,
+        .venue_count = (uint16_t)c->venues,
         .order_slots = (uint32_t)c->memory.orders_max,
         .accounts = ACCOUNT_MAX,
     };
@@ -508,9 +508,9 @@ gateway_config_of(struct app *a)
 static bool
 make_venues(struct app *a, struct fault *fault)
 {
-    for (uint16_t i = 0; i < a->config.venues; i++) {
+    for (uint32_t i = 0; i < a->config.venues; i++) {
         const struct config_venue *v = &a->config.venue[i];
-        struct venue_config vc = venue_config_of(a, i);
+        struct venue_config vc = venue_config_of(a, (uint16_t)i);
         struct feed_config fc = feed_config_of(&a->config, v);
         struct gateway_venue_config *g = &a->parts.gateway_config.venue[i];
         g->adapter = g->ops->init(&vc, &a->arena, fault);
