@@ -405,7 +405,7 @@ key_expected(const struct key *k, char *buf, size_t room)
     case KEY_PATH: (void)snprintf(buf, room, "a path of at most %zu characters", k->bytes - 1); break;
     case KEY_SECRET: (void)snprintf(buf, room, "a path with a / in it, or credential:NAME"); break;
     case KEY_URL: (void)snprintf(buf, room, "wss://HOST[:PORT]/PATH"); break;
-    case KEY_DECIMAL: (void)snprintf(buf, room, "a decimal in quotes such as \"0.001\""); break;
+    case KEY_DECIMAL: (void)snprintf(buf, room, "a decimal in quotes, at most 8 places, such as \"0.001\""); break;
     case KEY_LISTEN: (void)snprintf(buf, room, "ADDRESS:PORT such as \"127.0.0.1:9464\""); break;
     case KEY_SYMBOLS:
         (void)snprintf(buf, room, "a list of different symbols such as [\"BTCUSDT\"], at most %d", CONFIG_SYMBOLS_MAX);
@@ -1141,6 +1141,17 @@ check_limits(struct loader *l, enum section_id id, uint32_t e, const struct conf
                   lim->order_notional_min, lim->order_notional_max);
 }
 
+/* Written somewhere for this symbol; when it is not in force all the same, its value was refused with a reason. */
+static bool
+limit_is_given(const struct loader *l, const char *symbol, const char *key)
+{
+    for (uint32_t e = 0; e < l->c->risk.overrides; e++)
+        if (strcmp(l->c->risk.override[e].symbol, symbol) == 0 &&
+            source_of(l, SECTION_OVERRIDE, e, key)->kind != SOURCE_DEFAULT)
+            return true;
+    return source_of(l, SECTION_LIMITS, 0, key)->kind != SOURCE_DEFAULT;
+}
+
 /* A symbol without its three limits of size could not be traded safely, so it does not start. */
 static void
 check_symbol(struct loader *l, uint32_t e, const char *symbol)
@@ -1154,7 +1165,7 @@ check_symbol(struct loader *l, uint32_t e, const char *symbol)
                  { "position_max", lim->position_max } };
 
     for (size_t i = 0; i < ARRAY_LEN(must); i++)
-        if (*must[i].value == '\0')
+        if (*must[i].value == '\0' && !(l->errors > 0 && limit_is_given(l, symbol, must[i].key)))
             error_at(l, source_of(l, SECTION_VENUE, e, "symbols"), l->instance[SECTION_VENUE][e].path,
                      "risk.%s is not set for %s, expected it in [risk] or [risk.instrument.%s]", must[i].key, symbol,
                      symbol);

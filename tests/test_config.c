@@ -224,6 +224,13 @@ TEST(every_symbol_needs_its_three_limits_of_size)
                        "[risk.instrument.ETHUSDT]\nposition_max = \"3\"\n",
                  "c.toml:5:1: venue.binance: risk.position_max is not set for BTCUSDT, expected it in [risk] or "
                  "[risk.instrument.BTCUSDT]\n");
+    /* One that is there and wrong is one error, not one per symbol more. */
+    CHECK_ERRORS(VENUE "[risk]\norder_qty_max = \"1e5\"\norder_notional_max = \"1000\"\nposition_max = \"2\"\n",
+                 "c.toml:7:1: risk.order_qty_max: is \"1e5\", expected a decimal in quotes, at most 8 places, such as "
+                 "\"0.001\"\n");
+    /* Nor does an empty one start. */
+    CHECK_EQ(load(VENUE "[risk]\norder_qty_max = \"\"\norder_notional_max = \"1000\"\nposition_max = \"2\"\n"),
+             EXIT_CONFIG);
 }
 
 TEST(an_override_takes_what_it_does_not_set_from_the_default)
