@@ -24,6 +24,8 @@ struct session_slot {
     uint32_t generation;
     uint32_t client;
     int bell;
+    int doorbell_fd;
+    int watch; /* of it; -1 none: commands are seen when something else wakes us, or SLEEP_MAX_NS later */
     bool attached;
     uint64_t behind; /* as last counted */
 };
@@ -259,6 +261,8 @@ session_attach(struct core *c, const struct unix_port_event *e)
     *s = (struct session_slot){ .generation = e->generation,
                                 .client = e->client,
                                 .bell = loop_bell_open(c->loop, e->socket_fd),
+                                .doorbell_fd = e->doorbell_fd,
+                                .watch = loop_watch_eventfd(c->loop, e->doorbell_fd, WAKE_DOORBELL),
                                 .attached = true };
     client_port_attach(c->p.gateway_parts.clients, e->slot, &id, e->mem);
     metric_add(c->p.metrics, METRIC_CLIENTS, 0, 1);
@@ -279,6 +283,9 @@ session_detach(struct core *c, uint32_t slot, const char *why)
     gateway_on_client_gone(c->g, s->client, policy, c->now);
     if (s->bell >= 0)
         loop_bell_close(c->loop, s->bell);
+    if (s->watch >= 0)
+        loop_unwatch(c->loop, s->watch);
+    loop_close_fd(c->loop, s->doorbell_fd);
     unix_port_release(c->p.unix_port, slot, s->generation);
     loop_bell_ring(c->loop, c->release_bell);
     metric_add(c->p.metrics, METRIC_CLIENTS, 0, -1);
@@ -574,7 +581,7 @@ loop_config_of(const struct config *c)
         .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = 256 },
         .recv_buffer_bytes = 16384,
         .send_buffer_bytes = 131072,
-        .watch_max = 4,
+        .watch_max = 2 * CLIENT_SESSION_MAX + 3, /* an ended session's is free again when its cancel completes */
         .bell_max = CLIENT_SESSION_MAX + 4,
         .close_linger_ms = 200,
         .busy = c->loop.mode == LOOP_BUSY,

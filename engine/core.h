@@ -29,7 +29,7 @@ struct core_parts {
     struct connector *connector;
     struct refdata *refdata;
     struct unix_port *unix_port;
-    int doorbell_fd; /* rung by clients, unix port, reference data and main */
+    int doorbell_fd; /* rung by the unix port and main */
     struct endpoint endpoint[GATEWAY_CONNS];
     struct metric_page *metrics;
     struct log_port *log;

@@ -47,6 +47,7 @@ struct core {
     _Atomic unsigned sleeps;
     _Atomic unsigned taken; /* orders accepted */
     int socket_fd[CLIENT_SESSION_MAX];
+    int doorbell_fd[CLIENT_SESSION_MAX];
     struct core_order order[CORE_ORDERS];
     unsigned orders;
     uint64_t seq;
@@ -265,15 +266,33 @@ core_event(struct core *c, const struct unix_port_event *ev)
         };
         memcpy(id.name, ev->name, sizeof(id.name));
         c->socket_fd[ev->slot] = ev->socket_fd;
+        c->doorbell_fd[ev->slot] = ev->doorbell_fd;
         client_port_attach(c->port, ev->slot, &id, ev->mem);
     } else if (now != NULL && now->generation == ev->generation) {
         atomic_store(&c->policy, client_port_detach(c->port, ev->slot));
         (void)close(c->socket_fd[ev->slot]);
+        (void)close(c->doorbell_fd[ev->slot]);
         unix_port_release(c->unix_port, ev->slot, ev->generation);
         unix_port_wake(c->unix_port);
         c->answering = c->answering && c->asker != ev->slot;
         atomic_fetch_add(&c->detached, 1);
     }
+}
+
+/* Until a doorbell rings, ours or a client's, or the bound of every sleep. */
+static inline void
+core_sleep(struct core *c)
+{
+    struct pollfd p[CLIENT_SESSION_MAX + 1] = { { .fd = c->doorbell, .events = POLLIN } };
+    nfds_t n = 1;
+    eventfd_t count;
+
+    for (uint64_t m = client_port_attached(c->port); m != 0; m &= m - 1)
+        p[n++] = (struct pollfd){ .fd = c->doorbell_fd[__builtin_ctzll(m)], .events = POLLIN };
+    (void)poll(p, n, 50);
+    for (nfds_t i = 0; i < n; i++)
+        if (p[i].revents != 0)
+            (void)eventfd_read(p[i].fd, &count);
 }
 
 static inline void *
@@ -294,17 +313,15 @@ core_thread(void *arg)
             uint32_t generation = client_port_identity(c->port, slot)->generation;
             (void)client_port_detach(c->port, slot);
             (void)close(c->socket_fd[slot]);
+            (void)close(c->doorbell_fd[slot]);
             unix_port_release(c->unix_port, slot, generation);
             unix_port_wake(c->unix_port);
         }
         for (uint64_t m = client_port_doorbells(c->port); m != 0; m &= m - 1)
             unix_port_ring(c->socket_fd[__builtin_ctzll(m)]);
         if (n == 0 && (held || client_port_sleep(c->port)) && unix_port_sleep(c->unix_port)) {
-            struct pollfd p = { .fd = c->doorbell, .events = POLLIN };
-            eventfd_t count;
             atomic_fetch_add(&c->sleeps, 1);
-            (void)poll(&p, 1, 50);
-            (void)eventfd_read(c->doorbell, &count);
+            core_sleep(c);
         }
         client_port_awake(c->port);
         unix_port_awake(c->unix_port);
@@ -362,8 +379,10 @@ core_stop(struct core *c)
     (void)eventfd_write(c->doorbell, 1);
     CHECK_EQ(pthread_join(c->thread, NULL), 0);
     unix_port_stop(c->unix_port);
-    for (uint64_t m = client_port_attached(c->port); m != 0; m &= m - 1)
+    for (uint64_t m = client_port_attached(c->port); m != 0; m &= m - 1) {
         (void)close(c->socket_fd[__builtin_ctzll(m)]);
+        (void)close(c->doorbell_fd[__builtin_ctzll(m)]);
+    }
     (void)snprintf(lock, sizeof(lock), "%s.lock", c->path);
     (void)unlink(lock);
     CHECK_EQ(rmdir(c->dir), 0);

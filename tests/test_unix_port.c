@@ -248,6 +248,7 @@ TEST(an_admitted_client_and_the_core_share_sealed_memory)
         (void)close(fds[i]);
     (void)close(fd);
     (void)close(ev.socket_fd);
+    (void)close(ev.doorbell_fd);
     ev = next_event();
     CHECK_EQ(ev.kind, UNIX_PORT_DETACHED);
     unix_port_release(fx.port, ev.slot, ev.generation);
@@ -391,6 +392,46 @@ TEST(a_strategy_has_one_session_at_a_time_and_sessions_are_bounded)
     world_close();
 }
 
+TEST(a_client_that_ruins_its_doorbell_ruins_nobody_elses)
+{
+    world_open();
+    struct unix_port_config cfg = config();
+    start(&cfg);
+    struct welcome w;
+    int fds[2][ADMISSION_FD_COUNT];
+    int fd[2];
+    const char *const names[] = { "alpha", "beta" };
+    struct unix_port_event ev[2];
+    for (int i = 0; i < 2; i++) {
+        struct hello h = hello_of(names[i], ROLE_STRATEGY);
+        fd[i] = dial();
+        CHECK_EQ(send(fd[i], &h, sizeof(h), 0), sizeof(h));
+        CHECK_EQ(hear(fd[i], &w, fds[i]), ADMISSION_FD_COUNT);
+        ev[i] = next_event();
+    }
+    /* Full and blocking: the next write(2) to it would never return. */
+    int bad = fds[0][ADMISSION_FD_DOORBELL];
+    CHECK_EQ(eventfd_write(bad, UINT64_MAX - 1), 0);
+    CHECK_EQ(fcntl(bad, F_SETFL, 0), 0);
+    struct pollfd p[] = { { .fd = ev[0].doorbell_fd, .events = POLLIN },
+                          { .fd = ev[1].doorbell_fd, .events = POLLIN },
+                          { .fd = fx.doorbell, .events = POLLIN } };
+    CHECK_EQ(poll(p, 3, 0), 1);
+    CHECK((p[0].revents & POLLIN) != 0);
+    CHECK((fcntl(ev[1].doorbell_fd, F_GETFL) & O_NONBLOCK) != 0);
+    CHECK((fcntl(fx.doorbell, F_GETFL) & O_NONBLOCK) != 0);
+    CHECK_EQ(eventfd_write(fds[1][ADMISSION_FD_DOORBELL], 1), 0);
+    CHECK_EQ(poll(p + 1, 1, 0), 1);
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < ADMISSION_FD_COUNT; k++)
+            (void)close(fds[i][k]);
+        (void)close(fd[i]);
+        (void)close(ev[i].socket_fd);
+        (void)close(ev[i].doorbell_fd);
+    }
+    world_close();
+}
+
 TEST(the_core_throws_a_client_out_and_a_release_of_an_old_generation_is_ignored)
 {
     world_open();
@@ -495,8 +536,8 @@ TEST(descriptors_that_a_client_sends_never_arrive)
     CHECK_EQ(hear(fd, &w, fds), ADMISSION_FD_COUNT);
     for (int i = 0; i < ADMISSION_FD_COUNT; i++)
         (void)close(fds[i]);
-    /* both ends of the connection, the core's copy, and the session's memory */
-    CHECK_EQ(open_fds(), before + 4);
+    /* both ends of the connection, the core's copy, the doorbell, and the session's memory */
+    CHECK_EQ(open_fds(), before + 5);
     (void)close(fd);
     world_close();
 }
@@ -579,6 +620,7 @@ TEST(the_death_of_a_client_process_is_noticed_however_it_dies)
         ((uint8_t *)ev.mem)[0] = 1; /* still mapped: the core may be in the middle of it */
         unix_port_ring(ev.socket_fd);
         CHECK_EQ(close(ev.socket_fd), 0);
+        CHECK_EQ(close(ev.doorbell_fd), 0);
         unix_port_release(fx.port, gone.slot, gone.generation);
         unix_port_wake(fx.port);
         int status;

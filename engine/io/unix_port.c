@@ -264,6 +264,7 @@ session_open(struct unix_port *u, uint32_t slot, const struct port_pending *c, s
     uint64_t bytes = session_bytes(u->cfg.command_capacity, u->cfg.report_capacity);
     if (!shared_map_session(&s->map, name, bytes, &fault))
         return ADMISSION_RESOURCES;
+    ev->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     welcome_init(&w, ADMISSION_OK);
     w.role = ev->role;
     w.on_disconnect = ev->on_disconnect;
@@ -280,14 +281,16 @@ session_open(struct unix_port *u, uint32_t slot, const struct port_pending *c, s
         [ADMISSION_FD_SESSION] = s->map.fd,
         [ADMISSION_FD_MARKET] = u->cfg.market_fd,
         [ADMISSION_FD_METRICS] = u->cfg.metrics_fd,
-        [ADMISSION_FD_DOORBELL] = u->cfg.doorbell_fd,
+        [ADMISSION_FD_DOORBELL] = ev->doorbell_fd,
     };
     struct epoll_event watch = { .events = EPOLLIN | EPOLLRDHUP, .data.u64 = watch_tag(WATCH_SESSION, slot) };
     ev->socket_fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
-    if (ev->socket_fd < 0 || epoll_ctl(u->epoll_fd, EPOLL_CTL_MOD, c->fd, &watch) != 0 ||
+    if (ev->socket_fd < 0 || ev->doorbell_fd < 0 || epoll_ctl(u->epoll_fd, EPOLL_CTL_MOD, c->fd, &watch) != 0 ||
         !welcome_send(c->fd, &w, fds, ADMISSION_FD_COUNT)) {
         if (ev->socket_fd >= 0)
             (void)close(ev->socket_fd);
+        if (ev->doorbell_fd >= 0)
+            (void)close(ev->doorbell_fd);
         shared_map_close(&s->map);
         return ADMISSION_RESOURCES;
     }
@@ -455,6 +458,7 @@ session_read(struct unix_port *u, uint32_t slot)
         .client = s->client,
         .role = s->role,
         .socket_fd = -1,
+        .doorbell_fd = -1,
     };
     event_post(u, &ev);
 }
@@ -702,8 +706,10 @@ unix_port_stop(struct unix_port *u)
     (void)eventfd_write(u->wake_fd, 1);
     (void)pthread_join(u->thread, NULL);
     while (unix_port_poll(u, &ev)) { /* sessions that the core has never heard of */
-        if (ev.kind == UNIX_PORT_ATTACHED)
+        if (ev.kind == UNIX_PORT_ATTACHED) {
             (void)close(ev.socket_fd);
+            (void)close(ev.doorbell_fd);
+        }
     }
     for (size_t i = 0; i < HELLO_PENDING_MAX; i++) {
         if (u->pending[i].fd >= 0)

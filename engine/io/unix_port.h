@@ -39,8 +39,7 @@ struct unix_port_config {
     int metrics_fd; /* as market_fd */
     size_t metrics_bytes;
     _Atomic int64_t *refused; /* counts refused clients; written by the side thread; may be NULL */
-    int doorbell_fd; /* eventfd that wakes the core; borrowed. Clients get it too, and a bad one can drain or fill
-                        it: watch it through io_uring, never by a call that could block, and bound every sleep */
+    int doorbell_fd;          /* eventfd that wakes the core for our events; borrowed; no client ever gets it */
 };
 
 enum unix_port_event_kind {
@@ -57,9 +56,13 @@ struct unix_port_event {
     uint8_t role;
     uint8_t on_disconnect; /* ON_DISCONNECT_CANCEL or ON_DISCONNECT_NOTHING */
     uint8_t pad[2];
-    int32_t socket_fd; /* the core's own, to wake the client by; non-blocking. The core closes it when it detaches */
+    int32_t socket_fd;   /* the core's own, to wake the client by; non-blocking. The core closes it when it detaches */
+    int32_t doorbell_fd; /* eventfd by which this client, and no other, wakes the core, which closes it when it
+                            detaches. The client can drain it, fill it and make it blocking: only ever watch it, and
+                            bound every sleep */
     int32_t pid;
     uint32_t uid;
+    uint32_t pad2;
     void *mem; /* mapped, zeroed, touched */
     uint64_t bytes;
     char name[STRATEGY_NAME_BYTES];

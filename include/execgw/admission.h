@@ -74,7 +74,7 @@ enum admission_fd {
     ADMISSION_FD_SESSION,  /* memfd, writable, sealed SHRINK | GROW | SEAL: command ring, report ring */
     ADMISSION_FD_MARKET,   /* memfd, read-only: struct md_shm */
     ADMISSION_FD_METRICS,  /* memfd, read-only: the metrics page */
-    ADMISSION_FD_DOORBELL, /* eventfd: wakes the gateway when it sleeps; shared by all clients */
+    ADMISSION_FD_DOORBELL, /* eventfd of this session: wakes the gateway when it sleeps */
     ADMISSION_FD_COUNT
 };
 
