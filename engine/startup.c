@@ -129,6 +129,7 @@ start_log(struct app *a, struct fault *fault)
     a->log_main = log_port_take(a->log, "main");
     a->log_core = log_port_take(a->log, "core");
     a->log_refdata = log_port_take(a->log, "refdata");
+    a->log_unix = log_port_take(a->log, "unix");
     return log_start(a->log, fault);
 }
 
@@ -551,6 +552,7 @@ start_unix_port(struct app *a, const struct shared_map *market, struct fault *fa
         .metrics_bytes = sizeof(struct metric_page),
         .doorbell_fd = a->doorbell_fd,
         .refused = metric_slot(a->metrics, METRIC_CLIENT_REFUSED, 0),
+        .log = a->log_unix,
     };
 
     bool operators = false;

@@ -152,15 +152,20 @@ welcome_send(int fd, const struct welcome *w, const int *fds, size_t count)
     return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*w);
 }
 
-/* Say why, count, close. */
+/* Say why, to both sides, count, close. */
 static void
 refuse(struct unix_port *u, int fd, enum admission_status why)
 {
     struct welcome w;
     uint8_t unread[sizeof(struct hello) + 1];
+    struct ucred peer = { 0 };
+    socklen_t len = sizeof(peer);
 
     if (u->cfg.refused != NULL)
         (void)atomic_fetch_add_explicit(u->cfg.refused, 1, memory_order_relaxed);
+    (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+    if (u->cfg.log != NULL)
+        log_write(u->cfg.log, LOG_CLIENT_REFUSED, admission_status_text(why), peer.pid, peer.uid);
     /* Closing on unread bytes would show the client a reset in place of our sentence. */
     for (unsigned i = 0; i < 8 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; i++) {
     }

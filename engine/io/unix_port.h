@@ -10,6 +10,7 @@
 #define EXECGW_ENGINE_IO_UNIX_PORT_H
 
 #include "execgw/admission.h"
+#include "execgw/log.h"
 #include <stdatomic.h>
 #include <sys/types.h>
 
@@ -39,6 +40,7 @@ struct unix_port_config {
     int metrics_fd; /* as market_fd */
     size_t metrics_bytes;
     _Atomic int64_t *refused; /* counts refused clients; written by the side thread; may be NULL */
+    struct log_port *log;     /* of the side thread: who was refused and why; may be NULL */
     int doorbell_fd;          /* eventfd that wakes the core for our events; borrowed; no client ever gets it */
 };
 
