@@ -1,90 +1,10 @@
 #!/usr/bin/env python3
 """A running gateway under bad input and bad luck: restarts after a kill and after a clean stop, halts, reloads, signals,
 a dead market, venue certificates that are wrong. Nothing is lost, nothing gets past a limit, and the log says why."""
-import decimal, os, ssl, sys, urllib.parse
+import os, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from gateway_helper import *
-
-D = decimal.Decimal
-
-
-def top(gw, symbol="BTCUSDT"):
-    for book in gw.cli("status")[1][0]["books"]:
-        if book["symbol"] == symbol:
-            return D(book["bid"]), D(book["ask"])
-    raise AssertionError("no book")
-
-
-def new(gw, side, qty, px, *args, symbol="BTCUSDT"):
-    """("ok" or the reason of the denial, last line of the answer)"""
-    code, out, err = gw.cli("new", symbol, side, str(qty), str(px), *args, ok=False)
-    assert code in (0, 1), (code, out, err)
-    return out[-1].get("deny", "ok") if code == 1 else "ok", out[-1]
-
-
-def positions(gw):
-    return {p["symbol"]: D(p["qty"]) for p in gw.cli("positions")[1][0]}
-
-
-def ledger(folder):
-    with open(folder.file("ledger")) as f:
-        return [json.loads(line) for line in f if line.strip()]
-
-
-def tree(folder):
-    path = folder.file("journal")
-    out = {}
-    for name in sorted(os.listdir(path)):
-        with open(os.path.join(path, name), "rb") as f:
-            out[name] = name == "lock" or f.read()
-    return out
-
-
-def verify(folder):
-    r = subprocess.run([os.path.join(BIN, "execgw-cli"), "journal", folder.file("journal"), "--verify"],
-                       capture_output=True, text=True, timeout=WAIT)
-    assert r.returncode == 0, (r.returncode, r.stdout, r.stderr)
-
-
-def emulator(folder, venue, what):
-    """POST /emulator/<what> to the venue."""
-    context = ssl.create_default_context(cafile=folder.file("ca.pem"))
-    rq = urllib.request.Request(f"https://localhost:{venue.port}/emulator/{what}", method="POST")
-    with urllib.request.urlopen(rq, timeout=10, context=context) as r:
-        assert r.status == 200
-
-
-class Stage:
-    """A venue and gateways one after the other on one folder; a failing test shows every log."""
-
-    def __init__(self, *venue_args, folder=None, **kw):
-        self.folder = folder or Folder()
-        self.all = []
-        self.kw = kw
-        self.venue = self.keep(Venue(self.folder, *venue_args))
-
-    def keep(self, process):
-        self.all.append(process)
-        return process
-
-    def gateway(self, ready=True, **kw):
-        gw = self.keep(Gateway(self.folder, self.venue.port, **{**self.kw, **kw}))
-        if ready:
-            gw.ready()
-        return gw
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, trace):
-        for p in self.all:
-            if kind:
-                print(p.text()[-6000:])
-            if p.alive():
-                p.end(signal.SIGKILL)
-            assert kind or "Sanitizer" not in p.text() and "runtime error" not in p.text(), p.text()
-        self.folder.remove()
+from stage import *
 
 
 def restarts():
