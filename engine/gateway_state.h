@@ -26,6 +26,7 @@
 #define SUBSCRIBE_GAP_NS   (250 * NS_PER_MS) /* the venue takes 5 messages a second */
 #define FEED_TIMER_NS      (100 * NS_PER_MS)
 #define FETCH_RETRY_NS     (2 * NS_PER_S)
+#define CLOCK_OFF_MAX_NS   (INT64_C(5) * 365 * 86400 * NS_PER_S) /* sums with any time of day stay in range */
 
 #define ROLE_MARKET CONN_ROLE_MARKET
 #define ROLE_ORDER  CONN_ROLE_ORDER

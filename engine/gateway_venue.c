@@ -178,6 +178,17 @@ tell(struct gateway *g, const struct order *o, const struct order_event *ev, enu
     }
 }
 
+/* This order's asking has come to an end, or to a pause that the reconciliation need not wait for. */
+static void
+reconcile_settled(struct gateway_venue *v, struct order_aux *a)
+{
+    if (a->reconciling == v->generation && a->reconciling != 0) {
+        ASSERT(v->reconcile_left > 0);
+        v->reconcile_left--;
+    }
+    a->reconciling = 0;
+}
+
 /* Deadlines that follow from what the order is now. */
 static void
 aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_outcome out, enum order_event_kind kind,
@@ -191,8 +202,10 @@ aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_ou
         a->request_deadline = MONO_NEVER;
     if (!order_live(o)) {
         a->cancel_wanted = false;
-        if (a->ask == ASK_NONE)
+        if (a->ask == ASK_NONE) { /* nor will it be asked about again: nobody waits for that */
             a->ask_at = MONO_NEVER;
+            reconcile_settled(&g->venue[o->venue], a);
+        }
     } else if (out == ORDER_HELD) {
         a->trades_next = true;
         ask_soon(g, slot, ASK_SETTLE_NS, now);
@@ -223,8 +236,9 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
 
     uint64_t seq = gateway_journal(g, type, ev, sizeof(*ev), now);
     enum order_outcome out = order_table_event(g->p.orders, slot, ev, &d);
+    if (d.client != CLIENT_NONE)
+        risk_apply(g->p.risk, &d); /* a duplicate too may have raised what the venue counts */
     if (out == ORDER_APPLIED || out == ORDER_LATE || out == ORDER_HELD) {
-        risk_apply(g->p.risk, &d);
         count_state(g, o, state_before, now);
         tell(g, o, ev, out, state_before, unknown_before, seq, now);
         if (canceling && (ev->kind == ORDER_EV_CANCELED || ev->kind == ORDER_EV_CANCEL_REJECTED))
@@ -302,17 +316,6 @@ enqueue(struct gateway_venue *v, uint32_t slot)
     v->queue_count++;
     a->ask = ASK_QUEUED;
     a->ask_at = MONO_NEVER;
-}
-
-/* This order's asking has come to an end, or to a pause that the reconciliation need not wait for. */
-static void
-reconcile_settled(struct gateway_venue *v, struct order_aux *a)
-{
-    if (a->reconciling == v->generation && a->reconciling != 0) {
-        ASSERT(v->reconcile_left > 0);
-        v->reconcile_left--;
-    }
-    a->reconciling = 0;
 }
 
 static void
@@ -728,9 +731,15 @@ on_time(struct gateway_venue *v, const struct venue_report *r)
     if (!v->time_asked)
         return;
     int64_t rtt = mono_since(v->now.mono, v->time_sent.mono);
+    int64_t offset;
+    if (__builtin_sub_overflow(r->venue_time_ns, v->time_sent.wall.ns + rtt / 2, &offset) ||
+        offset > CLOCK_OFF_MAX_NS || offset < -CLOCK_OFF_MAX_NS) {
+        log_write(v->g->p.log, LOG_WARNING, "the venue's clock is off by years: not believed");
+        return; /* the step's time-out decides; a known offset stays */
+    }
     v->time_asked = false;
     v->clock_known = true;
-    v->clock_offset_ns = r->venue_time_ns - (v->time_sent.wall.ns + rtt / 2);
+    v->clock_offset_ns = offset;
     v->venue_at = (wall_ns_t){ r->venue_time_ns }; /* the venue read it before now: never ahead of its clock */
     v->venue_mono = v->now.mono;
     log_write(v->g->p.log, LOG_CLOCK_OFFSET, NULL, v->id, v->clock_offset_ns, rtt);
@@ -741,9 +750,9 @@ on_time(struct gateway_venue *v, const struct venue_report *r)
 static void
 on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
 {
-    int64_t wait = r->retry_after_ns - (v->now.wall.ns + v->clock_offset_ns);
+    int64_t wait = r->retry_after_ns <= 0 ? INT64_MAX : r->retry_after_ns - (v->now.wall.ns + v->clock_offset_ns);
 
-    if (r->retry_after_ns == 0 || wait > INT64_C(7) * 24 * 3600 * NS_PER_S)
+    if (wait > INT64_C(7) * 24 * 3600 * NS_PER_S)
         wait = 60 * NS_PER_S;
     if (wait <= 0)
         return;

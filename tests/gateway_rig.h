@@ -301,7 +301,7 @@ rig_take(struct rig *r, enum venue_request_kind kind)
     return NULL;
 }
 
-static uint32_t
+static inline uint32_t
 rig_requests(const struct rig *r, enum venue_request_kind kind)
 {
     uint32_t n = 0;
@@ -402,7 +402,7 @@ rig_limit(struct rig *r, enum side side, px_t px, qty_t qty)
 }
 
 /* Send a limit order; its key. */
-static uint64_t
+static inline uint64_t
 rig_new(struct rig *r, enum side side, px_t px, qty_t qty)
 {
     rig_command(r, RIG_STRATEGY, rig_limit(r, side, px, qty));
@@ -410,7 +410,7 @@ rig_new(struct rig *r, enum side side, px_t px, qty_t qty)
 }
 
 /* The next report of a session, of this kind; others are passed over. kind REPORT_NONE when there is none. */
-static struct report
+static inline struct report
 rig_next(struct rig *r, uint32_t slot, enum report_kind kind)
 {
     struct report rep;

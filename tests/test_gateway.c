@@ -687,6 +687,62 @@ TEST(an_order_of_this_instance_with_a_later_term_stops_new_orders)
     }
 }
 
+TEST(a_second_end_that_counts_more_trades_keeps_the_reservation_in_step)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    struct venue_report c = rig_report(VENUE_CANCELED, order_of(key)->clordid);
+    c.cum_qty = 30000;
+    rig_say(&rig, &c);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 30000);
+    c.cum_qty = 50000;
+    rig_say(&rig, &c);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 50000);
+    struct venue_report f = fill_report(order_of(key)->clordid, 1, 99900, 50000, 50000);
+    rig_say(&rig, &f);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    rig_end(&rig);
+}
+
+TEST(an_order_that_ends_while_its_question_waits_to_be_repeated_does_not_hold_the_reconciliation_up)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    rig_disconnect(&rig, ORDER_CONN);
+    rig_pass(&rig, NS_PER_S);
+    rig_connect(&rig, ORDER_CONN);
+    rig_logon(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+    struct venue_report failed = rig_report(VENUE_QUERY_FAILED, order_of(key)->clordid);
+    failed.request = VENUE_RQ_QUERY;
+    rig_say(&rig, &failed);
+    CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
+    rig_say_kind(&rig, VENUE_CANCELED, order_of(key)->clordid);
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    rig_end(&rig);
+}
+
+TEST(a_venue_clock_that_is_off_by_years_is_not_believed)
+{
+    static const int64_t wrong[] = { INT64_MAX, INT64_MIN, 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        rig_ready(&rig);
+        rig_disconnect(&rig, ORDER_CONN);
+        rig_pass(&rig, NS_PER_S);
+        rig_connect(&rig, ORDER_CONN);
+        CHECK(rig_take(&rig, VENUE_RQ_TIME) != NULL);
+        struct venue_report t = rig_report(VENUE_TIME, NULL);
+        t.venue_time_ns = wrong[i];
+        rig_say(&rig, &t);
+        CHECK(!risk_venue_of(rig.risk, 0)->clock_known);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_LOGON), 1); /* the first session's */
+        rig_end(&rig);
+    }
+}
+
 TEST(replaying_the_journal_gives_the_same_orders)
 {
     rig_ready(&rig);
