@@ -12,11 +12,12 @@
 # Installs missing Debian packages, builds, makes a test CA at the first start. Everything is on loopback: no real exchange is
 # involved, no real money moves. The last line is one JSON object. What is written lies in ./run (EXECGW_RUN_DIR).
 set -euo pipefail
+run=$(realpath -m -- "${EXECGW_RUN_DIR:-$(dirname "$0")/run}")
 cd "$(dirname "$0")"
 . .ci/setup.sh
 
 mode=live seconds=0 rate=20 seed=1 loop=block
-usage() { sed -n 2,14p "$0" | sed 's/^# \{0,1\}//'; }
+usage() { sed -n 2,13p "$0" | sed 's/^# \{0,1\}//'; }
 number() { [[ "$2" =~ ^[0-9]{1,9}$ ]] || { echo "run.sh: $1 wants a whole number, not '$2'" >&2; exit 64; }; }
 while [ $# -gt 0 ]; do
     case $1 in
@@ -33,12 +34,16 @@ while [ $# -gt 0 ]; do
     shift
 done
 
+state=$run/$mode socket=$run/$mode/execgw.sock
+[ ${#socket} -lt 100 ] || { echo "run.sh: '$socket' is too long for a unix socket; set EXECGW_RUN_DIR to a shorter folder" >&2; exit 1; }
+
 need "${build_packages[@]}"
 build build execgw execgw-http execgw-cli execgw-venue execgw-flow
 bin=$PWD/build/bin
-run=${EXECGW_RUN_DIR:-$PWD/run}
 mkdir -p "$run"
 chmod 700 "$run"
+exec 9>"$run/lock"
+flock -n 9 || { echo "run.sh: another run.sh uses $run; end it, or set EXECGW_RUN_DIR to a folder of its own" >&2; exit 1; }
 
 # A CA of our own, a certificate of the venue's, an API key pair: once.
 if [ ! -s "$run/venue.pem" ]; then
@@ -55,12 +60,13 @@ if [ ! -s "$run/venue.pem" ]; then
     rm -f "$run/venue.csr"
     mv "$run/venue.pem.new" "$run/venue.pem"
 fi
-printf 'sampleFlowKey ed25519 %s\n' "$run/api.pub" >"$run/venue.keys"
+echo "sampleFlowKey ed25519 api.pub" >"$run/venue.keys"
 
 # A fresh venue and a fresh journal for every run.
-state=$run/$mode
 rm -rf "$state"
 mkdir -m 700 "$state"
+: >"$state/venue.log"
+: >"$state/execgw.out" # both are looked into before the process behind them has opened them
 venue_pid='' gateway_pid='' flow_pid='' stopping=0
 end_process() { # PID SECONDS: ask, wait, insist
     [ -n "$1" ] && kill -TERM "$1" 2>/dev/null || return 0
@@ -81,8 +87,9 @@ leave() {
 trap leave EXIT
 trap 'stopping=1; [ -n "$flow_pid" ] && kill -TERM "$flow_pid" 2>/dev/null || [ -n "$gateway_pid" ] || exit 130' INT TERM
 
-setsid "$bin/execgw-venue" --dialect binance --listen 127.0.0.1:0 --tls "$run/venue.pem" "$run/venue.key" \
-    --keys "$run/venue.keys" --ledger "$state/ledger" --seed "$seed" >"$state/venue.log" 2>&1 </dev/null &
+# The lock is ours alone (9>&-). The key list names its files relative to the venue's own folder.
+(cd "$run" && exec setsid "$bin/execgw-venue" --dialect binance --listen 127.0.0.1:0 --tls venue.pem venue.key \
+    --keys venue.keys --ledger "$state/ledger" --seed "$seed") >"$state/venue.log" 2>&1 </dev/null 9>&- &
 venue_pid=$!
 port=''
 for ((i = 0; i < 200; i++)); do
@@ -95,8 +102,6 @@ done
 
 # The example configuration, with this run's addresses. Live needs two acts: mode in the file, --live on the command line.
 sed -e "0,/^mode *=.*/s//mode = \"$mode\"/" config.toml >"$state/config.toml"
-socket=$state/execgw.sock
-[ ${#socket} -lt 100 ] || { echo "run.sh: '$socket' is too long for a unix socket; set EXECGW_RUN_DIR to a shorter folder" >&2; exit 1; }
 export EXECGW__VENUE__BINANCE__MARKET_URL="wss://localhost:$port/stream" \
     EXECGW__VENUE__BINANCE__API_URL="wss://localhost:$port/ws-api/v3" \
     EXECGW__VENUE__BINANCE__CA_FILE="$run/ca.pem" \
@@ -108,15 +113,16 @@ export EXECGW__VENUE__BINANCE__MARKET_URL="wss://localhost:$port/stream" \
     EXECGW__MONITORING__LISTEN="127.0.0.1:0" \
     EXECGW__MONITORING__LOG_FILE="$state/execgw.log" \
     EXECGW__LOOP__MODE="$loop"
-setsid "$bin/execgw" --config "$state/config.toml" "--$mode" >"$state/execgw.out" 2>&1 </dev/null &
+setsid "$bin/execgw" --config "$state/config.toml" "--$mode" >"$state/execgw.out" 2>&1 </dev/null 9>&- &
 gateway_pid=$!
 for ((i = 0; i < 400; i++)); do
-    [ ! -S "$socket" ] || break
+    metrics=$(sed -n 's/.*\(http:\/\/127\.0\.0\.1:[0-9]*\).*/\1/p' "$state/execgw.out" | head -n 1)
+    [ ! -S "$socket" ] || [ -z "$metrics" ] || break
     kill -0 $gateway_pid 2>/dev/null || { wait $gateway_pid && rc=0 || rc=$?; cat "$state/execgw.out" >&2
         echo "run.sh: the gateway did not start (exit $rc)" >&2; gateway_pid=''; exit "$rc"; }
     sleep 0.05
 done
-metrics=$(sed -n 's/.*\(http:\/\/127\.0\.0\.1:[0-9]*\).*/\1/p' "$state/execgw.out" "$state/execgw.log" 2>/dev/null | head -n 1)
+[ -S "$socket" ] || { echo "run.sh: the gateway did not open $socket within 20 s; see $state/execgw.log" >&2; exit 1; }
 
 echo
 if [ $mode = paper ]; then
@@ -124,11 +130,13 @@ if [ $mode = paper ]; then
 else
     echo "Orders go to the EMULATED venue on 127.0.0.1:$port."
 fi
-echo "No real exchange is involved. Metrics: ${metrics:-see $state/execgw.log}/metrics   Log: $state/execgw.log"
+echo "No real exchange is involved. Metrics: $metrics/metrics   Log: $state/execgw.log"
+printf 'To look inside, from another terminal: %q --socket %q status\n' "$bin/execgw-cli" "$socket"
 [ "$seconds" -gt 0 ] || echo "Ctrl-C stops."
 echo
-"$bin/execgw-flow" --socket "$socket" --symbols BTCUSDT,ETHUSDT --rate "$rate" --seed "$seed" --seconds "$seconds" --status &
+"$bin/execgw-flow" --socket "$socket" --symbols BTCUSDT,ETHUSDT --rate "$rate" --seed "$seed" --seconds "$seconds" --status 9>&- &
 flow_pid=$!
+[ $stopping = 0 ] || kill -TERM $flow_pid # asked to stop while the gateway started
 rc=0
 while :; do # a trapped signal interrupts wait
     wait $flow_pid && rc=0 || rc=$?
