@@ -25,7 +25,8 @@ cli(const char *format, ...)
     va_start(list, format);
     (void)vsnprintf(args, sizeof(args), format, list);
     va_end(list);
-    (void)snprintf(line, sizeof(line), "XDG_RUNTIME_DIR=%s '%s/execgw-cli' %s 2>&1", core.dir, bin, args);
+    (void)snprintf(line, sizeof(line), "unset EXECGW__CLIENT__SOCKET; XDG_RUNTIME_DIR=%s '%s/execgw-cli' %s 2>&1",
+                   core.dir, bin, args);
     FILE *f = popen(line, "r"); /* NOLINT: the words are the test's own */
     CHECK(f != NULL);
     size_t n = fread(out, 1, sizeof(out) - 1, f);

@@ -63,6 +63,22 @@ TEST(every_formatted_integer_parses_back_to_itself)
     CHECK_STR(text, "-9.223372036854775808");
 }
 
+TEST(a_price_is_shown_with_the_digits_of_its_tick_and_more_when_it_has_more)
+{
+    char text[DECIMAL_TEXT];
+
+    CHECK_EQ(decimal_format_step(text, 6000030000000, 8, 1000000), strlen("60000.30"));
+    CHECK_STR(text, "60000.30");
+    (void)decimal_format_step(text, 6000030100000, 8, 1000000);
+    CHECK_STR(text, "60000.301");
+    (void)decimal_format_step(text, -100000000, 8, 100000000);
+    CHECK_STR(text, "-1");
+    (void)decimal_format_step(text, 0, 8, 100000);
+    CHECK_STR(text, "0.000");
+    (void)decimal_format_step(text, 7, 0, 1);
+    CHECK_STR(text, "7");
+}
+
 TEST(notional_rounds_up_and_saturates)
 {
     CHECK_EQ(notional_ceil(6280380, 1, 2, 5, VALUE_ONE), 62803800);     /* 62803.80 * 0.00001 */

@@ -49,24 +49,6 @@ us_text(int64_t ns, char *buf)
     return buf;
 }
 
-/* A price with the decimals of its tick; books may hold finer ones, which then show whole. */
-static void
-px_text(const struct instrument *ins, px_t px, char *buf)
-{
-    size_t n = decimal_format(buf, px, ins->px_decimals);
-    px_t tick = ins->tick;
-    unsigned spare = 0;
-
-    while (spare < ins->px_decimals && tick % 10 == 0) {
-        tick /= 10;
-        spare++;
-    }
-    while (spare-- > 0 && n > 0 && buf[n - 1] == '0')
-        buf[--n] = '\0';
-    if (n > 0 && buf[n - 1] == '.')
-        buf[n - 1] = '\0';
-}
-
 static void
 top_text(const struct status *s, const struct instrument *ins, char *buf, size_t room)
 {
@@ -78,8 +60,8 @@ top_text(const struct status *s, const struct instrument *ins, char *buf, size_t
         (void)snprintf(buf, room, " %s (not in sync)", ins->symbol);
         return;
     }
-    px_text(ins, t.bid_px, bid);
-    px_text(ins, t.ask_px, ask);
+    (void)decimal_format_step(bid, t.bid_px, ins->px_decimals, ins->tick);
+    (void)decimal_format_step(ask, t.ask_px, ins->px_decimals, ins->tick);
     (void)snprintf(buf, room, " %s %s/%s", ins->symbol, bid, ask);
 }
 

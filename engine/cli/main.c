@@ -81,7 +81,8 @@ usage(FILE *to)
     (void)fprintf(
         to, "\noptions of every command:\n"
             "  --json         one JSON value per line, for programs\n"
-            "  --socket PATH  the gateway's socket (default $XDG_RUNTIME_DIR/execgw/execgw.sock,\n"
+            "  --socket PATH  the gateway's socket (default $EXECGW__CLIENT__SOCKET,\n"
+            "                 else $XDG_RUNTIME_DIR/execgw/execgw.sock,\n"
             "                 without that variable /run/execgw/execgw.sock)\n"
             "  --timeout S    seconds to wait for an answer (default 10)\n"
             "  --help         after a command: its own help\n"

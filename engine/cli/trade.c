@@ -57,7 +57,7 @@ fate_print(struct cli *c, const struct report *r)
                (long long)r->trade_id);
     if (r->kind == REPORT_DENIED)
         printf(" %s: %s", deny_reason_wire((enum deny_reason)r->deny), deny_reason_text((enum deny_reason)r->deny));
-    if (r->venue_code != 0 || r->text[0] != '\0')
+    else if (r->venue_code != 0 || r->text[0] != '\0')
         printf(" venue says %d %s", r->venue_code, r->text);
     (void)putchar('\n');
 }

@@ -106,7 +106,6 @@ cli_instrument(struct cli *c, const struct report *r, struct instrument *ins)
     return r->instrument_version == 0 || r->instrument_version == ins->version;
 }
 
-/* As many digits as the tick or step needs; more when the value has more. */
 static const char *
 decimal(bool known, int64_t v, unsigned decimals, int64_t step, char *buf)
 {
@@ -114,13 +113,7 @@ decimal(bool known, int64_t v, unsigned decimals, int64_t step, char *buf)
         (void)snprintf(buf, 32, "#%lld", (long long)v);
         return buf;
     }
-    size_t n = decimal_format(buf, v, decimals);
-    unsigned cut = 0;
-    while (cut < decimals && v % pow10_i64[cut + 1] == 0 && step % pow10_i64[cut + 1] == 0)
-        cut++;
-    if (cut == decimals && cut > 0)
-        cut++; /* the point as well */
-    buf[n - cut] = '\0';
+    (void)decimal_format_step(buf, v, decimals, step);
     return buf;
 }
 

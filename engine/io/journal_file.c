@@ -221,7 +221,8 @@ journal_file_open(const char *dir, size_t segment_bytes, struct fault *fault)
     bool ok = mkdir(dir, 0700) == 0 || errno == EEXIST;
     j->dir_fd = ok ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (j->dir_fd < 0)
-        (void)FAULT(fault, "journal directory %s: %s", dir, strerror(errno));
+        (void)FAULT(fault, "journal directory %s: %s%s", dir, strerror(errno),
+                    errno == ENOENT ? ", expected the folder above it" : "");
     if (j->dir_fd >= 0 && lock_take(j, fault) && dir_scan(j, fault))
         return j;
     journal_file_close(j);

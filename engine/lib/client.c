@@ -74,8 +74,11 @@ execgw_result_text(enum execgw_result r)
 const char *
 execgw_default_path(char *buf, size_t room)
 {
+    const char *socket = getenv("EXECGW__CLIENT__SOCKET");
     const char *dir = getenv("XDG_RUNTIME_DIR");
-    if (dir != NULL && dir[0] == '/')
+    if (socket != NULL && socket[0] != '\0')
+        (void)snprintf(buf, room, "%s", socket);
+    else if (dir != NULL && dir[0] == '/')
         (void)snprintf(buf, room, "%s/execgw/execgw.sock", dir);
     else
         (void)snprintf(buf, room, "/run/execgw/execgw.sock");
@@ -108,7 +111,7 @@ dial(struct execgw *h, const char *path, uint32_t timeout_ms, struct fault *faul
     (void)setsockopt(h->socket_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     if (connect(h->socket_fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0) {
         if (errno == ENOENT || errno == ECONNREFUSED)
-            return fail(fault, EXECGW_NOT_RUNNING, path, "no gateway is running there");
+            return fail(fault, EXECGW_NOT_RUNNING, path, "no gateway is running there (its path is client.socket)");
         return fail(fault, EXECGW_SYSTEM, path, strerror(errno));
     }
     return EXECGW_OK;

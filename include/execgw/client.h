@@ -49,8 +49,8 @@ struct execgw_options {
     uint32_t timeout_ms;   /* to be admitted; 0 = 5000 */
 };
 
-/* $XDG_RUNTIME_DIR/execgw/execgw.sock, or /run/execgw/execgw.sock without that variable. buf has `room` bytes; returns
- * buf. */
+/* $EXECGW__CLIENT__SOCKET, which moves the gateway's socket as well; else $XDG_RUNTIME_DIR/execgw/execgw.sock, or
+ * without that variable /run/execgw/execgw.sock. buf has `room` bytes; returns buf. */
 EXECGW_API const char *execgw_default_path(char *buf, size_t room);
 
 /* Connect as a strategy. NULL with the fault filled (it may be NULL). */

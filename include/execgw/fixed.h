@@ -115,6 +115,21 @@ decimal_format(char *buf, int64_t v, unsigned decimals)
     return len;
 }
 
+/* The same with as many digits as `step`, a tick or a lot, needs; more when the value has more. */
+static inline size_t
+decimal_format_step(char *buf, int64_t v, unsigned decimals, int64_t step)
+{
+    size_t n = decimal_format(buf, v, decimals);
+    unsigned cut = 0;
+
+    while (cut < decimals && v % pow10_i64[cut + 1] == 0 && step % pow10_i64[cut + 1] == 0)
+        cut++;
+    if (cut == decimals && cut > 0)
+        cut++; /* the point as well */
+    buf[n - cut] = '\0';
+    return n - cut;
+}
+
 /* |px| * |qty| * multiplier as money of the quote currency, rounded up (against us when it is a limit).
  *
  * multiplier  count of 10^-VALUE_DECIMALS per unit of quantity; VALUE_ONE for spot.
