@@ -80,6 +80,7 @@ end_process() { # PID SECONDS: ask, wait, insist
     wait "$1" 2>/dev/null || true
 }
 leave() {
+    set +e # every process is ended, however the others did
     end_process "$flow_pid" 10
     end_process "$gateway_pid" 15
     end_process "$venue_pid" 5
