@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . .ci/setup.sh
 case "${1:-}" in
--h | --help) sed -n 2,7p "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+-h | --help) sed -n 2,6p "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
 --tidy)
     need "${build_packages[@]}" clang-tidy libcmocka-dev git
     build build-asan -DEXECGW_SANITIZE=address
