@@ -87,6 +87,7 @@ struct feed {
     struct binance_md_msg msg;
     struct line *line;
     uint32_t line_count;
+    uint32_t wanted_count; /* lines that want a snapshot */
     uint32_t subscribe_at; /* the next line to subscribe */
     uint32_t fetch_at;     /* where the search for the next fetch starts */
     int32_t request_id;
@@ -101,18 +102,24 @@ struct feed {
 
 /* ---- events ---- */
 
-/* Holds one event back, so that the last of a message can be marked. */
+/* Holds one event back, so that the last of a message can be marked. The event's first eight bytes are kept as one word
+ * and stored as one: the ring copies words, and a word that was just written in pieces stalls the load. */
 struct emitter {
     struct feed *f;
     const struct md_out *out;
     int64_t recv_ns;
     bool has;
+    uint64_t head; /* of held: instrument, kind, side, state, flags */
     struct md_event held;
 };
+_Static_assert(offsetof(struct md_event, kind) == 4 && offsetof(struct md_event, side) == 5 &&
+                   offsetof(struct md_event, state) == 6 && offsetof(struct md_event, flags) == 7,
+               "what emit() and emitter_end() put together; little-endian, as the ring is");
 
 static inline void
 emitter_send(struct emitter *e)
 {
+    memcpy(&e->held, &e->head, sizeof(e->head));
     e->f->counters.events++;
     if (e->out->writer != NULL)
         md_publish(e->out->writer, &e->held);
@@ -135,23 +142,19 @@ static inline void
 emitter_end(struct emitter *e)
 {
     if (e->has) {
-        e->held.flags = MD_LAST_OF_MESSAGE;
+        e->head |= (uint64_t)MD_LAST_OF_MESSAGE << 56;
         emitter_send(e);
     }
 }
 
 /* The next event to fill; what was held goes out. */
 static inline struct md_event *
-emit(struct emitter *e, const struct line *l, enum md_kind kind, uint64_t seq)
+emit(struct emitter *e, const struct line *l, enum md_kind kind, uint8_t side, uint64_t seq)
 {
     if (e->has)
         emitter_send(e);
     e->has = true;
-    e->held.instrument = l->instrument;
-    e->held.kind = (uint8_t)kind;
-    e->held.side = 0;
-    e->held.state = l->state;
-    e->held.flags = 0;
+    e->head = l->instrument | (uint64_t)kind << 32 | (uint64_t)side << 40 | (uint64_t)l->state << 48;
     e->held.recv_ns = e->recv_ns;
     e->held.venue_seq = seq;
     return &e->held;
@@ -160,8 +163,7 @@ emit(struct emitter *e, const struct line *l, enum md_kind kind, uint64_t seq)
 static inline void
 emit_level(struct emitter *e, const struct line *l, enum side side, px_t px, qty_t qty, uint64_t seq, int64_t time_ns)
 {
-    struct md_event *ev = emit(e, l, MD_LEVEL, seq);
-    ev->side = (uint8_t)side;
+    struct md_event *ev = emit(e, l, MD_LEVEL, (uint8_t)side, seq);
     ev->level.px = px;
     ev->level.qty = qty;
     ev->level.trade_id = 0;
@@ -171,7 +173,7 @@ emit_level(struct emitter *e, const struct line *l, enum side side, px_t px, qty
 static COLD void
 emit_bare(struct emitter *e, const struct line *l, enum md_kind kind, uint64_t seq)
 {
-    struct md_event *ev = emit(e, l, kind, seq);
+    struct md_event *ev = emit(e, l, kind, 0, seq);
     ev->level.px = 0;
     ev->level.qty = 0;
     ev->level.trade_id = 0;
@@ -213,30 +215,54 @@ newest_ticker(const struct line *l)
     return l->ticker_count > 0 ? &l->ticker[(l->ticker_count - 1) % TICKERS] : NULL;
 }
 
+/* A field that was stored a moment ago, by itself: together with its neighbour, in one load that is wider than the
+ * stores were, it would stall. */
+static inline int64_t
+field(const int64_t *from)
+{
+    int64_t v = *from;
+    __asm__("" : "+r"(v));
+    return v;
+}
+
 /* Serve a touch of a live book: risk's view, the table, and an event when it moved. */
 static inline void
 serve(struct emitter *e, struct line *l, const struct touch *t)
 {
     struct top_of_book *tob = &l->ref.tob;
-    bool moved = tob->bid_px != t->bid.px || tob->bid_qty != t->bid.qty || tob->ask_px != t->ask.px ||
-                 tob->ask_qty != t->ask.qty || tob->state != l->state;
+    struct top_of_book *good = &l->ref.good;
+    const struct level bid = { field(&t->bid.px), field(&t->bid.qty) };
+    const struct level ask = { field(&t->ask.px), field(&t->ask.qty) };
+    bool moved = tob->bid_px != bid.px || tob->bid_qty != bid.qty || tob->ask_px != ask.px || tob->ask_qty != ask.qty ||
+                 tob->state != l->state;
 
-    tob->bid_px = t->bid.px;
-    tob->bid_qty = t->bid.qty;
-    tob->ask_px = t->ask.px;
-    tob->ask_qty = t->ask.qty;
-    tob->recv_ns = e->recv_ns;
-    tob->venue_seq = t->id;
-    tob->state = l->state;
-    l->ref.good = *tob;
+    tob->bid_px = good->bid_px = bid.px;
+    tob->bid_qty = good->bid_qty = bid.qty;
+    tob->ask_px = good->ask_px = ask.px;
+    tob->ask_qty = good->ask_qty = ask.qty;
+    tob->recv_ns = good->recv_ns = e->recv_ns;
+    tob->venue_seq = good->venue_seq = t->id;
+    if (unlikely(tob->state != l->state))
+        tob->state = l->state;
+    if (unlikely(good->state != l->state)) {
+        good->state = l->state;
+        good->instrument_version = tob->instrument_version;
+    }
     publish_table(e, l);
     if (moved) {
-        struct md_event *ev = emit(e, l, MD_TOP, t->id);
-        ev->top.bid_px = t->bid.px;
-        ev->top.bid_qty = t->bid.qty;
-        ev->top.ask_px = t->ask.px;
-        ev->top.ask_qty = t->ask.qty;
+        struct md_event *ev = emit(e, l, MD_TOP, 0, t->id);
+        ev->top.bid_px = bid.px;
+        ev->top.bid_qty = bid.qty;
+        ev->top.ask_px = ask.px;
+        ev->top.ask_qty = ask.qty;
     }
+}
+
+static inline void
+want(struct feed *f, struct line *l, bool wanted)
+{
+    f->wanted_count += (uint32_t)wanted - (uint32_t)l->wanted;
+    l->wanted = wanted;
 }
 
 /* Enter a state that is not live. The last values stay beside it for whoever wants to show them. */
@@ -244,7 +270,7 @@ static COLD void
 distrust(struct emitter *e, struct line *l, enum book_state state)
 {
     ASSERT(state != BOOK_LIVE);
-    l->wanted = state != BOOK_DOWN && state != BOOK_EMPTY;
+    want(e->f, l, state != BOOK_DOWN && state != BOOK_EMPTY);
     l->compare_open = false;
     l->unequal_run = 0;
     l->ahead_ns = 0;
@@ -467,7 +493,7 @@ follow(struct emitter *e, struct line *l, const struct binance_md_msg *m)
         return;
     }
     if (unlikely(near_edge(f, &l->book)))
-        l->wanted = true;
+        want(f, l, true);
     serve_newest(e, l, &t);
 }
 
@@ -528,8 +554,8 @@ on_ticker(struct feed *f, struct now now, const struct md_out *out)
     struct touch *t = &l->ticker[l->ticker_count % TICKERS];
     l->ticker_count++;
     t->id = m->last_id;
-    t->bid = m->bid;
-    t->ask = m->ask;
+    t->bid = (struct level){ field(&m->bid.px), field(&m->bid.qty) };
+    t->ask = (struct level){ field(&m->ask.px), field(&m->ask.qty) };
     if (likely(l->state == BOOK_LIVE)) {
         if (unlikely(l->compare_open))
             compare_again(&e, l, t);
@@ -568,8 +594,7 @@ on_trade(struct feed *f, struct now now, const struct md_out *out)
     l->ref.last_px = m->px;
     l->ref.last_ns = now.mono.ns;
     struct emitter e = emitter_begin(f, out, now);
-    struct md_event *ev = emit(&e, l, MD_TRADE, 0);
-    ev->side = m->aggressor;
+    struct md_event *ev = emit(&e, l, MD_TRADE, m->aggressor, 0);
     ev->level.px = m->px;
     ev->level.qty = m->qty;
     ev->level.trade_id = m->trade_id;
@@ -665,7 +690,7 @@ feed_snapshot_wanted(struct feed *f, struct now now, uint32_t *instrument)
     if (!f->up || (t->stage != STAGE_IDLE && !(t->stage == STAGE_AGAIN && now_ns >= t->deadline_ns)))
         return false;
     if (t->stage == STAGE_IDLE) {
-        uint32_t slot = fetch_choose(f, now_ns);
+        uint32_t slot = f->wanted_count > 0 ? fetch_choose(f, now_ns) : NONE; /* asked after every span of bytes */
         if (slot == NONE)
             return false;
         t->slot = slot;
@@ -726,7 +751,7 @@ go_live(struct emitter *e)
     l->book = t->book;
     t->book = old;
     l->id = t->id;
-    l->wanted = false;
+    want(f, l, false);
     l->compare_open = false;
     l->unequal_run = 0;
     fetch_idle(f);
@@ -942,12 +967,12 @@ feed_init(const struct feed_config *cfg, struct arena *arena, struct fault *faul
 
 /* Forget everything but who it is. */
 static void
-line_reset(struct line *l)
+line_reset(struct feed *f, struct line *l)
 {
     book_clear(&l->book);
     l->id = 0;
     l->seen_id = 0;
-    l->wanted = false;
+    want(f, l, false);
     l->streaming = false;
     l->compare_open = false;
     l->unequal_run = 0;
@@ -974,7 +999,7 @@ line_renew(struct feed *f, struct line *l, const struct instrument *ins, struct 
 
     if (f->fetch.slot == (uint32_t)(l - f->line))
         fetch_idle(f);
-    line_reset(l);
+    line_reset(f, l);
     l->subscribe_id = subscribe_id;
     l->streaming = streaming;
     l->ins = ins;
@@ -1020,7 +1045,7 @@ feed_on_up(struct feed *f, struct now now, const struct md_out *out)
     f->subscribe_at = 0;
     fetch_idle(f);
     for (uint32_t i = 0; i < f->line_count; i++) {
-        line_reset(&f->line[i]);
+        line_reset(f, &f->line[i]);
         distrust(&e, &f->line[i], BOOK_SYNCING);
     }
     emitter_end(&e);
@@ -1034,7 +1059,7 @@ feed_on_down(struct feed *f, struct now now, const struct md_out *out)
     f->up = false;
     fetch_idle(f);
     for (uint32_t i = 0; i < f->line_count; i++) {
-        line_reset(&f->line[i]);
+        line_reset(f, &f->line[i]);
         distrust(&e, &f->line[i], BOOK_DOWN);
     }
     emitter_end(&e);
