@@ -22,6 +22,7 @@ venue_init(struct gateway *g, uint16_t id, struct arena *arena)
     v->sink = (struct venue_sink){ .report = venue_on_report, .ctx = v };
     v->lost_walk = -1;
     v->reconcile_walk = -1;
+    v->audit_walk = -1;
     v->blocked_until = (mono_ns_t){ INT64_MIN };
     v->queue = (uint32_t *)arena_take(arena, sizeof(uint32_t) * g->cfg.order_slots);
     session_init(&v->session[ROLE_MARKET], &v->cfg->market);

@@ -71,6 +71,7 @@ struct gateway_venue_config {
     int64_t unknown_margin_ns;  /* beyond the venue's deadline, before "not found" is proof */
     int64_t refresh_ns;         /* instrument rules are fetched again */
     int64_t clock_ns;           /* the venue's clock is asked again */
+    int64_t audit_ns;           /* the list of open orders is asked for again, with the clock */
     struct session_config market;
     struct session_config order;
 };

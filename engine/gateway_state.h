@@ -1,6 +1,6 @@
-/* What the gateway remembers, shared by its four files and by nobody else: gateway.c (events, sessions),
- * gateway_market.c (bytes to books), gateway_order.c (commands to requests), gateway_venue.c (venue reports to orders,
- * and asking when they do not come).
+/* What the gateway remembers, shared by its five files and by nobody else: gateway.c (events, sessions),
+ * gateway_market.c (bytes to books), gateway_order.c (commands to requests), gateway_venue.c (venue reports to orders),
+ * gateway_ask.c (asking when they do not come).
  *
  * Truth about orders is in oms, about positions in risk, about books in feed; what is here is only who must be asked
  * what, and when. */
@@ -95,6 +95,10 @@ struct gateway_venue {
     int reconcile_walk; /* -1 = at its end */
     uint32_t reconcile_left;
     uint32_t differences;
+    /* The regular audit. */
+    bool auditing;  /* the list of open orders was asked for */
+    int audit_walk; /* -1 = none under way */
+    mono_ns_t audit_asked;
     uint32_t foreign;
 };
 
@@ -201,6 +205,20 @@ void venue_ask_time(struct gateway_venue *v, struct now now);
 bool venue_work(struct gateway_venue *v, struct now now);
 void venue_order_timer(struct gateway *g, uint32_t slot, struct now now);
 void venue_publish_state(struct gateway_venue *v);
+/* gateway_ask.c */
+void positions_reconciled(struct gateway_venue *v, bool reconciled);
+void reconcile_settled(struct gateway_venue *v, struct order_aux *a);
+void reconcile_work(struct gateway_venue *v, struct now now);
+void audit_start(struct gateway_venue *v, struct now now);
+void audit_listed(struct gateway_venue *v);
+bool audit_work(struct gateway_venue *v);
+void audit_stop(struct gateway_venue *v);
+int64_t proof_venue_ns(const struct gateway_venue *v, const struct order *o);
+void ask_enqueue(struct gateway_venue *v, uint32_t slot);
+void ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_found, struct now now);
+bool ask_end(struct gateway_venue *v, uint32_t slot, enum ask kind);
+void ask_failed(struct gateway_venue *v, uint32_t slot, struct now now);
+bool asks_work(struct gateway_venue *v, struct now now);
 void aux_reset(struct gateway *g, uint32_t slot);
 void aux_arm(struct gateway *g, uint32_t slot);
 void ask_soon(struct gateway *g, uint32_t slot, int64_t delay_ns, struct now now);

@@ -1,56 +1,5 @@
-/* Venue side of the gateway: what the venue says becomes journaled events of orders; what it does not say is asked for.
- *
- * An order whose request has no answer is UNKNOWN and is asked about until evidence settles it. "Not found" proves
- * something only when it was asked after the request's deadline at the venue plus a margin, and when the trades,
- * asked for after that, show nothing either. */
+/* Venue side of the gateway: the order-entry session, and what the venue says as journaled events of orders. */
 #include "engine/gateway_state.h"
-
-/* ---- timers of one order -------------------------------------------------------------------------------------------
- */
-
-static bool
-asking_remove(struct gateway_venue *v, uint32_t slot)
-{
-    for (uint32_t i = 0; i < v->asking_count; i++) {
-        if (v->asking[i] == slot) {
-            v->asking[i] = v->asking[--v->asking_count];
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A new order takes the slot: whatever was asked about the one before is forgotten. */
-void
-aux_reset(struct gateway *g, uint32_t slot)
-{
-    if (g->aux[slot].ask == ASK_QUERY || g->aux[slot].ask == ASK_TRADES)
-        for (uint16_t i = 0; i < g->cfg.venue_count; i++)
-            (void)asking_remove(&g->venue[i], slot);
-    g->aux[slot] = (struct order_aux){ .request_deadline = MONO_NEVER, .ask_at = MONO_NEVER };
-}
-
-void
-aux_arm(struct gateway *g, uint32_t slot)
-{
-    const struct order_aux *a = &g->aux[slot];
-    mono_ns_t at = a->request_deadline.ns < a->ask_at.ns ? a->request_deadline : a->ask_at;
-
-    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_ORDER(slot), at);
-}
-
-void
-ask_soon(struct gateway *g, uint32_t slot, int64_t delay_ns, struct now now)
-{
-    struct order_aux *a = &g->aux[slot];
-
-    if (a->ask != ASK_NONE)
-        return; /* asked already; its answer decides what is next */
-    mono_ns_t at = mono_after(now.mono, delay_ns);
-    if (at.ns < a->ask_at.ns)
-        a->ask_at = at;
-    aux_arm(g, slot);
-}
 
 /* ---- reports to clients ---------------------------------------------------------------------------------------------
  */
@@ -178,17 +127,6 @@ tell(struct gateway *g, const struct order *o, const struct order_event *ev, enu
     }
 }
 
-/* This order's asking has come to an end, or to a pause that the reconciliation need not wait for. */
-static void
-reconcile_settled(struct gateway_venue *v, struct order_aux *a)
-{
-    if (a->reconciling == v->generation && a->reconciling != 0) {
-        ASSERT(v->reconcile_left > 0);
-        v->reconcile_left--;
-    }
-    a->reconciling = 0;
-}
-
 /* Deadlines that follow from what the order is now. */
 static void
 aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_outcome out, enum order_event_kind kind,
@@ -287,218 +225,6 @@ event_of(struct gateway *g, const struct order *o, const struct venue_report *r,
     };
     memcpy(ev->clordid, o->clordid, CLORDID_BYTES);
     (void)snprintf(ev->text, sizeof(ev->text), "%.*s", (int)sizeof(ev->text) - 1, r->text);
-}
-
-/* ---- asking
- * ---------------------------------------------------------------------------------------------------------- */
-
-/* The venue's clock now, by the steady clock since it was last asked: a step of the wall clock proves nothing. */
-static int64_t
-venue_clock_ns(const struct gateway_venue *v, struct now now)
-{
-    return v->venue_at.ns + (now.mono.ns - v->venue_mono.ns);
-}
-
-/* The venue's clock after which a request on this order that has not arrived never will. */
-static int64_t
-proof_venue_ns(const struct gateway_venue *v, const struct order *o)
-{
-    return MAX(o->venue_deadline_ns, o->cancel_deadline_ns) + v->cfg->unknown_margin_ns;
-}
-
-static void
-enqueue(struct gateway_venue *v, uint32_t slot)
-{
-    struct order_aux *a = &v->g->aux[slot];
-
-    ASSERT(v->queue_count < v->g->cfg.order_slots);
-    v->queue[(v->queue_head + v->queue_count) % v->g->cfg.order_slots] = slot;
-    v->queue_count++;
-    a->ask = ASK_QUEUED;
-    a->ask_at = MONO_NEVER;
-}
-
-static void
-ask_later(struct gateway_venue *v, uint32_t slot, int64_t at_least_ns, struct now now)
-{
-    struct order_aux *a = &v->g->aux[slot];
-    int64_t delay = a->attempts < 6 ? ASK_BACKOFF_NS << a->attempts : ASK_BACKOFF_MAX_NS;
-
-    if (a->attempts < UINT8_MAX)
-        a->attempts++;
-    ask_soon(v->g, slot, MAX(MIN(delay, ASK_BACKOFF_MAX_NS), at_least_ns), now);
-}
-
-static void
-ask_done(struct gateway_venue *v, uint32_t slot, struct now now)
-{
-    struct gateway *g = v->g;
-    struct order_aux *a = &g->aux[slot];
-    const struct order *o = order_at(g->p.orders, slot);
-
-    a->attempts = 0;
-    a->trades_next = false;
-    a->not_found = false;
-    a->ask_at = MONO_NEVER;
-    reconcile_settled(v, a);
-    aux_arm(g, slot);
-    if (a->cancel_wanted && order_live(o) && o->request == REQUEST_NONE && !order_cancel_now(g, slot, now))
-        v->cancels_wait = true;
-}
-
-static void
-not_placed(struct gateway_venue *v, uint32_t slot, struct now now)
-{
-    const struct order *o = order_at(v->g->p.orders, slot);
-    struct order_event ev = { .kind = ORDER_EV_NOT_PLACED, .trade_id = -1, .mono_ns = now.mono.ns };
-
-    memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
-    (void)snprintf(ev.text, sizeof(ev.text), "not found after its deadline, no trade");
-    (void)apply_event(v->g, slot, &ev, JOURNAL_VENUE_REPORT, now);
-}
-
-/* What the answer of an ask leads to: the end, the trades, or another try. */
-static void
-ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_found, struct now now)
-{
-    struct gateway *g = v->g;
-    struct order_aux *a = &g->aux[slot];
-    const struct order *o = order_at(g->p.orders, slot);
-    bool proven = a->asked_venue_ns >= proof_venue_ns(v, o);
-    bool never_seen = o->state == ORDER_SENT && o->venue_order_id == 0 && o->cum_qty == 0;
-
-    a->trades_next = false;
-    if (answered == ASK_TRADES && a->not_found && never_seen)
-        not_placed(v, slot, now);
-    if (!order_live(o)) {
-        ask_done(v, slot, now);
-        return;
-    }
-    if (answered == ASK_QUERY && not_found && never_seen && proven) {
-        a->not_found = true;
-        a->trades_next = true;
-        enqueue(v, slot);
-        return;
-    }
-    a->not_found = false;
-    if (order_missing_fill_qty(o) > 0 && answered == ASK_QUERY) {
-        a->trades_next = true;
-        enqueue(v, slot);
-        return;
-    }
-    if (not_found || order_unknown(o) || order_missing_fill_qty(o) > 0) {
-        a->trades_next = order_missing_fill_qty(o) > 0;
-        reconcile_settled(v, a);
-        ask_later(v, slot, proven ? 0 : proof_venue_ns(v, o) - venue_clock_ns(v, now), now);
-        return;
-    }
-    ask_done(v, slot, now);
-}
-
-/* An answer came (or none will): false when this order was not being asked that. */
-static bool
-ask_end(struct gateway_venue *v, uint32_t slot, enum ask kind)
-{
-    struct order_aux *a = &v->g->aux[slot];
-
-    if (slot == ORDER_NONE || a->ask != kind || !asking_remove(v, slot))
-        return false;
-    a->ask = ASK_NONE;
-    a->ask_at = MONO_NEVER;
-    return true;
-}
-
-static void
-ask_failed(struct gateway_venue *v, uint32_t slot, struct now now)
-{
-    /* Not settled: a reconciliation goes on waiting for it. */
-    ask_later(v, slot, 0, now);
-}
-
-static void
-ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
-{
-    struct gateway *g = v->g;
-    struct order_aux *a = &g->aux[slot];
-    const struct order *o = order_at(g->p.orders, slot);
-    struct venue_order vo;
-    struct venue_request rq = { .kind = a->trades_next ? VENUE_RQ_TRADES : VENUE_RQ_QUERY, .order = &vo };
-
-    venue_order_fill(g, o, &vo);
-    if (a->trades_next)
-        rq.since_ns = a->since_ns != 0 ? a->since_ns : MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
-    a->ask = a->trades_next ? ASK_TRADES : ASK_QUERY;
-    a->asked_venue_ns = venue_clock_ns(v, now);
-    a->ask_at = mono_after(now.mono, ASK_TIMEOUT_NS);
-    v->asking[v->asking_count++] = slot;
-    aux_arm(g, slot);
-    v->now = now;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_SEND_MAX, &v->sink);
-    if (n < 0 || (n > 0 && !gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n))) {
-        (void)ask_end(v, slot, (enum ask)a->ask);
-        ask_failed(v, slot, now);
-    }
-}
-
-static bool
-asks_work(struct gateway_venue *v, struct now now)
-{
-    while (v->queue_count > 0 && v->asking_count < ASKS_IN_FLIGHT_MAX && venue_can_send(v, now) &&
-           v->session[ROLE_ORDER].state == SESSION_READY) {
-        uint32_t slot = v->queue[v->queue_head];
-        v->queue_head = (v->queue_head + 1) % v->g->cfg.order_slots;
-        v->queue_count--;
-        struct order_aux *a = &v->g->aux[slot];
-        if (a->ask != ASK_QUEUED || order_at(v->g->p.orders, slot)->venue != v->id)
-            continue; /* its slot went to another order */
-        a->ask = ASK_NONE;
-        if (order_live(order_at(v->g->p.orders, slot)))
-            ask_send(v, slot, now);
-        else
-            ask_done(v, slot, now);
-    }
-    return false;
-}
-
-/* Trades were missing and have come by themselves. */
-static bool
-ask_needless(const struct order_aux *a, const struct order *o)
-{
-    return a->ask == ASK_NONE && a->trades_next && !a->not_found && a->reconciling == 0 && order_live(o) &&
-           !order_unknown(o) && order_missing_fill_qty(o) == 0;
-}
-
-void
-venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
-{
-    struct order_aux *a = &g->aux[slot];
-    const struct order *o = order_at(g->p.orders, slot);
-
-    if (o->state == ORDER_FREE)
-        return;
-    struct gateway_venue *v = &g->venue[o->venue];
-    if (a->request_deadline.ns <= now.mono.ns) {
-        a->request_deadline = MONO_NEVER;
-        if (order_live(o)) {
-            struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
-            memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
-            (void)snprintf(ev.text, sizeof(ev.text), "no answer in time");
-            (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
-        }
-    }
-    if (a->ask_at.ns <= now.mono.ns) {
-        a->ask_at = MONO_NEVER;
-        if (a->ask == ASK_QUERY || a->ask == ASK_TRADES) {
-            (void)ask_end(v, slot, (enum ask)a->ask);
-            ask_failed(v, slot, now);
-        } else if (ask_needless(a, o)) {
-            a->trades_next = false;
-        } else if (a->ask == ASK_NONE && v->session[ROLE_ORDER].state == SESSION_READY) {
-            enqueue(v, slot); /* without a session: the next reconciliation asks */
-        }
-    }
-    aux_arm(g, slot);
 }
 
 /* ---- session
@@ -601,57 +327,10 @@ venue_on_ready(struct gateway_venue *v, struct now now)
     ASSERT(v->reconcile_walk >= 0);
     v->reconcile_left = 0;
     v->reconciling = true;
+    v->audit_asked = now.mono;
     log_write(v->g->p.log, LOG_LOGON, NULL, v->id);
     venue_publish_state(v);
     v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
-}
-
-static void
-positions_reconciled(struct gateway_venue *v, bool reconciled)
-{
-    struct gateway *g = v->g;
-
-    for (uint32_t i = 0; i < g->p.route->count; i++)
-        if (g->p.route->table[i].venue == v->id && risk_position(g->p.risk, v->cfg->account, i) != NULL)
-            risk_set_reconciled(g->p.risk, v->cfg->account, i, reconciled);
-}
-
-static void
-reconcile_work(struct gateway_venue *v, struct now now)
-{
-    struct gateway *g = v->g;
-
-    if (!v->reconciling)
-        return;
-    for (uint32_t i = 0; i < WALK_PER_WORK && v->reconcile_walk >= 0; i++) {
-        uint32_t slot = order_walk_next(g->p.orders, v->reconcile_walk);
-        if (slot == ORDER_NONE) {
-            v->reconcile_walk = -1;
-            break;
-        }
-        const struct order *o = order_at(g->p.orders, slot);
-        struct order_aux *a = &g->aux[slot];
-        if (o->venue != v->id)
-            continue;
-        bool settled = a->seen == v->generation && !order_unknown(o) && order_missing_fill_qty(o) == 0;
-        if (settled && a->cancel_wanted && o->request == REQUEST_NONE && !order_cancel_now(g, slot, now))
-            v->cancels_wait = true;
-        if (settled)
-            continue;
-        a->reconciling = v->generation;
-        v->reconcile_left++;
-        if (a->ask == ASK_NONE)
-            enqueue(v, slot);
-    }
-    if (v->reconcile_walk >= 0 || v->reconcile_left > 0)
-        return;
-    v->reconciling = false;
-    v->reconciled = true;
-    positions_reconciled(v, true);
-    venue_publish_state(v);
-    metric_add(g->p.metrics, METRIC_RECONCILE_RUNS, v->id, 1);
-    metric_add(g->p.metrics, METRIC_RECONCILE_DIFFERENCES, v->id, v->differences);
-    log_write(g->p.log, LOG_RECONCILED, NULL, v->id, order_totals(g->p.orders)->live, v->differences, v->foreign);
 }
 
 void
@@ -671,6 +350,7 @@ venue_on_down(struct gateway_venue *v, struct now now)
     v->time_asked = false;
     v->target_waits = false;
     v->reconciling = false;
+    audit_stop(v);
     if (v->reconcile_walk >= 0)
         order_walk_close(g->p.orders, v->reconcile_walk);
     v->reconcile_walk = -1;
@@ -708,6 +388,7 @@ venue_ask_time(struct gateway_venue *v, struct now now)
                                 GATEWAY_SEND_MAX, &v->sink);
     if (n > 0)
         (void)gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n);
+    audit_start(v, now);
 }
 
 bool
@@ -718,6 +399,7 @@ venue_work(struct gateway_venue *v, struct now now)
     if (unlikely(v->cancels_wait) && v->reconciled && venue_can_send(v, now) && order_sweep_wanted(v->g))
         v->cancels_wait = false;
     reconcile_work(v, now);
+    more |= audit_work(v);
     more |= asks_work(v, now);
     return more || v->reconcile_walk >= 0;
 }
@@ -804,7 +486,8 @@ on_foreign(struct gateway_venue *v, const struct venue_report *r)
     struct clordid id;
 
     v->foreign++;
-    log_write(v->g->p.log, LOG_FOREIGN_ORDER, r->clordid, v->id, r->venue_order_id);
+    if (!v->auditing) /* every audit would say it again */
+        log_write(v->g->p.log, LOG_FOREIGN_ORDER, r->clordid, v->id, r->venue_order_id);
     if (unlikely(clordid_parse(r->clordid, v->g->cfg.instance, &id) == CLORDID_OURS && id.term > v->g->cfg.term)) {
         risk_arm(v->g->p.risk, false);
         log_write(v->g->p.log, LOG_WARNING,
@@ -864,7 +547,7 @@ on_trades_end(struct gateway_venue *v, uint32_t slot, const struct venue_report 
     if (r->code == 1 && r->venue_time_ns > a->since_ns) {
         a->since_ns = r->venue_time_ns;
         a->trades_next = true;
-        enqueue(v, slot);
+        ask_enqueue(v, slot);
         return;
     }
     a->since_ns = 0;
@@ -953,12 +636,19 @@ venue_on_report(void *ctx, const struct venue_report *r)
     case VENUE_STREAM_DOWN:
         session_broken(v, ROLE_ORDER, "the venue ended the report stream of this session", v->now);
         break;
-    case VENUE_OPEN_ORDERS_END: step_done(v, STEP_OPEN_ORDERS); break;
+    case VENUE_OPEN_ORDERS_END:
+        if (v->auditing)
+            audit_listed(v);
+        else
+            step_done(v, STEP_OPEN_ORDERS);
+        break;
     case VENUE_RATE_LIMITED: on_rate_limited(v, r); break;
     case VENUE_BALANCE:
     case VENUE_REPORT_KIND_COUNT: break;
     default:
-        if (r->kind == VENUE_QUERY_FAILED && r->request == VENUE_RQ_OPEN_ORDERS)
+        if (r->kind == VENUE_QUERY_FAILED && r->request == VENUE_RQ_OPEN_ORDERS && v->auditing)
+            audit_stop(v); /* the next one will do */
+        else if (r->kind == VENUE_QUERY_FAILED && r->request == VENUE_RQ_OPEN_ORDERS)
             session_broken(v, ROLE_ORDER, "the venue could not list the open orders", v->now);
         else
             on_order_report(v, r);

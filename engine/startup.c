@@ -500,6 +500,7 @@ gateway_config_of(struct app *a)
             .unknown_margin_ns = ACK_MARGIN_NS,
             .refresh_ns = v->refresh_s * NS_PER_S,
             .clock_ns = CLOCK_EVERY_NS,
+            .audit_ns = 2 * CLOCK_EVERY_NS,
             .market = session_config_of(v, false),
             .order = session_config_of(v, true),
         };

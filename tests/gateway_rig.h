@@ -539,7 +539,8 @@ rig_start(struct rig *r)
                                                  .request_timeout_ns = 2 * NS_PER_S,
                                                  .unknown_margin_ns = 2 * NS_PER_S,
                                                  .refresh_ns = INT64_C(3600) * NS_PER_S,
-                                                 .clock_ns = INT64_C(3600) * NS_PER_S,
+                                                 .clock_ns = 30 * NS_PER_S,
+                                                 .audit_ns = 60 * NS_PER_S,
                                                  .market = sc,
                                                  .order = sc };
     gc.venue[0].order.step_count = 4;

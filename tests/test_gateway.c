@@ -370,6 +370,56 @@ TEST(a_cancel_asked_for_while_the_venue_told_us_to_wait_goes_out_when_the_wait_i
     rig_end(&rig);
 }
 
+TEST(an_order_whose_fill_was_lost_is_found_by_the_regular_audit_and_one_that_is_listed_is_left_alone)
+{
+    rig_ready(&rig);
+    uint64_t lost = working_buy();
+    uint64_t listed = working_buy();
+    rig_pass(&rig, 60 * NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
+    uint64_t young = working_buy(); /* after the list was asked for: its absence says nothing */
+    struct venue_report open = rig_report(VENUE_OPEN_ORDER, order_of(listed)->clordid);
+    open.state = ORDER_NEW;
+    open.venue_order_id = 77;
+    rig_say(&rig, &open);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL && memcmp(q->clordid, order_of(lost)->clordid, CLORDID_BYTES) == 0);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) == NULL);
+    struct venue_report s = rig_report(VENUE_STATUS, order_of(lost)->clordid);
+    s.state = ORDER_FILLED;
+    s.cum_qty = 100000;
+    s.venue_order_id = 77;
+    rig_say(&rig, &s);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    struct venue_report f = fill_report(order_of(lost)->clordid, 5, 99900, 100000, 100000);
+    f.request = VENUE_RQ_TRADES;
+    rig_say(&rig, &f);
+    rig_say_kind(&rig, VENUE_TRADES_END, order_of(lost)->clordid);
+    CHECK_EQ(order_of(lost)->state, ORDER_FILLED);
+    CHECK_EQ(order_of(listed)->state, ORDER_NEW);
+    CHECK_EQ(order_of(young)->state, ORDER_NEW);
+    rig_end(&rig);
+}
+
+TEST(an_audit_that_the_venue_refuses_or_does_not_answer_harms_nothing)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    rig_pass(&rig, 60 * NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
+    struct venue_report v = rig_report(VENUE_QUERY_FAILED, NULL);
+    v.request = VENUE_RQ_OPEN_ORDERS;
+    rig_say(&rig, &v);
+    CHECK(rig.wanted[ORDER_CONN]);
+    rig_pass(&rig, 60 * NS_PER_S); /* not answered at all */
+    CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
+    rig_pass(&rig, 60 * NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
+    CHECK(rig.wanted[ORDER_CONN] && order_of(key)->state == ORDER_NEW);
+    rig_end(&rig);
+}
+
 TEST(cancel_all_cancels_every_order_and_says_how_many)
 {
     rig_ready(&rig);
