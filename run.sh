@@ -68,22 +68,25 @@ mkdir -m 700 "$state"
 : >"$state/venue.log"
 : >"$state/execgw.out" # both are looked into before the process behind them has opened them
 venue_pid='' gateway_pid='' flow_pid='' stopping=0
-end_process() { # PID SECONDS: ask, wait, insist
+end_process() { # PID SECONDS: ask, wait, insist; its exit code
     [ -n "$1" ] && kill -TERM "$1" 2>/dev/null || return 0
     local i
     for ((i = 0; i < $2 * 20; i++)); do
-        kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null; return 0; }
+        kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null; return; }
         sleep 0.05
     done
     echo "run.sh: process $1 does not end, killing it" >&2
-    kill -KILL "$1" 2>/dev/null || true
-    wait "$1" 2>/dev/null || true
+    kill -KILL "$1" 2>/dev/null
+    wait "$1" 2>/dev/null
 }
 leave() {
+    local rc=$?
     set +e # every process is ended, however the others did
     end_process "$flow_pid" 10
-    end_process "$gateway_pid" 15
+    end_process "$gateway_pid" 15 || { echo "run.sh: the gateway ended with $?; see $state/execgw.out and $state/execgw.log" >&2
+        [ $rc != 0 ] || rc=1; }
     end_process "$venue_pid" 5
+    exit $rc
 }
 trap leave EXIT
 trap 'stopping=1; [ -n "$flow_pid" ] && kill -TERM "$flow_pid" 2>/dev/null || [ -n "$gateway_pid" ] || exit 130' INT TERM

@@ -116,7 +116,9 @@ static const struct key journal_keys[] = {
 };
 
 static const struct key client_keys[] = {
-    OTHER(struct config_client, socket, KEY_PATH, "run/execgw.sock", "unix socket that clients connect to"),
+    OTHER(struct config_client, socket, KEY_PATH, "",
+          "unix socket that clients connect to; \"\" = $XDG_RUNTIME_DIR/execgw/execgw.sock, without that variable "
+          "/run/execgw/execgw.sock"),
     NAMED(struct config_client, allowed_uid, "allowed_uids", KEY_UIDS, "[]",
           "user ids that may connect; none = only the gateway's own"),
     POWER2(struct config_client, report_ring, 16, 1048576, "4096", "slots of a client's report ring"),

@@ -63,7 +63,7 @@ gateway_on_definition(struct gateway *g, const struct instrument *def, struct no
     }
     md_publish_instrument(g->p.md, ins);
     metric_name_instrument(g->p.metrics, id, ins->symbol, ins->qty_decimals);
-    log_write(g->p.log, LOG_INSTRUMENT, ins->symbol, id, ins->version);
+    log_write(g->p.log, LOG_INSTRUMENT, ins->symbol, id, ins->version, ins->status == INSTRUMENT_TRADING);
 }
 
 void

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -533,13 +534,29 @@ make_venues(struct app *a, struct fault *fault)
     return true;
 }
 
+/* Where clients look when they are told nothing: the same rule as execgw_default_path(). Its folder is made. */
+static const char *
+socket_path(const struct config *c)
+{
+    static char path[108];
+    const char *dir = getenv("XDG_RUNTIME_DIR");
+    bool own = dir != NULL && dir[0] == '/';
+
+    if (c->client.socket[0] != '\0')
+        return c->client.socket;
+    (void)snprintf(path, sizeof(path), "%.80s/execgw", own ? dir : "/run");
+    (void)mkdir(path, 0755); /* there already, or unix_port_start says what is wrong with it */
+    (void)snprintf(path, sizeof(path), "%.80s/execgw/execgw.sock", own ? dir : "/run");
+    return path;
+}
+
 static bool
 start_unix_port(struct app *a, const struct shared_map *market, struct fault *fault)
 {
     const struct config *c = &a->config;
     static struct unix_port_strategy strategies[CLIENT_MAX];
     struct unix_port_config u = {
-        .path = c->client.socket,
+        .path = socket_path(c),
         .sessions_max = (uint32_t)c->memory.clients_max,
         .command_capacity = (uint32_t)c->client.command_ring,
         .report_capacity = (uint32_t)c->client.report_ring,

@@ -90,7 +90,7 @@ TEST(the_smallest_configuration_loads_with_defaults)
     CHECK_EQ(c.instance, 1);
     CHECK_EQ(c.loop.mode, LOOP_BLOCK);
     CHECK_EQ(c.memory.orders_max, 4096);
-    CHECK_STR(c.client.socket, "run/execgw.sock");
+    CHECK_STR(c.client.socket, "");
     CHECK_EQ(c.venues, 1);
     CHECK_STR(c.venue[0].name, "binance");
     CHECK_STR(c.venue[0].account, "main");

@@ -62,7 +62,7 @@ enum log_level {
     X(LOG_BOOK_UNEQUAL, LOG_ERROR, "book_unequal",                                                                     \
       "book of {text} (instrument {instrument}) differs from the venue's top at sequence {seq}")                       \
     X(LOG_SNAPSHOT_FAILED, LOG_WARN, "snapshot_failed", "snapshot of instrument {instrument} failed: {text}")          \
-    X(LOG_INSTRUMENT, LOG_INFO, "instrument", "instrument {instrument} version {version}: {text}")                     \
+    X(LOG_INSTRUMENT, LOG_INFO, "instrument", "instrument {instrument} version {version}, trading {trading}: {text}")  \
     X(LOG_DECODE_FAILED, LOG_WARN, "decode_failed", "venue {venue}: message not read, result {result}: {text}")        \
     /* Orders. */                                                                                                      \
     X(LOG_ORDER_DENIED, LOG_DEBUG, "order_denied", "client {client} key {key} denied: {text}")                         \
