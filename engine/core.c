@@ -480,11 +480,22 @@ turn_metrics(struct core *c)
     c->turn_ns = s->turn_ns;
 }
 
+/* Everything prepared goes to the kernel; the orders among it get their stamp. */
+static void
+submit(struct core *c)
+{
+    mono_ns_t sent;
+
+    if (!loop_submit(c->loop, &sent))
+        sent = port_stamp(c); /* nothing for a socket: the paper matcher's orders are on their way by now */
+    gateway_on_sent(c->g, sent, c->now);
+    turn_metrics(c);
+}
+
 static void
 turn(struct core *c)
 {
     const struct loop_handler handler = { .ctx = c, .on_bytes = on_bytes, .on_closed = on_closed };
-    mono_ns_t sent;
 
     c->now = loop_now(c->loop);
     c->p.log->wall_ns = c->now.wall.ns;
@@ -493,7 +504,10 @@ turn(struct core *c)
     bool more = refdata_results(c);
     unix_port_events(c);
     more |= loop_deliver(c->loop, LOOP_ORDER, ORDER_BYTES, &handler);
-    more |= gateway_poll_commands(c->g, COMMANDS_PER_TURN, c->now) == COMMANDS_PER_TURN;
+    unsigned taken = gateway_poll_commands(c->g, COMMANDS_PER_TURN, c->now);
+    more |= taken == COMMANDS_PER_TURN;
+    if (taken > 0)
+        submit(c); /* now, not behind a burst of market data */
     more |= loop_deliver(c->loop, LOOP_MARKET, c->market_budget, &handler);
     more |= timer_expire(&c->timers, c->now.mono, TIMERS_PER_TURN, on_timer, c);
     more |= gateway_work(c->g, c->now);
@@ -507,11 +521,8 @@ turn(struct core *c)
     if (c->refdata_wake && refdata_wake_needed(c->p.refdata))
         loop_bell_ring(c->loop, c->refdata_bell);
     c->refdata_wake = false;
-    if (!loop_submit(c->loop, &sent))
-        sent = port_stamp(c); /* nothing for a socket: the paper matcher's orders are on their way by now */
-    gateway_on_sent(c->g, sent, c->now);
+    submit(c);
     ring_clients(c);
-    turn_metrics(c);
     if (!more)
         sleep_or_go_on(c);
 }
