@@ -90,6 +90,7 @@ gateway_on_journal_failed(struct gateway *g, struct now now)
     if (!g->journal_down)
         log_write(g->p.log, LOG_JOURNAL_ERROR, "no room or a failed write", 0);
     g->journal_down = true;
+    metric_set(g->p.metrics, METRIC_READY, 0, 0);
 }
 
 void

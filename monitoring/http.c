@@ -243,6 +243,10 @@ reply_ready(struct reply *r)
             comma = ",";
         }
     }
+    if (!ready && metric_get(p, METRIC_JOURNAL_ERRORS, 0) > 0) {
+        reply_add(r, "%s\"the journal cannot be written: no new orders, cancels still go out\"", comma);
+        comma = ",";
+    }
     if (!ready && *comma == '\0')
         reply_add(r, "\"the gateway is not ready yet\"");
     reply_add(r, "]}\n");

@@ -245,6 +245,11 @@ TEST(ready_says_what_is_missing)
     beat();
     CHECK_EQ(get(port, "/ready"), 503);
     CHECK(strstr(answer, "[\"the gateway is not ready yet\"]") != NULL);
+    metric_add(page, METRIC_JOURNAL_ERRORS, 0, 1);
+    beat();
+    CHECK_EQ(get(port, "/ready"), 503);
+    CHECK(strstr(answer, "[\"the journal cannot be written") != NULL);
+    metric_set(page, METRIC_JOURNAL_ERRORS, 0, 0);
     metric_set(page, METRIC_READY, 0, 1);
     beat();
     CHECK_EQ(get(port, "/ready"), 200);
