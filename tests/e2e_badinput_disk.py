@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""A full disk under the journal: a start that has no room says so and leaves nothing half-written; one that runs out of
+room denies new orders with JOURNAL, cancels go on, and everything that happened is in the journal. Needs root (tmpfs)."""
+import os, sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from stage import *
+
+PX = QTY = 10 ** 8
+
+
+class Disk:
+    """A tmpfs of so many bytes under the folder's journal."""
+
+    def __init__(self, folder, size):
+        self.path = folder.file("disk")
+        self.journal = folder.file("disk/journal")
+        os.makedirs(self.path, exist_ok=True)
+        if os.geteuid() != 0:
+            skip("a small file system takes root")
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.path], capture_output=True).returncode:
+            skip("no tmpfs can be mounted here")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", self.path], check=True)
+
+
+def on(disk):
+    return lambda t: t.replace('/journal"', '/disk/journal"').replace("id = 2", "id = 2\norder_rate = 1000\norder_burst = 1000")
+
+
+def no_room():
+    with Stage("--seed", "41") as s:
+        with Disk(s.folder, 512 << 10) as disk:
+            gw = s.gateway(ready=False, wait=False, edit=on(disk))
+            assert gw.p.wait(WAIT) == 1, gw.text()
+            said = [x for x in gw.text().splitlines() if "journal-00000001.seg" in x]
+            assert len(said) == 1 and "No space left on device" in said[0] and s.folder.path in said[0], gw.text()
+            assert os.listdir(disk.journal) == ["lock"], os.listdir(disk.journal)
+        # Room for one segment and not for the next: it runs, and takes no order.
+        with Disk(s.folder, 1536 << 10) as disk:
+            gw = s.gateway(ready=False, edit=on(disk))
+            wait_for("it says why", lambda: "journal-00000002.seg: the next segment cannot be prepared: No space left on "
+                     "device" in gw.text())
+            wait_for("a market", lambda: gw.metric("books_in_sync") == 2 and gw.metric("order_entry_ready") == 1)
+            wait_for("no order passes", lambda: new(gw, "buy", "0.001", top(gw)[0] - 50)[0] == "JOURNAL")
+            code, text = gw.get("/ready")
+            assert code == 503 and "journal" in text, (code, text)
+            assert gw.end() == 0, gw.text()
+            shutil.copytree(disk.journal, s.folder.file("journal"))
+        verify(s.folder)
+
+
+def runs_full():
+    with Stage("--seed", "42", "--orders-per-10s", "100000") as s:
+        with Disk(s.folder, 2560 << 10) as disk:  # two segments and a half
+            gw = s.gateway(edit=on(disk), risk="open_orders_max = 1000\nstrategy_open_orders_max = 1000")
+            bid, ask = top(gw)
+            why, r = new(gw, "buy", "0.01", ask + 100, "--tif", "ioc", "--wait")
+            assert D(r["cum_qty"]) > 0, r
+            resting = [new(gw, "buy", "0.001", bid - 100, "--wait")[1]["key"] for _ in range(3)]
+            c = Client(gw.socket)
+            # Orders until the disk is full.
+            denied = []
+            end = time.monotonic() + WAIT
+            while not denied and time.monotonic() < end:
+                for _ in range(20):
+                    c.send(px=int((bid - 100) * PX), qty=QTY // 1000, tif=IOC)
+                wait_for("all are taken", c.all_taken)
+                last = c.key
+                got, _ = c.answer(lambda r: r[0] in ("denied", "expired") and last in (r[1], r[2]))
+                denied = [r for r in got if r[0] == "denied"]
+            assert denied and all(r[3] == "JOURNAL" for r in denied), denied
+            assert "journal-00000003.seg: the next segment cannot be prepared: No space left on device" in gw.text()
+            assert gw.metric("journal_errors_total") > 0 and gw.get("/ready")[0] == 503
+            # It stays up; cancels pass and are recorded; positions and orders are still told.
+            assert new(gw, "buy", "0.001", bid - 100)[0] == "JOURNAL"
+            for key in resting[:2]:
+                gw.cli("cancel", key)
+            assert [o["key"] for o in gw.cli("orders")[1][0]] == [resting[2]]
+            held = positions(gw)
+            c.close()
+            assert gw.end() == 0, gw.text()  # which cancels the third
+            shutil.copytree(disk.journal, s.folder.file("journal"))
+        verify(s.folder)
+        # On a disk with room it goes on where it was: nothing is missing.
+        gw = s.gateway()
+        assert positions(gw) == held and gw.cli("orders")[1][0] == []
+        assert new(gw, "buy", "0.001", top(gw)[0] - 50, "--wait")[0] == "ok"
+        assert gw.end() == 0
+        ids = [e["clientOrderId"] for e in ledger(s.folder) if e["ev"] == "new"]
+        assert len(ids) == len(set(ids)) > 300, len(ids)
+
+
+if __name__ == "__main__":
+    main([no_room, runs_full])
