@@ -257,6 +257,8 @@ gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now no
         market_on_down(v, now);
     else
         venue_on_down(v, now);
+    if (g->cfg.venue_count == 1)
+        metric_set(g->p.metrics, METRIC_READY, 0, 0); /* of several, the next second looks at the others */
 }
 
 static void
@@ -265,7 +267,7 @@ order_message(struct gateway_venue *v, const struct ws_message *m, struct now no
     v->now = now;
     enum decode_result r = v->cfg->ops->decode(v->cfg->adapter, m->data, m->len, now, &v->sink);
     if (unlikely(r != DECODE_OK && r != DECODE_IGNORED)) {
-        metric_add(v->g->p.metrics, METRIC_FEED_DECODED, metric_pair(METRIC_FEED_DECODED, v->id, r), 1);
+        v->order_decoded[r]++;
         log_write(v->g->p.log, LOG_DECODE_FAILED, "order entry", v->id, r);
     }
 }

@@ -236,7 +236,8 @@ market_second(struct gateway_venue *v, struct now now)
     if ((int64_t)c->bytes != before)
         metric_set(m, METRIC_FEED_LAST_MESSAGE, v->id, now.wall.ns);
     for (unsigned r = 0; r < DECODE_RESULT_COUNT; r++)
-        metric_set(m, METRIC_FEED_DECODED, metric_pair(METRIC_FEED_DECODED, v->id, r), (int64_t)c->decode[r]);
+        metric_set(m, METRIC_FEED_DECODED, metric_pair(METRIC_FEED_DECODED, v->id, r),
+                   (int64_t)(c->decode[r] + v->order_decoded[r]));
     metric_set(m, METRIC_FEED_SNAPSHOT_FAILURES, v->id, (int64_t)c->snapshot_failures);
     metric_set(m, METRIC_BOOK_COMPARED, metric_pair(METRIC_BOOK_COMPARED, v->id, MD_COMPARED_EQUAL),
                (int64_t)c->compare_equal);

@@ -100,6 +100,7 @@ struct gateway_venue {
     int audit_walk; /* -1 = none under way */
     mono_ns_t audit_asked;
     uint32_t foreign;
+    uint64_t order_decoded[DECODE_RESULT_COUNT]; /* messages of the order session, as far as not OK */
 };
 
 /* A bounded walk over live orders that cancels each. */

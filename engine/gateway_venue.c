@@ -554,6 +554,20 @@ on_trades_end(struct gateway_venue *v, uint32_t slot, const struct venue_report 
     ask_next(v, slot, ASK_TRADES, false, v->now);
 }
 
+/* A message that names no order and may have been about one. What the venue says with a code is an answer, and the
+ * time-out of whatever it answers will ask; anything else may have been a fill, so everything is asked for. */
+static void
+on_unreadable(struct gateway_venue *v, const struct venue_report *r)
+{
+    struct gateway *g = v->g;
+
+    v->order_decoded[DECODE_MALFORMED]++;
+    log_write(g->p.log, LOG_DECODE_FAILED, r->text, v->id, DECODE_MALFORMED);
+    if (r->code == 0)
+        session_broken(v, ROLE_ORDER, "order entry is closed and reconciled: that message may have been a fill",
+                       v->now);
+}
+
 /* Reports about one order. */
 static void
 on_order_report(struct gateway_venue *v, const struct venue_report *r)
@@ -643,6 +657,12 @@ venue_on_report(void *ctx, const struct venue_report *r)
             step_done(v, STEP_OPEN_ORDERS);
         break;
     case VENUE_RATE_LIMITED: on_rate_limited(v, r); break;
+    case VENUE_UNKNOWN:
+        if (r->clordid[0] == '\0')
+            on_unreadable(v, r);
+        else
+            on_order_report(v, r);
+        break;
     case VENUE_BALANCE:
     case VENUE_REPORT_KIND_COUNT: break;
     default:

@@ -829,4 +829,22 @@ TEST(replaying_the_journal_gives_the_same_orders)
     rig_end(&rig);
 }
 
+TEST(a_message_that_cannot_be_read_may_have_been_a_fill_and_closes_order_entry)
+{
+    rig_ready(&rig);
+    (void)working_buy();
+    uint32_t conn = GATEWAY_CONN(0, CONN_ROLE_ORDER);
+    struct venue_report v = rig_report(VENUE_UNKNOWN, NULL);
+    v.code = -1121; /* the venue's answer to something that no request of ours is */
+    rig_say(&rig, &v);
+    CHECK(rig.wanted[conn]);
+    v.code = 0;
+    rig_say(&rig, &v);
+    CHECK(!rig.wanted[conn]);
+    rig_pass(&rig, 2 * NS_PER_S);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_FEED_DECODED, metric_pair(METRIC_FEED_DECODED, 0, DECODE_MALFORMED)), 2);
+    CHECK_EQ(gateway_orders_live(rig.g), 1);
+    rig_end(&rig);
+}
+
 TEST_MAIN()
