@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from hostile_venue import Proxy, frame
 from stage import *
 
-MARKET, API = "/stream", "/ws-api/v3"
+MARKET, API, REFDATA = "/stream", "/ws-api/v3", "refdata"
 UNREADABLE = b'{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1e9","B":"x","a":"-","A":""}}'
 
 
@@ -44,6 +44,10 @@ def rss(gw):
         return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) * 1024
 
 
+def quick(config):
+    return config.replace("reconnect_min_ms = 100", "reconnect_min_ms = 10").replace("reconnect_max_ms = 1000", "reconnect_max_ms = 50")
+
+
 class Hostile(Stage):
     def __init__(self, *args, **kw):
         super().__init__(*args, **kw)
@@ -69,25 +73,30 @@ class Hostile(Stage):
         self.proxy.done.remove(name)
         wait_for(f"the log says {said} of {name}: {gw.text()[size:]}",
                  lambda: any(all(w in line for w in said) for line in gw.text()[size:].splitlines()))
-        gw.ready()
+        self.back(gw)
+
+    def back(self, gw):
+        wait_for("both connections and every book are back", lambda: gw.metric("connection_up") == 2 and
+                 gw.metric("order_entry_ready") == 1 and gw.metric("book_state", state="live") == 2)
 
 
 def frames():
-    with Hostile("--seed", "51", venue="silence_ms = 1500") as s:
+    with Hostile("--seed", "51", "--weight-per-minute", "10000000", venue="silence_ms = 1500", edit=quick) as s:
         gw = s.gateway()
         why, r = new(gw, "buy", "0.001", top(gw)[0] - 100, "--wait")
         assert why == "ok", r
         before = rss(gw)
         for i, (name, data, said) in enumerate(broken_frames()):
-            path = (MARKET, API)[i % 2]
-            s.meet(gw, path, "after", name, send(data), "broke the WebSocket protocol", said)
+            path = (MARKET, API, REFDATA)[i % 3]
+            s.meet(gw, path, "after", name, send(data), "reference data" if path == REFDATA else
+                   "broke the WebSocket protocol", said)
         for path in (MARKET, API):
             s.meet(gw, path, "after", "not JSON", send(frame(1, b"hello") + frame(1, b"") + frame(2, b"\0\1"), True),
                    "message not read")
             s.meet(gw, path, "after", "deep", send(frame(1, b"[" * 60000), True), "message not read")
             s.meet(gw, path, "after", "pings", send(frame(9, b"x" * 125) * 3000, True), "connection_up")
         s.meet(gw, MARKET, "after", "unreadable", send(frame(1, UNREADABLE), True), "message not read")
-        assert gw.metric("feed_decoded_total", result="ok") > 0
+        wait_for("they are counted", lambda: gw.metric("feed_decoded_total", result="malformed") >= 5)
         s.meet(gw, MARKET, "after", "half a frame", send(frame(1, b"{" * 500)[:100]), "silent")
         assert rss(gw) - before < 256 << 20, (before, rss(gw))
         # Through all of it the order is where it was, and every connection was counted.
@@ -114,7 +123,7 @@ def handshakes():
         ("control characters", b"HTTP/1.1 101 \x00\x01\x02\r\n\r\n", "control character"),
         ("busy", answer("HTTP/1.1 503 Service Unavailable"), "503"),
     ]
-    with Hostile("--seed", "52") as s:
+    with Hostile("--seed", "52", "--weight-per-minute", "10000000", edit=quick) as s:
         gw = s.gateway()
         for i, (name, data, said) in enumerate(cases):
             s.meet(gw, (API, MARKET)[i % 2], "answer", name, send(data, False), "localhost", said)
@@ -157,14 +166,15 @@ def certificates():
                 os.replace(p("venue." + kind), p("kept." + kind))
                 shutil.copy(p(f"{name}.{kind}"), p("venue." + kind))
             s.venue = s.keep(Venue(folder, "--seed", "53", port=port))
-            wait_for("it tries again and again", lambda: gw.metric("connection_failed_total") >= failed + 5)
+            wait_for("it tries again and again", lambda: gw.metric("connection_failed_total") >= failed + 6)
             lines = [x for x in gw.text()[size:].splitlines() if "connection_failed" in x and "certificate" in x]
             assert lines and all("wss://localhost:" in x and said in x.replace("self signed", "self-signed") for x in lines), (
                 name, gw.text()[size:])
             waits = [int(re.search(r"next try in (\d+) ms", x).group(1)) for x in lines]
             assert max(waits) > 2 * min(waits) or min(waits) > 400, waits  # it backs off
             code, text = gw.get("/ready")
-            assert code == 503 and "no book is in sync" in text and "order entry of binance is not logged on" in text, text
+            assert code == 503 and "order entry of binance is not logged on" in text, text
+            wait_for("/ready names the books too", lambda: "no book is in sync" in gw.get("/ready")[1])
             assert gw.metric("connection_up") == 0
             assert new(gw, "buy", "0.001", "50000")[0] == "VENUE_DOWN"
             for kind in ("pem", "key"):

@@ -28,7 +28,7 @@ def killed_and_back():
         assert unknown > 0, "the delayed replies left orders in flight"
         code, out, _ = gw.cli("new", "BTCUSDT", "buy", "0.001", "59000", ok=False)
         assert code == 1 and out[-1]["deny"] == "VENUE_DOWN", out
-        assert gw.metric("order_unknown") > 0
+        wait_for("they are shown", lambda: gw.metric("order_unknown") > 0)
         _, positions, _ = gw.cli("positions")
         assert any(D(p["working_buy"]) + D(p["working_sell"]) > 0 for p in positions[0]), positions
         venue = Venue(folder, "--seed", "3", port=port)

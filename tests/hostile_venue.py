@@ -13,6 +13,13 @@ def frame(opcode, payload=b"", fin=True, rsv=0, mask=None, length=None):
     return head + (mask or b"") + payload
 
 
+def unmasked(data):
+    """Payload of the client's frame that stands at the start."""
+    n = data[1] & 127
+    at = 2 + (2 if n == 126 else 8 if n == 127 else 0)
+    return bytes(b ^ data[at + i % 4] for i, b in enumerate(data[at + 4:]))
+
+
 class Proxy:
     """plan[path] is a queue of deeds for the next connections of that path; an empty queue passes everything. A deed
     has a moment (`accept` before TLS, `answer` in place of the upgrade's answer, `after` behind it) and is a function of
@@ -104,10 +111,14 @@ class Proxy:
                 if not part:
                     return
                 answer += part
+            self.put(s, answer, False)
+            if path == "/ws-api/v3":  # orders or reference data: the first request tells
+                first = s.recv(65536)
+                up.sendall(first)
+                path = "refdata" if any(w in unmasked(first) for w in (b"exchangeInfo", b'"depth"')) else path
             slow = self.take(path, "slow")
             if slow:
                 self.done.append(slow[1])
-            self.put(s, answer, slow)
             deed = self.take(path, "after")
             if deed:
                 time.sleep(0.05)

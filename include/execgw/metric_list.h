@@ -77,7 +77,7 @@
     X(METRIC_FEED_MESSAGES, "feed_messages_total", COUNTER, VENUE, CHANNEL, COUNT, "Market-data messages received")    \
     X(METRIC_FEED_BYTES, "feed_bytes_total", COUNTER, VENUE, NONE, BYTES, "Market-data bytes received, after TLS")     \
     X(METRIC_FEED_DECODED, "feed_decoded_total", COUNTER, VENUE, DECODE, COUNT,                                        \
-      "Market-data messages by what decoding them came to")                                                            \
+      "Market-data messages by what decoding them came to, and messages of order entry that were not read")            \
     X(METRIC_FEED_GAPS, "feed_gaps_total", COUNTER, INSTRUMENT, NONE, COUNT, "Sequence gaps: an update was missed")    \
     X(METRIC_FEED_RESYNCS, "feed_resyncs_total", COUNTER, INSTRUMENT, NONE, COUNT, "Books rebuilt from a snapshot")    \
     X(METRIC_FEED_SNAPSHOT_FAILURES, "feed_snapshot_failures_total", COUNTER, VENUE, NONE, COUNT,                      \
