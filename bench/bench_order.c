@@ -6,9 +6,9 @@
  * the order's own wire stamp holds. Not in it: the time until a core on another processor looks at the ring. The venue
  * is a process on another core that answers at once; its answer is handled in later turns, which spin as in busy mode.
  *
- * `floor` takes turns with it: send() of the same bytes on a TCP connection to the same venue, between two clock reads,
- * its answers read by a spinning recv(). Both are paced alike; `-open` counts from the moment at which the
- * order was due. */
+ * `floor` takes turns with it, order by order: send() of the same bytes on a TCP connection to the same venue, between
+ * two clock reads. So both meet the same machine, and the same state of its caches. `-open` counts from the moment at
+ * which the order was due. */
 #include "bench/bench_net.h"
 #include "bench/bench_rig.h"
 
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RATE   4000 /* orders a second */
+#define RATE   2500 /* orders a second, and as many of floor's */
 #define SETTLE 200  /* orders before the first that counts */
 
 /* One case is measured in a process of its own, which writes its samples to a pipe: the gateway's memory for TLS can
@@ -75,7 +75,7 @@ our_order(struct bench_rig *r, int64_t *start)
     return sent.ns;
 }
 
-/* ---- a round of either ---- */
+/* ---- a round: ours and floor in turn, order by order ---- */
 
 struct pair {
     double call;
@@ -89,26 +89,35 @@ struct rig_and_floor {
 };
 
 static void
-round_of(struct rig_and_floor *x, bool ours, double seconds, FILE *out)
+spin_until(struct rig_and_floor *x, int64_t due)
 {
-    int64_t due = bench_now();
-    int64_t end = due + (int64_t)(seconds * 1e9);
-    uint64_t n = 0;
+    while (bench_now() < due) {
+        (void)rig_turn(&x->rig, NULL);
+        (void)rig_reports(&x->rig, &x->done);
+        floor_drain(&x->floor);
+    }
+}
 
-    for (due += NS_PER_S / RATE; due < end; due += NS_PER_S / RATE) {
+/* Two pairs per turn: floor's, then ours. */
+static void
+round_of(struct rig_and_floor *x, double seconds, FILE *out)
+{
+    const int64_t step = NS_PER_S / RATE / 2;
+    int64_t due = bench_now() + step;
+    int64_t end = due + (int64_t)(seconds * 1e9);
+
+    for (uint64_t n = 0; due < end; n++, due += step) {
+        struct pair p[2];
         int64_t start;
-        while (bench_now() < due) {
-            if (ours) {
-                (void)rig_turn(&x->rig, NULL);
-                (void)rig_reports(&x->rig, &x->done);
-            } else {
-                floor_drain(&x->floor);
-            }
-        }
-        int64_t sent = ours ? our_order(&x->rig, &start) : floor_order(&x->floor, &start);
-        struct pair p = { (double)(sent - start), (double)(sent - due) };
-        if (n++ >= SETTLE || seconds * RATE < 4 * SETTLE)
-            (void)fwrite(&p, sizeof(p), 1, out);
+        spin_until(x, due);
+        int64_t sent = floor_order(&x->floor, &start);
+        p[0] = (struct pair){ (double)(sent - start), (double)(sent - due) };
+        due += step;
+        spin_until(x, due);
+        sent = our_order(&x->rig, &start);
+        p[1] = (struct pair){ (double)(sent - start), (double)(sent - due) };
+        if (n >= SETTLE || seconds * RATE < 4 * SETTLE)
+            (void)fwrite(p, sizeof(p), 1, out);
     }
 }
 
@@ -159,12 +168,9 @@ job_child(void *ctx)
     x.floor.bytes = x.rig.captured_bytes;
     x.floor.fd = bench_connect_ws(j->venue.port);
     for (unsigned r = 0; r < j->rounds; r++) {
-        for (unsigned ours = 0; ours < 2; ours++) {
-            (void)fwrite(&round_mark, sizeof(round_mark), 1, out);
-            round_of(&x, ours != 0, j->each, out);
-            if (ours != 0)
-                finish(&x);
-        }
+        (void)fwrite(&round_mark, sizeof(round_mark), 1, out);
+        round_of(&x, j->each, out);
+        finish(&x);
     }
     struct pair bytes = { (double)x.floor.bytes, 0 };
     (void)fwrite(&round_mark, sizeof(round_mark), 1, out);
@@ -199,8 +205,8 @@ measure(struct bench_run *b, const struct order_case *c)
     double bytes = 0;
 
     j.each = bench_seconds(b, 10) / j.rounds;
-    bench_progress("order: %s, %d orders a second, %u rounds of %.2f s in turn with floor", c->name, RATE, j.rounds,
-                   j.each);
+    bench_progress("order: %s, %d orders a second, %u rounds of %.2f s, floor and ours in turn", c->name, RATE,
+                   j.rounds, j.each);
     j.venue = bench_venue_start(c->tls ? b->opt.tmp : NULL);
     if (pipe(fds) != 0)
         bench_die("pipe: %s", strerror(errno));
@@ -215,14 +221,13 @@ measure(struct bench_run *b, const struct order_case *c)
     ASSERT(in != NULL);
     while (fread(&p, sizeof(p), 1, in) == 1) {
         if (p.call < 0) {
-            ours = mark++ % 2; /* floor begins */
-            if (mark <= 2 * j.rounds) {
-                bench_round(s[ours][0]);
-                bench_round(s[ours][1]);
-            }
+            ours = 0; /* floor begins */
+            mark++;
+            for (unsigned i = 0; mark <= j.rounds && i < 4; i++)
+                bench_round(s[i / 2][i % 2]);
             continue;
         }
-        if (mark > 2 * j.rounds) {
+        if (mark > j.rounds) {
             bytes = p.call;
             continue;
         }
@@ -230,11 +235,12 @@ measure(struct bench_run *b, const struct order_case *c)
         bench_sample(s[ours][1], p.open);
         s[ours][0]->n++;
         s[ours][1]->n++;
+        ours = 1 - ours;
     }
     (void)fclose(in);
     (void)waitpid(pid, &status, 0);
     bench_end(j.venue.pid);
-    if (status != 0 || mark != 2 * j.rounds + 1)
+    if (status != 0 || mark != j.rounds + 1)
         bench_die("order: case %s did not run to its end", c->name);
     (void)snprintf(s[0][0]->note, BENCH_NOTE_BYTES, "send() of the same %.0f bytes", bytes);
     (void)snprintf(key, sizeof(key), "order.%s.p50.vs_floor", c->name);
