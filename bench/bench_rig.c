@@ -218,30 +218,41 @@ journal_sync(struct bench_rig *r)
     }
 }
 
+/* True when orders or other messages went out; *sent is when. */
+static bool
+submit(struct bench_rig *r, mono_ns_t *sent)
+{
+    mono_ns_t at;
+    bool any = loop_submit(r->loop, &at);
+
+    if (!any)
+        at.ns = bench_now();
+    else if (sent != NULL)
+        *sent = at;
+    gateway_on_sent(r->g, at, r->now);
+    return any;
+}
+
 bool
 rig_turn(struct bench_rig *r, mono_ns_t *sent)
 {
     const struct loop_handler handler = { .ctx = r, .on_bytes = on_bytes, .on_closed = on_closed };
-    mono_ns_t at;
+    bool any = false;
 
     r->now = loop_now(r->loop);
     loop_reap(r->loop);
     connector_results(r);
     (void)loop_deliver(r->loop, LOOP_ORDER, ORDER_BYTES, &handler);
-    (void)gateway_poll_commands(r->g, COMMANDS_PER_TURN, r->now);
+    if (gateway_poll_commands(r->g, COMMANDS_PER_TURN, r->now) > 0)
+        any = submit(r, sent);
     (void)loop_deliver(r->loop, LOOP_MARKET, MARKET_BYTES, &handler);
     (void)timer_expire(&r->timers, r->now.mono, TIMERS_PER_TURN, on_timer, r);
     (void)gateway_work(r->g, r->now);
     journal_sync(r);
     (void)client_port_doorbells(r->clients);
-    bool any = loop_submit(r->loop, &at);
-    if (!any)
-        at.ns = bench_now();
-    gateway_on_sent(r->g, at, r->now);
+    any |= submit(r, any ? NULL : sent);
     (void)client_port_doorbells(r->clients);
     metric_set(r->metrics, METRIC_LOOP_TURN_MAX, 0, (int64_t)loop_stats(r->loop)->turn_ns_longest);
-    if (sent != NULL)
-        *sent = at;
     return any;
 }
 

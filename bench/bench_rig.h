@@ -74,7 +74,7 @@ struct bench_rig {
 /* Build everything, define the instruments, connect, make every book live, log on. */
 void rig_start(struct bench_rig *r, const struct rig_config *cfg);
 
-/* One turn of the core. *sent (may be NULL): the time after the sends of this turn were given to the kernel. True when
+/* One turn of the core. *sent (may be NULL): the time after its first sends were given to the kernel. True when
  * there were any. */
 bool rig_turn(struct bench_rig *r, mono_ns_t *sent);
 /* As the core between two turns: sleep unless something waits (block mode). */
