@@ -431,6 +431,17 @@ order_sweep_wanted(struct gateway *g)
     return false;
 }
 
+/* A session has half of them at most, so that nobody can take them all. */
+static bool
+sweep_allowed(const struct gateway *g, uint32_t session)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < SWEEPS_MAX; i++)
+        n += g->sweep[i].used && g->sweep[i].answer_slot == (int32_t)session;
+    return n < SWEEPS_MAX / 2;
+}
+
 static void
 sweep_end(struct gateway *g, struct sweep *s, struct now now)
 {
@@ -668,8 +679,8 @@ order_command(void *ctx, const struct client_command *c)
     case COMMAND_REPLACE: command_order(g, c, now); break;
     case COMMAND_CANCEL: command_cancel(g, c, now); break;
     case COMMAND_CANCEL_ALL:
-        if (!order_sweep_start(g, c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client, c->cmd.instrument,
-                               (int32_t)c->slot, c->cmd.client_seq))
+        if (!sweep_allowed(g, c->slot) || !order_sweep_start(g, c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client,
+                                                             c->cmd.instrument, (int32_t)c->slot, c->cmd.client_seq))
             deny(g, c, DENY_CAPACITY, now);
         break;
     case COMMAND_QUERY_ORDERS:

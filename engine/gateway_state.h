@@ -16,7 +16,7 @@
 #define GATEWAY_ORDER_ROOM  2048u      /* of these, a new order's or cancel's */
 #define SENT_MAX            256u       /* new orders waiting for their wire stamp: one turn's worth */
 #define ASKS_IN_FLIGHT_MAX  8u
-#define SWEEPS_MAX          8u
+#define SWEEPS_MAX          16u
 #define WALK_PER_WORK       32u /* orders looked at per piece of work */
 
 #define ASK_TIMEOUT_NS     (5 * NS_PER_S)

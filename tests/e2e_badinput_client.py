@@ -71,7 +71,18 @@ def admission():
             os.close(again)
         c.sock.send(b"hello?")
         assert c.hung_up()
+        c.close()
+        # Coming and going leaves nothing behind.
+        descriptors = lambda: len(os.listdir(f"/proc/{gw.p.pid}/fd"))
         honest(gw)
+        few = descriptors()
+        for _ in range(150):
+            c = Client(gw.socket)
+            assert c.status == 0, c.text
+            c.send(verb=QUERY_ORDERS)
+            c.close()
+        honest(gw)
+        wait_for("its descriptors are closed", lambda: descriptors() <= few + 1)
         assert gw.end() == 0
 
 
@@ -253,7 +264,8 @@ def commands():
 
 
 def stopped():
-    """SIGSTOP of a client with orders at the venue, then its death: its policy runs, others notice nothing."""
+    """SIGSTOP of a client with orders at the venue, then its death: its policy runs, others notice nothing. The same of
+    the process that serves metrics, and a log that cannot be written."""
     with Stage("--seed", "34") as s:
         gw = s.gateway(edit=lambda t: t.replace("[client]", "[client]\nreport_ring = 16"))
         flow = s.keep(Process([os.path.join(BIN, "execgw-flow"), "--socket", gw.socket, "--symbols", "BTCUSDT,ETHUSDT",
@@ -275,6 +287,17 @@ def stopped():
         flow.p.send_signal(signal.SIGCONT)
         flow.p.wait(WAIT)
         wait_for("its orders are canceled, as its strategy is configured", lambda: gw.cli("orders")[1][0] == [])
+        honest(gw)
+        # The process that serves metrics is stopped, then dies; nobody reads the log.
+        with open(f"/proc/{gw.p.pid}/task/{gw.p.pid}/children") as f:
+            http = int(f.read())
+        os.kill(http, signal.SIGSTOP)
+        honest(gw)
+        os.kill(http, signal.SIGKILL)
+        wait_for("the log says so", lambda: "execgw-http has ended" in gw.text())
+        honest(gw)
+        assert gw.end() == 0
+        gw = s.gateway(edit=lambda t: t.replace("[monitoring]", '[monitoring]\nlog_file = "/dev/full"'))
         honest(gw)
         assert gw.end() == 0
 

@@ -847,4 +847,23 @@ TEST(a_message_that_cannot_be_read_may_have_been_a_fill_and_closes_order_entry)
     rig_end(&rig);
 }
 
+TEST(a_client_that_asks_for_sweeps_without_end_leaves_some_to_others)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    rig.no_room = true; /* so no sweep of a client with an order ends */
+    for (uint64_t i = 0; i < 12; i++)
+        rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL_ALL, .instrument = INSTRUMENT_NONE });
+    unsigned denied = 0;
+    while (rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).kind == REPORT_DENIED)
+        denied++;
+    CHECK_EQ(denied, 4); /* it has had eight */
+    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_CANCEL_ALL, .instrument = INSTRUMENT_NONE });
+    CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).kind, REPORT_NONE);
+    rig.no_room = false;
+    rig_pass(&rig, NS_PER_S);
+    CHECK(order_of(key)->request == REQUEST_CANCEL_IN_FLIGHT);
+    rig_end(&rig);
+}
+
 TEST_MAIN()
