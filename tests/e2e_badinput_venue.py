@@ -118,7 +118,7 @@ def handshakes():
         ("no accept", answer("HTTP/1.1 101 Switching Protocols", *upgrade), "Sec-WebSocket-Accept"),
         ("extension", answer("HTTP/1.1 101 Switching Protocols", *upgrade, "Sec-WebSocket-Accept: x",
                              "Sec-WebSocket-Extensions: permessage-deflate"), "Sec-WebSocket"),
-        ("no HTTP", b"220 smtp.example.com ESMTP\r\n\r\n", "expected \"HTTP/1.1 101\""),
+        ("no HTTP", b"220 smtp.example.com ESMTP\r\n\r\n", "the answer begins \"220 smtp.example.com"),
         ("long header", b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: " + b"y" * 20000, "longer than"),
         ("control characters", b"HTTP/1.1 101 \x00\x01\x02\r\n\r\n", "control character"),
         ("busy", answer("HTTP/1.1 503 Service Unavailable"), "503"),
@@ -166,12 +166,12 @@ def certificates():
                 os.replace(p("venue." + kind), p("kept." + kind))
                 shutil.copy(p(f"{name}.{kind}"), p("venue." + kind))
             s.venue = s.keep(Venue(folder, "--seed", "53", port=port))
-            wait_for("it tries again and again", lambda: gw.metric("connection_failed_total") >= failed + 6)
+            wait_for("it tries again and again", lambda: gw.metric("connection_failed_total") >= failed + 8)
             lines = [x for x in gw.text()[size:].splitlines() if "connection_failed" in x and "certificate" in x]
             assert lines and all("wss://localhost:" in x and said in x.replace("self signed", "self-signed") for x in lines), (
                 name, gw.text()[size:])
             waits = [int(re.search(r"next try in (\d+) ms", x).group(1)) for x in lines]
-            assert max(waits) > 2 * min(waits) or min(waits) > 400, waits  # it backs off
+            assert max(waits) > 300, waits  # it has backed off from 100 ms
             code, text = gw.get("/ready")
             assert code == 503 and "order entry of binance is not logged on" in text, text
             wait_for("/ready names the books too", lambda: "no book is in sync" in gw.get("/ready")[1])
