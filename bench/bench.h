@@ -48,6 +48,13 @@ bench_use(const void *p)
     __asm__ volatile("" : : "r"(p) : "memory");
 }
 
+/* A function that keeps its name and its calls: for callgrind's --toggle-collect. */
+#ifdef __clang__
+#define BENCH_ONCE __attribute__((noinline))
+#else
+#define BENCH_ONCE __attribute__((noipa))
+#endif
+
 /* CPU that this process has used, in ns. */
 struct bench_cpu {
     int64_t user_ns;

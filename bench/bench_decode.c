@@ -176,6 +176,13 @@ measure(const struct bench_run *b, struct bench_series *s, struct bench_decoder 
     } while (start < end);
 }
 
+BENCH_ONCE static void
+bench_decode_once(struct bench_decoder *d, unsigned kind, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        ours(d, kind, i % MESSAGES);
+}
+
 void
 bench_decode(struct bench_run *b)
 {
@@ -184,9 +191,8 @@ bench_decode(struct bench_run *b)
     double each = bench_seconds(b, 2) / rounds;
 
     if (b->opt.once > 0) {
-        for (uint64_t i = 0; i < b->opt.once; i++)
-            for (unsigned k = 0; k < KINDS; k++)
-                ours(d, k, i % MESSAGES);
+        for (unsigned k = 0; k < KINDS; k++)
+            bench_decode_once(d, k, b->opt.once);
         return;
     }
     bench_pin(BENCH_CORE_OURS);

@@ -173,7 +173,7 @@ settle(struct bench_journal *j)
     }
 }
 
-__attribute__((noinline)) static void
+BENCH_ONCE static void
 bench_journal_once(struct bench_journal *j, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {

@@ -134,7 +134,7 @@ check(struct bench_risk *x)
 }
 
 /* For callgrind: --toggle-collect=bench_risk_once. */
-__attribute__((noinline)) static void
+BENCH_ONCE static void
 bench_risk_once(struct bench_risk *x, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++)
