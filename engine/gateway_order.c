@@ -241,6 +241,27 @@ room_for(struct gateway *g, const struct gateway_venue *v, struct now now)
     return DENY_NONE;
 }
 
+/* What an order will touch, asked for at once: one wait for memory instead of one after the other. */
+static void
+prefetch_order(const struct gateway *g, const struct command *c)
+{
+    const struct instrument *ins = route_instrument(g->p.route, c->instrument, 0);
+
+    order_table_prefetch(g->p.orders, c->client, c->key, g->mint.term, g->mint.seq + 1);
+    risk_prefetch(g->p.risk, c->account, c->instrument, c->client);
+    journal_prefetch(g->p.journal, sizeof(struct order_intent));
+    if (unlikely(ins == NULL))
+        return;
+    const struct gateway_venue_config *v = g->venue[ins->venue].cfg;
+    if (v->ops->prefetch != NULL)
+        v->ops->prefetch(v->adapter, c->instrument, (enum side)c->side);
+    const struct md_ref *md = feed_md_ref(g->p.feed[ins->venue], c->instrument);
+    for (size_t i = 0; i < sizeof(*ins); i += CACHE_LINE)
+        __builtin_prefetch((const uint8_t *)ins + i);
+    for (size_t i = 0; md != NULL && i < sizeof(*md); i += CACHE_LINE)
+        __builtin_prefetch((const uint8_t *)md + i);
+}
+
 /* Hot: NEW and REPLACE. */
 static void
 command_order(struct gateway *g, const struct client_command *c, struct now now)
@@ -676,7 +697,10 @@ order_command(void *ctx, const struct client_command *c)
     }
     switch ((enum command_verb)c->cmd.verb) {
     case COMMAND_NEW:
-    case COMMAND_REPLACE: command_order(g, c, now); break;
+    case COMMAND_REPLACE:
+        prefetch_order(g, &c->cmd);
+        command_order(g, c, now);
+        break;
     case COMMAND_CANCEL: command_cancel(g, c, now); break;
     case COMMAND_CANCEL_ALL:
         if (!sweep_allowed(g, c->slot) || !order_sweep_start(g, c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client,

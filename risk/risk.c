@@ -444,6 +444,19 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
     return DENY_NONE;
 }
 
+void
+risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, uint32_t client)
+{
+    if (unlikely(account >= r->counts.accounts || instrument >= r->counts.instruments || client >= CLIENT_MAX))
+        return;
+    const uint8_t *c = (const uint8_t *)cell_at(r, account, instrument);
+    for (size_t i = 0; i < sizeof(struct cell); i += CACHE_LINE)
+        __builtin_prefetch(c + i, 1);
+    __builtin_prefetch(&r->client[client], 1);
+    __builtin_prefetch(&r->account[account], 1);
+    __builtin_prefetch(&r->totals.open_client[client]);
+}
+
 /* ---- hot: what counts ------------------------------------------------------------------------------------------ */
 
 /* Check 17: all four buckets or none; a reduction then has one of its own. */

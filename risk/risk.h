@@ -92,6 +92,9 @@ void risk_arm(struct risk *r, bool armed);
 /* The kill switch and the trading states, to read and to set. */
 struct kill *risk_kill(struct risk *r);
 
+/* Hot. Ask the processor for what risk_check will read of these (ids may be any). Changes nothing. */
+void risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, uint32_t client);
+
 /* Hot. DENY_NONE: accepted, tokens spent; nothing is reserved until the delta of oms arrives in risk_apply().
  * md NULL or an empty book denies. out is always written. */
 enum deny_reason risk_check(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,

@@ -741,4 +741,26 @@ TEST(reports_in_any_order_end_in_the_same_place_over_random_sequences)
     oms_free(&o);
 }
 
+TEST(prefetch_takes_any_key_in_an_empty_and_in_a_full_table_and_changes_nothing)
+{
+    struct oms o;
+    void *before;
+
+    oms_init(&o, 2, 1);
+    before = malloc(o.memory_bytes);
+    ASSERT(before != NULL);
+    for (unsigned n = 0; n <= 2; n++) {
+        memcpy(before, o.memory, o.memory_bytes);
+        order_table_prefetch(o.t, UINT32_MAX, UINT64_MAX, UINT32_MAX, UINT64_MAX);
+        order_table_prefetch(o.t, 0, 0, 0, 0);
+        CHECK_MEM(before, o.memory, o.memory_bytes);
+        if (n < 2) {
+            struct order_intent in = oms_intent(&o, 0, 0, SIDE_BUY, 10);
+            CHECK(order_table_intent(o.t, &in, &o.d) != ORDER_NONE);
+        }
+    }
+    free(before);
+    oms_free(&o);
+}
+
 TEST_MAIN()

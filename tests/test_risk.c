@@ -1060,4 +1060,19 @@ TEST(risk_worst_case_never_passes_a_limit_over_random_sequences)
     }
 }
 
+TEST(risk_prefetch_takes_any_ids_and_changes_nothing)
+{
+    static const uint32_t ids[] = { 0, 1, 2, 15, 16, CLIENT_MAX - 1, CLIENT_MAX, UINT32_MAX };
+    static uint8_t before[sizeof(memory)];
+    struct fixture f;
+
+    fixture_init(&f);
+    memcpy(before, memory, sizeof(memory));
+    for (unsigned a = 0; a < ARRAY_LEN(ids); a++)
+        for (unsigned i = 0; i < ARRAY_LEN(ids); i++)
+            for (unsigned c = 0; c < ARRAY_LEN(ids); c++)
+                risk_prefetch(f.r, ids[a], ids[i], ids[c]);
+    CHECK_MEM(before, memory, sizeof(memory));
+}
+
 TEST_MAIN()

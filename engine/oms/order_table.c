@@ -468,6 +468,31 @@ target_mark(struct order_table *t, uint32_t slot, const struct order_intent *in,
     return (int)order_unknown(old) - unknown;
 }
 
+static inline void
+hash_prefetch(const struct hash *h, uint32_t hash)
+{
+    __builtin_prefetch(&h->entry[hash & h->mask], 1);
+}
+
+void
+order_table_prefetch(const struct order_table *t, uint32_t client, uint64_t key, uint32_t term, uint64_t seq)
+{
+    bool fresh = t->pool_used < t->pool;
+    uint32_t slot = fresh ? t->pool_used : t->done.head;
+
+    hash_prefetch(&t->by_clordid, clordid_hash(term, seq));
+    hash_prefetch(&t->by_key, key_hash(client, key));
+    if (unlikely(slot == ORDER_NONE))
+        return;
+    const struct order *o = &t->order[slot];
+    for (size_t i = 0; i < sizeof(*o); i += CACHE_LINE)
+        __builtin_prefetch((const uint8_t *)o + i, 1);
+    if (fresh)
+        return;
+    hash_prefetch(&t->by_clordid, clordid_hash(o->term, o->seq)); /* the oldest one leaves its place */
+    hash_prefetch(&t->by_key, key_hash(o->client, o->key));
+}
+
 static uint32_t
 slot_take(struct order_table *t)
 {

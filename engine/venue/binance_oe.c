@@ -636,6 +636,18 @@ binance_submit(struct venue_adapter *a, const struct venue_request *rq, struct n
 }
 
 static void
+binance_prefetch(const struct venue_adapter *a, uint32_t instrument, enum side side)
+{
+    const struct binance_oe *b = (const struct binance_oe *)(const void *)a;
+
+    if (unlikely(instrument >= b->cfg.instruments.count))
+        return;
+    const uint8_t *p = (const uint8_t *)&b->symbol[instrument].piece[side == SIDE_BUY ? PIECE_BUY : PIECE_SELL];
+    for (size_t i = 0; i < sizeof(struct binance_piece); i += CACHE_LINE)
+        __builtin_prefetch(p + i);
+}
+
+static void
 binance_clear(struct venue_adapter *a)
 {
     struct binance_oe *b = (struct binance_oe *)(void *)a;
@@ -653,5 +665,6 @@ const struct venue_ops venue_binance = {
     .on_disconnected = binance_on_disconnected,
     .on_instrument = binance_on_instrument,
     .submit = binance_submit,
+    .prefetch = binance_prefetch,
     .decode = binance_decode,
 };

@@ -157,6 +157,9 @@ struct venue_ops {
      * encoded (does not fit `room`, not supported by this venue): nothing was sent, the gateway denies. */
     int (*submit)(struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t clock_offset_ns,
                   uint8_t *buf, size_t room, const struct venue_sink *sink);
+    /* Hot. Ask the processor for what submit() will read of a new order in this instrument; changes nothing. NULL:
+     * nothing to ask for. */
+    void (*prefetch)(const struct venue_adapter *a, uint32_t instrument, enum side side);
     /* One whole message. DECODE_MALFORMED only when no order can be concerned; else it reports VENUE_UNKNOWN. */
     enum decode_result (*decode)(struct venue_adapter *a, const uint8_t *msg, size_t len, struct now now,
                                  const struct venue_sink *sink);
