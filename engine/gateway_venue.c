@@ -664,6 +664,9 @@ venue_on_report(void *ctx, const struct venue_report *r)
             on_order_report(v, r);
         break;
     case VENUE_BALANCE:
+    case VENUE_BALANCES_END:
+    case VENUE_DEADMAN:
+    case VENUE_RATE_BUDGET:
     case VENUE_REPORT_KIND_COUNT: break;
     default:
         if (r->kind == VENUE_QUERY_FAILED && r->request == VENUE_RQ_OPEN_ORDERS && v->auditing)

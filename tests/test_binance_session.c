@@ -258,7 +258,7 @@ ask(struct fixture *f, enum venue_request_kind kind, const struct venue_order *o
     int64_t since_ns)
 {
     uint8_t buf[WS_HEADER_ROOM + VENUE_REQUEST_BYTES];
-    struct venue_request rq = { kind, o, target, since_ns };
+    struct venue_request rq = { .kind = kind, .order = o, .target = target, .since_ns = since_ns };
     struct fault fault = { "" };
     uint32_t mask = 0x12345678;
 

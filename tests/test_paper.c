@@ -106,7 +106,7 @@ order_at(struct fixture *f, const char *id, enum side side, px_t px, qty_t qty, 
 static int
 submit(struct fixture *f, enum venue_request_kind kind, const struct venue_order *o, const struct venue_order *target)
 {
-    struct venue_request rq = { kind, o, target, 0 };
+    struct venue_request rq = { .kind = kind, .order = o, .target = target, .since_ns = 0 };
 
     f->count = 0;
     return venue_paper.submit(f->a, &rq, f->now, 0, NULL, 0, &f->sink);
@@ -456,7 +456,9 @@ TEST(queries_trades_and_open_orders_tell_the_same_story)
     CHECK_EQ(submit(f, VENUE_RQ_TRADES, &a, NULL), 0);
     CHECK_STR(kinds(f), "FFT");
     CHECK(f->got[0].trade_id != f->got[1].trade_id);
-    struct venue_request later = { VENUE_RQ_TRADES, &a, NULL, f->now.wall.ns + 1 };
+    struct venue_request later = {
+        .kind = VENUE_RQ_TRADES, .order = &a, .target = NULL, .since_ns = f->now.wall.ns + 1
+    };
     f->count = 0;
     CHECK_EQ(venue_paper.submit(f->a, &later, f->now, 0, NULL, 0, &f->sink), 0);
     CHECK_STR(kinds(f), "T");
@@ -597,7 +599,7 @@ react(void *ctx, const struct venue_report *r)
 {
     struct fixture *f = ctx;
     struct venue_order o = order_at(f, r->clordid, SIDE_BUY, 9000, 1, TIF_GTC);
-    struct venue_request rq = { VENUE_RQ_CANCEL, &o, NULL, 0 };
+    struct venue_request rq = { .kind = VENUE_RQ_CANCEL, .order = &o, .target = NULL, .since_ns = 0 };
 
     CHECK(f->count < REPORTS_MAX);
     f->got[f->count++] = *r;

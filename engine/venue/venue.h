@@ -27,6 +27,12 @@ enum venue_request_kind {
     VENUE_RQ_TRADES,  /* trades of `order`'s instrument: by venue_order_id when known, else since `since_ns` */
     VENUE_RQ_OPEN_ORDERS, /* every open order of the account; VENUE_OPEN_ORDER each, then VENUE_OPEN_ORDERS_END */
     VENUE_RQ_PING,
+    VENUE_RQ_AMEND, /* `order` keeps its id and its place: px and qty are the new ones, qty the total with the filled
+                       part. Only where ops->amends; VENUE_AMENDED or VENUE_CANCEL_REJECTED */
+    VENUE_RQ_CANCEL_ALL, /* everything of the account, or of `order`'s instrument; each order's end comes as its own
+                            report */
+    VENUE_RQ_DEADMAN,    /* the venue cancels everything unless asked again within `countdown_ns`; 0 ends it */
+    VENUE_RQ_BALANCES,   /* VENUE_BALANCE each, then VENUE_BALANCES_END */
     VENUE_RQ_COUNT
 };
 
@@ -46,9 +52,10 @@ struct venue_order {
 
 struct venue_request {
     enum venue_request_kind kind;
-    const struct venue_order *order;  /* NEW, CANCEL, REPLACE, QUERY, TRADES */
+    const struct venue_order *order;  /* NEW, CANCEL, REPLACE, AMEND, QUERY, TRADES; CANCEL_ALL: NULL = everything */
     const struct venue_order *target; /* REPLACE: the order to cancel */
     int64_t since_ns;                 /* TRADES: venue clock, since the epoch; 0 = by order only */
+    int64_t countdown_ns;             /* DEADMAN */
 };
 
 enum venue_report_kind {
@@ -73,8 +80,16 @@ enum venue_report_kind {
     VENUE_OPEN_ORDERS_END,
     VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch) */
     VENUE_BALANCE,      /* of the currency fee_ccy: last_qty free, qty locked, both counts of 10^-8 */
+    VENUE_BALANCES_END,
+    VENUE_AMENDED,     /* the order works at px with total quantity qty, by us or by somebody else */
+    VENUE_DEADMAN,     /* answer to DEADMAN: counts down until venue_time_ns; 0 = it is off */
+    VENUE_RATE_BUDGET, /* what the venue says of a budget: `code` names it (enum venue_budget), qty = the most in its
+                          window, cum_qty = spent, retry_after_ns = length of the window */
     VENUE_REPORT_KIND_COUNT
 };
+
+/* The budgets that venues report: a window's count, or (DECAY) a counter that falls by qty within the window. */
+enum venue_budget { VENUE_BUDGET_ORDERS, VENUE_BUDGET_ORDERS_DAY, VENUE_BUDGET_WEIGHT, VENUE_BUDGET_DECAY };
 
 #define VENUE_TEXT_BYTES 96
 
@@ -138,9 +153,14 @@ struct venue_adapter; /* an adapter's state; opaque */
 /* Room that submit() may ask for, whatever the request: below it answers -1. */
 #define VENUE_REQUEST_BYTES 1024
 
+/* A request that goes over HTTP, as submit() writes it: "METHOD path\n", one "Name: value\n" per header, "\n", body. */
+
 struct venue_ops {
     const char *dialect;   /* "binance", "paper" */
     bool needs_connection; /* false: paper */
+    bool amends;           /* changes an order in place; else a replace is cancel and new */
+    uint32_t rest;         /* bit per enum venue_request_kind: its bytes are an HTTP request, its answer comes to
+                              decode_rest() */
     /* Bytes that init() takes from the arena. */
     size_t (*footprint)(const struct venue_config *cfg);
     /* Cold. NULL with the fault filled when a key cannot be read. cfg is copied; keys and tables are borrowed for life.
@@ -163,6 +183,9 @@ struct venue_ops {
     /* One whole message. DECODE_MALFORMED only when no order can be concerned; else it reports VENUE_UNKNOWN. */
     enum decode_result (*decode)(struct venue_adapter *a, const uint8_t *msg, size_t len, struct now now,
                                  const struct venue_sink *sink);
+    /* The answer to the one HTTP request under way; status 0: none came (refused, cut, timed out). NULL: rest is 0. */
+    enum decode_result (*decode_rest)(struct venue_adapter *a, unsigned status, const uint8_t *body, size_t len,
+                                      struct now now, const struct venue_sink *sink);
     /* Paper only, else NULL: every MD_TOP and MD_TRADE of a live book. */
     void (*on_market)(struct venue_adapter *a, const struct md_event *ev, struct now now,
                       const struct venue_sink *sink);
