@@ -64,9 +64,9 @@ put_decimal(struct text *t, int64_t v, unsigned decimals)
 /* ---- label sets ----------------------------------------------------------------------------------------------------
  */
 
-#define LABELS1(name, label)             label,
-#define LABELS2(name, label, text)       label,
-#define LABELS3(name, label, wire, text) label,
+#define LABELS1(name, label)                     label,
+#define LABELS2(name, label, text)               label,
+#define LABELS3(name, number, label, wire, text) [number] = label,
 static const char *const channel_labels[] = { MD_CHANNELS(LABELS1) };
 static const char *const role_labels[] = { CONN_ROLES(LABELS1) };
 static const char *const compared_labels[] = { MD_COMPARISONS(LABELS1) };

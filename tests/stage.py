@@ -105,7 +105,8 @@ def deny_words():
     with open(os.path.join(SOURCE, "include/execgw/order.h")) as f:
         text = f.read()
     text = text[text.index("#define DENY_REASONS"):text.index("enum deny_reason")]
-    return re.findall(r'X\(DENY_\w+, "\w+", "(\w+)"', text)
+    rows = re.findall(r'X\(DENY_\w+, (\d+), "\w+", "(\w+)"', text)
+    return [word for _, word in sorted((int(number), word) for number, word in rows)]
 
 
 DENIED = deny_words()

@@ -1,7 +1,8 @@
 /* Orders: commands in, reports out, states, denials. The messages are the same bytes in a client's ring, in the
  * journal, in a recording and in Python: fixed size, little-endian, versioned, offsets asserted.
  *
- * Always true: order state and request state are two fields; what users see (PENDING_NEW, UNKNOWN, ...) is derived.
+ * Always true: order state and request state are two fields; what users see (PENDING_NEW, UNKNOWN, ...) is derived; the
+ * numbers of the lists below stand in journals and in clients' programs, so rows are added at the end and none goes.
  * deny = we said no; reject = the venue said no. */
 #ifndef EXECGW_ORDER_H
 #define EXECGW_ORDER_H
@@ -72,50 +73,56 @@ request_state_unknown(enum request_state s)
     return s == REQUEST_NEW_UNKNOWN || s == REQUEST_CANCEL_UNKNOWN || s == REQUEST_REPLACE_UNKNOWN;
 }
 
-/* Why we said no, in the order in which the checks run: the first that fails names the denial.
- * X(name, metric label, wire name, text) */
+/* Why we said no, in the order in which the checks run: the first that fails names the denial. The number stands in
+ * journals and in clients' programs: it never changes; a new reason stands at its place in the order of checks with the
+ * next free number. X(name, number, metric label, wire name, text) */
 #define DENY_REASONS(X)                                                                                                \
-    X(DENY_NONE, "none", "ACCEPTED", "accepted")                                                                       \
-    X(DENY_MALFORMED, "malformed", "MALFORMED", "the command is not one this version knows")                           \
-    X(DENY_KILLED, "killed", "KILLED", "kill switch is on; cancels still go out")                                      \
-    X(DENY_NOT_ARMED, "not_armed", "NOT_ARMED", "limits are not loaded or the gateway is not armed")                   \
-    X(DENY_RECONCILING, "reconciling", "RECONCILING", "the venue's orders and ours are not yet proven equal")          \
-    X(DENY_HALTED, "halted", "HALTED", "trading is halted; cancels still go out")                                      \
-    X(DENY_REDUCE_ONLY_STATE, "reduce_only_state", "REDUCE_ONLY_STATE",                                                \
+    X(DENY_NONE, 0, "none", "ACCEPTED", "accepted")                                                                    \
+    X(DENY_MALFORMED, 1, "malformed", "MALFORMED", "the command is not one this version knows")                        \
+    X(DENY_KILLED, 2, "killed", "KILLED", "kill switch is on; cancels still go out")                                   \
+    X(DENY_NOT_ARMED, 3, "not_armed", "NOT_ARMED", "limits are not loaded or the gateway is not armed")                \
+    X(DENY_RECONCILING, 4, "reconciling", "RECONCILING", "the venue's orders and ours are not yet proven equal")       \
+    X(DENY_HALTED, 5, "halted", "HALTED", "trading is halted; cancels still go out")                                   \
+    X(DENY_REDUCE_ONLY_STATE, 6, "reduce_only_state", "REDUCE_ONLY_STATE",                                             \
       "trading state is REDUCING: proven reductions only")                                                             \
-    X(DENY_NOT_PERMITTED, "not_permitted", "NOT_PERMITTED",                                                            \
+    X(DENY_NOT_PERMITTED, 7, "not_permitted", "NOT_PERMITTED",                                                         \
       "this client may not do this on this account or instrument")                                                     \
-    X(DENY_UNKNOWN_INSTRUMENT, "unknown_instrument", "UNKNOWN_INSTRUMENT", "no such instrument at this version")       \
-    X(DENY_INSTRUMENT_CLOSED, "instrument_closed", "INSTRUMENT_CLOSED",                                                \
+    X(DENY_UNKNOWN_INSTRUMENT, 8, "unknown_instrument", "UNKNOWN_INSTRUMENT", "no such instrument at this version")    \
+    X(DENY_INSTRUMENT_CLOSED, 9, "instrument_closed", "INSTRUMENT_CLOSED",                                             \
       "the venue does not take new orders in it now")                                                                  \
-    X(DENY_RESTRICTED, "restricted", "RESTRICTED", "instrument is on the restricted list")                             \
-    X(DENY_VENUE_DOWN, "venue_down", "VENUE_DOWN", "order entry is not logged on or its report stream is out of step") \
-    X(DENY_CLOCK, "clock", "CLOCK", "clock offset to the venue is unknown or beyond its bound")                        \
-    X(DENY_STALE_MARKET, "stale_market", "STALE_MARKET", "market data is older than its bound")                        \
-    X(DENY_BOOK_INVALID, "book_invalid", "BOOK_INVALID", "the book is out of sequence, crossed or not in sync")        \
-    X(DENY_EXPIRED_COMMAND, "expired_command", "EXPIRED_COMMAND", "the command's deadline has passed")                 \
-    X(DENY_REPLAYED_COMMAND, "replayed_command", "REPLAYED_COMMAND", "the command's sequence was seen before")         \
-    X(DENY_INVALID_ORDER, "invalid_order", "INVALID_ORDER",                                                            \
+    X(DENY_RESTRICTED, 10, "restricted", "RESTRICTED", "instrument is on the restricted list")                         \
+    X(DENY_VENUE_DOWN, 11, "venue_down", "VENUE_DOWN",                                                                 \
+      "order entry is not logged on or its report stream is out of step")                                              \
+    X(DENY_CLOCK, 12, "clock", "CLOCK", "clock offset to the venue is unknown or beyond its bound")                    \
+    X(DENY_STALE_MARKET, 13, "stale_market", "STALE_MARKET", "market data is older than its bound")                    \
+    X(DENY_BOOK_INVALID, 14, "book_invalid", "BOOK_INVALID", "the book is out of sequence, crossed or not in sync")    \
+    X(DENY_EXPIRED_COMMAND, 15, "expired_command", "EXPIRED_COMMAND", "the command's deadline has passed")             \
+    X(DENY_REPLAYED_COMMAND, 16, "replayed_command", "REPLAYED_COMMAND", "the command's sequence was seen before")     \
+    X(DENY_INVALID_ORDER, 17, "invalid_order", "INVALID_ORDER",                                                        \
       "side, type, time in force or a flag is not supported here")                                                     \
-    X(DENY_UNKNOWN_ORDER, "unknown_order", "UNKNOWN_ORDER", "no order of this client has that key")                    \
-    X(DENY_ORDER_DONE, "order_done", "ORDER_DONE", "the order is terminal or a request on it is already in flight")    \
-    X(DENY_INCREMENT, "increment", "INCREMENT", "price off the tick, quantity off the step, or not positive")          \
-    X(DENY_ORDER_QTY, "order_qty", "ORDER_QTY", "quantity outside its minimum and maximum")                            \
-    X(DENY_ORDER_NOTIONAL, "order_notional", "ORDER_NOTIONAL", "notional outside its minimum and maximum")             \
-    X(DENY_PRICE_COLLAR, "price_collar", "PRICE_COLLAR", "price is through the reference by more than the collar")     \
-    X(DENY_OPEN_ORDERS, "open_orders", "OPEN_ORDERS", "too many open orders")                                          \
-    X(DENY_POSITION, "position", "POSITION", "position if all open orders fill would exceed its limit")                \
-    X(DENY_DUPLICATE_KEY, "duplicate_key", "DUPLICATE_KEY", "client order key was used before or does not increase")   \
-    X(DENY_ORDER_RATE, "order_rate", "ORDER_RATE", "no token left in an order-rate bucket")                            \
-    X(DENY_CANCEL_RATE, "cancel_rate", "CANCEL_RATE", "cancel ceiling reached")                                        \
-    X(DENY_CAPACITY, "capacity", "CAPACITY", "order table, journal or send buffer is full")                            \
-    X(DENY_JOURNAL, "journal", "JOURNAL", "the journal cannot be written; new orders stop, cancels still go out")
+    X(DENY_UNKNOWN_ORDER, 18, "unknown_order", "UNKNOWN_ORDER", "no order of this client has that key")                \
+    X(DENY_ORDER_DONE, 19, "order_done", "ORDER_DONE",                                                                 \
+      "the order is terminal or a request on it is already in flight")                                                 \
+    X(DENY_INCREMENT, 20, "increment", "INCREMENT", "price off the tick, quantity off the step, or not positive")      \
+    X(DENY_ORDER_QTY, 21, "order_qty", "ORDER_QTY", "quantity outside its minimum and maximum")                        \
+    X(DENY_ORDER_NOTIONAL, 22, "order_notional", "ORDER_NOTIONAL", "notional outside its minimum and maximum")         \
+    X(DENY_PRICE_COLLAR, 23, "price_collar", "PRICE_COLLAR", "price is through the reference by more than the collar") \
+    X(DENY_OPEN_ORDERS, 24, "open_orders", "OPEN_ORDERS", "too many open orders")                                      \
+    X(DENY_POSITION, 25, "position", "POSITION", "position if all open orders fill would exceed its limit")            \
+    X(DENY_DUPLICATE_KEY, 26, "duplicate_key", "DUPLICATE_KEY",                                                        \
+      "client order key was used before or does not increase")                                                         \
+    X(DENY_ORDER_RATE, 27, "order_rate", "ORDER_RATE", "no token left in an order-rate bucket")                        \
+    X(DENY_CANCEL_RATE, 28, "cancel_rate", "CANCEL_RATE", "cancel ceiling reached")                                    \
+    X(DENY_CAPACITY, 29, "capacity", "CAPACITY", "order table, journal or send buffer is full")                        \
+    X(DENY_JOURNAL, 30, "journal", "JOURNAL", "the journal cannot be written; new orders stop, cancels still go out")
 
 enum deny_reason {
-#define X(name, label, wire, text) name,
+#define X(name, number, label, wire, text) name = number,
     DENY_REASONS(X)
 #undef X
-        DENY_REASON_COUNT
+#define X(name, number, label, wire, text) +1
+        DENY_REASON_COUNT = 0 DENY_REASONS(X)
+#undef X
 };
 
 /* What a client may ask. Operator verbs need the operator role at admission. X(name, text) */
@@ -309,7 +316,7 @@ static inline const char *
 deny_reason_wire(enum deny_reason r)
 {
     static const char *const text[] = {
-#define X(name, label, wire, t) wire,
+#define X(name, number, label, wire, t) [name] = wire,
         DENY_REASONS(X)
 #undef X
     };
@@ -321,7 +328,7 @@ static inline const char *
 deny_reason_text(enum deny_reason r)
 {
     static const char *const text[] = {
-#define X(name, label, wire, t) t,
+#define X(name, number, label, wire, t) [name] = t,
         DENY_REASONS(X)
 #undef X
     };
@@ -332,7 +339,7 @@ static inline const char *
 deny_reason_label(enum deny_reason r)
 {
     static const char *const text[] = {
-#define X(name, label, wire, t) label,
+#define X(name, number, label, wire, t) [name] = label,
         DENY_REASONS(X)
 #undef X
     };
