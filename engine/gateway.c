@@ -121,6 +121,20 @@ gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len)
     return true;
 }
 
+bool
+venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len)
+{
+    const struct gateway_port *port = &v->g->p.port;
+
+    if (likely((v->cfg->ops->rest >> kind & 1) == 0))
+        return gateway_send(v, ROLE_ORDER, WS_OP_TEXT, len);
+    ASSERT(!v->rest_busy);
+    v->rest_busy = port->rest_send(port->ctx, v->id, v->g->scratch + WS_HEADER_ROOM, len);
+    v->rest_wanted = v->rest_busy;
+    v->rest_kind = (uint8_t)kind;
+    return v->rest_busy;
+}
+
 static void
 send_control(struct gateway_venue *v, unsigned role, uint8_t opcode, const uint8_t *data, size_t len)
 {
@@ -325,6 +339,33 @@ gateway_on_bytes(struct gateway *g, uint32_t conn, const uint8_t *bytes, size_t 
     }
     if (role == ROLE_MARKET)
         market_after(v, now);
+}
+
+void
+gateway_on_rest(struct gateway *g, uint16_t venue, unsigned status, const uint8_t *body, size_t len, struct now now)
+{
+    struct gateway_venue *v = &g->venue[venue];
+    const struct venue_ops *ops = v->cfg->ops;
+
+    ASSERT(venue < g->cfg.venue_count && v->rest_busy);
+    v->now = now;
+    if (v->rest_wanted) { /* the line stays taken meanwhile: what an answer leads to waits its turn */
+        enum decode_result r = ops->decode_rest(v->cfg->adapter, status, body, len, now, &v->sink);
+        if (unlikely(r != DECODE_OK && r != DECODE_IGNORED)) {
+            v->order_decoded[r]++;
+            log_write(g->p.log, LOG_DECODE_FAILED, "an answer over HTTP", v->id, r);
+        }
+    }
+    int n = v->rest_wanted ? ops->rest_more(v->cfg->adapter, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
+                                            GATEWAY_SEND_MAX)
+                           : 0;
+    v->rest_busy = false;
+    if (n > 0 && venue_send(v, (enum venue_request_kind)v->rest_kind, (size_t)n))
+        return;
+    if (v->rest_step_waits) {
+        v->rest_step_waits = false;
+        session_run(v, ROLE_ORDER, SESSION_DO_STEP, now);
+    }
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */

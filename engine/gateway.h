@@ -47,6 +47,9 @@ struct gateway_port {
     /* Room for `bytes` to the connection, NULL when there is none now; commit sends the first `bytes` of it. */
     uint8_t *(*send_reserve)(void *ctx, uint32_t conn, size_t bytes);
     void (*send_commit)(void *ctx, uint32_t conn, size_t bytes);
+    /* Give a venue's HTTP request (venue.h says how it is written) to the client off the core. One at a time per venue,
+     * answered by gateway_on_rest exactly once. False: it could not be queued. NULL where no adapter needs it. */
+    bool (*rest_send)(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len);
     /* Arm or re-arm; MONO_NEVER disarms. Answered by gateway_on_timer. */
     void (*timer_arm)(void *ctx, uint32_t timer, mono_ns_t at);
     /* The journal has no room: give it another region. False: there is none now. */
@@ -117,6 +120,9 @@ void gateway_on_timer(struct gateway *g, uint32_t timer, struct now now);
 void gateway_on_definition(struct gateway *g, const struct instrument *def, struct now now);
 void gateway_on_definitions_end(struct gateway *g, uint16_t venue, bool ok, struct now now);
 void gateway_on_snapshot(struct gateway *g, uint16_t venue, const struct snapshot_slice *s, struct now now);
+/* The answer to the venue's HTTP request; status 0: none came. body is valid during the call. */
+void gateway_on_rest(struct gateway *g, uint16_t venue, unsigned status, const uint8_t *body, size_t len,
+                     struct now now);
 /* A session's slot is free again: nothing more is answered to it. */
 void gateway_on_session_end(struct gateway *g, uint32_t slot);
 /* A client session ended; its policy is run over its orders. */

@@ -212,7 +212,7 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
     v->now = now;
     int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
                                 GATEWAY_SEND_MAX, &v->sink);
-    if (n < 0 || (n > 0 && !gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n))) {
+    if (n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n))) {
         (void)ask_end(v, slot, (enum ask)a->ask);
         ask_failed(v, slot, now);
     }
@@ -222,7 +222,8 @@ bool
 asks_work(struct gateway_venue *v, struct now now)
 {
     while (v->queue_count > 0 && v->asking_count < ASKS_IN_FLIGHT_MAX && venue_can_send(v, now) &&
-           v->session[ROLE_ORDER].state == SESSION_READY) {
+           v->session[ROLE_ORDER].state == SESSION_READY && venue_line_free(v, VENUE_RQ_QUERY) &&
+           venue_line_free(v, VENUE_RQ_TRADES)) {
         uint32_t slot = v->queue[v->queue_head];
         v->queue_head = (v->queue_head + 1) % v->g->cfg.order_slots;
         v->queue_count--;
@@ -336,7 +337,7 @@ audit_start(struct gateway_venue *v, struct now now)
 {
     struct venue_request rq = { .kind = VENUE_RQ_OPEN_ORDERS };
 
-    if (!v->reconciled || v->audit_walk >= 0 || !venue_can_send(v, now) ||
+    if (!v->reconciled || v->audit_walk >= 0 || !venue_can_send(v, now) || !venue_line_free(v, rq.kind) ||
         mono_since(now.mono, v->audit_asked) < v->cfg->audit_ns)
         return;
     v->generation++;
@@ -346,7 +347,7 @@ audit_start(struct gateway_venue *v, struct now now)
     v->now = now;
     int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,
                                 GATEWAY_SEND_MAX, &v->sink);
-    if (n < 0 || (n > 0 && !gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n)))
+    if (n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n)))
         v->auditing = false;
 }
 

@@ -83,6 +83,11 @@ struct gateway_venue {
     int lost_walk;                     /* the session ended: what was in flight becomes UNKNOWN; -1 done */
     struct venue_report target_report; /* of a replace, waiting for the report that names the pair */
     bool target_waits;
+    /* HTTP. */
+    bool rest_busy;       /* a request is on its way; its answer, or none, will come */
+    bool rest_wanted;     /* by the session that is up: else the answer is dropped */
+    bool rest_step_waits; /* a log-on step goes over HTTP as soon as the line is free */
+    uint8_t rest_kind;    /* enum venue_request_kind */
     /* Asking. */
     uint32_t *queue; /* ring of order slots */
     uint32_t queue_head;
@@ -164,6 +169,17 @@ void session_run(struct gateway_venue *v, unsigned role, enum session_do what, s
 void session_broken(struct gateway_venue *v, unsigned role, const char *why, struct now now);
 /* Frame `len` payload bytes at scratch + WS_HEADER_ROOM and send them. False: no room, nothing was sent. */
 bool gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len);
+
+/* Send what submit() wrote at scratch + WS_HEADER_ROOM for a request of this kind, over the session or over HTTP.
+ * False: no room, nothing was sent. */
+bool venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len);
+
+/* Ask before submit(): a kind that goes over HTTP waits while another is on its way. */
+static inline bool
+venue_line_free(const struct gateway_venue *v, enum venue_request_kind kind)
+{
+    return (v->cfg->ops->rest >> kind & 1) == 0 || !v->rest_busy;
+}
 
 static inline bool
 venue_connected(const struct gateway_venue *v)

@@ -284,6 +284,10 @@ venue_step(struct gateway_venue *v, struct now now)
     uint8_t step = s->step;
     struct venue_request rq = { .kind = (enum venue_request_kind)request_of[step] };
 
+    if (!venue_line_free(v, rq.kind)) {
+        v->rest_step_waits = true; /* gateway_on_rest comes back to it; the step's time-out runs */
+        return;
+    }
     v->now = now;
     if (step == STEP_TIME) {
         v->time_sent = now;
@@ -306,7 +310,7 @@ venue_step(struct gateway_venue *v, struct now now)
         v->logged_on = true;
         (void)session_on_step_done(s, step, now);
     }
-    if (n < 0 || (n > 0 && !gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n)))
+    if (n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n)))
         log_write(g->p.log, LOG_WARNING, "a log-on step could not be sent"); /* its time-out closes the connection */
 }
 
@@ -349,6 +353,8 @@ venue_on_down(struct gateway_venue *v, struct now now)
     v->clock_known = false;
     v->time_asked = false;
     v->target_waits = false;
+    v->rest_wanted = false;
+    v->rest_step_waits = false;
     v->reconciling = false;
     audit_stop(v);
     if (v->reconcile_walk >= 0)
@@ -379,7 +385,7 @@ venue_ask_time(struct gateway_venue *v, struct now now)
     if (v->session[ROLE_ORDER].state != SESSION_READY)
         return;
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
-    if (now.mono.ns < v->blocked_until.ns)
+    if (now.mono.ns < v->blocked_until.ns || !venue_line_free(v, VENUE_RQ_TIME))
         return;
     v->now = now;
     v->time_sent = now;
@@ -387,7 +393,7 @@ venue_ask_time(struct gateway_venue *v, struct now now)
     int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
                                 GATEWAY_SEND_MAX, &v->sink);
     if (n > 0)
-        (void)gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n);
+        (void)venue_send(v, rq.kind, (size_t)n);
     audit_start(v, now);
 }
 

@@ -186,6 +186,9 @@ struct venue_ops {
     /* The answer to the one HTTP request under way; status 0: none came (refused, cut, timed out). NULL: rest is 0. */
     enum decode_result (*decode_rest)(struct venue_adapter *a, unsigned status, const uint8_t *body, size_t len,
                                       struct now now, const struct venue_sink *sink);
+    /* After decode_rest: the next HTTP request of the same question (another page, another list), as submit() writes
+     * it; 0: it is answered, its end was reported. NULL: rest is 0. */
+    int (*rest_more)(struct venue_adapter *a, struct now now, int64_t clock_offset_ns, uint8_t *buf, size_t room);
     /* Paper only, else NULL: every MD_TOP and MD_TRADE of a live book. */
     void (*on_market)(struct venue_adapter *a, const struct md_event *ev, struct now now,
                       const struct venue_sink *sink);
