@@ -374,8 +374,8 @@ audit_work(struct gateway_venue *v)
         const struct order *o = order_at(g->p.orders, slot);
         const struct order_aux *a = &g->aux[slot];
         bool known = o->state == ORDER_NEW || o->state == ORDER_PARTIALLY_FILLED;
-        if (o->venue == v->id && known && o->ack_mono_ns < v->audit_asked.ns && a->seen != v->generation &&
-            a->ask == ASK_NONE) {
+        bool before = o->term != g->cfg.term || o->ack_mono_ns < v->audit_asked.ns; /* an earlier run, another clock */
+        if (o->venue == v->id && known && before && a->seen != v->generation && a->ask == ASK_NONE) {
             metric_add(g->p.metrics, METRIC_RECONCILE_DIFFERENCES, v->id, 1);
             ask_enqueue(v, slot);
         }

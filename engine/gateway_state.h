@@ -78,9 +78,10 @@ struct gateway_venue {
     wall_ns_t venue_at; /* what the venue's clock said when this machine's steady clock said venue_mono */
     mono_ns_t venue_mono;
     struct now time_sent;
-    mono_ns_t blocked_until;           /* told to be quiet */
-    bool cancels_wait;                 /* some cancel of an order could not be sent */
-    int lost_walk;                     /* the session ended: what was in flight becomes UNKNOWN; -1 done */
+    mono_ns_t blocked_until; /* told to be quiet */
+    bool cancels_wait;       /* some cancel of an order could not be sent */
+    int lost_walk;           /* the session ended: what was in flight becomes UNKNOWN; -1 done */
+    const char *lost_why;
     struct venue_report target_report; /* of a replace, waiting for the report that names the pair */
     bool target_waits;
     /* HTTP. */
@@ -222,6 +223,7 @@ void venue_ask_time(struct gateway_venue *v, struct now now);
 bool venue_work(struct gateway_venue *v, struct now now);
 void venue_order_timer(struct gateway *g, uint32_t slot, struct now now);
 void venue_publish_state(struct gateway_venue *v);
+void venue_recover(struct gateway_venue *v, struct now now);
 /* gateway_ask.c */
 void positions_reconciled(struct gateway_venue *v, bool reconciled);
 void reconcile_settled(struct gateway_venue *v, struct order_aux *a);

@@ -264,10 +264,29 @@ lost_work(struct gateway_venue *v, uint32_t max, struct now now)
             continue;
         struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
         memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
-        (void)snprintf(ev.text, sizeof(ev.text), "connection lost");
+        (void)snprintf(ev.text, sizeof(ev.text), "%s", v->lost_why);
         (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
     }
     return v->lost_walk >= 0;
+}
+
+/* The journal had live orders: what was in flight when the last run ended may or may not have left. A cancel that was
+ * asked for then is asked for again, until the order is proven over. */
+void
+venue_recover(struct gateway_venue *v, struct now now)
+{
+    struct gateway *g = v->g;
+    int walk = order_walk_open(g->p.orders, CLIENT_NONE);
+
+    ASSERT(walk >= 0);
+    for (uint32_t slot; (slot = order_walk_next(g->p.orders, walk)) != ORDER_NONE;) {
+        const struct order *o = order_at(g->p.orders, slot);
+        g->aux[slot].cancel_wanted |= o->request == REQUEST_CANCEL_IN_FLIGHT || o->request == REQUEST_CANCEL_UNKNOWN;
+    }
+    v->lost_walk = order_walk_open(g->p.orders, CLIENT_NONE);
+    v->lost_why = "the gateway was started again";
+    while (lost_work(v, WALK_PER_WORK, now)) {
+    }
 }
 
 void
@@ -344,8 +363,10 @@ venue_on_down(struct gateway_venue *v, struct now now)
 
     (void)now;
     v->cfg->ops->on_disconnected(v->cfg->adapter);
-    if (v->logged_on && v->lost_walk < 0)
+    if (v->logged_on && v->lost_walk < 0) {
         v->lost_walk = order_walk_open(g->p.orders, CLIENT_NONE);
+        v->lost_why = "connection lost";
+    }
     v->lost |= v->reconciled;
     v->logged_on = false;
     v->stream_up = false;

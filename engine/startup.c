@@ -435,10 +435,9 @@ open_journal(struct app *a, struct fault *fault)
     if (a->replayed.torn)
         log_write(a->log_main, LOG_JOURNAL_TORN, c->dir, 0, a->replayed.last_seq);
     if (a->replayed.live > 0)
-        return FAULT(fault,
-                     "journal %.80s: %u orders are not proven finished (%u unknown): look with `execgw-cli journal`, "
-                     "settle them at the venue, start with a new journal.dir",
-                     c->dir, a->replayed.live, a->replayed.unknown);
+        log_write(a->log_main, LOG_JOURNAL_LIVE, NULL, a->replayed.live, a->replayed.unknown);
+    if (a->replayed.orphans > 0)
+        log_write(a->log_main, LOG_JOURNAL_ORPHANS, NULL, a->replayed.orphans);
     if (!journal_file_start(a->files, next, &a->parts.region, fault))
         return false;
     a->term = clordid_next_term(a->replayed.last_term, now.wall.ns);

@@ -31,15 +31,15 @@ def restarts():
         assert gw.cli("orders")[1][0] == []
         why, r = new(gw, "buy", "0.01", top(gw)[0] - 50, "--wait")
         assert why == "ok", r
-        # Killed with an order at the venue: the journal is refused, untouched, until the order is settled.
+        # Killed with an order at the venue: it lives on, and is the same one there.
         gw.end(signal.SIGKILL)
-        before = tree(s.folder)
-        gw = s.gateway(ready=False, wait=False)
-        assert gw.p.wait(WAIT) == 1, gw.text()
-        assert "orders are not proven finished" in gw.text() and s.folder.file("journal") in gw.text(), gw.text()
-        assert tree(s.folder) == before, "the refused journal was changed"
         verify(s.folder)
-        # A new journal, as the sentence says: what stands at the venue is somebody else's, and is named.
+        gw = s.gateway()
+        assert "1 orders of the journal live on" in gw.text(), gw.text()
+        assert [o["clordid"] for o in gw.cli("orders")[1][0]] == [r["clordid"]]
+        assert positions(gw) == held, positions(gw)
+        gw.end(signal.SIGKILL)
+        # A new journal: what stands at the venue is somebody else's, and is named.
         os.rename(s.folder.file("journal"), s.folder.file("old"))
         gw = s.gateway()
         assert "is not ours" in gw.text() and gw.metric("order_foreign") == 1, gw.text()

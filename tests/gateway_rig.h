@@ -14,6 +14,8 @@
 #define RIG_ORDERS   64
 #define RIG_COMMANDS 64
 #define RIG_REPORTS  256
+#define RIG_SEGMENTS 16 /* one per start: the journal of a rig that was started again */
+#define RIG_SEGMENT  ((size_t)1 << 20)
 
 struct rig_request {
     uint8_t kind; /* enum venue_request_kind */
@@ -38,8 +40,10 @@ struct rig {
     struct md_writer md;
     struct metric_page *metrics;
     struct arena arena;
-    uint8_t *segment;
-    size_t segment_bytes;
+    uint8_t *segment[RIG_SEGMENTS];
+    uint32_t segments; /* the last one is in use */
+    uint32_t term;
+    struct journal_replayed replayed;
     void *market;
     struct now now;
     bool connected[GATEWAY_CONNS];
@@ -318,7 +322,7 @@ rig_connect(struct rig *r, uint32_t conn)
     rig_work(r);
 }
 
-static void
+static inline void
 rig_disconnect(struct rig *r, uint32_t conn)
 {
     r->connected[conn] = false;
@@ -456,7 +460,54 @@ rig_instrument(void)
 }
 
 static void
-rig_start(struct rig *r)
+rig_replay_delta(void *ctx, const struct order_delta *d)
+{
+    risk_apply(((struct rig *)ctx)->risk, d);
+}
+
+static void
+rig_replay_record(void *ctx, const struct journal_record *rec)
+{
+    struct rig *r = (struct rig *)ctx;
+    struct fault fault;
+
+    if (rec->type == JOURNAL_DEF_INSTRUMENT) {
+        struct instrument ins;
+        memcpy(&ins, rec->payload, sizeof(ins));
+        CHECK(route_restore(&r->route, &ins));
+        CHECK(risk_set_instrument(r->risk, &r->route.table[ins.id], r->now, &fault));
+    } else if (rec->type == JOURNAL_DEF_CURRENCY) {
+        const struct journal_name *n = (const struct journal_name *)rec->payload;
+        CHECK(route_restore_currency(&r->route, (uint16_t)n->id, n->name));
+    } else if (rec->type == JOURNAL_POSITION) {
+        const struct journal_position *pos = (const struct journal_position *)rec->payload;
+        risk_set_position(r->risk, pos->account, pos->instrument, pos->qty, false);
+    }
+}
+
+/* Read back what earlier starts have written and go on in a segment of its own. */
+static void
+rig_journal(struct rig *r, const struct journal_identity *who)
+{
+    static const uint8_t hash[32];
+    const struct journal_replay_ops ops = { .ctx = r, .delta = rig_replay_delta, .record = rig_replay_record };
+    struct journal_segment seg[RIG_SEGMENTS];
+    struct fault fault = { .text = "" };
+
+    ASSERT(r->segments < RIG_SEGMENTS);
+    for (uint32_t i = 0; i < r->segments; i++)
+        seg[i] = (struct journal_segment){ r->segment[i], RIG_SEGMENT, "rig" };
+    CHECK(journal_replay(seg, r->segments, who, r->orders, &ops, &r->replayed, &fault));
+    r->term = clordid_next_term(r->replayed.last_term, r->now.wall.ns);
+    journal_init(&r->journal, who, "test", hash, r->term, r->replayed.last_seq, r->replayed.next_segment_index);
+    r->segment[r->segments] = (uint8_t *)aligned_alloc(4096, RIG_SEGMENT);
+    memset(r->segment[r->segments], 0, RIG_SEGMENT);
+    (void)journal_region(&r->journal, r->segment[r->segments++], RIG_SEGMENT, r->now);
+}
+
+/* All but the journal's memory and the clock begins anew. */
+static void
+rig_begin(struct rig *r)
 {
     struct risk_counts rc = { .accounts = 1, .instruments = 8 };
     struct order_counts oc = {
@@ -467,7 +518,6 @@ rig_start(struct rig *r)
                                      .command_capacity = RIG_COMMANDS,
                                      .report_capacity = RIG_REPORTS };
     struct journal_identity who = { .instance = "01", .mode = JOURNAL_LIVE, .account_count = 1, .venue_count = 1 };
-    static const uint8_t hash[32];
     static struct risk_limits limits;
     struct fault fault;
     struct session_config sc = { .backoff_min_ns = 100 * NS_PER_MS,
@@ -477,9 +527,7 @@ rig_start(struct rig *r)
                                  .silence_max_ns = INT64_C(3600) * NS_PER_S,
                                  .stable_ns = 60 * NS_PER_S };
 
-    memset(r, 0, sizeof(*r));
     rig_now = r;
-    r->now = (struct now){ { NS_PER_S }, { INT64_C(1700000000) * NS_PER_S } };
     for (uint32_t i = 0; i < ARRAY_LEN(r->timer); i++)
         r->timer[i] = MONO_NEVER;
     r->arena.size = (size_t)24 << 20;
@@ -499,11 +547,7 @@ rig_start(struct rig *r)
     r->feed = feed_init(&fc, &r->arena, &fault);
     CHECK(r->feed != NULL);
     r->clients = client_port_init(&cc, &r->arena);
-    r->segment_bytes = 1 << 20;
-    r->segment = (uint8_t *)aligned_alloc(4096, r->segment_bytes);
-    memset(r->segment, 0, r->segment_bytes);
-    journal_init(&r->journal, &who, "test", hash, 1700000000, 0, 0);
-    (void)journal_region(&r->journal, r->segment, r->segment_bytes, r->now);
+    rig_journal(r, &who);
     r->market = aligned_alloc(4096, (md_shm_footprint(1024, 8) + 4095) & ~(size_t)4095);
     memset(r->market, 0, md_shm_footprint(1024, 8));
     md_writer_init(&r->md, r->market, 1024, 8);
@@ -530,7 +574,7 @@ rig_start(struct rig *r)
                   .fetch_snapshot = rig_fetch_snapshot },
     };
     struct gateway_config gc = {
-        .venue_count = 1, .order_slots = RIG_ORDERS, .accounts = 1, .instance = "01", .term = 1700000000, .seed = 7
+        .venue_count = 1, .order_slots = RIG_ORDERS, .accounts = 1, .instance = "01", .term = r->term, .seed = 7
     };
     gc.venue[0] = (struct gateway_venue_config){ .name = "script",
                                                  .ops = &script_ops,
@@ -551,13 +595,47 @@ rig_start(struct rig *r)
     rig_admit(r, RIG_OPERATOR, CLIENT_OPERATOR, ROLE_OPERATOR);
 }
 
-/* Everything up: instruments, book, order entry reconciled. */
 static void
-rig_ready(struct rig *r)
+rig_start(struct rig *r)
+{
+    memset(r, 0, sizeof(*r));
+    r->now = (struct now){ { NS_PER_S }, { INT64_C(1700000000) * NS_PER_S } };
+    rig_begin(r);
+}
+
+static void
+rig_free(struct rig *r)
+{
+    free(r->arena.base);
+    free(r->market);
+    free(r->metrics);
+    free(r->session_mem[0]);
+    free(r->session_mem[1]);
+}
+
+/* Killed and started again: what is left is the journal, the venue and the clocks. */
+static inline void
+rig_restart(struct rig *r)
+{
+    struct rig *old = (struct rig *)malloc(sizeof(*old));
+
+    *old = *r;
+    rig_free(r);
+    memset(r, 0, sizeof(*r));
+    memcpy(r->segment, old->segment, sizeof(r->segment));
+    r->segments = old->segments;
+    r->now = old->now;
+    r->key = old->key;
+    free(old);
+    rig_begin(r);
+}
+
+/* Everything up: instruments, book, order entry logged on and asking for the open orders. */
+static void
+rig_up(struct rig *r)
 {
     struct instrument ins = rig_instrument();
 
-    rig_start(r);
     CHECK_EQ(r->definitions_asked, 1);
     gateway_on_definition(r->g, &ins, r->now);
     gateway_on_definitions_end(r->g, 0, true, r->now);
@@ -567,6 +645,13 @@ rig_ready(struct rig *r)
     CHECK_EQ(feed_state(r->feed, 0), BOOK_LIVE);
     rig_connect(r, GATEWAY_CONN(0, CONN_ROLE_ORDER));
     rig_logon(r);
+}
+
+static void
+rig_ready(struct rig *r)
+{
+    rig_start(r);
+    rig_up(r);
     rig_say_kind(r, VENUE_OPEN_ORDERS_END, NULL);
     CHECK(risk_venue_of(r->risk, 0)->reconciled);
 }
@@ -574,12 +659,9 @@ rig_ready(struct rig *r)
 static void
 rig_end(struct rig *r)
 {
-    free(r->arena.base);
-    free(r->segment);
-    free(r->market);
-    free(r->metrics);
-    free(r->session_mem[0]);
-    free(r->session_mem[1]);
+    for (uint32_t i = 0; i < r->segments; i++)
+        free(r->segment[i]);
+    rig_free(r);
 }
 
 #endif

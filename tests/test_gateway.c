@@ -809,7 +809,7 @@ TEST(replaying_the_journal_gives_the_same_orders)
     struct arena arena = { .size = order_table_footprint(&oc) };
     arena.base = (uint8_t *)aligned_alloc(64, (arena.size + 63) & ~(size_t)63);
     struct order_table *t = order_table_init(&oc, "01", &arena);
-    struct journal_segment segment = { rig.segment, rig.segment_bytes, "test" };
+    struct journal_segment segment = { rig.segment[0], RIG_SEGMENT, "test" };
     struct journal_replayed out;
     struct fault fault;
     CHECK(journal_replay(&segment, 1, NULL, t, NULL, &out, &fault));

@@ -715,6 +715,22 @@ query(const struct turn *t, const struct venue_order *rq)
 {
     struct paper_order *o = order_find(t->p, rq->clordid);
 
+    if (o == NULL && rq->venue_order_id != 0) { /* it lived in the memory of a process that is gone */
+        struct venue_report r = { .kind = VENUE_STATUS,
+                                  .request = VENUE_RQ_QUERY,
+                                  .state = ORDER_EXPIRED,
+                                  .side = rq->side,
+                                  .instrument = rq->instrument->id,
+                                  .venue_order_id = rq->venue_order_id,
+                                  .trade_id = -1,
+                                  .px = rq->px,
+                                  .qty = rq->qty,
+                                  .venue_time_ns = t->venue_time_ns };
+        memcpy(r.clordid, rq->clordid, CLORDID_BYTES);
+        (void)snprintf(r.text, sizeof(r.text), "the paper market was started again");
+        report(t, &r);
+        return;
+    }
     if (o == NULL) {
         report_plain(t, VENUE_NOT_FOUND, rq, PAPER_NO_SUCH_ORDER, "Order does not exist.");
         return;

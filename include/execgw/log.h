@@ -89,6 +89,12 @@ enum log_level {
     X(LOG_CLIENT_BROKEN, LOG_ERROR, "client_broken", "client {client} broke the ring protocol: {text}")                \
     /* Journal. */                                                                                                     \
     X(LOG_JOURNAL_OPEN, LOG_INFO, "journal_open", "journal {text}: {records} records, term {term}, last seq {seq}")    \
+    X(LOG_JOURNAL_LIVE, LOG_WARN, "journal_live",                                                                      \
+      "{live} orders of the journal live on, {unknown} of them unknown; the venue is asked about each before new "     \
+      "orders")                                                                                                        \
+    X(LOG_JOURNAL_ORPHANS, LOG_WARN, "journal_orphans",                                                                \
+      "{events} events of the journal are of orders that memory.orders_max has no room to remember; positions are "    \
+      "compared with the venue")                                                                                       \
     X(LOG_JOURNAL_TORN, LOG_WARN, "journal_torn", "journal {text}: torn tail of {bytes} bytes cut after seq {seq}")    \
     X(LOG_JOURNAL_ERROR, LOG_ERROR, "journal_error", "journal failed, errno {errno}: {text}; new orders stop")         \
     /* The log itself; written by the log thread. */                                                                   \
