@@ -107,12 +107,28 @@ request_state_unknown(enum request_state s)
     X(DENY_ORDER_QTY, 21, "order_qty", "ORDER_QTY", "quantity outside its minimum and maximum")                        \
     X(DENY_ORDER_NOTIONAL, 22, "order_notional", "ORDER_NOTIONAL", "notional outside its minimum and maximum")         \
     X(DENY_PRICE_COLLAR, 23, "price_collar", "PRICE_COLLAR", "price is through the reference by more than the collar") \
+    X(DENY_SWEEP, 31, "sweep", "SWEEP", "a market order would fill beyond the collar, or deeper than the book shows")  \
     X(DENY_OPEN_ORDERS, 24, "open_orders", "OPEN_ORDERS", "too many open orders")                                      \
     X(DENY_POSITION, 25, "position", "POSITION", "position if all open orders fill would exceed its limit")            \
+    X(DENY_EXPOSURE, 32, "exposure", "EXPOSURE", "gross or net notional or leverage if all open orders fill")          \
+    X(DENY_BALANCE, 33, "balance", "BALANCE", "free balance or margin does not cover everything in flight")            \
+    X(DENY_REDUCE_ONLY, 34, "reduce_only", "REDUCE_ONLY", "a reduce-only order could increase or flip the position")   \
+    X(DENY_SELF_MATCH, 35, "self_match", "SELF_MATCH", "would trade against our own resting order")                    \
+    X(DENY_DAILY_VALUE, 36, "daily_value", "DAILY_VALUE", "value traded and in flight today would pass its limit")     \
+    X(DENY_DAILY_LOSS, 37, "daily_loss", "DAILY_LOSS", "today's realised and unrealised loss has reached its limit")   \
+    X(DENY_DRAWDOWN, 38, "drawdown", "DRAWDOWN", "the fall from the day's best result has reached its limit")          \
+    X(DENY_PARENT, 39, "parent", "PARENT", "children would exceed their parent order")                                 \
+    X(DENY_BREAKER, 40, "breaker", "BREAKER",                                                                          \
+      "a breaker has tripped on rejects, losses or latency: proven reductions only")                                   \
     X(DENY_DUPLICATE_KEY, 26, "duplicate_key", "DUPLICATE_KEY",                                                        \
       "client order key was used before or does not increase")                                                         \
+    X(DENY_DUPLICATE_CONTENT, 41, "duplicate_content", "DUPLICATE_CONTENT",                                            \
+      "the same instrument, side, price and quantity too often within the window")                                     \
     X(DENY_ORDER_RATE, 27, "order_rate", "ORDER_RATE", "no token left in an order-rate bucket")                        \
-    X(DENY_CANCEL_RATE, 28, "cancel_rate", "CANCEL_RATE", "cancel ceiling reached")                                    \
+    X(DENY_CANCEL_RATE, 28, "cancel_rate", "CANCEL_RATE",                                                              \
+      "ceiling of cancels and replaces, or of orders per fill, reached")                                               \
+    X(DENY_REPEAT_EXECUTIONS, 42, "repeat_executions", "REPEAT_EXECUTIONS",                                            \
+      "too many automated executions without a human re-enabling them")                                                \
     X(DENY_CAPACITY, 29, "capacity", "CAPACITY", "order table, journal or send buffer is full")                        \
     X(DENY_JOURNAL, 30, "journal", "JOURNAL", "the journal cannot be written; new orders stop, cancels still go out")
 
