@@ -386,7 +386,7 @@ signals_take(struct core *c)
     uint32_t set = atomic_exchange_explicit(&c->signals, 0, memory_order_acquire);
 
     if (set & 1u << CORE_HALT)
-        gateway_halt(c->g, true, "signal", c->now);
+        gateway_halt(c->g, "signal", c->now);
     if (set & 1u << CORE_RELOAD) {
         struct fault f;
         if (risk_set_limits(c->p.gateway_parts.risk, &c->limits, c->now, &f)) {

@@ -404,13 +404,7 @@ each_second(struct gateway *g, struct now now)
                                         : "no book is in sync");
     }
     g->ready = ready;
-    const struct kill *k = risk_kill(g->p.risk);
-    metric_set(g->p.metrics, METRIC_TRADING_STATE, 0,
-               k->killed                       ? GATEWAY_KILLED
-               : k->global == TRADING_HALTED   ? GATEWAY_HALTED
-               : k->global == TRADING_REDUCING ? GATEWAY_REDUCING
-               : ready                         ? GATEWAY_ACTIVE
-                                               : GATEWAY_STARTING);
+    control_show_state(g);
     metric_set(g->p.metrics, METRIC_HEARTBEAT, 0, now.wall.ns);
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SECOND, mono_after(now.mono, NS_PER_S));
 }
@@ -514,20 +508,6 @@ gateway_on_limits(struct gateway *g, struct now now)
 
     gateway_control(g, CONTROL_LIMITS, CLIENT_NONE, version, "", now);
     metric_set(g->p.metrics, METRIC_LIMITS_VERSION, 0, version);
-}
-
-void
-gateway_halt(struct gateway *g, bool halted, const char *who, struct now now)
-{
-    struct journal_control c = { .kind = CONTROL_STATE, .level = LEVEL_GLOBAL, .client = CLIENT_NONE };
-
-    if (!kill_set_state(risk_kill(g->p.risk), LEVEL_GLOBAL, 0, halted ? TRADING_HALTED : TRADING_ACTIVE))
-        return;
-    c.value = halted ? TRADING_HALTED : TRADING_ACTIVE;
-    (void)snprintf(c.text, sizeof(c.text), "%s", who);
-    (void)gateway_journal(g, JOURNAL_CONTROL, &c, sizeof(c), now);
-    log_write(g->p.log, LOG_TRADING_STATE, halted ? "HALTED: no new orders, cancels pass" : "ACTIVE");
-    metric_set(g->p.metrics, METRIC_TRADING_STATE, 0, halted ? GATEWAY_HALTED : GATEWAY_ACTIVE);
 }
 
 void

@@ -142,8 +142,9 @@ bool gateway_work(struct gateway *g, struct now now);
 /* The turn's sends were given to the kernel at `sent`: stamps them and tells the clients. */
 void gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now);
 
-/* Stop new orders (halt), or go on. Cancels pass in every state. */
-void gateway_halt(struct gateway *g, bool halted, const char *who, struct now now);
+/* The kill switch: no new order from here on, everything is canceled, and it stays so over a restart until an operator
+ * resumes in two steps. Cancels pass. Again and again is fine. `who` is for the journal and the log. */
+void gateway_halt(struct gateway *g, const char *who, struct now now);
 
 /* One CONTROL record: start, stop, and what an operator does. */
 void gateway_control(struct gateway *g, enum journal_control_kind kind, uint32_t client, int64_t value,

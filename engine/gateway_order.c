@@ -3,7 +3,7 @@
 
 /* ---- denials ----------------------------------------------------------------------------------------------------- */
 
-static void
+void
 report_from_command(const struct command *c, struct report *r)
 {
     *r = (struct report){
@@ -25,7 +25,7 @@ report_from_command(const struct command *c, struct report *r)
     };
 }
 
-static void
+void
 answer_report(struct gateway *g, uint32_t slot, struct report *r, struct now now)
 {
     r->report_mono_ns = now.mono.ns;
@@ -52,9 +52,8 @@ deny_report(struct gateway *g, const struct client_command *c, enum deny_reason 
     answer_report(g, c->slot, &r, now);
 }
 
-/* A denial that no risk check made: malformed, not permitted, unknown order, no room. */
-static void
-deny(struct gateway *g, const struct client_command *c, enum deny_reason why, struct now now)
+void
+order_deny(struct gateway *g, const struct client_command *c, enum deny_reason why, struct now now)
 {
     metric_add(g->p.metrics, METRIC_ORDER_DENIED, why, 1);
     if (risk_denied(g->p.risk, c->cmd.client, now))
@@ -171,7 +170,7 @@ place(struct gateway *g, const struct client_command *c, struct order_intent *in
         memcpy(in->target_clordid, order_at(g->p.orders, target_slot)->clordid, CLORDID_BYTES);
     in->venue_deadline_ns = now.wall.ns + v->clock_offset_ns + v->cfg->recv_window_ns;
     if (unlikely(gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now) == 0)) {
-        deny(g, c, DENY_JOURNAL, now);
+        order_deny(g, c, DENY_JOURNAL, now);
         return;
     }
     uint32_t slot = order_table_intent(g->p.orders, in, &d);
@@ -311,7 +310,7 @@ command_order(struct gateway *g, const struct client_command *c, struct now now)
             place(g, c, &in, target_slot, now);
             return;
         }
-        deny(g, c, why, now);
+        order_deny(g, c, why, now);
         return;
     }
     metric_add(g->p.metrics, METRIC_ORDER_DENIED, why, 1);
@@ -407,7 +406,7 @@ command_cancel(struct gateway *g, const struct client_command *c, struct now now
         }
     }
     if (why != DENY_NONE)
-        deny(g, c, why, now);
+        order_deny(g, c, why, now);
 }
 
 /* ---- sweeps ---------------------------------------------------------------------------------------------------------
@@ -533,6 +532,7 @@ gateway_on_session_end(struct gateway *g, uint32_t slot)
 {
     struct answer *a = &g->answer[slot];
 
+    two_step_end(&g->two_step, slot);
     if (a->verb == COMMAND_QUERY_ORDERS && a->walk >= 0)
         order_walk_close(g->p.orders, a->walk);
     *a = (struct answer){ .walk = -1, .held = ORDER_NONE };
@@ -548,7 +548,7 @@ command_query(struct gateway *g, const struct client_command *c, struct now now)
     uint32_t client = c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client;
 
     if (a->verb != COMMAND_NONE) {
-        deny(g, c, DENY_CAPACITY, now);
+        order_deny(g, c, DENY_CAPACITY, now);
         return;
     }
     *a = (struct answer){
@@ -558,7 +558,7 @@ command_query(struct gateway *g, const struct client_command *c, struct now now)
         a->walk = order_walk_open(g->p.orders, client);
         if (a->walk < 0) {
             a->verb = COMMAND_NONE;
-            deny(g, c, DENY_CAPACITY, now);
+            order_deny(g, c, DENY_CAPACITY, now);
         }
     }
 }
@@ -672,17 +672,6 @@ order_work(struct gateway *g, struct now now)
 /* ---- every command
  * ---------------------------------------------------------------------------------------------------- */
 
-static void
-command_halt(struct gateway *g, const struct client_command *c, struct now now)
-{
-    struct report r;
-
-    gateway_halt(g, c->cmd.verb == COMMAND_HALT, "operator", now);
-    report_from_command(&c->cmd, &r);
-    r.kind = REPORT_DONE;
-    answer_report(g, c->slot, &r, now);
-}
-
 /* Called by client_port_poll, once per command. */
 void
 order_command(void *ctx, const struct client_command *c)
@@ -692,7 +681,7 @@ order_command(void *ctx, const struct client_command *c)
 
     metric_add(g->p.metrics, METRIC_COMMANDS, c->cmd.verb, 1);
     if (unlikely(c->deny != DENY_NONE)) {
-        deny(g, c, (enum deny_reason)c->deny, now);
+        order_deny(g, c, (enum deny_reason)c->deny, now);
         return;
     }
     switch ((enum command_verb)c->cmd.verb) {
@@ -705,14 +694,13 @@ order_command(void *ctx, const struct client_command *c)
     case COMMAND_CANCEL_ALL:
         if (!sweep_allowed(g, c->slot) || !order_sweep_start(g, c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client,
                                                              c->cmd.instrument, (int32_t)c->slot, c->cmd.client_seq))
-            deny(g, c, DENY_CAPACITY, now);
+            order_deny(g, c, DENY_CAPACITY, now);
         break;
     case COMMAND_QUERY_ORDERS:
     case COMMAND_QUERY_POSITIONS: command_query(g, c, now); break;
-    case COMMAND_HALT:
-    case COMMAND_RESUME: command_halt(g, c, now); break;
     case COMMAND_HEARTBEAT:
     case COMMAND_NONE:
     case COMMAND_VERB_COUNT: break;
+    default: control_command(g, c, now); break;
     }
 }

@@ -1,6 +1,6 @@
-/* What the gateway remembers, shared by its five files and by nobody else: gateway.c (events, sessions),
- * gateway_market.c (bytes to books), gateway_order.c (commands to requests), gateway_venue.c (venue reports to orders),
- * gateway_ask.c (asking when they do not come).
+/* What the gateway remembers, shared by its files and by nobody else: gateway.c (events, sessions), gateway_market.c
+ * (bytes to books), gateway_order.c (commands to requests), gateway_venue.c (venue reports to orders), gateway_ask.c
+ * (asking when they do not come), gateway_control.c (what an operator does), gateway_kill.c (the kill switch).
  *
  * Truth about orders is in oms, about positions in risk, about books in feed; what is here is only who must be asked
  * what, and when. */
@@ -9,6 +9,7 @@
 
 #include "engine/gateway.h"
 #include "engine/session.h"
+#include "engine/two_step.h"
 #include "feed/ws_frame.h"
 
 #define GATEWAY_MESSAGE_MAX (1u << 20) /* one WebSocket message, assembled */
@@ -159,6 +160,7 @@ struct gateway {
     uint32_t books_live;
     bool ready;
     mono_ns_t second_at;
+    struct two_step two_step;
     _Alignas(64) uint8_t scratch[WS_HEADER_ROOM + GATEWAY_SEND_MAX];
 };
 
@@ -206,8 +208,23 @@ void market_fetch_instruments(struct gateway_venue *v, struct now now);
 void market_second(struct gateway_venue *v, struct now now);
 void market_event(void *ctx, const struct md_event *ev);
 
+/* gateway_control.c */
+void control_command(struct gateway *g, const struct client_command *c, struct now now);
+/* The first step of an operation that takes two: journaled, answered with its token. `what` is for the journal. */
+void control_ask(struct gateway *g, const struct client_command *c, const char *what, struct now now);
+/* It took effect: REPORT_DONE with this text. */
+void control_done(struct gateway *g, const struct client_command *c, const char *text, struct now now);
+/* What the gateway lets out, as it is shown: metric and log. */
+void control_show_state(struct gateway *g);
+/* gateway_kill.c */
+void kill_switch_off(struct gateway *g, uint32_t client, struct now now);
+
 /* gateway_order.c */
 void order_command(void *ctx, const struct client_command *c);
+/* A denial that no risk check made: malformed, not permitted, unknown order, no room. */
+void order_deny(struct gateway *g, const struct client_command *c, enum deny_reason why, struct now now);
+void report_from_command(const struct command *c, struct report *r);
+void answer_report(struct gateway *g, uint32_t slot, struct report *r, struct now now);
 bool order_cancel_now(struct gateway *g, uint32_t slot, struct now now);
 bool order_work(struct gateway *g, struct now now);
 bool order_sweep_wanted(struct gateway *g);

@@ -447,6 +447,8 @@ open_journal(struct app *a, struct fault *fault)
     (void)journal_region(&a->journal, a->parts.region.base, a->parts.region.bytes, now);
     if (a->replayed.records == 0 && !define_names(a, now))
         return FAULT(fault, "journal %.100s: the first records do not fit", c->dir);
+    if (a->replayed.killed)
+        kill_trip(risk_kill(a->risk));
     log_write(a->log_main, LOG_JOURNAL_OPEN, c->dir, a->replayed.records, a->term, a->replayed.last_seq);
     return true;
 }

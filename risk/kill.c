@@ -19,40 +19,36 @@ kill_release(struct kill *k)
     k->killed = false;
 }
 
+/* Where one level's state is kept; NULL when there is no such level or id. */
+static uint8_t *
+level_of(struct kill *k, enum trading_level level, uint32_t id)
+{
+    switch (level) {
+    case LEVEL_GLOBAL: return &k->global;
+    case LEVEL_ACCOUNT: return id < ACCOUNT_MAX ? &k->account[id] : NULL;
+    case LEVEL_INSTRUMENT: return id < INSTRUMENT_MAX ? &k->instrument[id] : NULL;
+    case LEVEL_CLIENT: return id < CLIENT_MAX ? &k->client[id] : NULL;
+    case LEVEL_VENUE: return id < VENUE_MAX ? &k->venue[id] : NULL;
+    case LEVEL_COUNT: break;
+    }
+    return NULL;
+}
+
 bool
 kill_set_state(struct kill *k, enum trading_level level, uint32_t id, enum trading_state state)
 {
-    if ((unsigned)state >= TRADING_STATE_COUNT)
+    uint8_t *at = level_of(k, level, id);
+
+    if (at == NULL || (unsigned)state >= TRADING_STATE_COUNT)
         return false;
-    switch (level) {
-    case LEVEL_GLOBAL: k->global = (uint8_t)state; return true;
-    case LEVEL_ACCOUNT:
-        if (id >= ACCOUNT_MAX)
-            return false;
-        k->account[id] = (uint8_t)state;
-        return true;
-    case LEVEL_INSTRUMENT:
-        if (id >= INSTRUMENT_MAX)
-            return false;
-        k->instrument[id] = (uint8_t)state;
-        return true;
-    case LEVEL_CLIENT:
-        if (id >= CLIENT_MAX)
-            return false;
-        k->client[id] = (uint8_t)state;
-        return true;
-    case LEVEL_COUNT: break;
-    }
-    return false;
+    *at = (uint8_t)state;
+    return true;
 }
 
-const char *
-trading_state_text(enum trading_state s)
+enum trading_state
+kill_level_state(const struct kill *k, enum trading_level level, uint32_t id)
 {
-    static const char *const text[] = {
-#define X(name, t) t,
-        TRADING_STATES(X)
-#undef X
-    };
-    return (unsigned)s < TRADING_STATE_COUNT ? text[s] : "?";
+    const uint8_t *at = level_of((struct kill *)k, level, id);
+
+    return at != NULL ? (enum trading_state) * at : TRADING_HALTED;
 }

@@ -2,7 +2,7 @@
  *
  * Two different things: the kill switch is a latch that stops everything and is released only by an explicit act (and
  * stays set over a restart: the journal's CONTROL records bring it back); a trading state is set per level and the
- * strictest of the four levels wins.
+ * strictest of the five levels wins.
  *
  * Always true: nothing here stops a cancel; an id out of range reads as HALTED. */
 #ifndef EXECGW_RISK_KILL_H
@@ -10,25 +10,11 @@
 
 #include "execgw/order.h"
 
-/* Ordered by strictness. X(name, text) */
-#define TRADING_STATES(X)           \
-    X(TRADING_ACTIVE, "active")     \
-    X(TRADING_REDUCING, "reducing") \
-    X(TRADING_HALTED, "halted")
-
-enum trading_state {
-#define X(name, text) name,
-    TRADING_STATES(X)
-#undef X
-        TRADING_STATE_COUNT
-};
-
-enum trading_level { LEVEL_GLOBAL, LEVEL_ACCOUNT, LEVEL_INSTRUMENT, LEVEL_CLIENT, LEVEL_COUNT };
-
 struct kill {
     bool killed;
     uint8_t global; /* enum trading_state, as all below */
     uint8_t account[ACCOUNT_MAX];
+    uint8_t venue[VENUE_MAX];
     uint8_t client[CLIENT_MAX];
     uint8_t instrument[INSTRUMENT_MAX];
 };
@@ -45,17 +31,19 @@ void kill_release(struct kill *k);
 /* Set one level's state; id is ignored for LEVEL_GLOBAL. False when there is no such level or id. */
 bool kill_set_state(struct kill *k, enum trading_level level, uint32_t id, enum trading_state state);
 
-/* Hot. The strictest of the four levels. */
+/* What is set at one level; HALTED when there is no such level or id. */
+enum trading_state kill_level_state(const struct kill *k, enum trading_level level, uint32_t id);
+
+/* Hot. The strictest of the levels. */
 static inline enum trading_state
-kill_state(const struct kill *k, uint32_t account, uint32_t instrument, uint32_t client)
+kill_state(const struct kill *k, uint32_t account, uint32_t venue, uint32_t instrument, uint32_t client)
 {
-    if (unlikely(account >= ACCOUNT_MAX || instrument >= INSTRUMENT_MAX || client >= CLIENT_MAX))
+    if (unlikely(account >= ACCOUNT_MAX || venue >= VENUE_MAX || instrument >= INSTRUMENT_MAX || client >= CLIENT_MAX))
         return TRADING_HALTED;
     uint8_t a = MAX(k->global, k->account[account]);
     uint8_t b = MAX(k->instrument[instrument], k->client[client]);
-    return (enum trading_state)MAX(a, b);
+    uint8_t c = MAX(a, b);
+    return (enum trading_state)MAX(c, k->venue[venue]);
 }
-
-const char *trading_state_text(enum trading_state s);
 
 #endif

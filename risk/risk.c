@@ -377,8 +377,9 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
     f->reducing = c != NULL && proves_reduction(&c->position, o);
     out->reducing = f->reducing;
     /* ids out of range read as HALTED there, so ask only with known ones; NOT_PERMITTED follows. */
-    enum trading_state state = known_ids && ins != NULL ? kill_state(&r->kill, o->account, o->instrument, o->client)
-                                                        : (enum trading_state)r->kill.global;
+    enum trading_state state = known_ids && ins != NULL
+                                   ? kill_state(&r->kill, o->account, ins->venue, o->instrument, o->client)
+                                   : (enum trading_state)r->kill.global;
     if (unlikely(state != TRADING_ACTIVE)) {
         if (state == TRADING_HALTED)
             DENY(DENY_HALTED, state, TRADING_ACTIVE);

@@ -227,7 +227,7 @@ core_command(void *ctx, const struct client_command *cc)
     case COMMAND_RESUME: c->halted = cmd->verb == COMMAND_HALT; goto done;
     case COMMAND_HEARTBEAT:
     case COMMAND_NONE:
-    case COMMAND_VERB_COUNT:
+    default:
         break;
     done : {
         struct report r = { .kind = REPORT_DONE, .request_key = cmd->client_seq, .instrument = INSTRUMENT_NONE };

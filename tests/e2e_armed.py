@@ -20,7 +20,7 @@ def armed_through_everything():
                      lambda: gw.metric("connection_opened_total", role="market_data") >= 3 and
                      gw.metric("connection_opened_total", role="order_entry") >= 3 and gw.metric("fill_total") > 20)
             gw.cli("halt")
-            gw.cli("resume")
+            gw.twice("resume")
             gw.cli("orders")
             gw.cli("positions")
             code = flow.p.wait(WAIT)

@@ -152,7 +152,7 @@ def rings():
         os.waitpid(child, 0)
         c.close()
         gw.p.send_signal(signal.SIGUSR1)
-        wait_for("signals are heard", lambda: "HALTED" in gw.text())
+        wait_for("signals are heard", lambda: "KILLED" in gw.text())
         assert gw.end() == 0
 
 

@@ -21,8 +21,8 @@ def restarts():
         # Positions and the halt are where they were; a resume lets orders out again, with ids of their own.
         gw = s.gateway()
         assert positions(gw) == held, positions(gw)
-        assert new(gw, "buy", "0.01", top(gw)[0] - 50)[0] == "HALTED"
-        gw.cli("resume")
+        assert new(gw, "buy", "0.01", top(gw)[0] - 50)[0] == "KILLED"
+        gw.twice("resume")
         for _ in range(3):
             assert new(gw, "buy", "0.01", top(gw)[0] - 50, "--wait")[0] == "ok"
         assert gw.end() == 0
@@ -63,15 +63,14 @@ def signals():
             gw.p.send_signal(signal.SIGHUP)
             wait_for(f"the log says {said}", lambda: all(w in gw.text()[size:] for w in said))
 
-        # USR1 halts; cancels pass.
+        # USR1 is the kill switch: no new order, and what works is canceled.
         why, r = new(gw, "buy", "0.01", top(gw)[0] - 50, "--wait")
         assert why == "ok", r
         gw.p.send_signal(signal.SIGUSR1)
-        wait_for("halted", lambda: "HALTED" in gw.text())
-        assert new(gw, "buy", "0.01", top(gw)[0] - 50)[0] == "HALTED"
-        gw.cli("cancel", r["key"])
-        assert gw.cli("orders")[1][0] == []
-        gw.cli("resume")
+        wait_for("killed", lambda: "KILLED" in gw.text())
+        assert new(gw, "buy", "0.01", top(gw)[0] - 50)[0] == "KILLED"
+        wait_for("what worked is canceled", lambda: gw.cli("orders")[1][0] == [])
+        gw.twice("resume")
         # HUP: a tighter limit holds from here; a broken file, or one that changes more, changes nothing and says why.
         assert new(gw, "buy", "0.02", top(gw)[0] - 50, "--wait")[0] == "ok"
         reload(good.replace('order_qty_max = "1"', 'order_qty_max = "0.01"'), "risk limits version 2 in force")

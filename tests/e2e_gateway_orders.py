@@ -73,10 +73,9 @@ def halt_and_resume():
         _, r = new(gw, "BTCUSDT", "buy", "0.01", str(bid - 50), "--wait")
         gw.cli("halt")
         code, denied = new(gw, "BTCUSDT", "buy", "0.01", str(bid - 50), ok=False)
-        assert code == 1 and denied["deny"] == "HALTED", denied
-        gw.cli("cancel", r["key"])
-        wait_for("the cancel went through", lambda: gw.cli("orders")[1][0] == [])
-        gw.cli("resume")
+        assert code == 1 and denied["deny"] == "KILLED", denied
+        wait_for("what worked is canceled", lambda: gw.cli("orders")[1][0] == [])
+        gw.twice("resume")
         _, r = new(gw, "BTCUSDT", "buy", "0.01", str(top(gw)[0] - 50), "--wait")
         gw.cli("cancel-all")
         wait_for("cancel-all went through", lambda: gw.cli("orders")[1][0] == [])

@@ -92,9 +92,9 @@ def halting_shows():
     with running("--seed", "22", mode="paper") as (folder, venue, gw):
         assert gw.metric("paper") == 1
         gw.cli("halt")
-        wait_for("halted", lambda: gw.metric("trading_state", state="halted") == 1)
+        wait_for("killed", lambda: gw.metric("trading_state", state="killed") == 1)
         assert gw.metric("trading_state", state="active") == 0
-        gw.cli("resume")
+        gw.twice("resume")
         wait_for("active", lambda: gw.metric("trading_state", state="active") == 1)
 
 

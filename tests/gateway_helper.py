@@ -196,6 +196,12 @@ class Gateway(Process):
             assert r.returncode == 0, (args, r.returncode, r.stdout, r.stderr)
         return r.returncode, [json.loads(x) for x in r.stdout.splitlines() if x.startswith(("{", "["))], r.stderr
 
+    def twice(self, *args):
+        """execgw-cli ARGS, and the second step with the token that it gave."""
+        asked = self.cli(*args)[1][0]
+        assert asked["done"] is False, asked
+        return self.cli("confirm", asked["token"])
+
 
 @contextlib.contextmanager
 def running(*venue_args, mode="live", **kw):

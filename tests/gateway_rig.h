@@ -425,7 +425,26 @@ rig_next(struct rig *r, uint32_t slot, enum report_kind kind)
     return rep;
 }
 
-static const struct position *
+/* The second step of what the operator asked last: its token is in the report. */
+static inline void
+rig_confirm(struct rig *r, struct report asked)
+{
+    struct command c = { .verb = COMMAND_CONFIRM };
+
+    CHECK_EQ(asked.kind, REPORT_CONFIRM);
+    memcpy(c.text, asked.text, sizeof(asked.text));
+    rig_command(r, RIG_OPERATOR, c);
+}
+
+static inline void
+rig_resume(struct rig *r)
+{
+    rig_command(r, RIG_OPERATOR, (struct command){ .verb = COMMAND_RESUME });
+    rig_confirm(r, rig_next(r, RIG_OPERATOR, REPORT_CONFIRM));
+    CHECK_EQ(rig_next(r, RIG_OPERATOR, REPORT_DONE).kind, REPORT_DONE);
+}
+
+static inline const struct position *
 rig_position(const struct rig *r)
 {
     return risk_position(r->risk, 0, 0);

@@ -119,8 +119,8 @@ TEST(a_clean_command_arrives_whole_with_the_admitted_identity)
     client_join(&c, 1, 7, ROLE_STRATEGY);
     struct command cmd = order(&c);
     cmd.flags = COMMAND_FLAGS_ALL;
-    cmd.reserved[3] = 1;
-    cmd.pad[0] = 1;
+    cmd.text[3] = 1;
+    cmd.pad = 1;
     cmd.trigger_px = INT64_MIN;
     struct client_command got = verdict(&c, &cmd);
     CHECK_EQ(got.deny, DENY_NONE);
@@ -128,8 +128,8 @@ TEST(a_clean_command_arrives_whole_with_the_admitted_identity)
     CHECK_EQ(got.role, ROLE_STRATEGY);
     cmd.client = 7;
     cmd.target_client = 7;
-    memset(cmd.reserved, 0, sizeof(cmd.reserved));
-    memset(cmd.pad, 0, sizeof(cmd.pad));
+    memset(cmd.text, 0, sizeof(cmd.text));
+    cmd.pad = 0;
     CHECK_MEM(&got.cmd, &cmd, sizeof(cmd));
     client_leave(&c);
 }

@@ -201,17 +201,16 @@ TEST(a_fill_before_the_acknowledgement_and_a_fill_after_the_cancel_both_count)
     rig_end(&rig);
 }
 
-TEST(halt_stops_new_orders_and_cancels_pass_until_resume)
+TEST(halt_kills_new_orders_and_cancels_what_works_until_resume_is_confirmed)
 {
     rig_ready(&rig);
-    uint64_t key = working_buy();
+    (void)working_buy();
     rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_HALT });
     CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DONE).kind, REPORT_DONE);
-    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
-    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_HALTED);
-    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
     CHECK(rig_take(&rig, VENUE_RQ_CANCEL) != NULL);
-    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_RESUME });
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_KILLED);
+    rig_resume(&rig);
     (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
     CHECK(rig_take(&rig, VENUE_RQ_NEW) != NULL);
     rig_end(&rig);

@@ -188,7 +188,8 @@ TEST(risk_trading_states_hold_at_every_level)
         enum trading_level level;
         uint32_t id;
     } levels[] = {
-        { LEVEL_GLOBAL, 0 }, { LEVEL_ACCOUNT, ACCOUNT }, { LEVEL_INSTRUMENT, INSTR }, { LEVEL_CLIENT, CLIENT }
+        { LEVEL_GLOBAL, 0 },      { LEVEL_ACCOUNT, ACCOUNT }, { LEVEL_INSTRUMENT, INSTR },
+        { LEVEL_CLIENT, CLIENT }, { LEVEL_VENUE, 0 },
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
@@ -210,8 +211,9 @@ TEST(risk_trading_states_hold_at_every_level)
     CHECK(!kill_set_state(&k, LEVEL_ACCOUNT, ACCOUNT_MAX, TRADING_HALTED));
     CHECK(!kill_set_state(&k, LEVEL_CLIENT, CLIENT_MAX, TRADING_HALTED));
     CHECK(!kill_set_state(&k, LEVEL_INSTRUMENT, INSTRUMENT_MAX, TRADING_HALTED));
+    CHECK(!kill_set_state(&k, LEVEL_VENUE, VENUE_MAX, TRADING_HALTED));
     CHECK(!kill_set_state(&k, LEVEL_GLOBAL, 0, TRADING_STATE_COUNT));
-    CHECK_EQ(kill_state(&k, 0, INSTRUMENT_MAX, 0), TRADING_HALTED);
+    CHECK_EQ(kill_state(&k, 0, 0, INSTRUMENT_MAX, 0), TRADING_HALTED);
 }
 
 TEST(risk_denies_ids_that_it_does_not_know)

@@ -47,6 +47,9 @@ int cli_report(struct cli *c, struct report *r);
 /* Send a command, or say why not. */
 int cli_submit(struct cli *c, const struct command *cmd);
 
+/* Send an operator's command and print what became of it: done, denied, or the token of its second step. */
+int cli_operate(struct cli *c, const struct command *cmd);
+
 /* All reports of `kind` that answer a query, up to its REPORT_END. *out is malloc()ed. */
 int cli_query(struct cli *c, enum command_verb verb, enum report_kind kind, struct report **out, size_t *count);
 
@@ -90,6 +93,7 @@ int cli_cancel(struct cli *c);
 int cli_cancel_all(struct cli *c);
 int cli_halt(struct cli *c);
 int cli_resume(struct cli *c);
+int cli_confirm(struct cli *c);
 int cli_journal(struct cli *c);
 
 #endif

@@ -1,4 +1,4 @@
-/* execgw-cli new, cancel, cancel-all, halt, resume. See cli.h. */
+/* execgw-cli new, cancel. See cli.h. */
 #include "engine/cli/cli.h"
 
 #define CANCEL_ASK_MS 100 /* how often `cancel` looks whether the order is done */
@@ -224,59 +224,4 @@ cli_cancel(struct cli *c)
         printf("%-10s key %llu clordid %s\n", how, (unsigned long long)order.key, order.clordid);
     }
     return code;
-}
-
-/* ---- the operator's verbs ---- */
-
-/* Send, then wait for REPORT_DONE or a denial that answers it. */
-static int
-operate(struct cli *c, const struct command *cmd)
-{
-    struct report r;
-    int code = cli_submit(c, cmd);
-
-    while (code == EXIT_OK && (code = cli_report(c, &r)) == EXIT_OK) {
-        bool ours = r.request_key == execgw_last_seq(c->h);
-        if (r.kind == REPORT_DONE && ours)
-            break;
-        if (r.kind == REPORT_DENIED && ours)
-            return cli_fail(c, EXIT_FAILED, "%s: denied: %s: %s", c->command,
-                            deny_reason_wire((enum deny_reason)r.deny), deny_reason_text((enum deny_reason)r.deny));
-    }
-    if (code != EXIT_OK)
-        return code;
-    if (c->json)
-        cli_print_json(json_pack("{s:s,s:b}", "command", c->command, "done", 1));
-    else
-        printf("%s: done\n", c->command);
-    return EXIT_OK;
-}
-
-int
-cli_cancel_all(struct cli *c)
-{
-    struct command cmd = { .verb = COMMAND_CANCEL_ALL, .target_client = CLIENT_NONE, .instrument = INSTRUMENT_NONE };
-    struct instrument ins;
-
-    if (c->argc > 0) {
-        if (execgw_instrument_by_symbol(c->h, c->argv[0], &ins) != EXECGW_OK)
-            return cli_fail(c, EXIT_FAILED, "cancel-all: the gateway has no instrument %s", c->argv[0]);
-        cmd.instrument = ins.id;
-        cmd.instrument_version = ins.version;
-    }
-    return operate(c, &cmd);
-}
-
-int
-cli_halt(struct cli *c)
-{
-    struct command cmd = { .verb = COMMAND_HALT, .target_client = CLIENT_NONE, .instrument = INSTRUMENT_NONE };
-    return operate(c, &cmd);
-}
-
-int
-cli_resume(struct cli *c)
-{
-    struct command cmd = { .verb = COMMAND_RESUME, .target_client = CLIENT_NONE, .instrument = INSTRUMENT_NONE };
-    return operate(c, &cmd);
 }

@@ -143,13 +143,18 @@ session_fault(struct client_port *p, uint32_t slot, enum client_fault why)
 }
 
 #define VERB(v) (1u << (v))
-#define VERBS_OF_STRATEGY                                                                          \
-    (VERB(COMMAND_NEW) | VERB(COMMAND_CANCEL) | VERB(COMMAND_REPLACE) | VERB(COMMAND_CANCEL_ALL) | \
-     VERB(COMMAND_QUERY_ORDERS) | VERB(COMMAND_QUERY_POSITIONS) | VERB(COMMAND_HEARTBEAT))
+#define VERBS_OF_STRATEGY                                                                                          \
+    (VERB(COMMAND_NEW) | VERB(COMMAND_CANCEL) | VERB(COMMAND_REPLACE) | VERB(COMMAND_CANCEL_ALL) |                 \
+     VERB(COMMAND_QUERY_ORDERS) | VERB(COMMAND_QUERY_POSITIONS) | VERB(COMMAND_HEARTBEAT) | VERB(COMMAND_LIMITS) | \
+     VERB(COMMAND_WHATIF) | VERB(COMMAND_PNL))
+#define VERBS_OF_OPERATOR                                                                                          \
+    (VERBS_OF_STRATEGY | VERB(COMMAND_HALT) | VERB(COMMAND_RESUME) | VERB(COMMAND_CONFIRM) | VERB(COMMAND_STATE) | \
+     VERB(COMMAND_FLATTEN) | VERB(COMMAND_RESOLVE) | VERB(COMMAND_LIMITS_SET) | VERB(COMMAND_RELOAD) |             \
+     VERB(COMMAND_KILL_STATUS))
 
 static const uint32_t verbs_of_role[ROLE_COUNT] = {
     [ROLE_STRATEGY] = VERBS_OF_STRATEGY,
-    [ROLE_OPERATOR] = VERBS_OF_STRATEGY | VERB(COMMAND_HALT) | VERB(COMMAND_RESUME),
+    [ROLE_OPERATOR] = VERBS_OF_OPERATOR,
 };
 
 /* First reason, in the order of DENY_REASONS, why this copied command is not clean. */
@@ -164,6 +169,8 @@ command_check(const struct session *s, const struct command *c)
         return DENY_REPLAYED_COMMAND;
     if (unlikely((c->flags & ~COMMAND_FLAGS_ALL) != 0 || c->side > SIDE_SELL || c->type >= ORDER_TYPE_COUNT ||
                  c->tif >= TIF_COUNT || c->position_side > POSITION_SHORT || c->margin_mode > MARGIN_ISOLATED))
+        return DENY_INVALID_ORDER;
+    if (unlikely(c->level >= LEVEL_COUNT || c->state >= TRADING_STATE_COUNT))
         return DENY_INVALID_ORDER;
     return DENY_NONE;
 }
@@ -212,8 +219,11 @@ session_take(struct client_port *p, uint32_t slot, struct client_command *out)
     c->client = s->id.client;
     if (s->id.role != ROLE_OPERATOR)
         c->target_client = s->id.client;
-    memset(c->pad, 0, sizeof(c->pad));
-    memset(c->reserved, 0, sizeof(c->reserved));
+    c->pad = 0;
+    if (s->id.role == ROLE_OPERATOR)
+        c->text[sizeof(c->text) - 1] = '\0';
+    else
+        memset(c->text, 0, sizeof(c->text));
     out->slot = slot;
     out->role = s->id.role;
     out->deny = (uint8_t)command_check(s, c);

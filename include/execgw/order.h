@@ -1,8 +1,7 @@
 /* Orders: commands in, reports out, states, denials. The messages are the same bytes in a client's ring, in the
  * journal, in a recording and in Python: fixed size, little-endian, versioned, offsets asserted.
  *
- * Always true: order state and request state are two fields; what users see (PENDING_NEW, UNKNOWN, ...) is derived; the
- * numbers of the lists below stand in journals and in clients' programs, so rows are added at the end and none goes.
+ * Always true: order state and request state are two fields; what users see (PENDING_NEW, UNKNOWN, ...) is derived.
  * deny = we said no; reject = the venue said no. */
 #ifndef EXECGW_ORDER_H
 #define EXECGW_ORDER_H
@@ -130,7 +129,11 @@ request_state_unknown(enum request_state s)
     X(DENY_REPEAT_EXECUTIONS, 42, "repeat_executions", "REPEAT_EXECUTIONS",                                            \
       "too many automated executions without a human re-enabling them")                                                \
     X(DENY_CAPACITY, 29, "capacity", "CAPACITY", "order table, journal or send buffer is full")                        \
-    X(DENY_JOURNAL, 30, "journal", "JOURNAL", "the journal cannot be written; new orders stop, cancels still go out")
+    X(DENY_JOURNAL, 30, "journal", "JOURNAL", "the journal cannot be written; new orders stop, cancels still go out")  \
+    X(DENY_NOT_CONFIRMED, 43, "not_confirmed", "NOT_CONFIRMED",                                                        \
+      "no operation waits for this token, or its time is over")                                                        \
+    X(DENY_LIMITS, 44, "limits", "LIMITS", "the limits asked for are not a valid set; those in force stay")            \
+    X(DENY_NOT_POSSIBLE, 45, "not_possible", "NOT_POSSIBLE", "there is nothing to do it to, or not in this state")
 
 enum deny_reason {
 #define X(name, number, label, wire, text) name = number,
@@ -150,15 +153,70 @@ enum deny_reason {
     X(COMMAND_CANCEL_ALL, "cancel_all")           /* own orders; the operator: everybody's */           \
     X(COMMAND_QUERY_ORDERS, "query_orders")       /* a REPORT_ORDER per order, then REPORT_END */       \
     X(COMMAND_QUERY_POSITIONS, "query_positions") /* a REPORT_POSITION per position, then REPORT_END */ \
-    X(COMMAND_HALT, "halt")                       /* operator */                                        \
-    X(COMMAND_RESUME, "resume")                   /* operator */                                        \
-    X(COMMAND_HEARTBEAT, "heartbeat")
+    X(COMMAND_HALT, "halt")                       /* operator: the kill switch */                       \
+    X(COMMAND_RESUME, "resume")                   /* operator, two steps: releases it */                \
+    X(COMMAND_HEARTBEAT, "heartbeat")                                                                   \
+    X(COMMAND_CONFIRM, "confirm")         /* operator: second step; text = the token */                 \
+    X(COMMAND_STATE, "state")             /* operator: trading state `state` at `level`; a more         \
+                                             permissive one in two steps */                             \
+    X(COMMAND_FLATTEN, "flatten")         /* operator, two steps: reduce `instrument`, or all */        \
+    X(COMMAND_RESOLVE, "resolve")         /* operator, two steps: evidence on an UNKNOWN order */       \
+    X(COMMAND_LIMITS, "limits")           /* a REPORT_LIMIT per limit, then REPORT_END */               \
+    X(COMMAND_LIMITS_SET, "limits_set")   /* operator: text = "KEY VALUE"; looser ones in two steps */  \
+    X(COMMAND_RELOAD, "reload")           /* operator: read the configuration's limits again */         \
+    X(COMMAND_WHATIF, "whatif")           /* the order of the command, not sent: REPORT_WHATIF, a       \
+                                             REPORT_LIMIT per limit on it, REPORT_END */                \
+    X(COMMAND_PNL, "pnl")                 /* a REPORT_PNL per position, then REPORT_END */              \
+    X(COMMAND_KILL_STATUS, "kill_status") /* a REPORT_KILL per venue, then REPORT_END */
 
 enum command_verb {
 #define X(name, text) name,
     COMMAND_VERBS(X)
 #undef X
         COMMAND_VERB_COUNT
+};
+
+/* Trading states, by strictness; the strictest of an order's levels wins. X(name, text) */
+#define TRADING_STATES(X)           \
+    X(TRADING_ACTIVE, "active")     \
+    X(TRADING_REDUCING, "reducing") \
+    X(TRADING_HALTED, "halted")
+
+enum trading_state {
+#define X(name, text) name,
+    TRADING_STATES(X)
+#undef X
+        TRADING_STATE_COUNT
+};
+
+/* X(name, text) */
+#define TRADING_LEVELS(X)             \
+    X(LEVEL_GLOBAL, "global")         \
+    X(LEVEL_ACCOUNT, "account")       \
+    X(LEVEL_INSTRUMENT, "instrument") \
+    X(LEVEL_CLIENT, "strategy")       \
+    X(LEVEL_VENUE, "venue")
+
+enum trading_level {
+#define X(name, text) name,
+    TRADING_LEVELS(X)
+#undef X
+        LEVEL_COUNT
+};
+
+/* How far a venue is from the proof that no order of ours is open there after the kill switch. X(name, text) */
+#define KILL_PROOFS(X)                                                                            \
+    X(KILL_NOT_ASKED, "not asked")     /* the kill switch is off */                               \
+    X(KILL_CANCELING, "canceling")     /* cancels are on their way, or wait for the session */    \
+    X(KILL_LISTING, "listing")         /* the venue was asked for its open orders */              \
+    X(KILL_UNREACHABLE, "unreachable") /* no session, or no answer: asked again until there is */ \
+    X(KILL_PROVEN, "proven")           /* the venue said that none is open, after the last cancel */
+
+enum kill_proof {
+#define X(name, text) name,
+    KILL_PROOFS(X)
+#undef X
+        KILL_PROOF_COUNT
 };
 
 #define COMMAND_REDUCE_ONLY 1u
@@ -182,7 +240,9 @@ struct command {
     uint8_t tif;           /* enum time_in_force */
     uint8_t position_side; /* enum position_side */
     uint8_t margin_mode;   /* enum margin_mode */
-    uint8_t pad[3];
+    uint8_t level;         /* STATE: enum trading_level; its id is target_key */
+    uint8_t state;         /* STATE: enum trading_state */
+    uint8_t pad;
     px_t px;
     qty_t qty; /* REPLACE: the new total, filled part included */
     px_t trigger_px;
@@ -193,7 +253,7 @@ struct command {
     int64_t decision_mono_ns; /* the strategy's own stamp; 0 = none */
     int64_t submit_mono_ns;   /* written by the client library at submit */
     uint64_t client_seq;      /* strictly increasing per admission */
-    uint8_t reserved[64];
+    char text[64];            /* operator's verbs: token, evidence, KEY VALUE; NUL-terminated. Else zero */
 };
 _Static_assert(sizeof(struct command) == 192, "ring slot and journal record");
 _Static_assert(offsetof(struct command, px) == 48, "wire layout");
@@ -218,7 +278,16 @@ _Static_assert(offsetof(struct command, client_seq) == 120, "wire layout");
                                       working buys / sells */                                                          \
     X(REPORT_DONE, "done")         /* an operator's command took effect */                                             \
     X(REPORT_END, "end")           /* end of an answer; qty = how many */                                              \
-    X(REPORT_BEHIND, "behind")     /* the report ring was full: reports up to seq were skipped */
+    X(REPORT_BEHIND, "behind")     /* the report ring was full: reports up to seq were skipped */                      \
+    X(REPORT_CONFIRM, "confirm")   /* nothing is done yet: text is the token that COMMAND_CONFIRM wants within qty     \
+                                      nanoseconds */                                                                   \
+    X(REPORT_LIMIT, "limit")       /* text names it; qty is the limit, cum_qty used, leaves_qty what is left, all in   \
+                                      `unit`; level; deny is the reason that it leads to */                            \
+    X(REPORT_WHATIF, "whatif")     /* qty is the largest quantity that would pass, deny what stops the next step, or   \
+                                      everything when qty is 0 */                                                      \
+    X(REPORT_PNL, "pnl")           /* qty is the position, px its average cost, last_px the mark; text the money */    \
+    X(REPORT_KILL, "kill")         /* venue; state in order_state (enum kill_proof), qty orders not yet proven,        \
+                                      venue_time_ns when it was proven (wall clock), text how */
 
 enum report_kind {
 #define X(name, text) name,
@@ -360,6 +429,39 @@ deny_reason_label(enum deny_reason r)
 #undef X
     };
     return (unsigned)r < DENY_REASON_COUNT ? text[r] : "?";
+}
+
+static inline const char *
+trading_state_text(enum trading_state s)
+{
+    static const char *const text[] = {
+#define X(name, t) t,
+        TRADING_STATES(X)
+#undef X
+    };
+    return (unsigned)s < TRADING_STATE_COUNT ? text[s] : "?";
+}
+
+static inline const char *
+trading_level_text(enum trading_level l)
+{
+    static const char *const text[] = {
+#define X(name, t) t,
+        TRADING_LEVELS(X)
+#undef X
+    };
+    return (unsigned)l < LEVEL_COUNT ? text[l] : "?";
+}
+
+static inline const char *
+kill_proof_text(enum kill_proof p)
+{
+    static const char *const text[] = {
+#define X(name, t) t,
+        KILL_PROOFS(X)
+#undef X
+    };
+    return (unsigned)p < KILL_PROOF_COUNT ? text[p] : "?";
 }
 
 #endif
