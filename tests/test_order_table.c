@@ -763,4 +763,93 @@ TEST(prefetch_takes_any_key_in_an_empty_and_in_a_full_table_and_changes_nothing)
     oms_free(&o);
 }
 
+TEST(an_order_is_found_by_the_venues_order_id_within_its_instrument)
+{
+    struct oms o;
+    oms_init(&o, 4, 2);
+    uint32_t a = oms_new(&o, SIDE_BUY, 10);
+    CHECK_EQ(order_find_venue(o.t, 0, 0), ORDER_NONE);
+    struct order_event ev = oms_event(&o, a, ORDER_EV_ACK);
+    ev.venue_order_id = 500;
+    (void)order_table_event(o.t, a, &ev, &o.d);
+    CHECK_EQ(order_find_venue(o.t, 0, 500), a);
+    CHECK_EQ(order_find_venue(o.t, 1, 500), ORDER_NONE);
+    ev.venue_order_id = 501; /* the venue gave it another one */
+    (void)order_table_event(o.t, a, &ev, &o.d);
+    CHECK_EQ(order_find_venue(o.t, 0, 500), ORDER_NONE);
+    CHECK_EQ(order_find_venue(o.t, 0, 501), a);
+    ev.kind = ORDER_EV_CANCELED;
+    (void)order_table_event(o.t, a, &ev, &o.d);
+    CHECK_EQ(order_find_venue(o.t, 0, 501), a); /* late trades find it */
+    for (int i = 0; i < 8; i++) {
+        uint32_t slot = oms_new(&o, SIDE_BUY, 10);
+        ev = oms_event(&o, slot, ORDER_EV_REJECTED);
+        (void)order_table_event(o.t, slot, &ev, &o.d);
+    }
+    CHECK_EQ(order_find_venue(o.t, 0, 501), ORDER_NONE); /* recycled */
+    oms_free(&o);
+}
+
+TEST(a_trade_of_nobodys_order_counts_once_and_its_order_when_it_is_found_moves_no_position)
+{
+    struct oms o;
+    oms_init(&o, 4, 2);
+    struct account_trade tr = {
+        .side = SIDE_SELL, .trade_id = 7, .px = 100, .qty = 3, .fee = 5, .venue_order_id = 500
+    };
+    CHECK(order_table_trade(o.t, &tr, &o.d));
+    CHECK(o.d.fill_qty == 3 && o.d.side == SIDE_SELL && o.d.fee == 5);
+    CHECK(!order_table_trade(o.t, &tr, &o.d));
+    CHECK_EQ(o.d.fill_qty, 0);
+    CHECK(order_trade_counted(o.t, 0, 7) && !order_trade_counted(o.t, 1, 7) && !order_trade_counted(o.t, 0, 8));
+    uint32_t a = oms_new(&o, SIDE_SELL, 10);
+    struct order_event ev = oms_event(&o, a, ORDER_EV_FILL);
+    ev.trade_id = 7;
+    ev.last_px = 100;
+    ev.last_qty = 3;
+    ev.flags = ORDER_EVENT_COUNTED;
+    CHECK_EQ(order_table_event(o.t, a, &ev, &o.d), ORDER_APPLIED);
+    CHECK_EQ(o.d.fill_qty, 0);
+    CHECK_EQ(o.d.reserved_change, -3);
+    CHECK_EQ(order_at(o.t, a)->cum_qty, 3);
+    CHECK_EQ(order_table_event(o.t, a, &ev, &o.d), ORDER_DUPLICATE);
+    tr.trade_id = -1;
+    CHECK(account_trade_fault(&tr) != NULL);
+    oms_free(&o);
+}
+
+TEST(an_order_whose_trade_ids_were_forgotten_is_marked)
+{
+    struct oms o;
+    memset(&o, 0, sizeof(o));
+    o.counts = (struct order_counts){ .live_max = 4, .done_kept = 2, .trades_kept = 2, .denied_kept = 8 };
+    o.t = oms_table(&o.counts, &o.memory, &o.memory_bytes);
+    (void)clordid_mint_init(&o.mint, "g1", 1790000000);
+    uint32_t a = oms_new(&o, SIDE_BUY, 10);
+    for (int64_t id = 1; id <= 3; id++) {
+        CHECK_EQ(order_at(o.t, a)->marks & ORDER_MARK_FORGOTTEN, 0);
+        struct order_event ev = oms_event(&o, a, ORDER_EV_FILL);
+        ev.trade_id = id;
+        ev.last_px = 100;
+        ev.last_qty = 1;
+        CHECK_EQ(order_table_event(o.t, a, &ev, &o.d), ORDER_APPLIED);
+    }
+    CHECK(order_at(o.t, a)->marks & ORDER_MARK_FORGOTTEN);
+    oms_free(&o);
+}
+
+TEST(the_trade_cursor_only_rises)
+{
+    struct oms o;
+    oms_init(&o, 4, 2);
+    CHECK_EQ(order_trade_cursor(o.t, 3), -1);
+    order_trade_cursor_set(o.t, 3, 0);
+    CHECK_EQ(order_trade_cursor(o.t, 3), 0);
+    order_trade_cursor_set(o.t, 3, 9);
+    order_trade_cursor_set(o.t, 3, 8);
+    CHECK_EQ(order_trade_cursor(o.t, 3), 9);
+    CHECK_EQ(order_trade_cursor(o.t, INSTRUMENT_MAX), -1);
+    oms_free(&o);
+}
+
 TEST_MAIN()

@@ -695,10 +695,10 @@ TEST(a_configuration_that_cannot_be_served_is_named)
     cfg.strategy_count = 2;
     CHECK(unix_port_start(&cfg, &fault) == NULL);
     CHECK(strstr(fault.text, "share") != NULL);
-    two[1].client = CLIENT_OPERATOR;
+    two[1].client = CLIENT_ADOPTED;
     CHECK(unix_port_start(&cfg, &fault) == NULL);
-    CHECK(strstr(fault.text, "below 63") != NULL);
-    two[1].client = CLIENT_OPERATOR - 1;
+    CHECK(strstr(fault.text, "below 62") != NULL);
+    two[1].client = CLIENT_ADOPTED - 1;
     start(&cfg);
     world_close();
 }

@@ -624,9 +624,9 @@ config_check(const struct unix_port_config *cfg, struct fault *fault)
         const struct unix_port_strategy *s = &cfg->strategies[i];
         if (!name_valid(s->name))
             return FAULT(fault, "strategy %u: its name must be 1 to %d of [0-9A-Za-z._-]", i, STRATEGY_NAME_BYTES - 1);
-        if (s->client >= CLIENT_OPERATOR)
-            return FAULT(fault, "strategy %s: id %u is not below %d, which operators have", s->name, s->client,
-                         CLIENT_OPERATOR);
+        if (s->client >= CLIENT_ADOPTED)
+            return FAULT(fault, "strategy %s: id %u is not below %d, which orders found at a venue have", s->name,
+                         s->client, CLIENT_ADOPTED);
         for (uint32_t k = 0; k < i; k++) {
             if (cfg->strategies[k].client == s->client || strcmp(cfg->strategies[k].name, s->name) == 0)
                 return FAULT(fault, "strategies %s and %s share a name or an id", cfg->strategies[k].name, s->name);

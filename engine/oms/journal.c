@@ -487,6 +487,31 @@ replay_event(const struct replay *p, const struct journal_record *rec)
     return true;
 }
 
+static bool
+replay_trade(const struct replay *p, const struct journal_record *rec)
+{
+    const struct account_trade *tr = rec->payload;
+    const char *why = account_trade_fault(tr);
+    struct order_delta d;
+
+    if (why != NULL)
+        return refuse(p, rec, why);
+    if (order_table_trade(p->t, tr, &d))
+        yield_delta(p, &d);
+    return true;
+}
+
+static bool
+replay_cursor(const struct replay *p, const struct journal_record *rec)
+{
+    const struct journal_cursor *c = rec->payload;
+
+    if (c->instrument >= INSTRUMENT_MAX || c->trade_id < 0 || c->trade_id == INT64_MAX)
+        return refuse(p, rec, "a trade cursor's instrument or id is out of range");
+    order_trade_cursor_set(p->t, c->instrument, c->trade_id);
+    return true;
+}
+
 static void
 replay_control(const struct replay *p, const struct journal_control *c)
 {
@@ -518,6 +543,9 @@ payload_size(uint16_t type)
     case JOURNAL_VENUE_REPORT: return sizeof(struct order_event);
     case JOURNAL_CONTROL: return sizeof(struct journal_control);
     case JOURNAL_POSITION: return sizeof(struct journal_position);
+    case JOURNAL_TRADE: return sizeof(struct account_trade);
+    case JOURNAL_CURSOR: return sizeof(struct journal_cursor);
+    case JOURNAL_BALANCE: return sizeof(struct journal_balance);
     case JOURNAL_REPORT: return sizeof(struct report);
     case JOURNAL_NOTE: return sizeof(struct journal_note);
     default: return 0; /* any */
@@ -552,6 +580,14 @@ replay_record(const struct replay *p, const struct journal_record *rec)
     case JOURNAL_INTENT: return replay_intent(p, rec);
     case JOURNAL_REQUEST:
     case JOURNAL_VENUE_REPORT: return replay_event(p, rec);
+    case JOURNAL_TRADE: return replay_trade(p, rec);
+    case JOURNAL_CURSOR: return replay_cursor(p, rec);
+    case JOURNAL_BALANCE: {
+        const struct journal_balance *b = rec->payload;
+        return b->venue < VENUE_MAX && b->ccy < CURRENCY_MAX
+                   ? true
+                   : refuse(p, rec, "a balance's venue or currency is out of range");
+    }
     case JOURNAL_CONTROL: replay_control(p, rec->payload); return true;
     case JOURNAL_POSITION: {
         const struct journal_position *pos = rec->payload;

@@ -33,6 +33,9 @@ enum journal_mode { JOURNAL_PAPER = 1, JOURNAL_LIVE = 2 };
     X(JOURNAL_CONTROL, 8, "control")           /* struct journal_control */                           \
     X(JOURNAL_POSITION, 9, "position")         /* struct journal_position */                          \
     X(JOURNAL_SNAPSHOT, 10, "snapshot")        /* reserved */                                         \
+    X(JOURNAL_TRADE, 11, "trade")              /* struct account_trade: of no order of ours */        \
+    X(JOURNAL_CURSOR, 12, "cursor")            /* struct journal_cursor */                            \
+    X(JOURNAL_BALANCE, 13, "balance")          /* struct journal_balance */                           \
     X(JOURNAL_REPORT, 0x8001, "report")        /* struct report: as given to a client; advisory */    \
     X(JOURNAL_NOTE, 0x8002, "note")            /* struct journal_note; advisory */
 
@@ -94,6 +97,22 @@ struct journal_position {
     qty_t qty;
 };
 _Static_assert(sizeof(struct journal_position) == 24, "journal payload");
+
+/* Every trade of the instrument with an id below trade_id was asked for and counted. */
+struct journal_cursor {
+    uint32_t instrument;
+    uint32_t reserved;
+    int64_t trade_id;
+};
+_Static_assert(sizeof(struct journal_cursor) == 16, "journal payload");
+
+/* What the venue says an account holds of a currency: free and locked. Trades count from here. */
+struct journal_balance {
+    uint32_t venue;
+    uint32_t ccy;
+    value_t amount; /* at 10^-8 */
+};
+_Static_assert(sizeof(struct journal_balance) == 16, "journal payload");
 
 struct journal_note {
     char text[120];

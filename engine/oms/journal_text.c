@@ -275,6 +275,8 @@ write_intent(struct writer *w, const struct journal_text *t, const struct order_
             field_word(w, "reduce_only", "yes");
         if ((c->flags & COMMAND_POST_ONLY) != 0)
             field_word(w, "post_only", "yes");
+        if ((c->flags & COMMAND_ADOPTED) != 0)
+            field_word(w, "adopted", "yes");
         field_px(w, "px", ins, c->px);
         field_qty(w, "qty", ins, in->qty);
     }
@@ -305,6 +307,8 @@ write_event(struct writer *w, const struct journal_text *t, const struct order_e
         field_decimal(w, "fee", ev->fee, VALUE_DECIMALS);
         field_named(w, "fee_ccy", t->currency, CURRENCY_MAX, ev->fee_ccy);
         field_word(w, "liquidity", (ev->flags & ORDER_EVENT_MAKER) != 0 ? "maker" : "taker");
+        if ((ev->flags & ORDER_EVENT_COUNTED) != 0)
+            field_word(w, "counted", "before");
     }
     if (ev->cum_qty != 0)
         field_qty(w, "venue_cum_qty", ins, ev->cum_qty);
@@ -364,6 +368,37 @@ write_position(struct writer *w, const struct journal_text *t, const struct jour
 }
 
 static void
+write_trade(struct writer *w, const struct journal_text *t, const struct account_trade *tr)
+{
+    field_named(w, "account", t->account, ACCOUNT_MAX, tr->account);
+    const struct instrument *ins = field_instrument(w, t, tr->instrument);
+    field_word(w, "side", side_word(tr->side));
+    field_int(w, "trade_id", tr->trade_id);
+    field_px(w, "px", ins, tr->px);
+    field_qty(w, "qty", ins, tr->qty);
+    field_decimal(w, "fee", tr->fee, VALUE_DECIMALS);
+    field_named(w, "fee_ccy", t->currency, CURRENCY_MAX, tr->fee_ccy);
+    field_word(w, "liquidity", tr->maker != 0 ? "maker" : "taker");
+    field_uint_set(w, "venue_order_id", tr->venue_order_id);
+    field_time(w, "venue_time", tr->venue_time_ns);
+}
+
+static void
+write_cursor(struct writer *w, const struct journal_text *t, const struct journal_cursor *c)
+{
+    (void)field_instrument(w, t, c->instrument);
+    field_int(w, "trade_id", c->trade_id);
+}
+
+static void
+write_balance(struct writer *w, const struct journal_text *t, const struct journal_balance *b)
+{
+    field_named(w, "venue", t->venue, VENUE_MAX, b->venue);
+    field_named(w, "ccy", t->currency, CURRENCY_MAX, b->ccy);
+    field_decimal(w, "amount", b->amount, VALUE_DECIMALS);
+}
+
+static void
 write_report(struct writer *w, const struct journal_text *t, const struct report *r)
 {
     field_word(w, "report", report_kind_text((enum report_kind)r->kind));
@@ -402,6 +437,9 @@ write_payload(struct writer *w, const struct journal_text *t, const struct journ
     case JOURNAL_VENUE_REPORT: write_event(w, t, rec->payload); break;
     case JOURNAL_CONTROL: write_control(w, rec->payload); break;
     case JOURNAL_POSITION: write_position(w, t, rec->payload); break;
+    case JOURNAL_TRADE: write_trade(w, t, rec->payload); break;
+    case JOURNAL_CURSOR: write_cursor(w, t, rec->payload); break;
+    case JOURNAL_BALANCE: write_balance(w, t, rec->payload); break;
     case JOURNAL_REPORT: write_report(w, t, rec->payload); break;
     case JOURNAL_NOTE: field_text(w, "text", ((const struct journal_note *)rec->payload)->text, 120); break;
     default: field_uint(w, "payload_bytes", rec->payload_bytes); break;

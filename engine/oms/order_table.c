@@ -4,6 +4,7 @@
  * that were counted), the list of live orders (all, and per client) in the order of sending, and the queue of terminal
  * ones, whose oldest is recycled when the pool is empty. */
 #include "engine/oms/order_table.h"
+#include "execgw/admission.h"
 
 /* Largest quantity that one order or trade may have: sums of two stay inside an int64_t. */
 #define QTY_MAX (INT64_C(1) << 61)
@@ -131,6 +132,7 @@ struct order_table {
     struct order *order;
     struct hash by_clordid;
     struct hash by_key;
+    struct hash by_venue;
     struct hash by_trade;
     struct trade *trade; /* ring of trades_kept */
     uint64_t trades;     /* ever */
@@ -138,6 +140,7 @@ struct order_table {
     struct list done;
     struct list client_live[CLIENT_MAX];
     struct client_keys keys[CLIENT_MAX];
+    int64_t cursor1[INSTRUMENT_MAX]; /* trade cursor + 1; 0 = none */
     struct walk walk[ORDER_WALKS_MAX];
     struct order_totals totals;
 };
@@ -147,7 +150,7 @@ order_table_footprint(const struct order_counts *c)
 {
     size_t pool = (size_t)c->live_max + c->done_kept;
     return arena_cost(sizeof(struct order_table)) + arena_cost(pool * sizeof(struct order)) +
-           2 * arena_cost(sizeof(struct hash_entry) * hash_capacity((uint32_t)pool)) +
+           3 * arena_cost(sizeof(struct hash_entry) * hash_capacity((uint32_t)pool)) +
            arena_cost(sizeof(struct hash_entry) * hash_capacity(c->trades_kept)) +
            arena_cost(sizeof(struct trade) * c->trades_kept) +
            CLIENT_MAX * arena_cost(sizeof(struct denied_key) * c->denied_kept);
@@ -167,6 +170,7 @@ order_table_init(const struct order_counts *c, const char *instance, struct aren
     t->order = arena_take(arena, (size_t)t->pool * sizeof(struct order));
     hash_init(&t->by_clordid, t->pool, arena);
     hash_init(&t->by_key, t->pool, arena);
+    hash_init(&t->by_venue, t->pool, arena);
     hash_init(&t->by_trade, c->trades_kept, arena);
     t->trade = arena_take(arena, sizeof(struct trade) * c->trades_kept);
     t->live = t->done = (struct list){ ORDER_NONE, ORDER_NONE };
@@ -216,6 +220,40 @@ order_find_key(const struct order_table *t, uint32_t client, uint64_t key)
         if (t->order[slot].key == key && t->order[slot].client == client)
             break;
     return slot;
+}
+
+static inline uint32_t
+venue_hash(uint32_t instrument, uint64_t venue_order_id)
+{
+    return hash_mix(venue_order_id, (uint64_t)instrument << 32 | 2);
+}
+
+uint32_t
+order_find_venue(const struct order_table *t, uint32_t instrument, uint64_t venue_order_id)
+{
+    if (venue_order_id == 0)
+        return ORDER_NONE;
+    uint32_t hash = venue_hash(instrument, venue_order_id);
+    uint32_t pos = hash;
+    uint32_t slot;
+    while ((slot = hash_next(&t->by_venue, hash, &pos)) != ORDER_NONE)
+        if (t->order[slot].venue_order_id == venue_order_id && t->order[slot].instrument == instrument)
+            break;
+    return slot;
+}
+
+static void
+venue_id_set(struct order_table *t, uint32_t slot, uint64_t venue_order_id)
+{
+    struct order *o = &t->order[slot];
+
+    if (venue_order_id == o->venue_order_id)
+        return;
+    if (o->venue_order_id != 0)
+        hash_remove(&t->by_venue, venue_hash(o->instrument, o->venue_order_id), slot);
+    o->venue_order_id = venue_order_id;
+    if (venue_order_id != 0)
+        hash_add(&t->by_venue, venue_hash(o->instrument, venue_order_id), slot);
 }
 
 const struct order *
@@ -322,37 +360,119 @@ denied_remember(struct order_table *t, uint32_t client, uint64_t key, enum deny_
 
 /* ---- trades ------------------------------------------------------------------------------------------------------ */
 
-static inline uint32_t
-trade_hash(const struct order *o, int64_t trade_id)
+/* Whose trade it is: an order's ClOrdID, or (term 0, which no order has) an instrument's. */
+struct trade_owner {
+    uint64_t seq;
+    uint32_t term;
+};
+
+static inline struct trade_owner
+owner_order(const struct order *o)
 {
-    return hash_mix((uint64_t)trade_id, o->seq << 8 ^ o->term);
+    return (struct trade_owner){ .seq = o->seq, .term = o->term };
+}
+
+static inline struct trade_owner
+owner_instrument(uint32_t instrument)
+{
+    return (struct trade_owner){ .seq = instrument, .term = 0 };
+}
+
+static inline uint32_t
+trade_hash(struct trade_owner w, int64_t trade_id)
+{
+    return hash_mix((uint64_t)trade_id, w.seq << 8 ^ w.term);
 }
 
 static bool
-trade_seen(const struct order_table *t, const struct order *o, int64_t trade_id)
+trade_seen(const struct order_table *t, struct trade_owner w, int64_t trade_id)
 {
-    uint32_t hash = trade_hash(o, trade_id);
+    uint32_t hash = trade_hash(w, trade_id);
     uint32_t pos = hash;
     uint32_t i;
     while ((i = hash_next(&t->by_trade, hash, &pos)) != ORDER_NONE) {
         const struct trade *tr = &t->trade[i];
-        if (tr->trade_id == trade_id && tr->seq == o->seq && tr->term == o->term)
+        if (tr->trade_id == trade_id && tr->seq == w.seq && tr->term == w.term)
             return true;
     }
     return false;
 }
 
+/* The oldest id makes room; its order is marked, so that the trade is not taken for a new one when it is told again. */
 static void
-trade_remember(struct order_table *t, const struct order *o, int64_t trade_id)
+trade_forget(struct order_table *t, uint32_t i)
+{
+    const struct trade *tr = &t->trade[i];
+    uint32_t hash = clordid_hash(tr->term, tr->seq);
+    uint32_t pos = hash;
+    uint32_t slot;
+
+    hash_remove(&t->by_trade, tr->hash, i);
+    while (tr->term != 0 && (slot = hash_next(&t->by_clordid, hash, &pos)) != ORDER_NONE) {
+        struct order *o = &t->order[slot];
+        if (o->seq == tr->seq && o->term == tr->term)
+            o->marks |= ORDER_MARK_FORGOTTEN;
+    }
+}
+
+static void
+trade_remember(struct order_table *t, struct trade_owner w, int64_t trade_id)
 {
     uint32_t i = (uint32_t)(t->trades % t->counts.trades_kept);
     struct trade *tr = &t->trade[i];
 
     if (t->trades >= t->counts.trades_kept)
-        hash_remove(&t->by_trade, tr->hash, i);
-    *tr = (struct trade){ .seq = o->seq, .trade_id = trade_id, .term = o->term, .hash = trade_hash(o, trade_id) };
+        trade_forget(t, i);
+    *tr = (struct trade){ .seq = w.seq, .trade_id = trade_id, .term = w.term, .hash = trade_hash(w, trade_id) };
     hash_add(&t->by_trade, tr->hash, i);
     t->trades++;
+}
+
+const char *
+account_trade_fault(const struct account_trade *tr)
+{
+    if (tr->account >= ACCOUNT_MAX || tr->instrument >= INSTRUMENT_MAX || tr->side > SIDE_SELL)
+        return "account, instrument or side is out of range";
+    if (tr->trade_id < 0 || tr->qty <= 0 || tr->qty > QTY_MAX || tr->px < 0)
+        return "trade id, quantity or price is out of range";
+    return NULL;
+}
+
+bool
+order_table_trade(struct order_table *t, const struct account_trade *tr, struct order_delta *d)
+{
+    ASSERT(account_trade_fault(tr) == NULL);
+    *d = (struct order_delta){
+        .account = tr->account, .instrument = tr->instrument, .client = CLIENT_ADOPTED, .side = tr->side
+    };
+    if (order_trade_counted(t, tr->instrument, tr->trade_id))
+        return false;
+    trade_remember(t, owner_instrument(tr->instrument), tr->trade_id);
+    d->fill_qty = tr->qty;
+    d->fill_px = tr->px;
+    d->fee = tr->fee;
+    d->fee_ccy = tr->fee_ccy;
+    t->totals.trades++;
+    return true;
+}
+
+bool
+order_trade_counted(const struct order_table *t, uint32_t instrument, int64_t trade_id)
+{
+    return trade_seen(t, owner_instrument(instrument), trade_id);
+}
+
+int64_t
+order_trade_cursor(const struct order_table *t, uint32_t instrument)
+{
+    return instrument < INSTRUMENT_MAX ? t->cursor1[instrument] - 1 : -1;
+}
+
+void
+order_trade_cursor_set(struct order_table *t, uint32_t instrument, int64_t trade_id)
+{
+    ASSERT(instrument < INSTRUMENT_MAX && trade_id >= 0 && trade_id < INT64_MAX);
+    t->cursor1[instrument] = MAX(t->cursor1[instrument], trade_id + 1);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------------------------- */
@@ -422,6 +542,7 @@ done_recycle(struct order_table *t)
     t->totals.done--;
     hash_remove(&t->by_clordid, clordid_hash(o->term, o->seq), slot);
     hash_remove(&t->by_key, key_hash(o->client, o->key), slot);
+    venue_id_set(t, slot, 0);
     if (o->replaces != ORDER_NONE && t->order[o->replaces].replaced_by == slot)
         t->order[o->replaces].replaced_by = ORDER_NONE;
     if (o->replaced_by != ORDER_NONE && t->order[o->replaced_by].replaces == slot)
@@ -588,6 +709,8 @@ order_table_intent(struct order_table *t, const struct order_intent *in, struct 
     memcpy(o->clordid, in->clordid, CLORDID_BYTES);
     hash_add(&t->by_clordid, clordid_hash(id.term, id.seq), slot);
     hash_add(&t->by_key, key_hash(c->client, c->key), slot);
+    if (c->client == CLIENT_ADOPTED)
+        venue_id_set(t, slot, c->target_key);
     live_append(t, slot);
     t->keys[c->client].last_key = c->key;
     t->totals.live++;
@@ -613,10 +736,10 @@ words_keep(struct order *o, const struct order_event *ev)
 
 /* The venue's own numbers that come with any report. */
 static void
-venue_facts(struct order *o, const struct order_event *ev)
+venue_facts(struct order_table *t, struct order *o, const struct order_event *ev)
 {
     if (ev->venue_order_id != 0)
-        o->venue_order_id = ev->venue_order_id;
+        venue_id_set(t, (uint32_t)(o - t->order), ev->venue_order_id);
     if (ev->venue_time_ns > o->venue_time_ns)
         o->venue_time_ns = ev->venue_time_ns;
     if (ev->cum_qty > o->venue_cum_qty && ev->cum_qty <= QTY_MAX)
@@ -656,7 +779,7 @@ on_end(struct order *o, enum order_event_kind kind)
 static void
 fill_count(struct order_table *t, struct order *o, const struct order_event *ev, struct order_delta *d)
 {
-    trade_remember(t, o, ev->trade_id);
+    trade_remember(t, owner_order(o), ev->trade_id);
     if (__builtin_add_overflow(o->cum_qty, ev->last_qty, &o->cum_qty))
         o->cum_qty = INT64_MAX;
     o->cum_px_qty += (wide_t)ev->last_px * ev->last_qty;
@@ -671,6 +794,8 @@ fill_count(struct order_table *t, struct order *o, const struct order_event *ev,
         t->totals.overfills++;
     }
     t->totals.trades++;
+    if ((ev->flags & ORDER_EVENT_COUNTED) != 0)
+        return;
     d->fill_qty = ev->last_qty;
     d->fill_px = ev->last_px;
     d->fee = ev->fee;
@@ -682,13 +807,13 @@ on_fill(struct order_table *t, struct order *o, const struct order_event *ev, st
 {
     if (ev->trade_id < 0 || ev->last_qty <= 0 || ev->last_qty > QTY_MAX || ev->last_px < 0)
         return ORDER_INVALID;
-    if (trade_seen(t, o, ev->trade_id))
+    if (trade_seen(t, owner_order(o), ev->trade_id))
         return ORDER_DUPLICATE;
     bool all = o->qty - o->cum_qty <= ev->last_qty;
     enum order_event_kind kind = all ? ORDER_EV_FILL_ALL : ORDER_EV_FILL;
     struct order_step step = order_state_step((enum order_state)o->state, kind);
 
-    venue_facts(o, ev);
+    venue_facts(t, o, ev);
     fill_count(t, o, ev, d);
     if (step.outcome == ORDER_LATE) {
         o->marks |= ORDER_MARK_LATE;
@@ -771,7 +896,7 @@ on_event(struct order_table *t, struct order *o, const struct order_event *ev, s
     switch ((enum order_event_kind)ev->kind) {
     case ORDER_EV_FILL: return on_fill(t, o, ev, d);
     case ORDER_EV_CANCELED:
-    case ORDER_EV_EXPIRED: venue_facts(o, ev); return on_end(o, (enum order_event_kind)ev->kind);
+    case ORDER_EV_EXPIRED: venue_facts(t, o, ev); return on_end(o, (enum order_event_kind)ev->kind);
     case ORDER_EV_REJECTED:
     case ORDER_EV_NOT_PLACED: {
         enum order_outcome out = on_end(o, (enum order_event_kind)ev->kind);
@@ -779,8 +904,8 @@ on_event(struct order_table *t, struct order *o, const struct order_event *ev, s
             words_keep(o, ev);
         return out;
     }
-    case ORDER_EV_STATUS: venue_facts(o, ev); return on_status(o, ev);
-    case ORDER_EV_ACK: venue_facts(o, ev); return on_request(o, ev, ORDER_EV_ACK);
+    case ORDER_EV_STATUS: venue_facts(t, o, ev); return on_status(o, ev);
+    case ORDER_EV_ACK: venue_facts(t, o, ev); return on_request(o, ev, ORDER_EV_ACK);
     case ORDER_EV_CANCEL_SENT:
     case ORDER_EV_CANCEL_REJECTED:
     case ORDER_EV_UNKNOWN: return on_request(o, ev, (enum order_event_kind)ev->kind);

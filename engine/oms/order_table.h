@@ -44,8 +44,9 @@ _Static_assert(sizeof(struct order_intent) == 288, "journal payload");
 
 #define ORDER_EVENT_TEXT 48
 
-#define ORDER_EVENT_MAKER  1u
-#define ORDER_EVENT_PROVEN 2u /* STATUS: asked after the deadline + margin of what is in flight */
+#define ORDER_EVENT_MAKER   1u
+#define ORDER_EVENT_PROVEN  2u /* STATUS: asked after the deadline + margin of what is in flight */
+#define ORDER_EVENT_COUNTED 4u /* FILL: the position has this trade already: only the order counts it */
 
 /* One fact about one order: the payload of the journal's VENUE_REPORT (from the venue) and REQUEST (ours). */
 struct order_event {
@@ -73,6 +74,25 @@ _Static_assert(sizeof(struct order_event) == 160, "journal payload");
 #define ORDER_MARK_NEW_UNKNOWN 1u /* whether the new order was accepted is unknown, whatever else is in flight */
 #define ORDER_MARK_OVERFILLED  2u /* trades add up to more than qty */
 #define ORDER_MARK_LATE        4u /* a trade came after the terminal state */
+#define ORDER_MARK_FORGOTTEN   8u /* trades of it were counted whose ids are no longer remembered */
+
+/* A trade of the account that belongs to no order in the table: somebody else's on the same account, or of an order
+ * that was forgotten. The payload of the journal's TRADE. */
+struct account_trade {
+    uint32_t account;
+    uint32_t instrument;
+    uint32_t instrument_version;
+    uint8_t side;
+    uint8_t maker;
+    uint16_t fee_ccy;
+    int64_t trade_id; /* >= 0 */
+    px_t px;
+    qty_t qty;
+    value_t fee; /* at 10^-8 of fee_ccy */
+    uint64_t venue_order_id;
+    int64_t venue_time_ns;
+};
+_Static_assert(sizeof(struct account_trade) == 64, "journal payload");
 
 /* Read-only to everybody but order_table.c (and order_stamp_wire). */
 struct order {
@@ -168,14 +188,31 @@ bool order_table_room(const struct order_table *t);
 const char *order_intent_fault(const struct order_table *t, const struct order_intent *in);
 
 /* Hot. Apply an intent, accepted or denied, that is in the journal: NEW and REPLACE make an order in SENT with its
- * request in flight (a REPLACE also marks its target); a denial is remembered for repeats. Returns the slot, or
- * ORDER_NONE when it made none. The caller has checked key and room: an accepted intent that does not fit asserts. */
+ * request in flight (a REPLACE also marks its target); a denial is remembered for repeats. A NEW of CLIENT_ADOPTED is
+ * an order that was found at the venue: target_key is its venue order id. Returns the slot, or ORDER_NONE when it made
+ * none. The caller has checked key and room: an accepted intent that does not fit asserts. */
 uint32_t order_table_intent(struct order_table *t, const struct order_intent *in, struct order_delta *d);
 
 /* Warm. Apply one event to the order at slot (order_find of ev->clordid). d is always written: all zero changes nothing
  * but names the order. */
 enum order_outcome order_table_event(struct order_table *t, uint32_t slot, const struct order_event *ev,
                                      struct order_delta *d);
+
+/* --- trades of the account -------------------------------------------------------------------------------------- */
+
+/* What is wrong with a trade from a journal, in words; NULL when order_table_trade() may be called. */
+const char *account_trade_fault(const struct account_trade *tr);
+
+/* Warm. Count a trade that is no order's: it moves the position, under CLIENT_ADOPTED. False when it was counted
+ * before: d changes nothing then. */
+bool order_table_trade(struct order_table *t, const struct account_trade *tr, struct order_delta *d);
+
+/* Counted as nobody's: the order that it turns out to belong to counts it with ORDER_EVENT_COUNTED. */
+bool order_trade_counted(const struct order_table *t, uint32_t instrument, int64_t trade_id);
+
+/* Trade ids of this instrument below the cursor have been asked for and counted; -1: never asked. It only rises. */
+int64_t order_trade_cursor(const struct order_table *t, uint32_t instrument);
+void order_trade_cursor_set(struct order_table *t, uint32_t instrument, int64_t trade_id);
 
 /* Telemetry, outside of replay: when the bytes went to the kernel. */
 void order_stamp_wire(struct order_table *t, uint32_t slot, mono_ns_t at);
@@ -185,6 +222,9 @@ void order_stamp_wire(struct order_table *t, uint32_t slot, mono_ns_t at);
 /* Slot or ORDER_NONE. Foreign ids are ORDER_NONE. */
 uint32_t order_find(const struct order_table *t, const char clordid[CLORDID_BYTES]);
 uint32_t order_find_key(const struct order_table *t, uint32_t client, uint64_t key);
+
+/* By the venue's own order id, which is unique within its instrument. */
+uint32_t order_find_venue(const struct order_table *t, uint32_t instrument, uint64_t venue_order_id);
 
 /* Borrowed until the next intent (which may recycle the oldest terminal order). */
 const struct order *order_at(const struct order_table *t, uint32_t slot);

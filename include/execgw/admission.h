@@ -21,6 +21,7 @@
 /* The client that operator sessions (execgw-cli) act as when no strategy is configured for it. Strategies have lower
  * ids. */
 #define CLIENT_OPERATOR (CLIENT_MAX - 1)
+#define CLIENT_ADOPTED  (CLIENT_MAX - 2) /* owns orders that were found at the venue; nobody connects as it */
 
 enum admission_role { ROLE_STRATEGY, ROLE_OPERATOR, ROLE_COUNT };
 

@@ -222,6 +222,9 @@ enum kill_proof {
 #define COMMAND_REDUCE_ONLY 1u
 #define COMMAND_POST_ONLY   2u
 #define COMMAND_FLAGS_ALL   3u
+/* Of orders only, never in a client's command: the venue knows it by its own order id alone, the ClOrdID is our name
+ * for an order that somebody else placed. */
+#define COMMAND_ADOPTED 0x80u
 
 /* One command, client -> gateway. Never trusted: copied out of the ring once, then checked. */
 struct command {
