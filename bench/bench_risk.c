@@ -88,7 +88,7 @@ risk_make(void)
 {
     struct bench_risk *x = (struct bench_risk *)calloc(1, sizeof(*x));
     struct risk_counts counts = { .accounts = 1, .instruments = INSTRUMENTS };
-    struct risk_venue venue = { true, true, true, true, 0 };
+    struct risk_venue venue = { .logged_on = true, .stream_in_step = true, .reconciled = true, .clock_known = true };
     static struct risk_limits limits;
     struct arena arena = { .size = risk_footprint(&counts) };
     struct fault fault;

@@ -630,7 +630,7 @@ would_pass(const struct risk *r, struct risk_order *o, qty_t qty, const struct m
 }
 
 qty_t
-risk_whatif(const struct risk *r, const struct risk_order *order, const struct md_ref *md, struct now now,
+risk_whatif(struct risk *r, const struct risk_order *order, const struct md_ref *md, struct now now,
             struct risk_verdict *binding)
 {
     struct risk_order o = *order;

@@ -26,6 +26,7 @@ struct risk_venue {
     bool reconciled;     /* the venue's orders and ours are proven equal */
     bool clock_known;
     int64_t clock_offset_ns; /* venue clock - wall clock */
+    bool has_balances;       /* it tells balances: without one, BALANCE. Paper has none */
 };
 
 /* What the gateway fills for each new order and replace. */
@@ -39,7 +40,7 @@ struct risk_order {
     uint8_t type;
     uint8_t tif;
     uint8_t flags;         /* COMMAND_* */
-    uint8_t position_side; /* only POSITION_NET is taken for now */
+    uint8_t position_side; /* only POSITION_NET is taken */
     uint8_t margin_mode;   /* only MARGIN_NONE */
     /* What the caller found out by itself: DENY_NONE, or DENY_REPLAYED_COMMAND, DENY_UNKNOWN_ORDER, DENY_ORDER_DONE,
      * DENY_DUPLICATE_KEY. Reported at its place in the order of checks. */
@@ -58,6 +59,11 @@ struct risk_order {
     value_t quote_qty;
     int64_t deadline_wall_ns; /* 0 = none */
     int64_t expire_wall_ns;
+    /* Market orders: what the visible book, walked from the touch, would fill: how much of qty, and the worst price. */
+    qty_t sweep_qty;
+    px_t sweep_px;
+    uint64_t parent_key; /* 0 = none */
+    qty_t parent_qty;    /* total of the parent, in qty_decimals; the same for all its children */
 };
 
 /* What was decided and by which two numbers: into the journal and the denial. */
@@ -68,6 +74,10 @@ struct risk_verdict {
     int64_t limit; /* the limit's number */
     bool reducing; /* the order is a proven reduction */
     bool flood;    /* the client's denied-command bucket is empty too */
+    /* The caller first cancels our own orders of the other side that this price would trade against, and only then
+     * sends (accepted) or not (SELF_MATCH): see risk_crosses(). */
+    bool cancel_resting;
+    px_t px; /* the price that was checked: the order's, or a market order's worst */
 };
 
 struct risk;
@@ -86,6 +96,24 @@ bool risk_set_instrument(struct risk *r, const struct instrument *ins, struct no
 
 void risk_set_venue(struct risk *r, uint32_t venue, const struct risk_venue *v);
 
+/* What time it is: rolls the day at the configured hour (UTC). At each record of a replay, before its delta; at least
+ * once a second while running. */
+void risk_clock(struct risk *r, struct now now);
+
+/* A balance as the venue states it, 10^-8 of the currency. What it holds for our open orders is in `locked`. */
+void risk_set_balance(struct risk *r, uint32_t account, uint16_t currency, value_t free, value_t locked);
+
+/* What is held of a currency after everything in flight: false when the venue has not said. */
+bool risk_free_balance(const struct risk *r, uint32_t account, uint16_t currency, value_t *free);
+
+/* A rate from a book: reporting currency per unit of `currency`, 10^-RATE_DECIMALS, as of `at`. Those stated in the
+ * limits stand above it. risk_mark() of a spot instrument quoted in the reporting currency gives its base's. */
+void risk_set_rate(struct risk *r, uint16_t currency, int64_t rate, mono_ns_t at);
+
+/* Warm. The market of one instrument, once a second or so: values every position in it anew when the book is live and
+ * sane, looks at losses. `at` is md's. */
+void risk_mark(struct risk *r, uint32_t instrument, const struct md_ref *md, struct now now);
+
 /* NOT_ARMED until this has been called with true (and limits are loaded). */
 void risk_arm(struct risk *r, bool armed);
 
@@ -99,6 +127,13 @@ void risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, 
  * md NULL or an empty book denies. out is always written. */
 enum deny_reason risk_check(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
                             struct risk_verdict *out);
+
+/* Would an order of this side at px trade against a resting one of the other side at own_px? */
+static inline bool
+risk_crosses(enum side side, px_t px, px_t own_px)
+{
+    return side == SIDE_BUY ? px >= own_px : px <= own_px;
+}
 
 /* Hot. A cancel of this client: DENY_NONE (a token is spent) or DENY_CANCEL_RATE. An operator's cancel needs no check.
  */
@@ -123,6 +158,105 @@ const struct resolved_limits *risk_resolved(const struct risk *r, uint32_t accou
 const struct risk_limits *risk_limits_in_force(const struct risk *r);
 const struct risk_venue *risk_venue_of(const struct risk *r, uint32_t venue);
 
+/* ---- what moves breakers; thresholds are in the limits ---- */
+
+/* The venue refused a new order, a replace or a cancel. */
+void risk_note_reject(struct risk *r, uint32_t venue, uint32_t client, struct now now);
+/* From a new order's command to its bytes in the kernel; to its acknowledgement. */
+void risk_note_wire(struct risk *r, int64_t ns, struct now now);
+void risk_note_ack(struct risk *r, uint32_t venue, int64_t ns, struct now now);
+/* One turn of the loop. */
+void risk_note_turn(struct risk *r, int64_t ns, struct now now);
+
+/* Why something latched. X(name, text) */
+#define RISK_TRIPS(X)                                                              \
+    X(TRIP_REJECTS, "the venue rejects too much")                                  \
+    X(TRIP_LOSS_RATE, "losing too fast")                                           \
+    X(TRIP_DAY_LOSS, "the day's loss has reached its limit")                       \
+    X(TRIP_DRAWDOWN, "the fall from the day's best has reached its limit")         \
+    X(TRIP_LATENCY, "our own latency, p99.9, is above its bound")                  \
+    X(TRIP_STALL, "a turn of the loop took longer than its bound")                 \
+    X(TRIP_ACK, "the venue's acknowledgements, p99, take longer than their bound") \
+    X(TRIP_FLOOD, "denied commands without end: the strategy is out of control")   \
+    X(TRIP_REPEAT, "too many automated executions without a human's re-enable")
+
+enum risk_trip_kind {
+#define X(name, text) name,
+    RISK_TRIPS(X)
+#undef X
+        RISK_TRIP_COUNT
+};
+const char *risk_trip_text(enum risk_trip_kind k);
+
+/* A level that latched: the caller journals it (and restores it at replay). TRIP_FLOOD halts its strategy, the others
+ * let proven reductions pass; each stays until risk_untrip(), losses also end with the day. */
+struct risk_trip {
+    uint8_t kind;  /* enum risk_trip_kind */
+    uint8_t level; /* enum trading_level */
+    uint32_t id;
+    int64_t value;
+    int64_t limit;
+};
+/* The next one that nobody has taken yet; false when there is none. */
+bool risk_take_trip(struct risk *r, struct risk_trip *out);
+/* From a journal. False when there is no such level, id or kind. */
+bool risk_restore_trip(struct risk *r, enum trading_level level, uint32_t id, enum risk_trip_kind kind);
+/* The operator's explicit act: everything that latched at this level is released, its windows start anew, a strategy's
+ * executions are counted from 0. False when there is no such level or id. */
+bool risk_untrip(struct risk *r, enum trading_level level, uint32_t id, struct now now);
+/* Bit per enum risk_trip_kind. */
+uint32_t risk_tripped(const struct risk *r, enum trading_level level, uint32_t id);
+
+/* ---- what everything stands at ---- */
+
+/* Worst-case exposure and result of one strategy, account, venue or everything, in the reporting currency. */
+struct risk_group {
+    value_t gross;
+    value_t net_long;
+    value_t net_short; /* <= 0 where short is the worst */
+    value_t day_value; /* traded since the roll */
+    value_t open_value;
+    value_t day_result; /* realised, unrealised and fees since the roll */
+    value_t day_best;   /* the best of it */
+    value_t fees;       /* since the roll, paid in other than base assets */
+    uint32_t unmarked;  /* positions or orders without a fresh mark or rate: exposure and losses deny */
+};
+bool risk_group(const struct risk *r, enum trading_level level, uint32_t id, struct risk_group *out);
+
+/* Of one instrument in its quote (spot, linear) or settle (inverse) currency: an account's, or one strategy's part of
+ * it (client not CLIENT_NONE). */
+struct risk_pnl {
+    qty_t qty;
+    px_t average_px; /* 0 = flat; rounded against us */
+    px_t mark_px;    /* 0 = none yet */
+    mono_ns_t mark_at;
+    value_t realised; /* since the journal began, fees not included */
+    value_t unrealised;
+};
+void risk_pnl(const struct risk *r, uint32_t client, uint32_t account, uint32_t instrument, struct risk_pnl *out);
+
+/* Fees paid by an account in one currency since the journal began. */
+value_t risk_fees(const struct risk *r, uint32_t account, uint16_t currency);
+
+/* One limit that holds for orders of (client, account, instrument): used of limit; headroom = what is left, 0 when it
+ * is used up. */
+enum gauge_unit { GAUGE_COUNT, GAUGE_QTY, GAUGE_VALUE, GAUGE_PPM, GAUGE_NS, GAUGE_PX };
+struct risk_gauge {
+    const char *name; /* as in docs/risk.md: "position_long" */
+    uint8_t check;    /* enum deny_reason */
+    uint8_t level;    /* enum trading_level */
+    uint8_t unit;     /* enum gauge_unit; QTY and PX in the instrument's decimals, VALUE at 10^-8 */
+    uint8_t pad;
+    uint32_t id;
+    int64_t limit;
+    int64_t used;
+    int64_t headroom;
+};
+#define RISK_GAUGES_MAX 96
+/* Cold. Returns how many were written. Ids must be known. */
+uint32_t risk_gauges(struct risk *r, uint32_t client, uint32_t account, uint32_t instrument, const struct md_ref *md,
+                     struct now now, struct risk_gauge out[RISK_GAUGES_MAX]);
+
 struct risk_totals {
     uint32_t open_total;
     uint32_t unknown_total;
@@ -135,8 +269,8 @@ struct risk_totals {
 const struct risk_totals *risk_totals(const struct risk *r);
 
 /* Cold. The largest quantity of o (its qty is ignored) that would pass now, spending nothing; 0 when none does, and
- * *binding says which check stops the next step. */
-qty_t risk_whatif(const struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
+ * *binding says which check stops the next step. risk_gauges() has the headroom left on each. */
+qty_t risk_whatif(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
                   struct risk_verdict *binding);
 
 #endif
