@@ -314,7 +314,7 @@ limits_wide(struct risk_limits *l)
 }
 
 static const struct order_counts order_counts = {
-    .live_max = RIG_LIVE_MAX, .done_kept = RIG_LIVE_MAX, .trades_kept = 16384, .denied_kept = 1024
+    .live_max = RIG_LIVE_MAX, .done_kept = RIG_LIVE_MAX, .trades_kept = 16384, .keys_kept = 1024
 };
 static const struct client_port_config client_config = { .sessions_max = 2,
                                                          .command_capacity = COMMANDS,

@@ -150,7 +150,7 @@ order_counts_of(const struct config *c)
         .live_max = order_live_max(c),
         .done_kept = (uint32_t)c->memory.orders_max - order_live_max(c),
         .trades_kept = (uint32_t)c->memory.orders_max * TRADES_PER_ORDER,
-        .denied_kept = 1024,
+        .keys_kept = 1024,
     };
 }
 

@@ -530,7 +530,7 @@ rig_begin(struct rig *r)
 {
     struct risk_counts rc = { .accounts = 1, .instruments = 8 };
     struct order_counts oc = {
-        .live_max = RIG_ORDERS / 2, .done_kept = RIG_ORDERS / 2, .trades_kept = 256, .denied_kept = 16
+        .live_max = RIG_ORDERS / 2, .done_kept = RIG_ORDERS / 2, .trades_kept = 256, .keys_kept = 16
     };
     struct feed_config fc = feed_config_default(8);
     struct client_port_config cc = { .sessions_max = 2,

@@ -56,7 +56,7 @@ oms_init(struct oms *o, uint32_t live_max, uint32_t done_kept)
 {
     memset(o, 0, sizeof(*o));
     o->counts =
-        (struct order_counts){ .live_max = live_max, .done_kept = done_kept, .trades_kept = 4096, .denied_kept = 8 };
+        (struct order_counts){ .live_max = live_max, .done_kept = done_kept, .trades_kept = 4096, .keys_kept = 8 };
     o->t = oms_table(&o->counts, &o->memory, &o->memory_bytes);
     (void)clordid_mint_init(&o->mint, "g1", 1790000000);
     o->mono_ns = 1000;
@@ -112,6 +112,27 @@ oms_replace(struct oms *o, uint32_t old, qty_t qty)
     in.command.verb = COMMAND_REPLACE;
     in.command.target_key = order_at(o->t, old)->key;
     memcpy(in.target_clordid, order_at(o->t, old)->clordid, CLORDID_BYTES);
+    return oms_apply_intent(o, &in);
+}
+
+static inline struct order_intent
+oms_amend_intent(struct oms *o, uint32_t slot, px_t px, qty_t qty)
+{
+    struct order_intent in = oms_intent(o, order_at(o->t, slot)->client, order_at(o->t, slot)->instrument,
+                                        (enum side)order_at(o->t, slot)->side, qty);
+    in.command.verb = COMMAND_REPLACE;
+    in.command.target_key = order_at(o->t, slot)->key;
+    in.command.px = px;
+    in.flags = ORDER_INTENT_AMEND;
+    memcpy(in.clordid, order_at(o->t, slot)->clordid, CLORDID_BYTES);
+    memcpy(in.target_clordid, in.clordid, CLORDID_BYTES);
+    return in;
+}
+
+static inline uint32_t
+oms_amend(struct oms *o, uint32_t slot, px_t px, qty_t qty)
+{
+    struct order_intent in = oms_amend_intent(o, slot, px, qty);
     return oms_apply_intent(o, &in);
 }
 

@@ -803,7 +803,7 @@ TEST(replaying_the_journal_gives_the_same_orders)
     rig_disconnect(&rig, ORDER_CONN);
 
     struct order_counts oc = {
-        .live_max = RIG_ORDERS / 2, .done_kept = RIG_ORDERS / 2, .trades_kept = 256, .denied_kept = 16
+        .live_max = RIG_ORDERS / 2, .done_kept = RIG_ORDERS / 2, .trades_kept = 256, .keys_kept = 16
     };
     struct arena arena = { .size = order_table_footprint(&oc) };
     arena.base = (uint8_t *)aligned_alloc(64, (arena.size + 63) & ~(size_t)63);

@@ -376,9 +376,9 @@ static void
 live_random_event(struct oms *o, struct journal *j, uint32_t slot)
 {
     static const enum order_event_kind kinds[] = {
-        ORDER_EV_ACK,     ORDER_EV_FILL,     ORDER_EV_FILL,       ORDER_EV_FILL,        ORDER_EV_CANCELED,
-        ORDER_EV_EXPIRED, ORDER_EV_REJECTED, ORDER_EV_NOT_PLACED, ORDER_EV_CANCEL_SENT, ORDER_EV_CANCEL_REJECTED,
-        ORDER_EV_UNKNOWN, ORDER_EV_STATUS
+        ORDER_EV_ACK,     ORDER_EV_FILL,     ORDER_EV_FILL,       ORDER_EV_FILL,          ORDER_EV_CANCELED,
+        ORDER_EV_EXPIRED, ORDER_EV_REJECTED, ORDER_EV_NOT_PLACED, ORDER_EV_CANCEL_SENT,   ORDER_EV_CANCEL_REJECTED,
+        ORDER_EV_UNKNOWN, ORDER_EV_STATUS,   ORDER_EV_AMENDED,    ORDER_EV_AMEND_REJECTED
     };
     struct order_event ev = oms_event(o, slot, kinds[rng(ARRAY_LEN(kinds))]);
 
@@ -389,7 +389,13 @@ live_random_event(struct oms *o, struct journal *j, uint32_t slot)
     ev.state = (uint8_t)rng(ORDER_STATE_COUNT);
     ev.flags = (uint8_t)rng(4);
     ev.venue_order_id = rng(1000);
-    ev.fee = (value_t)rng(50);
+    if (ev.kind != ORDER_EV_CANCEL_SENT) {
+        ev.fee = (value_t)rng(50);
+    } else if (rng(2) == 0) {
+        ev.request_client = (uint32_t)rng(OMS_CLIENTS);
+        ev.request_id = ++o->next_key;
+        ev.flags = rng(2) == 0 ? ORDER_EVENT_REPLACE : 0;
+    }
     (void)snprintf(ev.text, sizeof(ev.text), "t%llu", (unsigned long long)rng(9));
     live_event(o, j, slot, &ev);
 }
@@ -408,6 +414,9 @@ tables_equal(const struct order_table *a, const struct order_table *b, const cha
         if (x == ORDER_NONE)
             continue;
         CHECK_MEM(order_at(a, x), order_at(b, y), sizeof(struct order));
+        CHECK_EQ(order_amend_at(a, x) != NULL, order_amend_at(b, y) != NULL);
+        if (order_amend_at(a, x) != NULL)
+            CHECK_MEM(order_amend_at(a, x), order_amend_at(b, y), sizeof(struct order_amend));
     }
     for (uint64_t key = 1; key < 400; key++)
         for (uint32_t c = 0; c < OMS_CLIENTS; c++) {
@@ -416,6 +425,8 @@ tables_equal(const struct order_table *a, const struct order_table *b, const cha
             CHECK_EQ(x.kind, y.kind);
             CHECK_EQ(x.slot, y.slot);
             CHECK_EQ(x.deny, y.deny);
+            CHECK_MEM(&x.asked, &y.asked, sizeof(x.asked));
+            CHECK_EQ(order_find_key(a, c, key), order_find_key(b, c, key));
         }
 }
 
@@ -449,10 +460,18 @@ TEST(replay_rebuilds_the_table_that_lived_over_random_sequences)
                     in.deny = DENY_POSITION;
                 if (slots > 0 && rng(4) == 0) {
                     const struct order *old = order_at(o.t, slot[rng(slots)]);
+                    bool amend = rng(2) == 0 && order_amendable(old) && in.deny == DENY_NONE;
                     in.command.verb = COMMAND_REPLACE;
                     in.command.client = old->client;
                     in.command.instrument = old->instrument;
                     memcpy(in.target_clordid, old->clordid, CLORDID_BYTES);
+                    if (amend) {
+                        in.flags = ORDER_INTENT_AMEND;
+                        in.command.side = old->side;
+                        memcpy(in.clordid, old->clordid, CLORDID_BYTES);
+                        (void)live_intent(&o, &j, &in);
+                        continue;
+                    }
                 }
                 uint32_t s = live_intent(&o, &j, &in);
                 if (s == ORDER_NONE)
@@ -467,7 +486,7 @@ TEST(replay_rebuilds_the_table_that_lived_over_random_sequences)
         struct journal_segment s[8];
         void *memory;
         size_t bytes;
-        struct order_counts counts = { .live_max = 8, .done_kept = 6, .trades_kept = 4096, .denied_kept = 8 };
+        struct order_counts counts = { .live_max = 8, .done_kept = 6, .trades_kept = 4096, .keys_kept = 8 };
         struct order_table *again = oms_table(&counts, &memory, &bytes);
         struct oms_sums sums = { 0 };
         struct journal_replay_ops ops = { .ctx = &sums, .delta = replay_delta };

@@ -258,6 +258,10 @@ write_intent(struct writer *w, const struct journal_text *t, const struct order_
     const struct command *c = &in->command;
 
     field_word(w, "verb", verb_word(c->verb));
+    if ((in->flags & ORDER_INTENT_AMEND) != 0)
+        field_word(w, "amend", "yes");
+    if ((in->flags & ORDER_INTENT_AFTER_CANCEL) != 0)
+        field_word(w, "after_cancel", "yes");
     field_word(w, "verdict", deny_reason_wire((enum deny_reason)in->deny));
     field_text(w, "clordid", in->clordid, CLORDID_BYTES);
     field_text(w, "target_clordid", in->target_clordid, CLORDID_BYTES);
@@ -299,7 +303,18 @@ write_event(struct writer *w, const struct journal_text *t, const struct order_e
         field_word(w, "state", order_state_text((enum order_state)ev->state));
         field_word(w, "proven", (ev->flags & ORDER_EVENT_PROVEN) != 0 ? "yes" : "no");
     }
+    if ((ev->flags & ORDER_EVENT_OPERATOR) != 0)
+        field_word(w, "by", "operator");
     field_uint_set(w, "venue_order_id", ev->venue_order_id);
+    if (ev->kind == ORDER_EV_CANCEL_SENT && ev->request_id != 0) {
+        field_word(w, "of", (ev->flags & ORDER_EVENT_REPLACE) != 0 ? "replace" : "cancel");
+        field_uint(w, "client", ev->request_client);
+        field_uint(w, "key", ev->request_id);
+    }
+    if ((ev->kind == ORDER_EV_STATUS || ev->kind == ORDER_EV_AMENDED) && ev->qty != 0) {
+        field_px(w, "px", ins, ev->px);
+        field_qty(w, "qty", ins, ev->qty);
+    }
     if (ev->kind == ORDER_EV_FILL) {
         field_int(w, "trade_id", ev->trade_id);
         field_px(w, "last_px", ins, ev->last_px);

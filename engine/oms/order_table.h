@@ -4,8 +4,9 @@
  * order records. Everything that changes an order is an order_intent or an order_event; the gateway journals the same
  * bytes first, so replaying the journal rebuilds this table exactly. Each change yields an order_delta for risk.
  *
- * Always true:  an order's reservation is leaves_qty while it lives, what its missing trades may still be when the
- *               venue has called it done, 0 once terminal; cum_qty counts distinct trade ids and nothing else;
+ * Always true:  an order's reservation is leaves_qty while it lives (of the larger of two totals while an amend is not
+ *               settled), what its missing trades may still be when the venue has called it done, 0 once terminal;
+ *               cum_qty counts distinct trade ids and nothing else;
  *               a terminal order never reopens (a late trade still raises cum_qty);
  *               live orders <= live_max; the last done_kept terminal orders stay findable, the oldest goes first.
  * Core thread only. Never allocates after order_table_init(). */
@@ -13,6 +14,7 @@
 #define EXECGW_ENGINE_OMS_ORDER_TABLE_H
 
 #include "engine/oms/clordid.h"
+#include "engine/oms/key_ledger.h"
 #include "engine/oms/order_state.h"
 #include "execgw/arena.h"
 
@@ -20,8 +22,14 @@ struct order_counts {
     uint32_t live_max;    /* orders not terminal, in [1, 2^20] */
     uint32_t done_kept;   /* terminal orders kept for repeats and late reports, in [1, 2^20] */
     uint32_t trades_kept; /* trade ids remembered, in [1, 2^24]; the oldest goes first */
-    uint32_t denied_kept; /* denied keys remembered per client, in [1, 2^16] */
+    uint32_t keys_kept;   /* keys that made no order (denied, amends, cancels) remembered per client, in [1, 2^16] */
 };
+
+/* The order keeps its place, its venue order and its ClOrdID: clordid is target_clordid, qty the new total with the
+ * filled part. The command's key becomes another name of that order. */
+#define ORDER_INTENT_AMEND 1u
+/* The second half of a replace that canceled first: its key was taken by that cancel (ORDER_EVENT_REPLACE). */
+#define ORDER_INTENT_AFTER_CANCEL 2u
 
 /* The record behind a NEW or REPLACE, accepted or denied: the INTENT payload of the journal, so little-endian, no
  * padding left unset. Denied cancels are journaled with it too; they do not touch the table. */
@@ -29,11 +37,11 @@ struct order_intent {
     struct command command;
     char clordid[CLORDID_BYTES]; /* minted; "" when denied */
     uint16_t venue;
-    uint8_t deny; /* enum deny_reason; DENY_NONE = accepted */
-    uint8_t pad;
+    uint8_t deny;                       /* enum deny_reason; DENY_NONE = accepted */
+    uint8_t flags;                      /* ORDER_INTENT_* */
     char target_clordid[CLORDID_BYTES]; /* REPLACE: the order it cancels; "" none */
     uint32_t limits_version;
-    qty_t qty;     /* what the venue is asked for; REPLACE: new total minus what was filled */
+    qty_t qty;     /* what the venue is asked for; REPLACE: new total minus what was filled; AMEND: new total */
     int64_t value; /* the two numbers that decided, see struct risk_verdict */
     int64_t limit;
     int64_t recv_mono_ns;
@@ -44,9 +52,11 @@ _Static_assert(sizeof(struct order_intent) == 288, "journal payload");
 
 #define ORDER_EVENT_TEXT 48
 
-#define ORDER_EVENT_MAKER   1u
-#define ORDER_EVENT_PROVEN  2u /* STATUS: asked after the deadline + margin of what is in flight */
-#define ORDER_EVENT_COUNTED 4u /* FILL: the position has this trade already: only the order counts it */
+#define ORDER_EVENT_MAKER    1u
+#define ORDER_EVENT_PROVEN   2u  /* STATUS: asked after the deadline + margin of what is in flight */
+#define ORDER_EVENT_COUNTED  4u  /* FILL: the position has this trade already: only the order counts it */
+#define ORDER_EVENT_OPERATOR 8u  /* an operator's word, not the venue's */
+#define ORDER_EVENT_REPLACE  16u /* CANCEL_SENT: of a replace that cancels first and places after */
 
 /* One fact about one order: the payload of the journal's VENUE_REPORT (from the venue) and REQUEST (ours). */
 struct order_event {
@@ -56,13 +66,25 @@ struct order_event {
     uint8_t pad;
     int32_t venue_code;          /* 0 none */
     char clordid[CLORDID_BYTES]; /* the order meant */
-    uint32_t fee_ccy;
+    union {
+        uint32_t fee_ccy;        /* FILL */
+        uint32_t request_client; /* CANCEL_SENT: who asked */
+    };
     uint64_t venue_order_id; /* 0 not said */
     int64_t trade_id;        /* FILL; >= 0 */
-    px_t last_px;
-    qty_t last_qty;
+    union {
+        px_t last_px; /* FILL */
+        px_t px;      /* STATUS, AMENDED: what the order works at; 0 = not said */
+    };
+    union {
+        qty_t last_qty; /* FILL */
+        qty_t qty;      /* STATUS, AMENDED: its total, filled part included; 0 = not said */
+    };
     qty_t cum_qty; /* the venue's own count; 0 = not said */
-    value_t fee;
+    union {
+        value_t fee;         /* FILL */
+        uint64_t request_id; /* CANCEL_SENT: client order key of the command behind it; 0 = it has none */
+    };
     int64_t venue_time_ns;
     int64_t mono_ns;             /* when it was received or sent */
     uint64_t request_key;        /* CANCEL_SENT: client_seq of the command behind it; 0 = ours */
@@ -71,10 +93,12 @@ struct order_event {
 };
 _Static_assert(sizeof(struct order_event) == 160, "journal payload");
 
-#define ORDER_MARK_NEW_UNKNOWN 1u /* whether the new order was accepted is unknown, whatever else is in flight */
-#define ORDER_MARK_OVERFILLED  2u /* trades add up to more than qty */
-#define ORDER_MARK_LATE        4u /* a trade came after the terminal state */
-#define ORDER_MARK_FORGOTTEN   8u /* trades of it were counted whose ids are no longer remembered */
+#define ORDER_MARK_NEW_UNKNOWN 1u  /* whether the new order was accepted is unknown, whatever else is in flight */
+#define ORDER_MARK_OVERFILLED  2u  /* trades add up to more than qty */
+#define ORDER_MARK_LATE        4u  /* a trade came after the terminal state */
+#define ORDER_MARK_FORGOTTEN   8u  /* trades of it were counted whose ids are no longer remembered */
+#define ORDER_MARK_AMENDS      16u /* has a struct order_amend */
+#define ORDER_MARK_AMENDING    32u /* an amend is asked for and not settled: the larger total is reserved */
 
 /* A trade of the account that belongs to no order in the table: somebody else's on the same account, or of an order
  * that was forgotten. The payload of the journal's TRADE. */
@@ -98,7 +122,7 @@ _Static_assert(sizeof(struct account_trade) == 64, "journal payload");
 struct order {
     char clordid[CLORDID_BYTES];
     uint32_t client;
-    uint64_t key;
+    uint64_t key; /* the one shown: of the last amend that was done, else its first */
     uint64_t seq; /* of the ClOrdID */
     uint32_t term;
     uint32_t account;
@@ -147,6 +171,15 @@ struct order {
     char text[44];
 };
 
+/* Of an order with ORDER_MARK_AMENDS. */
+struct order_amend {
+    uint64_t key;       /* of the last amend asked for; 0 = only others amended it */
+    uint64_t first_key; /* the order's own */
+    px_t px;            /* asked for, while ORDER_MARK_AMENDING */
+    qty_t qty;          /* total, filled part included */
+    int64_t venue_ns;   /* venue time of the newest amend seen: older reports change nothing */
+};
+
 struct order_table;
 
 size_t order_table_footprint(const struct order_counts *c);
@@ -160,13 +193,15 @@ enum order_key_kind {
     ORDER_KEY_NEW,           /* above every key of this client */
     ORDER_KEY_REPEAT,        /* slot holds its order: answer with its state */
     ORDER_KEY_REPEAT_DENIED, /* was denied: answer with `deny` */
+    ORDER_KEY_REPEAT_ASKED,  /* the key of a cancel, an amend or a replace: what it asked for is in `asked` */
     ORDER_KEY_STALE          /* used and forgotten, or 0: deny DUPLICATE_KEY */
 };
 
 struct order_key_result {
     enum order_key_kind kind;
-    uint32_t slot;
-    enum deny_reason deny;
+    uint32_t slot;          /* REPEAT: the order; REPEAT_ASKED: the order meant, ORDER_NONE when it is forgotten */
+    enum deny_reason deny;  /* REPEAT_DENIED */
+    struct key_entry asked; /* REPEAT_ASKED */
 };
 
 /* Hot for new keys. */
@@ -184,13 +219,18 @@ void order_table_prefetch(const struct order_table *t, uint32_t client, uint64_t
 /* True when one more order fits. */
 bool order_table_room(const struct order_table *t);
 
+/* What an amend of the order would reserve beyond what it holds, and so on, is risk's; here: it can be amended in place
+ * now (works at the venue, nothing in flight). */
+bool order_amendable(const struct order *o);
+
 /* What is wrong with an intent, in words; NULL when order_table_intent() may be called. For bytes from a journal. */
 const char *order_intent_fault(const struct order_table *t, const struct order_intent *in);
 
 /* Hot. Apply an intent, accepted or denied, that is in the journal: NEW and REPLACE make an order in SENT with its
- * request in flight (a REPLACE also marks its target); a denial is remembered for repeats. A NEW of CLIENT_ADOPTED is
- * an order that was found at the venue: target_key is its venue order id. Returns the slot, or ORDER_NONE when it made
- * none. The caller has checked key and room: an accepted intent that does not fit asserts. */
+ * request in flight (a REPLACE also marks its target); an amend puts its order's request in flight; a denial is
+ * remembered for repeats. A NEW of CLIENT_ADOPTED is an order that was found at the venue: target_key is its venue
+ * order id. Returns the slot, or ORDER_NONE when there is none. The caller has checked key and room: an accepted intent
+ * that does not fit asserts. */
 uint32_t order_table_intent(struct order_table *t, const struct order_intent *in, struct order_delta *d);
 
 /* Warm. Apply one event to the order at slot (order_find of ev->clordid). d is always written: all zero changes nothing
@@ -221,7 +261,11 @@ void order_stamp_wire(struct order_table *t, uint32_t slot, mono_ns_t at);
 
 /* Slot or ORDER_NONE. Foreign ids are ORDER_NONE. */
 uint32_t order_find(const struct order_table *t, const char clordid[CLORDID_BYTES]);
+/* By any key that names it: its own, and those of its amends (the last one always, older ones as far as kept). */
 uint32_t order_find_key(const struct order_table *t, uint32_t client, uint64_t key);
+
+/* NULL when it has none (ORDER_MARK_AMENDS). */
+const struct order_amend *order_amend_at(const struct order_table *t, uint32_t slot);
 
 /* By the venue's own order id, which is unique within its instrument. */
 uint32_t order_find_venue(const struct order_table *t, uint32_t instrument, uint64_t venue_order_id);

@@ -26,7 +26,7 @@ print(void *ctx, const struct journal_record *rec)
 static void
 replay(const uint8_t *base, size_t bytes)
 {
-    static const struct order_counts counts = { .live_max = 64, .done_kept = 8, .trades_kept = 64, .denied_kept = 4 };
+    static const struct order_counts counts = { .live_max = 64, .done_kept = 8, .trades_kept = 64, .keys_kept = 4 };
     const struct journal_segment s = { .base = base, .bytes = bytes, .name = "input" };
     const struct journal_replay_ops ops = { .record = print };
     struct arena a = { .base = memory, .size = sizeof(memory) };

@@ -1,0 +1,100 @@
+/* Trades of the order table: which ids were counted, for which order or for nobody's, and up to where an instrument's
+ * trades were asked for. See order_table.h. */
+#include "engine/oms/order_table_state.h"
+
+static inline uint32_t
+trade_hash(struct trade_owner w, int64_t trade_id)
+{
+    return hash_mix((uint64_t)trade_id, w.seq << 8 ^ w.term);
+}
+
+bool
+trade_seen(const struct order_table *t, struct trade_owner w, int64_t trade_id)
+{
+    uint32_t hash = trade_hash(w, trade_id);
+    uint32_t pos = hash;
+    uint32_t i;
+    while ((i = hash_next(&t->by_trade, hash, &pos)) != ORDER_NONE) {
+        const struct trade *tr = &t->trade[i];
+        if (tr->trade_id == trade_id && tr->seq == w.seq && tr->term == w.term)
+            return true;
+    }
+    return false;
+}
+
+/* The oldest id makes room; its order is marked, so that the trade is not taken for a new one when it is told again. */
+static void
+trade_forget(struct order_table *t, uint32_t i)
+{
+    const struct trade *tr = &t->trade[i];
+    uint32_t hash = clordid_hash(tr->term, tr->seq);
+    uint32_t pos = hash;
+    uint32_t slot;
+
+    hash_remove(&t->by_trade, tr->hash, i);
+    while (tr->term != 0 && (slot = hash_next(&t->by_clordid, hash, &pos)) != ORDER_NONE) {
+        struct order *o = &t->order[slot];
+        if (o->seq == tr->seq && o->term == tr->term)
+            o->marks |= ORDER_MARK_FORGOTTEN;
+    }
+}
+
+void
+trade_remember(struct order_table *t, struct trade_owner w, int64_t trade_id)
+{
+    uint32_t i = (uint32_t)(t->trades % t->counts.trades_kept);
+    struct trade *tr = &t->trade[i];
+
+    if (t->trades >= t->counts.trades_kept)
+        trade_forget(t, i);
+    *tr = (struct trade){ .seq = w.seq, .trade_id = trade_id, .term = w.term, .hash = trade_hash(w, trade_id) };
+    hash_add(&t->by_trade, tr->hash, i);
+    t->trades++;
+}
+
+const char *
+account_trade_fault(const struct account_trade *tr)
+{
+    if (tr->account >= ACCOUNT_MAX || tr->instrument >= INSTRUMENT_MAX || tr->side > SIDE_SELL)
+        return "account, instrument or side is out of range";
+    if (tr->trade_id < 0 || tr->qty <= 0 || tr->qty > QTY_MAX || tr->px < 0)
+        return "trade id, quantity or price is out of range";
+    return NULL;
+}
+
+bool
+order_table_trade(struct order_table *t, const struct account_trade *tr, struct order_delta *d)
+{
+    ASSERT(account_trade_fault(tr) == NULL);
+    *d = (struct order_delta){
+        .account = tr->account, .instrument = tr->instrument, .client = CLIENT_ADOPTED, .side = tr->side
+    };
+    if (order_trade_counted(t, tr->instrument, tr->trade_id))
+        return false;
+    trade_remember(t, owner_instrument(tr->instrument), tr->trade_id);
+    d->fill_qty = tr->qty;
+    d->fill_px = tr->px;
+    d->fee = tr->fee;
+    d->fee_ccy = tr->fee_ccy;
+    t->totals.trades++;
+    return true;
+}
+
+bool
+order_trade_counted(const struct order_table *t, uint32_t instrument, int64_t trade_id)
+{
+    return trade_seen(t, owner_instrument(instrument), trade_id);
+}
+
+int64_t
+order_trade_cursor(const struct order_table *t, uint32_t instrument)
+{
+    return instrument < INSTRUMENT_MAX ? t->cursor1[instrument] - 1 : -1;
+}
+
+void
+order_trade_cursor_set(struct order_table *t, uint32_t instrument, int64_t trade_id)
+{
+    ASSERT(instrument < INSTRUMENT_MAX && trade_id >= 0 && trade_id < INT64_MAX);
+    t->cursor1[instrument] = MAX(t->cursor1[instrument], trade_id + 1);
+}
