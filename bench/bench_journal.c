@@ -3,29 +3,31 @@
  *
  * Appends come at a fixed rate. Two times per append: from the call's own start, and (`-open`) from the moment at which
  * it was due, so that a stall delays all that were due in it. `clock` takes turns with them: the same loop with nothing
- * in it, which is what this machine does to anybody. */
+ * in it, which is what this machine does to anybody. `sync-always-durable` is the time from an append to the end of the
+ * sync that covers it (group commit): what an order waits with `journal.sync = "always"`. */
 #include "bench/bench.h"
-#include "engine/io/journal_file.h"
 #include "engine/io/loop.h"
-#include "engine/oms/journal.h"
+#include "engine/journal_sync.h"
 
 #define RATE          20000 /* appends a second */
 #define SEGMENT_BYTES (64u << 20)
 
-enum sync { SYNC_CLOCK, SYNC_NO, SYNC_INTERVAL, SYNC_KINDS };
-static const char *const case_name[SYNC_KINDS] = { "clock", "sync-none", "sync-interval" };
-static const int64_t sync_ns[SYNC_KINDS] = { 0, NS_PER_S, 100 * NS_PER_MS };
+#define WAITING 8192 /* appends whose sync is awaited */
+
+enum sync { SYNC_CLOCK, SYNC_NO, SYNC_INTERVAL, SYNC_ALL, SYNC_KINDS };
+static const char *const case_name[SYNC_KINDS] = { "clock", "sync-none", "sync-interval", "sync-always" };
+static const int64_t sync_ns[SYNC_KINDS] = { INT64_MAX / 2, NS_PER_S, 100 * NS_PER_MS, 0 };
 
 struct bench_journal {
     struct journal journal;
     struct journal_file *files;
-    struct journal_region region;
-    int previous_fd;
+    struct journal_sync sync;
     struct loop *loop;
-    unsigned syncing;
-    uint64_t syncs;
-    int64_t sync_next;
-    uint64_t synced_bytes;
+    struct now now;
+    uint64_t first_waiting; /* sequence */
+    int64_t start[WAITING]; /* of the append, by sequence */
+    struct bench_series *durable;
+    bool measured;
     struct order_intent intent;
 };
 
@@ -34,11 +36,21 @@ on_synced(void *ctx, uint64_t token, int res)
 {
     struct bench_journal *j = (struct bench_journal *)ctx;
 
-    (void)token;
-    if (res < 0)
+    if (!journal_sync_done(&j->sync, token, res, j->now))
         bench_die("journal: sync failed: %s", strerror(-res));
-    j->syncing--;
-    j->syncs++;
+    int64_t now = bench_now();
+    for (; j->first_waiting <= journal_sync_durable(&j->sync); j->first_waiting++) {
+        if (!j->measured)
+            continue;
+        bench_sample(j->durable, (double)(now - j->start[j->first_waiting % WAITING]));
+        j->durable->n++;
+    }
+}
+
+static bool
+begin_fsync(void *ctx, int fd, uint64_t token)
+{
+    return loop_fsync(((struct bench_journal *)ctx)->loop, fd, token);
 }
 
 static void
@@ -87,41 +99,28 @@ journal_make(struct bench_journal *j, const char *dir)
 {
     struct journal_identity who = { .instance = "01", .mode = JOURNAL_PAPER, .account_count = 1, .venue_count = 1 };
     static const uint8_t hash[32];
+    struct journal_region region;
     struct fault fault;
 
     memset(j, 0, sizeof(*j));
-    j->previous_fd = -1;
+    j->first_waiting = 1;
     j->files = journal_file_open(dir, SEGMENT_BYTES, &fault);
-    if (j->files == NULL || !journal_file_start(j->files, 1, &j->region, &fault))
+    if (j->files == NULL || !journal_file_start(j->files, 1, &region, &fault))
         bench_die("journal: %s", fault.text);
     journal_init(&j->journal, &who, EXECGW_VERSION, hash, 1790000000, 0, 0);
-    ASSERT(journal_region(&j->journal, j->region.base, j->region.bytes, (struct now){ { 1 }, { 1 } }));
+    ASSERT(journal_region(&j->journal, region.base, region.bytes, (struct now){ { 1 }, { 1 } }));
+    journal_sync_init(&j->sync, &j->journal, j->files, &region, JOURNAL_SYNC_ALWAYS, 0,
+                      &(struct journal_sync_ops){ .ctx = j, .fsync = begin_fsync });
     intent_fill(j);
     loop_make(j);
 }
 
 /* What the core does around appends; not in the measured time. */
 static void
-housekeeping(struct bench_journal *j, struct now now, int64_t every_ns)
+housekeeping(struct bench_journal *j, struct now now)
 {
-    struct journal_region next;
-
-    if (!journal_room(&j->journal, sizeof(j->intent)) && j->syncing == 0 &&
-        journal_file_next(j->files, &next) == JOURNAL_NEXT_OK) {
-        j->previous_fd = j->region.fd;
-        j->region = next;
-        ASSERT(journal_region(&j->journal, next.base, next.bytes, now));
-    }
-    journal_file_progress(j->files, j->journal.used);
-    if (now.mono.ns >= j->sync_next && j->syncing == 0 && j->journal.appended_bytes != j->synced_bytes) {
-        j->sync_next = now.mono.ns + every_ns;
-        j->synced_bytes = j->journal.appended_bytes;
-        if (j->previous_fd >= 0 && loop_fsync(j->loop, j->previous_fd, 1)) {
-            j->syncing++;
-            j->previous_fd = -1;
-        }
-        j->syncing += loop_fsync(j->loop, j->region.fd, 0);
-    }
+    j->now = now;
+    journal_sync_turn(&j->sync, now);
     loop_reap(j->loop);
     (void)loop_submit(j->loop, NULL);
 }
@@ -149,12 +148,13 @@ round_of(struct bench_journal *j, struct bench_series *call, struct bench_series
         do {
             now = loop_now(j->loop);
             if (now.mono.ns < due - 5 * NS_PER_US)
-                housekeeping(j, now, kind == SYNC_CLOCK ? INT64_MAX / 2 : sync_ns[kind]);
+                housekeeping(j, now);
         } while (now.mono.ns < due);
         int64_t start = bench_now();
         if (kind != SYNC_CLOCK)
             append(j, now);
         int64_t done = bench_now();
+        j->start[j->journal.seq % WAITING] = start;
         bench_sample(call, (double)(done - start));
         bench_sample(open, (double)(done - due));
         call->n++;
@@ -162,15 +162,14 @@ round_of(struct bench_journal *j, struct bench_series *call, struct bench_series
     }
 }
 
-/* Wait for the syncs in flight. */
+/* Everything goes to disk. */
 static void
 settle(struct bench_journal *j)
 {
-    while (j->syncing > 0) {
-        (void)loop_now(j->loop);
-        loop_reap(j->loop);
-        (void)loop_submit(j->loop, NULL);
-    }
+    j->sync.interval_ns = 0;
+    j->sync.next = (mono_ns_t){ 0 };
+    while (journal_sync_durable(&j->sync) < j->journal.seq)
+        housekeeping(j, loop_now(j->loop));
 }
 
 BENCH_ONCE static void
@@ -211,15 +210,21 @@ bench_journal(struct bench_run *b)
         (void)snprintf(call[k]->note, BENCH_NOTE_BYTES, "%d a second, from the call's start", RATE);
         (void)snprintf(open[k]->note, BENCH_NOTE_BYTES, "the same, from the moment it was due");
     }
+    j.durable = bench_series_add(&b->results, "journal", "sync-always-durable");
+    (void)snprintf(j.durable->note, BENCH_NOTE_BYTES, "append to the end of the sync that covers it");
     bench_progress("journal: %d appends a second in %s, %u rounds of %.2f s per case", RATE, dir, rounds, each);
     for (unsigned r = 0; r < rounds; r++) {
         for (unsigned k = 0; k < SYNC_KINDS; k++) {
-            j.sync_next = 0;
+            j.sync.interval_ns = sync_ns[k];
+            j.sync.next = (mono_ns_t){ 0 };
+            j.measured = k == SYNC_ALL;
+            if (j.measured)
+                bench_round(j.durable);
             round_of(&j, call[k], open[k], (enum sync)k, each);
             settle(&j);
         }
     }
-    for (unsigned k = SYNC_NO; k < SYNC_KINDS; k++) {
+    for (unsigned k = SYNC_NO; k <= SYNC_INTERVAL; k++) {
         (void)bench_figures(call[k], &f);
         (void)snprintf(key, sizeof(key), "journal.%s.p99", case_name[k]);
         bench_target_add(&b->results, key, f.p99, 500);

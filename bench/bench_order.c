@@ -6,6 +6,9 @@
  * the order's own wire stamp holds. Not in it: the time until a core on another processor looks at the ring. The venue
  * is a process on another core that answers at once; its answer is handled in later turns, which spin as in busy mode.
  *
+ * `plain-sync-always` has `journal.sync = "always"`: an order's bytes wait for the fdatasync that covers its record, so
+ * it is this disk's sync that is measured.
+ *
  * `floor` takes turns with it, order by order: send() of the same bytes on a TCP connection to the same venue, between
  * two clock reads. So both meet the same machine, and the same state of its caches. `-open` counts from the moment at
  * which the order was due. */
@@ -26,12 +29,14 @@ struct order_case {
     const char *name;
     bool tls;
     bool hmac;
+    bool sync_always;
 };
 
 static const struct order_case cases[] = {
-    { "plain", false, false },
-    { "plain-hmac", false, true },
-    { "tls", true, false },
+    { "plain", false, false, false },
+    { "plain-hmac", false, true, false },
+    { "tls", true, false, false },
+    { "plain-sync-always", false, false, true },
 };
 
 /* ---- floor ---- */
@@ -156,7 +161,13 @@ job_child(void *ctx)
     const struct job *j = (const struct job *)ctx;
     static struct rig_and_floor x;
     const struct rig_config cfg = {
-        .busy = true, .tls = j->c->tls, .dir = j->b->opt.tmp, .order = true, .port = j->venue.port, .hmac = j->c->hmac
+        .busy = true,
+        .tls = j->c->tls,
+        .dir = j->b->opt.tmp,
+        .order = true,
+        .port = j->venue.port,
+        .hmac = j->c->hmac,
+        .sync_always = j->c->sync_always,
     };
     FILE *out = fdopen(j->out, "w");
     int64_t start;

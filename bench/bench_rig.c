@@ -23,8 +23,6 @@
 #define REPORTS           4096u
 #define START_MAX_NS      (20 * NS_PER_S)
 
-enum { SYNC_CURRENT, SYNC_PREVIOUS };
-
 /* ---- actions of the gateway: as in engine/core.c ---- */
 
 /* The market's subscriptions go nowhere: what is sent is fixed. */
@@ -80,7 +78,7 @@ port_send_reserve(void *ctx, uint32_t conn, size_t bytes)
 }
 
 static void
-port_send_commit(void *ctx, uint32_t conn, size_t bytes)
+port_send_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 {
     struct bench_rig *r = (struct bench_rig *)ctx;
 
@@ -92,7 +90,7 @@ port_send_commit(void *ctx, uint32_t conn, size_t bytes)
         r->captured_bytes = bytes;
         r->capture = false;
     }
-    loop_send_commit(r->loop, conn, bytes, 0);
+    loop_send_commit(r->loop, conn, bytes, cover_seq);
 }
 
 static void
@@ -104,15 +102,13 @@ port_timer_arm(void *ctx, uint32_t timer, mono_ns_t at)
 static bool
 port_journal_next(void *ctx, struct now now)
 {
-    struct bench_rig *r = (struct bench_rig *)ctx;
-    struct journal_region next;
+    return journal_sync_take(&((struct bench_rig *)ctx)->sync, now);
+}
 
-    if (journal_file_next(r->files, &next) != JOURNAL_NEXT_OK)
-        return false;
-    r->previous_fd = r->region.fd;
-    r->region = next;
-    ASSERT(journal_region(&r->journal, next.base, next.bytes, now));
-    return true;
+static bool
+sync_fsync(void *ctx, int fd, uint64_t token)
+{
+    return loop_fsync(((struct bench_rig *)ctx)->loop, fd, token);
 }
 
 static mono_ns_t
@@ -169,13 +165,12 @@ on_synced(void *ctx, uint64_t token, int res)
 {
     struct bench_rig *r = (struct bench_rig *)ctx;
 
-    if (res < 0)
+    if (!journal_sync_done(&r->sync, token, res, r->now))
         bench_die("rig: journal sync failed: %s", strerror(-res));
-    r->syncing[token] = false;
-    if (token == SYNC_CURRENT)
-        r->synced_bytes = r->sync_target;
-    else
-        r->previous_fd = -1;
+    if (r->sync.policy != JOURNAL_SYNC_ALWAYS)
+        return;
+    loop_cover(r->loop, journal_sync_durable(&r->sync));
+    gateway_on_durable(r->g, journal_sync_durable(&r->sync));
 }
 
 static void
@@ -197,24 +192,6 @@ connector_results(struct bench_rig *r)
         loop_attach(r->loop, c.conn, c.conn % 2 == CONN_ROLE_MARKET ? LOOP_MARKET : LOOP_ORDER, &c.handover);
         if (c.conn % 2 == CONN_ROLE_ORDER)
             gateway_on_up(r->g, c.conn, r->now);
-    }
-}
-
-static void
-journal_sync(struct bench_rig *r)
-{
-    const struct journal *j = &r->journal;
-
-    journal_file_progress(r->files, j->used);
-    if (r->now.mono.ns < r->sync_next.ns)
-        return;
-    r->sync_next = mono_after(r->now.mono, NS_PER_S);
-    metric_set(r->metrics, METRIC_JOURNAL_UNSYNCED, 0, (int64_t)(j->appended_bytes - r->synced_bytes));
-    if (r->previous_fd >= 0 && !r->syncing[SYNC_PREVIOUS])
-        r->syncing[SYNC_PREVIOUS] = loop_fsync(r->loop, r->previous_fd, SYNC_PREVIOUS);
-    if (j->appended_bytes != r->synced_bytes && !r->syncing[SYNC_CURRENT]) {
-        r->sync_target = j->appended_bytes;
-        r->syncing[SYNC_CURRENT] = loop_fsync(r->loop, r->region.fd, SYNC_CURRENT);
     }
 }
 
@@ -243,12 +220,15 @@ rig_turn(struct bench_rig *r, mono_ns_t *sent)
     loop_reap(r->loop);
     connector_results(r);
     (void)loop_deliver(r->loop, LOOP_ORDER, ORDER_BYTES, &handler);
-    if (gateway_poll_commands(r->g, COMMANDS_PER_TURN, r->now) > 0)
+    if (gateway_poll_commands(r->g, COMMANDS_PER_TURN, r->now) > 0) {
+        if (r->sync.policy == JOURNAL_SYNC_ALWAYS)
+            journal_sync_turn(&r->sync, r->now);
         any = submit(r, sent);
+    }
     (void)loop_deliver(r->loop, LOOP_MARKET, MARKET_BYTES, &handler);
     (void)timer_expire(&r->timers, r->now.mono, TIMERS_PER_TURN, on_timer, r);
     (void)gateway_work(r->g, r->now);
-    journal_sync(r);
+    journal_sync_turn(&r->sync, r->now);
     (void)client_port_doorbells(r->clients);
     any |= submit(r, any ? NULL : sent);
     (void)client_port_doorbells(r->clients);
@@ -387,16 +367,19 @@ make_journal(struct bench_rig *r)
 {
     struct journal_identity who = { .instance = "01", .mode = JOURNAL_LIVE, .account_count = 1, .venue_count = 1 };
     static const uint8_t hash[32];
+    struct journal_region region;
     struct fault fault;
     char dir[600];
 
     (void)snprintf(dir, sizeof(dir), "%s/rig-%d", r->cfg.dir, (int)getpid());
-    r->previous_fd = -1;
     r->files = journal_file_open(dir, SEGMENT_BYTES, &fault);
-    if (r->files == NULL || !journal_file_start(r->files, 1, &r->region, &fault))
+    if (r->files == NULL || !journal_file_start(r->files, 1, &region, &fault))
         bench_die("rig: %s", fault.text);
     journal_init(&r->journal, &who, EXECGW_VERSION, hash, 1790000000, 0, 0);
-    ASSERT(journal_region(&r->journal, r->region.base, r->region.bytes, r->now));
+    ASSERT(journal_region(&r->journal, region.base, region.bytes, r->now));
+    journal_sync_init(&r->sync, &r->journal, r->files, &region,
+                      r->cfg.sync_always ? JOURNAL_SYNC_ALWAYS : JOURNAL_SYNC_NONE, 0,
+                      &(struct journal_sync_ops){ .ctx = r, .fsync = sync_fsync });
 }
 
 static void
@@ -446,9 +429,9 @@ gateway_config(struct bench_rig *r, struct venue_adapter *adapter)
                                  .accounts = 1,
                                  .instance = "01",
                                  .term = 1790000000,
-                                 .seed = 7 };
+                                 .seed = 7,
+                                 .durable_first = r->cfg.sync_always };
 
-    (void)r;
     gc.venue[0] = (struct gateway_venue_config){ .name = "bench",
                                                  .ops = &venue_binance,
                                                  .adapter = adapter,

@@ -14,9 +14,9 @@
 #include "bench/bench.h"
 #include "engine/gateway.h"
 #include "engine/io/connector.h"
-#include "engine/io/journal_file.h"
 #include "engine/io/loop.h"
 #include "engine/io/timer.h"
+#include "engine/journal_sync.h"
 
 #define RIG_INSTRUMENTS 100u
 #define RIG_MD_RING     65536u
@@ -29,8 +29,9 @@ struct rig_config {
     bool market;     /* the market-data connection goes to `port`; else it is an empty room */
     bool order;      /* the same for order entry */
     uint16_t port;
-    bool wide; /* instruments from BENCH_WIDE on, as bench_ticker speaks of */
-    bool hmac; /* sign every order instead of logging the session on with an Ed25519 key */
+    bool wide;        /* instruments from BENCH_WIDE on, as bench_ticker speaks of */
+    bool hmac;        /* sign every order instead of logging the session on with an Ed25519 key */
+    bool sync_always; /* an order leaves when its record is on disk */
 };
 
 struct bench_rig {
@@ -45,12 +46,7 @@ struct bench_rig {
     struct order_table *orders;
     struct journal journal;
     struct journal_file *files;
-    struct journal_region region;
-    int previous_fd;
-    bool syncing[2];
-    mono_ns_t sync_next;
-    uint64_t synced_bytes;
-    uint64_t sync_target;
+    struct journal_sync sync;
     struct feed *feed;
     struct client_port *clients;
     struct md_writer md;

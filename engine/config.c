@@ -75,7 +75,7 @@ struct key {
 
 static const char *const mode_choices[] = { "paper", "live", NULL };
 static const char *const loop_choices[] = { "busy", "block", NULL };
-static const char *const sync_choices[] = { "none", "interval", NULL };
+static const char *const sync_choices[] = { "none", "interval", "always", NULL };
 static const char *const dialect_choices[] = { "binance", NULL };
 static const char *const key_type_choices[] = { "hmac", "ed25519", NULL };
 static const char *const disconnect_choices[] = { "nothing", "cancel", NULL };
@@ -111,7 +111,7 @@ static const struct key journal_keys[] = {
     POWER2(struct config_journal, segment_bytes, 1048576, 4294967296, "67108864", "size of a segment"),
     CHOICE(struct config_journal, sync, sync_choices, "none",
            "none: survives the process (synced once a second to learn of disk errors); interval: synced every "
-           "sync_interval_ms"),
+           "sync_interval_ms; always: no byte of an order leaves before its record is on disk"),
     INT(struct config_journal, sync_interval_ms, 1, 60000, "100", "with sync = \"interval\": at most this old on disk"),
 };
 

@@ -23,7 +23,7 @@
 
 enum config_mode { MODE_PAPER, MODE_LIVE };
 enum config_loop { LOOP_BUSY, LOOP_BLOCK };
-enum config_sync { SYNC_NONE, SYNC_INTERVAL };
+enum config_sync { SYNC_NONE, SYNC_INTERVAL, SYNC_ALWAYS };
 enum config_dialect { DIALECT_BINANCE };
 enum config_key_type { KEY_TYPE_HMAC, KEY_TYPE_ED25519 };
 enum config_on_disconnect { CONFIG_DISCONNECT_NOTHING, CONFIG_DISCONNECT_CANCEL };

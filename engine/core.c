@@ -1,6 +1,7 @@
 #include "engine/core.h"
 #include "engine/armed.h"
 #include "engine/io/tls_memory.h"
+#include "engine/journal_sync.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,10 +16,8 @@
 #define MESSAGE_BYTES     256u             /* a market-data message, for the budget of a turn */
 #define SLEEP_MAX_NS      (50 * NS_PER_MS) /* a hostile client can eat a doorbell, never more than this */
 #define STOP_MAX_NS       (5 * NS_PER_S)
-#define SYNC_NONE_NS      NS_PER_S
 
 enum { WAKE_DOORBELL, WAKE_CONNECTOR, WAKE_REFDATA };
-enum { SYNC_CURRENT, SYNC_PREVIOUS };
 
 struct session_slot {
     uint32_t generation;
@@ -48,14 +47,10 @@ struct core {
     size_t market_budget;
     uint64_t turns; /* of the loop's statistics, as last looked at */
     uint64_t turn_ns;
-    /* Journal syncs. */
-    int previous_fd; /* segment left behind, to be synced once; -1 none */
-    bool syncing[2];
-    bool journal_error; /* said once */
-    mono_ns_t sync_started;
-    mono_ns_t sync_next;
-    uint64_t synced_bytes;
-    uint64_t sync_target;
+    struct journal_sync sync;
+    bool sync_always;
+    bool journal_error; /* said */
+    mono_ns_t unsynced_next;
     /* Signals. */
     _Atomic uint32_t signals;
     _Atomic bool limits_offered;
@@ -111,9 +106,9 @@ port_send_reserve(void *ctx, uint32_t conn, size_t bytes)
 }
 
 static void
-port_send_commit(void *ctx, uint32_t conn, size_t bytes)
+port_send_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 {
-    loop_send_commit(((struct core *)ctx)->loop, conn, bytes, 0);
+    loop_send_commit(((struct core *)ctx)->loop, conn, bytes, cover_seq);
 }
 
 static void
@@ -125,15 +120,13 @@ port_timer_arm(void *ctx, uint32_t timer, mono_ns_t at)
 static bool
 port_journal_next(void *ctx, struct now now)
 {
-    struct core *c = (struct core *)ctx;
-    struct journal_region next;
+    return journal_sync_take(&((struct core *)ctx)->sync, now);
+}
 
-    if (journal_file_next(c->p.files, &next) != JOURNAL_NEXT_OK)
-        return false;
-    c->previous_fd = c->p.region.fd;
-    c->p.region = next;
-    ASSERT(journal_region(c->p.journal, next.base, next.bytes, now));
-    return true;
+static bool
+sync_fsync(void *ctx, int fd, uint64_t token)
+{
+    return loop_fsync(((struct core *)ctx)->loop, fd, token);
 }
 
 static mono_ns_t
@@ -199,19 +192,17 @@ on_synced(void *ctx, uint64_t token, int res)
 {
     struct core *c = (struct core *)ctx;
 
-    c->syncing[token] = false;
-    if (res < 0) {
-        /* A failed sync may have dropped the dirty pages: asking again would lie. New orders stop for good. */
+    if (!journal_sync_done(&c->sync, token, res, c->now)) {
+        /* New orders stop for good; what waits for the disk never leaves. */
         journal_fail(c->p.journal);
         gateway_on_journal_failed(c->g, c->now);
         return;
     }
-    if (token == SYNC_CURRENT) {
-        c->synced_bytes = c->sync_target;
-        metric_observe_ns(c->p.metrics, METRIC_JOURNAL_SYNC, 0, mono_since(c->now.mono, c->sync_started));
-    } else {
-        c->previous_fd = -1;
-    }
+    metric_observe_ns(c->p.metrics, METRIC_JOURNAL_SYNC, 0, c->sync.last_ns);
+    if (!c->sync_always)
+        return;
+    loop_cover(c->loop, journal_sync_durable(&c->sync));
+    gateway_on_durable(c->g, journal_sync_durable(&c->sync));
 }
 
 static void
@@ -339,44 +330,38 @@ on_timer(void *ctx, uint32_t id)
 /* ---- housekeeping ---------------------------------------------------------------------------------------------------
  */
 
-/* No segment after this one: new orders stop, what is left of it is for cancels and reports. A medium that has lost
- * something gets no more records at all. */
+/* No segment after this one: new orders stop until there is one, what is left of it is for cancels and reports. A
+ * medium that has lost something gets no more records at all. */
 static void
 journal_look(struct core *c)
 {
+    bool error = journal_file_error(c->p.files, NULL, NULL);
     struct fault f;
 
-    if (likely(!journal_file_error(c->p.files, NULL, NULL)))
+    if (likely(!error && !c->journal_error))
         return;
-    if (!c->journal_error) {
-        c->journal_error = true;
-        (void)journal_file_error(c->p.files, NULL, &f);
-        log_write(c->p.log, LOG_FAULT, f.text);
+    if (error != c->journal_error) {
+        c->journal_error = error;
+        if (journal_file_error(c->p.files, NULL, &f))
+            log_write(c->p.log, LOG_FAULT, f.text);
+        gateway_on_journal_full(c->g, error, c->now);
+    }
+    if (journal_file_lost(c->p.files) && !c->p.journal->failed) {
+        journal_fail(c->p.journal);
         gateway_on_journal_failed(c->g, c->now);
     }
-    if (journal_file_lost(c->p.files) && !c->p.journal->failed)
-        journal_fail(c->p.journal);
 }
 
 static void
-journal_sync(struct core *c)
+journal_turn(struct core *c)
 {
-    const struct journal *j = c->p.journal;
-    const struct config_journal *cfg = &c->p.config->journal;
-
-    journal_file_progress(c->p.files, j->used);
     journal_look(c);
-    if (c->now.mono.ns < c->sync_next.ns)
+    journal_sync_turn(&c->sync, c->now);
+    if (c->now.mono.ns < c->unsynced_next.ns)
         return;
-    c->sync_next = mono_after(c->now.mono, cfg->sync == SYNC_NONE ? SYNC_NONE_NS : cfg->sync_interval_ms * NS_PER_MS);
-    metric_set(c->p.metrics, METRIC_JOURNAL_UNSYNCED, 0, (int64_t)(j->appended_bytes - c->synced_bytes));
-    if (c->previous_fd >= 0 && !c->syncing[SYNC_PREVIOUS])
-        c->syncing[SYNC_PREVIOUS] = loop_fsync(c->loop, c->previous_fd, SYNC_PREVIOUS);
-    if (j->appended_bytes != c->synced_bytes && !c->syncing[SYNC_CURRENT]) {
-        c->sync_target = j->appended_bytes;
-        c->sync_started = c->now.mono;
-        c->syncing[SYNC_CURRENT] = loop_fsync(c->loop, c->p.region.fd, SYNC_CURRENT);
-    }
+    c->unsynced_next = mono_after(c->now.mono, NS_PER_S);
+    metric_set(c->p.metrics, METRIC_JOURNAL_UNSYNCED, 0,
+               (int64_t)(c->p.journal->appended_bytes - c->sync.durable_bytes));
 }
 
 static void
@@ -506,14 +491,17 @@ turn(struct core *c)
     more |= loop_deliver(c->loop, LOOP_ORDER, ORDER_BYTES, &handler);
     unsigned taken = gateway_poll_commands(c->g, COMMANDS_PER_TURN, c->now);
     more |= taken == COMMANDS_PER_TURN;
-    if (taken > 0)
-        submit(c); /* now, not behind a burst of market data */
+    if (taken > 0) {
+        if (c->sync_always)
+            journal_sync_turn(&c->sync, c->now); /* their sync is in the same call */
+        submit(c);                               /* now, not behind a burst of market data */
+    }
     more |= loop_deliver(c->loop, LOOP_MARKET, c->market_budget, &handler);
     more |= timer_expire(&c->timers, c->now.mono, TIMERS_PER_TURN, on_timer, c);
     more |= gateway_work(c->g, c->now);
     client_faults(c);
     signals_take(c);
-    journal_sync(c);
+    journal_turn(c);
     ring_clients(c);
     if (c->connector_wake && connector_wake_needed(c->p.connector))
         loop_bell_ring(c->loop, c->connector_bell);
@@ -613,13 +601,20 @@ core_footprint(const struct config *c, const struct gateway_config *g)
     return arena_cost(sizeof(struct core)) + gateway_footprint(g) + arena_cost(loop_arena_bytes(c, g));
 }
 
+static enum journal_sync_policy
+sync_policy(const struct config *c)
+{
+    return c->journal.sync == SYNC_ALWAYS     ? JOURNAL_SYNC_ALWAYS
+           : c->journal.sync == SYNC_INTERVAL ? JOURNAL_SYNC_INTERVAL
+                                              : JOURNAL_SYNC_NONE;
+}
+
 struct core *
 core_init(const struct core_parts *parts, struct arena *arena)
 {
     struct core *c = (struct core *)arena_take(arena, sizeof(*c));
 
     c->p = *parts;
-    c->previous_fd = -1;
     c->market_budget = (size_t)parts->config->loop.md_batch * MESSAGE_BYTES;
     c->loop_config = loop_config_of(parts->config);
     c->p.gateway_parts.port = (struct gateway_port){
@@ -634,6 +629,10 @@ core_init(const struct core_parts *parts, struct arena *arena)
         .fetch_instruments = port_fetch_instruments,
         .fetch_snapshot = port_fetch_snapshot,
     };
+    c->sync_always = parts->config->journal.sync == SYNC_ALWAYS;
+    journal_sync_init(&c->sync, parts->journal, parts->files, &parts->region, sync_policy(parts->config),
+                      parts->config->journal.sync_interval_ms * NS_PER_MS,
+                      &(struct journal_sync_ops){ .ctx = c, .fsync = sync_fsync });
     c->g = gateway_init(&c->p.gateway_config, &c->p.gateway_parts, arena);
     c->loop_arena.size = loop_arena_bytes(parts->config, &parts->gateway_config);
     c->loop_arena.base = (uint8_t *)arena_take(arena, c->loop_arena.size);

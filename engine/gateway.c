@@ -82,15 +82,61 @@ gateway_journal(struct gateway *g, enum journal_type type, const void *payload, 
     return seq;
 }
 
+bool
+gateway_journal_open(struct gateway *g, struct now now)
+{
+    if (unlikely(g->journal_down || g->journal_full))
+        return false;
+    /* When the next segment is late, what is left of this one is for cancels and reports. */
+    return likely(journal_room_order(g->p.journal, sizeof(struct order_intent))) ||
+           (g->p.port.journal_next(g->p.port.ctx, now) &&
+            journal_room_order(g->p.journal, sizeof(struct order_intent)));
+}
+
+void
+gateway_on_durable(struct gateway *g, uint64_t seq)
+{
+    g->durable_seq = seq;
+}
+
+/* What waits for a disk that failed must not leave any more: the connection takes it along. */
+static void
+unsent_drop(struct gateway *g, struct now now)
+{
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
+        if (g->venue[i].waits_seq > g->durable_seq && g->cfg.venue[i].ops->needs_connection)
+            session_broken(&g->venue[i], ROLE_ORDER, "orders wait for a journal that failed: the session is closed",
+                           now);
+    g->sent_count = 0;
+}
+
 void
 gateway_on_journal_failed(struct gateway *g, struct now now)
 {
-    (void)now;
     metric_add(g->p.metrics, METRIC_JOURNAL_ERRORS, 0, 1);
-    if (!g->journal_down)
-        log_write(g->p.log, LOG_JOURNAL_ERROR, "no room or a failed write", 0);
+    if (g->journal_down)
+        return;
+    log_write(g->p.log, LOG_JOURNAL_ERROR, "no room or a failed write", 0);
     g->journal_down = true;
     metric_set(g->p.metrics, METRIC_READY, 0, 0);
+    if (g->cfg.durable_first)
+        unsent_drop(g, now);
+}
+
+void
+gateway_on_journal_full(struct gateway *g, bool full, struct now now)
+{
+    (void)now;
+    if (full == g->journal_full)
+        return;
+    g->journal_full = full;
+    if (full) {
+        metric_add(g->p.metrics, METRIC_JOURNAL_ERRORS, 0, 1);
+        metric_set(g->p.metrics, METRIC_READY, 0, 0);
+        log_write(g->p.log, LOG_JOURNAL_ERROR, "no room for another segment", 0);
+    } else {
+        log_write(g->p.log, LOG_WARNING, "the journal has room again: new orders are taken");
+    }
 }
 
 void
@@ -105,8 +151,8 @@ gateway_control(struct gateway *g, enum journal_control_kind kind, uint32_t clie
 
 /* ---- sending ---------------------------------------------------------------------------------------------------- */
 
-bool
-gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len)
+static bool
+send_covered(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len, uint64_t cover_seq)
 {
     struct gateway *g = v->g;
     uint32_t mask = (uint32_t)gateway_random(g);
@@ -117,17 +163,35 @@ gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len)
     if (unlikely(room == NULL))
         return false;
     memcpy(room, f.data, f.len);
-    g->p.port.send_commit(g->p.port.ctx, GATEWAY_CONN(v->id, role), f.len);
+    g->p.port.send_commit(g->p.port.ctx, GATEWAY_CONN(v->id, role), f.len, cover_seq);
     return true;
+}
+
+bool
+gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len)
+{
+    return send_covered(v, role, opcode, len, 0);
+}
+
+/* What makes an order or lets one grow waits for its record, where orders do. */
+static bool
+waits_for_disk(const struct gateway *g, enum venue_request_kind kind)
+{
+    return g->cfg.durable_first && (kind == VENUE_RQ_NEW || kind == VENUE_RQ_REPLACE || kind == VENUE_RQ_AMEND);
 }
 
 bool
 venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len)
 {
     const struct gateway_port *port = &v->g->p.port;
+    bool waits = waits_for_disk(v->g, kind);
 
+    if (waits)
+        v->waits_seq = v->g->p.journal->seq; /* its record is the last, or before it */
     if (likely((v->cfg->ops->rest >> kind & 1) == 0))
-        return gateway_send(v, ROLE_ORDER, WS_OP_TEXT, len);
+        return send_covered(v, ROLE_ORDER, WS_OP_TEXT, len, waits ? v->waits_seq : 0);
+    if (waits)
+        return false; /* nothing holds an HTTP request back */
     ASSERT(!v->rest_busy);
     v->rest_busy = port->rest_send(port->ctx, v->id, v->g->scratch + WS_HEADER_ROOM, len);
     v->rest_wanted = v->rest_busy;
@@ -391,17 +455,17 @@ each_second(struct gateway *g, struct now now)
         metric_set(g->p.metrics, METRIC_ORDER_UNKNOWN, i, t->unknown);
     }
     metric_set(g->p.metrics, METRIC_BOOKS_IN_SYNC, 0, g->books_live);
-    bool ready = g->books_live > 0 && order_ready && !g->journal_down && !g->stopping;
+    bool ready = g->books_live > 0 && order_ready && !g->journal_down && !g->journal_full && !g->stopping;
     metric_set(g->p.metrics, METRIC_READY, 0, ready);
     if (ready != g->ready) {
         if (ready)
             log_write(g->p.log, LOG_READY, NULL, g->books_live, order_ready);
         else
             log_write(g->p.log, LOG_NOT_READY,
-                      g->stopping       ? "the gateway is stopping"
-                      : g->journal_down ? "the journal takes no new orders"
-                      : !order_ready    ? "order entry is not logged on and reconciled"
-                                        : "no book is in sync");
+                      g->stopping                          ? "the gateway is stopping"
+                      : g->journal_down || g->journal_full ? "the journal takes no new orders"
+                      : !order_ready                       ? "order entry is not logged on and reconciled"
+                                                           : "no book is in sync");
     }
     g->ready = ready;
     control_show_state(g);
@@ -476,9 +540,13 @@ gateway_work(struct gateway *g, struct now now)
 void
 gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now)
 {
-    for (uint32_t i = 0; i < g->sent_count; i++) {
+    uint32_t i = 0;
+
+    for (; i < g->sent_count; i++) {
         const struct sent *s = &g->sent[i];
         const struct order *o = order_at(g->p.orders, s->slot);
+        if (g->cfg.durable_first && s->seq > g->durable_seq)
+            break; /* it and all behind it still wait */
         if (memcmp(o->clordid, s->clordid, CLORDID_BYTES) != 0)
             continue; /* ended and recycled within the turn */
         if (o->submit_mono_ns > 0 && sent.ns >= o->submit_mono_ns)
@@ -489,7 +557,9 @@ gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now)
             report_order(g, o, REPORT_SENT, 0, now);
         }
     }
-    g->sent_count = 0;
+    g->sent_count -= i;
+    if (unlikely(g->sent_count != 0))
+        memmove(g->sent, g->sent + i, g->sent_count * sizeof(g->sent[0]));
 }
 
 void

@@ -44,9 +44,10 @@ struct gateway_port {
      * end by gateway_on_down. */
     void (*conn_open)(void *ctx, uint32_t conn);
     void (*conn_close)(void *ctx, uint32_t conn);
-    /* Room for `bytes` to the connection, NULL when there is none now; commit sends the first `bytes` of it. */
+    /* Room for `bytes` to the connection, NULL when there is none now; commit sends the first `bytes` of it, not before
+     * the journal's records up to cover_seq are durable (0 = at once, but never before what was committed earlier). */
     uint8_t *(*send_reserve)(void *ctx, uint32_t conn, size_t bytes);
-    void (*send_commit)(void *ctx, uint32_t conn, size_t bytes);
+    void (*send_commit)(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq);
     /* Give a venue's HTTP request (venue.h says how it is written) to the client off the core. One at a time per venue,
      * answered by gateway_on_rest exactly once. False: it could not be queued. NULL where no adapter needs it. */
     bool (*rest_send)(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len);
@@ -87,6 +88,10 @@ struct gateway_config {
     char instance[CLORDID_INSTANCE + 1];
     uint32_t term;
     uint64_t seed; /* masking keys and jitter */
+    /* An order's bytes wait for its record to be on disk: they are committed with its sequence, and it counts as sent
+     * when gateway_on_durable has reached it. A cancel does not wait for its own record: it is lost with nothing but
+     * its own effect, which the venue tells; it never overtakes an order that waits on the same connection. */
+    bool durable_first;
 };
 
 /* What the gateway works on; built by main, borrowed for life. */
@@ -129,8 +134,13 @@ void gateway_on_session_end(struct gateway *g, uint32_t slot);
 void gateway_on_client_gone(struct gateway *g, uint32_t client, enum on_disconnect policy, struct now now);
 /* Other limits are in force in risk: journaled, shown. */
 void gateway_on_limits(struct gateway *g, struct now now);
-/* The journal cannot be written or synced any more: new orders stop, cancels pass. */
+/* Records up to seq are on disk. To be told before gateway_on_sent; only durable_first listens. */
+void gateway_on_durable(struct gateway *g, uint64_t seq);
+/* A record was lost, or may be: new orders stop for good, cancels pass. Orders that wait for the disk never leave:
+ * their connection is closed, and the venue is asked about them as about any other. */
 void gateway_on_journal_failed(struct gateway *g, struct now now);
+/* No room for another segment (full), or there is again: as long, new orders stop. Nothing is lost. */
+void gateway_on_journal_full(struct gateway *g, bool full, struct now now);
 
 /* Commands waiting in the client rings, `max` at most. Returns how many were taken. */
 unsigned gateway_poll_commands(struct gateway *g, unsigned max, struct now now);
@@ -139,7 +149,8 @@ unsigned gateway_poll_commands(struct gateway *g, unsigned max, struct now now);
  */
 bool gateway_work(struct gateway *g, struct now now);
 
-/* The turn's sends were given to the kernel at `sent`: stamps them and tells the clients. */
+/* The turn's sends were given to the kernel at `sent`: stamps them and tells the clients. With durable_first, those
+ * whose records are durable. */
 void gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now);
 
 /* The kill switch: no new order from here on, everything is canceled, and it stays so over a restart until an operator

@@ -155,7 +155,7 @@ send_new(struct gateway_venue *v, uint32_t slot, uint32_t target_slot, struct no
                                 GATEWAY_ORDER_ROOM, &v->sink);
     if (unlikely(n < 0))
         return false;
-    return n == 0 || gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n);
+    return n == 0 || venue_send(v, rq.kind, (size_t)n);
 }
 
 /* Accepted: journal, table, risk, wire, in this order. */
@@ -169,7 +169,8 @@ place(struct gateway *g, const struct client_command *c, struct order_intent *in
     if (target_slot != ORDER_NONE)
         memcpy(in->target_clordid, order_at(g->p.orders, target_slot)->clordid, CLORDID_BYTES);
     in->venue_deadline_ns = now.wall.ns + v->clock_offset_ns + v->cfg->recv_window_ns;
-    if (unlikely(gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now) == 0)) {
+    uint64_t seq = gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now);
+    if (unlikely(seq == 0)) {
         order_deny(g, c, DENY_JOURNAL, now);
         return;
     }
@@ -184,6 +185,7 @@ place(struct gateway *g, const struct client_command *c, struct order_intent *in
     }
     struct sent *s = &g->sent[g->sent_count++];
     s->slot = slot;
+    s->seq = seq;
     memcpy(s->clordid, in->clordid, CLORDID_BYTES);
     if (!v->cfg->ops->needs_connection) { /* no wire: it is sent by being here, and its reports come in the call */
         order_stamp_wire(g->p.orders, slot, now.mono);
@@ -228,7 +230,7 @@ answer_repeat(struct gateway *g, const struct client_command *c, const struct or
 static enum deny_reason
 room_for(struct gateway *g, const struct gateway_venue *v, struct now now)
 {
-    if (unlikely(g->journal_down))
+    if (unlikely(!gateway_journal_open(g, now)))
         return DENY_JOURNAL;
     if (unlikely(!order_table_room(g->p.orders) || g->sent_count == SENT_MAX))
         return DENY_CAPACITY;
@@ -319,7 +321,7 @@ command_order(struct gateway *g, const struct client_command *c, struct now now)
     in.deny = (uint8_t)why;
     log_write(g->p.log, LOG_ORDER_DENIED, deny_reason_wire(why), cmd->client, cmd->key);
     /* With no segment to come, what is left of this one is for cancels and reports. */
-    uint64_t seq = likely(!g->journal_down) ? gateway_journal(g, JOURNAL_INTENT, &in, sizeof(in), now) : 0;
+    uint64_t seq = likely(gateway_journal_open(g, now)) ? gateway_journal(g, JOURNAL_INTENT, &in, sizeof(in), now) : 0;
     if (seq != 0 && key.kind == ORDER_KEY_NEW) {
         struct order_delta d;
         (void)order_table_intent(g->p.orders, &in, &d);

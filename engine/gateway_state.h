@@ -15,7 +15,7 @@
 #define GATEWAY_MESSAGE_MAX (1u << 20) /* one WebSocket message, assembled */
 #define GATEWAY_SEND_MAX    16384u     /* one outbound message, framed */
 #define GATEWAY_ORDER_ROOM  2048u      /* of these, a new order's or cancel's */
-#define SENT_MAX            256u       /* new orders waiting for their wire stamp: one turn's worth */
+#define SENT_MAX            1024u      /* new orders waiting for their wire stamp: a turn's worth, or a slow sync's */
 #define ASKS_IN_FLIGHT_MAX  8u
 #define SWEEPS_MAX          16u
 #define WALK_PER_WORK       32u /* orders looked at per piece of work */
@@ -80,6 +80,7 @@ struct gateway_venue {
     mono_ns_t venue_mono;
     struct now time_sent;
     mono_ns_t blocked_until; /* told to be quiet */
+    uint64_t waits_seq;      /* record that the last order sent waits for, where orders do */
     bool cancels_wait;       /* some cancel of an order could not be sent */
     int lost_walk;           /* the session ended: what was in flight becomes UNKNOWN; -1 done */
     const char *lost_why;
@@ -137,6 +138,7 @@ struct answer {
 
 struct sent {
     uint32_t slot;
+    uint64_t seq; /* of its record */
     char clordid[CLORDID_BYTES];
 };
 
@@ -150,7 +152,9 @@ struct gateway {
     bool started;
     bool stopping;
     bool stop_cancels;
-    bool journal_down;
+    bool journal_down; /* for good */
+    bool journal_full; /* for now */
+    uint64_t durable_seq;
     uint64_t gone;  /* bit per client whose orders wait for a sweep */
     bool sweep_all; /* everybody's orders wait for a sweep */
     struct sweep sweep[SWEEPS_MAX];
@@ -172,6 +176,8 @@ void session_run(struct gateway_venue *v, unsigned role, enum session_do what, s
 void session_broken(struct gateway_venue *v, unsigned role, const char *why, struct now now);
 /* Frame `len` payload bytes at scratch + WS_HEADER_ROOM and send them. False: no room, nothing was sent. */
 bool gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len);
+/* May a new order be journaled? */
+bool gateway_journal_open(struct gateway *g, struct now now);
 
 /* Send what submit() wrote at scratch + WS_HEADER_ROOM for a request of this kind, over the session or over HTTP.
  * False: no room, nothing was sent. */

@@ -722,6 +722,7 @@ startup(struct app *a, struct fault *fault, int *exit_code)
     if (!open_journal(a, fault))
         return false;
     a->parts.gateway_config.term = a->term;
+    a->parts.gateway_config.durable_first = c->journal.sync == SYNC_ALWAYS;
     a->parts.gateway_config.seed = (uint64_t)now.wall.ns ^ ((uint64_t)getpid() << 32);
     memcpy(a->parts.gateway_config.instance, a->identity.instance, CLORDID_INSTANCE + 1);
     risk_arm(a->risk, true);

@@ -54,6 +54,9 @@ struct rig {
     uint32_t request_count;
     uint32_t definitions_asked;
     bool no_room;
+    bool durable_first; /* set before rig_start */
+    uint64_t cover_seq; /* of the last message to order entry */
+    uint8_t *spare;     /* what journal_next gives; NULL = none */
     uint8_t out[65536];
     /* One strategy, one operator. */
     void *session_mem[2];
@@ -172,11 +175,11 @@ rig_reserve(void *ctx, uint32_t conn, size_t bytes)
 }
 
 static void
-rig_commit(void *ctx, uint32_t conn, size_t bytes)
+rig_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 {
-    (void)ctx;
-    (void)conn;
     (void)bytes;
+    if (conn == GATEWAY_CONN(0, CONN_ROLE_ORDER))
+        ((struct rig *)ctx)->cover_seq = cover_seq;
 }
 
 static void
@@ -188,9 +191,11 @@ rig_timer(void *ctx, uint32_t timer, mono_ns_t at)
 static bool
 rig_journal_next(void *ctx, struct now now)
 {
-    (void)ctx;
-    (void)now;
-    return false;
+    struct rig *r = (struct rig *)ctx;
+    uint8_t *base = r->spare;
+
+    r->spare = NULL;
+    return base != NULL && journal_region(&r->journal, base, RIG_SEGMENT, now);
 }
 
 static mono_ns_t
@@ -606,6 +611,7 @@ rig_begin(struct rig *r)
                                                  .audit_ns = 60 * NS_PER_S,
                                                  .market = sc,
                                                  .order = sc };
+    gc.durable_first = r->durable_first;
     gc.venue[0].order.step_count = 4;
     r->g = gateway_init(&gc, &parts, &r->arena);
     arena_seal(&r->arena);
@@ -617,7 +623,10 @@ rig_begin(struct rig *r)
 static void
 rig_start(struct rig *r)
 {
+    bool durable_first = r->durable_first;
+
     memset(r, 0, sizeof(*r));
+    r->durable_first = durable_first;
     r->now = (struct now){ { NS_PER_S }, { INT64_C(1700000000) * NS_PER_S } };
     rig_begin(r);
 }

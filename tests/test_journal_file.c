@@ -80,6 +80,19 @@ next_good(struct journal_file *j)
     return r;
 }
 
+/* The same after a failure: FAILED until the toucher has tried again. */
+static uint32_t
+next_good_index(struct journal_file *j)
+{
+    struct journal_region r = { .fd = -1 };
+    for (int i = 0; i < 60000; i++) {
+        if (journal_file_next(j, &r) == JOURNAL_NEXT_OK)
+            return r.index;
+        (void)usleep(1000);
+    }
+    _exit(20);
+}
+
 static bool
 exists(const char *name, struct stat *st)
 {
@@ -124,12 +137,13 @@ TEST(journal_file_moves_on_through_prepared_segments_and_keeps_the_previous_one_
     struct journal_region r = start_good(j, 1);
     for (uint32_t i = 1; i <= 20; i++) {
         memset(r.base, (int)i, 10000);
-        journal_file_progress(j, 10000);
+        journal_file_progress(j, &r, 10000);
         struct journal_region n = next_good(j);
         CHECK_EQ(n.index, i + 1);
         CHECK_EQ(n.base[0], 0);
         CHECK_EQ(r.base[9999], (int)i); /* still there */
         CHECK_EQ(fdatasync(r.fd), 0);
+        journal_file_release(j, i);
         r = n;
     }
     CHECK_EQ(journal_file_sync(j), 0);
@@ -305,8 +319,11 @@ run_until_error(struct journal_file *j, struct journal_region r, int want)
     int err = 0;
     for (int i = 0; i < 100000 && n != JOURNAL_NEXT_FAILED; i++) {
         memset(r.base, 0x55, r.bytes); /* every page can be written: no SIGBUS */
+        uint32_t before = r.index;
         n = journal_file_next(j, &r);
-        if (n == JOURNAL_NEXT_NOT_READY)
+        if (n == JOURNAL_NEXT_OK)
+            journal_file_release(j, before);
+        else
             (void)usleep(1000);
     }
     if (n != JOURNAL_NEXT_FAILED || !journal_file_error(j, &err, &fault))
@@ -331,8 +348,10 @@ TEST(journal_file_reports_a_failed_write_once_and_for_good_and_the_region_stays_
         struct journal_file *j = journal_file_open(dir, SEGMENT, &fault);
         if (j == NULL || !journal_file_start(j, 1, &r, &fault))
             _exit(10);
-        for (int i = 0; i < 3; i++)
+        for (uint32_t i = 1; i <= 3; i++) {
             r = next_good(j);
+            journal_file_release(j, i);
+        }
         (void)signal(SIGXFSZ, SIG_IGN);
         struct rlimit small = { SEGMENT / 2, SEGMENT / 2 };
         if (setrlimit(RLIMIT_FSIZE, &small) != 0)
@@ -375,6 +394,67 @@ TEST(journal_file_on_a_full_disk_fails_while_preparing_and_never_by_signal)
     if (WEXITSTATUS(status) == 77)
         (void)fprintf(stderr, "no small file system can be mounted here: not tried\n");
     else
+        CHECK_EQ(WEXITSTATUS(status), 0);
+    clean();
+}
+
+/* A segment held by the writer fits no more: it waits for the oldest to be given back. */
+TEST(journal_file_lets_the_writer_hold_some_segments_and_no_more)
+{
+    setup();
+    struct journal_file *j = open_good();
+    struct journal_region r = start_good(j, 1);
+    struct journal_region held[JOURNAL_HELD_MAX];
+    held[0] = r;
+    for (uint32_t i = 1; i < JOURNAL_HELD_MAX; i++) {
+        held[i] = next_good(j);
+        held[i].base[100] = (uint8_t)i;
+    }
+    for (int i = 0; i < 100; i++) {
+        CHECK_EQ(journal_file_next(j, &r), JOURNAL_NEXT_NOT_READY);
+        (void)usleep(1000);
+    }
+    for (uint32_t i = 1; i < JOURNAL_HELD_MAX; i++)
+        CHECK_EQ(held[i].base[100], i); /* all still mapped */
+    journal_file_release(j, 1);
+    CHECK_EQ(next_good(j).index, JOURNAL_HELD_MAX + 1);
+    CHECK_EQ(journal_file_sync(j), 0);
+    journal_file_close(j);
+    clean();
+}
+
+TEST(journal_file_goes_on_when_a_full_disk_has_room_again)
+{
+    setup();
+    (void)mkdir(dir, 0700);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct fault fault;
+        struct journal_region r;
+        char ballast[160];
+        if (unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0 ||
+            mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+            mount("none", dir, "tmpfs", 0, "size=600k") != 0)
+            _exit(77);
+        (void)snprintf(ballast, sizeof(ballast), "%s/ballast", dir);
+        int fd = open(ballast, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0 || posix_fallocate(fd, 0, 300 << 10) != 0)
+            _exit(12);
+        struct journal_file *j = journal_file_open(dir, SEGMENT, &fault);
+        if (j == NULL || !journal_file_start(j, 1, &r, &fault))
+            _exit(10);
+        int status = run_until_error(j, r, ENOSPC);
+        if (status != 0)
+            _exit(status);
+        if (unlink(ballast) != 0 || close(fd) != 0)
+            _exit(13);
+        (void)next_good_index(j);
+        _exit(journal_file_error(j, NULL, NULL) ? 14 : 0);
+    }
+    int status = -1;
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status));
+    if (WEXITSTATUS(status) != 77)
         CHECK_EQ(WEXITSTATUS(status), 0);
     clean();
 }

@@ -1,7 +1,7 @@
 /* Journal segments. See journal_file.h.
  *
- * Between the writer and the toucher there are two one-place mailboxes: `next` (prepared, to be taken) and `retired`
- * (to be unmapped); each has one flag that says whose it is. The writer's position is one address, so that it names
+ * Between the writer and the toucher there are a one-place mailbox, `next` (prepared, to be taken), with a flag that
+ * says whose it is, and a ring of what is to be unmapped. The writer's position is one address, so that it names
  * segment and offset at once. */
 #include "engine/io/journal_file.h"
 
@@ -16,6 +16,8 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE_BYTES    4096u
@@ -28,7 +30,9 @@
 #define TOUCH_BUSY_MS 1
 #define TOUCH_IDLE_MS 20
 #define IDLE_AFTER    200 /* looks without progress */
-#define LIVE_MAX      4   /* retired, previous, current, next */
+#define RETIRED_MAX   8u  /* each needs a segment taken since, which the toucher makes after it has emptied the ring */
+#define LIVE_MAX      (JOURNAL_HELD_MAX + RETIRED_MAX + 1)
+#define RETRY_S       1
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -44,22 +48,25 @@ struct journal_file {
     pthread_t thread;
     bool started;
 
-    struct journal_region current; /* writer */
-    struct journal_region previous;
-    struct journal_region next;    /* the toucher's while !next_ready, else the writer's */
-    struct journal_region retired; /* the writer's while !retired_full, else the toucher's */
+    struct journal_region held[JOURNAL_HELD_MAX]; /* writer: oldest first */
+    uint32_t held_count;
+    struct journal_region next; /* the toucher's while !next_ready, else the writer's */
     _Atomic bool next_ready;
-    _Atomic bool retired_full;
-    _Atomic uintptr_t write_at; /* current.base + bytes written */
+    struct journal_region retired[RETIRED_MAX];
+    _Atomic uint32_t retired_tail; /* writer */
+    _Atomic uint32_t retired_head; /* toucher */
+    _Atomic uintptr_t write_at;    /* base of the segment in use + bytes written */
 
     struct journal_region live[LIVE_MAX]; /* toucher: what is mapped */
     uintptr_t touched_at;
     uint32_t idle;
     _Atomic bool stop;
 
-    struct fault fault; /* written before error */
-    _Atomic int error;  /* errno of the first failure; 0 none */
-    _Atomic bool lost;  /* what is written may not be on disk */
+    pthread_mutex_t fault_lock; /* the sentence; taken by the writer only once it has seen the number */
+    struct fault fault;
+    _Atomic int error; /* errno of the failure; 0 none */
+    _Atomic bool lost; /* what is written may not be on disk */
+    int64_t retry_s;   /* toucher: the disk is full, try again then; 0 = it is not */
 };
 
 static const uint8_t zeros[ZERO_BYTES];
@@ -217,7 +224,8 @@ journal_file_open(const char *dir, size_t segment_bytes, struct fault *fault)
     j->segment_bytes = segment_bytes;
     j->lock_fd = -1;
     j->wake_fd = -1;
-    j->current.fd = j->previous.fd = j->next.fd = j->retired.fd = -1;
+    j->next.fd = -1;
+    (void)pthread_mutex_init(&j->fault_lock, NULL);
     bool ok = mkdir(dir, 0700) == 0 || errno == EEXIST;
     j->dir_fd = ok ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (j->dir_fd < 0)
@@ -327,7 +335,9 @@ toucher_fail(struct journal_file *j, int err, const char *what, uint32_t index)
 {
     if (atomic_load_explicit(&j->error, memory_order_relaxed) != 0)
         return;
+    (void)pthread_mutex_lock(&j->fault_lock);
     (void)FAULT(&j->fault, "%s/journal-%08u.seg: %s: %s", j->dir, index, what, strerror(err));
+    (void)pthread_mutex_unlock(&j->fault_lock);
     /* Release: the sentence before the number. */
     atomic_store_explicit(&j->error, err, memory_order_release);
 }
@@ -344,7 +354,7 @@ toucher_lose(struct journal_file *j, int err, const char *what, uint32_t index)
 static void
 live_add(struct journal_file *j, const struct journal_region *s)
 {
-    for (int i = 0; i < LIVE_MAX; i++) {
+    for (unsigned i = 0; i < LIVE_MAX; i++) {
         if (j->live[i].base != NULL)
             continue;
         j->live[i] = *s;
@@ -356,7 +366,7 @@ live_add(struct journal_file *j, const struct journal_region *s)
 static void
 live_remove(struct journal_file *j, const struct journal_region *s)
 {
-    for (int i = 0; i < LIVE_MAX; i++)
+    for (unsigned i = 0; i < LIVE_MAX; i++)
         if (j->live[i].base == s->base)
             j->live[i] = (struct journal_region){ .fd = -1 };
 }
@@ -374,6 +384,16 @@ pages_touch(uint8_t *base, size_t from, size_t bytes)
     return 0;
 }
 
+/* The first pages of the segment behind this one, when it is there. */
+static int
+next_touch(struct journal_file *j, uint32_t index)
+{
+    for (unsigned i = 0; i < LIVE_MAX; i++)
+        if (j->live[i].base != NULL && j->live[i].index == index + 1)
+            return pages_touch(j->live[i].base, 0, MIN(TOUCH_BYTES, j->live[i].bytes));
+    return 0;
+}
+
 /* The pages from the writer's on; where the segment ends, the first ones of the next. Writeback protects pages again
  * after each sync, so they are all asked for each time. */
 static void
@@ -383,7 +403,7 @@ touch_ahead(struct journal_file *j)
 
     j->idle = at == j->touched_at ? j->idle + 1 : 0;
     j->touched_at = at;
-    for (int i = 0; i < LIVE_MAX; i++) {
+    for (unsigned i = 0; i < LIVE_MAX; i++) {
         const struct journal_region *s = &j->live[i];
         uintptr_t base = (uintptr_t)s->base;
         if (s->base == NULL || at < base || at > base + s->bytes)
@@ -391,9 +411,8 @@ touch_ahead(struct journal_file *j)
         size_t from = (at - base) / PAGE_BYTES * PAGE_BYTES;
         size_t bytes = MIN(TOUCH_BYTES, s->bytes - from);
         int err = pages_touch(s->base, from, bytes);
-        if (err == 0 && bytes < TOUCH_BYTES && j->next.base != NULL &&
-            !atomic_load_explicit(&j->next_ready, memory_order_relaxed))
-            err = pages_touch(j->next.base, 0, MIN(TOUCH_BYTES, j->next.bytes));
+        if (err == 0 && bytes < TOUCH_BYTES)
+            err = next_touch(j, s->index);
         if (err != 0)
             toucher_lose(j, err, "a page cannot be made writable", s->index);
         return;
@@ -404,15 +423,42 @@ touch_ahead(struct journal_file *j)
 static void
 toucher_retire(struct journal_file *j)
 {
-    /* Acquire: pairs with journal_file_next. */
-    if (!atomic_load_explicit(&j->retired_full, memory_order_acquire))
-        return;
-    live_remove(j, &j->retired);
-    if (fdatasync(j->retired.fd) != 0)
-        toucher_lose(j, errno, "sync of a full segment", j->retired.index);
-    segment_drop(&j->retired);
-    /* Release: the mailbox is empty before the writer may fill it. */
-    atomic_store_explicit(&j->retired_full, false, memory_order_release);
+    uint32_t head = atomic_load_explicit(&j->retired_head, memory_order_relaxed);
+
+    /* Acquire: pairs with journal_file_release. */
+    for (; head != atomic_load_explicit(&j->retired_tail, memory_order_acquire); head++) {
+        struct journal_region *s = &j->retired[head % RETIRED_MAX];
+        live_remove(j, s);
+        if (fdatasync(s->fd) != 0)
+            toucher_lose(j, errno, "sync of a full segment", s->index);
+        segment_drop(s);
+        /* Release: the place is empty before the writer may fill it. */
+        atomic_store_explicit(&j->retired_head, head + 1, memory_order_release);
+    }
+}
+
+static int64_t
+steady_s(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec;
+}
+
+/* The disk was full: is it time, and has it room? Filling what little is free, again and again, would be no help to
+ * those who write beside us. Also true where the disk was not full. */
+static bool
+room_again(struct journal_file *j)
+{
+    struct statvfs v;
+
+    if (j->retry_s == 0)
+        return atomic_load_explicit(&j->error, memory_order_relaxed) == 0;
+    if (steady_s() < j->retry_s || atomic_load_explicit(&j->lost, memory_order_relaxed))
+        return false;
+    j->retry_s = steady_s() + RETRY_S;
+    return fstatvfs(j->dir_fd, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize >= j->segment_bytes + j->segment_bytes / 8;
 }
 
 /* The segment behind the last one, prepared and put into the mailbox. */
@@ -425,14 +471,15 @@ toucher_prepare(struct journal_file *j)
     int fd;
 
     /* Acquire: the writer has copied what was there. */
-    if (atomic_load_explicit(&j->next_ready, memory_order_acquire) ||
-        atomic_load_explicit(&j->error, memory_order_relaxed) != 0)
+    if (atomic_load_explicit(&j->next_ready, memory_order_acquire) || !room_again(j))
         return;
     int err = segment_make(j, index, true, &fd);
     if (err == ECANCELED)
         return;
     if (err != 0) {
         toucher_fail(j, err, "the next segment cannot be prepared", index);
+        if (err == ENOSPC || err == EDQUOT)
+            j->retry_s = steady_s() + RETRY_S;
         return;
     }
     if (!segment_map(j, index, fd, PROT_READ | PROT_WRITE, &s, &fault)) {
@@ -447,6 +494,10 @@ toucher_prepare(struct journal_file *j)
     j->next = s;
     /* Release: segment before flag. */
     atomic_store_explicit(&j->next_ready, true, memory_order_release);
+    if (err == 0 && j->retry_s != 0) {
+        j->retry_s = 0;
+        atomic_store_explicit(&j->error, 0, memory_order_release);
+    }
 }
 
 static void *
@@ -559,26 +610,30 @@ journal_file_start(struct journal_file *j, uint32_t index, struct journal_region
     }
     if (fsync(j->dir_fd) != 0)
         return FAULT(fault, "journal directory %s: cannot be synced: %s", j->dir, strerror(errno));
-    if (!segment_open(j, index, true, &j->current, fault) || !blocks_check(j, &j->current, fault))
+    struct journal_region *first = &j->held[0];
+    if (!segment_open(j, index, true, first, fault))
         return false;
-    live_add(j, &j->current);
+    j->held_count = 1;
+    if (!blocks_check(j, first, fault))
+        return false;
+    live_add(j, first);
     if (j->next.base != NULL) {
         if (!blocks_check(j, &j->next, fault))
             return false;
         live_add(j, &j->next);
         atomic_store_explicit(&j->next_ready, true, memory_order_relaxed);
     }
-    atomic_store_explicit(&j->write_at, (uintptr_t)j->current.base, memory_order_relaxed);
-    *out = j->current;
+    atomic_store_explicit(&j->write_at, (uintptr_t)first->base, memory_order_relaxed);
+    *out = *first;
     return toucher_start(j, fault);
 }
 
 /* ---- writer ---- */
 
 void
-journal_file_progress(struct journal_file *j, size_t written_bytes)
+journal_file_progress(struct journal_file *j, const struct journal_region *in_use, size_t written_bytes)
 {
-    atomic_store_explicit(&j->write_at, (uintptr_t)j->current.base + written_bytes, memory_order_relaxed);
+    atomic_store_explicit(&j->write_at, (uintptr_t)in_use->base + written_bytes, memory_order_relaxed);
 }
 
 enum journal_next
@@ -588,25 +643,31 @@ journal_file_next(struct journal_file *j, struct journal_region *out)
     if (!atomic_load_explicit(&j->next_ready, memory_order_acquire))
         return atomic_load_explicit(&j->error, memory_order_relaxed) != 0 ? JOURNAL_NEXT_FAILED
                                                                           : JOURNAL_NEXT_NOT_READY;
-    if (j->previous.base != NULL) {
-        /* Acquire: pairs with toucher_retire. */
-        if (atomic_load_explicit(&j->retired_full, memory_order_acquire))
-            return JOURNAL_NEXT_NOT_READY;
-        j->retired = j->previous;
-        /* Release: segment before flag. */
-        atomic_store_explicit(&j->retired_full, true, memory_order_release);
-    }
-    j->previous = j->current;
-    j->current = j->next;
-    atomic_store_explicit(&j->write_at, (uintptr_t)j->current.base, memory_order_relaxed);
-    *out = j->current;
+    if (j->held_count == JOURNAL_HELD_MAX)
+        return JOURNAL_NEXT_NOT_READY;
+    *out = j->held[j->held_count++] = j->next;
     /* Release: our copy is made before the toucher may fill the mailbox again. */
     atomic_store_explicit(&j->next_ready, false, memory_order_release);
     return JOURNAL_NEXT_OK;
 }
 
+void
+journal_file_release(struct journal_file *j, uint32_t index)
+{
+    uint32_t tail = atomic_load_explicit(&j->retired_tail, memory_order_relaxed);
+
+    ASSERT(j->held_count > 1 && j->held[0].index == index);
+    /* Acquire: pairs with toucher_retire. */
+    ASSERT(tail - atomic_load_explicit(&j->retired_head, memory_order_acquire) < RETIRED_MAX);
+    j->retired[tail % RETIRED_MAX] = j->held[0];
+    j->held_count--;
+    memmove(j->held, j->held + 1, j->held_count * sizeof(j->held[0]));
+    /* Release: segment before index. */
+    atomic_store_explicit(&j->retired_tail, tail + 1, memory_order_release);
+}
+
 bool
-journal_file_error(const struct journal_file *j, int *err, struct fault *fault)
+journal_file_error(struct journal_file *j, int *err, struct fault *fault)
 {
     /* Acquire: pairs with toucher_fail. */
     int e = atomic_load_explicit(&j->error, memory_order_acquire);
@@ -615,8 +676,11 @@ journal_file_error(const struct journal_file *j, int *err, struct fault *fault)
         return false;
     if (err != NULL)
         *err = e;
-    if (fault != NULL)
+    if (fault != NULL) {
+        (void)pthread_mutex_lock(&j->fault_lock);
         *fault = j->fault;
+        (void)pthread_mutex_unlock(&j->fault_lock);
+    }
     return true;
 }
 
@@ -632,10 +696,9 @@ journal_file_sync(struct journal_file *j)
 {
     int err = 0;
 
-    if (j->previous.base != NULL && msync(j->previous.base, j->previous.bytes, MS_SYNC) != 0)
-        err = -errno;
-    if (j->current.base != NULL && msync(j->current.base, j->current.bytes, MS_SYNC) != 0)
-        err = -errno;
+    for (uint32_t i = 0; i < j->held_count; i++)
+        if (msync(j->held[i].base, j->held[i].bytes, MS_SYNC) != 0)
+            err = -errno;
     return err;
 }
 
@@ -654,10 +717,12 @@ journal_file_close(struct journal_file *j)
     }
     if (atomic_load_explicit(&j->next_ready, memory_order_relaxed) || !j->started)
         segment_drop(&j->next);
-    if (atomic_load_explicit(&j->retired_full, memory_order_relaxed))
-        segment_drop(&j->retired);
-    segment_drop(&j->previous);
-    segment_drop(&j->current);
+    for (uint32_t i = atomic_load_explicit(&j->retired_head, memory_order_relaxed);
+         i != atomic_load_explicit(&j->retired_tail, memory_order_relaxed); i++)
+        segment_drop(&j->retired[i % RETIRED_MAX]);
+    for (uint32_t i = 0; i < j->held_count; i++)
+        segment_drop(&j->held[i]);
+    (void)pthread_mutex_destroy(&j->fault_lock);
     if (j->wake_fd >= 0)
         (void)close(j->wake_fd);
     if (j->lock_fd >= 0)

@@ -6,8 +6,8 @@
  * writable.
  *
  * Always true: `journal-<8 digits>.seg` has its full size and all its blocks (it gets that name last); one process has
- * the directory; the writer's calls never block and make no system call; after an error no further segment is prepared.
- */
+ * the directory; the writer's calls never block and make no system call; after an error no further segment is prepared,
+ * but a full disk is tried again, once a second, as soon as there is room. */
 #ifndef EXECGW_ENGINE_IO_JOURNAL_FILE_H
 #define EXECGW_ENGINE_IO_JOURNAL_FILE_H
 
@@ -37,20 +37,25 @@ void journal_file_unmap(struct journal_region *segment);
  * kept under the name journal-<8 digits>.void-<n>. out->base is writable up to out->bytes. */
 bool journal_file_start(struct journal_file *j, uint32_t index, struct journal_region *out, struct fault *fault);
 
-/* Writer: how far it has come in the current segment. One relaxed store. */
-void journal_file_progress(struct journal_file *j, size_t written_bytes);
+/* Segments that the writer may hold: the one it writes, one taken ahead, and those left behind whose sync is awaited.
+ */
+#define JOURNAL_HELD_MAX 6
+
+/* Writer: how far it has come: `written_bytes` of the segment in use. One relaxed store. */
+void journal_file_progress(struct journal_file *j, const struct journal_region *in_use, size_t written_bytes);
 enum journal_next { JOURNAL_NEXT_OK, JOURNAL_NEXT_NOT_READY, JOURNAL_NEXT_FAILED };
-/* Writer: take the prepared segment as the current one. The segment before stays mapped until the next call that
- * succeeds, so a sync of it may still be in flight. FAILED: none is prepared and none will be, see journal_file_error;
- * which may be true while one prepared segment is left, so that cancels can still be journaled. */
+/* Writer: hold the prepared segment too; the toucher makes the one behind it. NOT_READY also when as many are held as
+ * may be. FAILED: none is prepared, and none will be before journal_file_error ends. */
 enum journal_next journal_file_next(struct journal_file *j, struct journal_region *out);
-/* True once a segment could not be prepared or a page not be touched. *err gets the errno, *fault a sentence; both may
- * be NULL. Any thread. */
-bool journal_file_error(const struct journal_file *j, int *err, struct fault *fault);
+/* Writer: the oldest segment held is full and synced; it is unmapped, and its fd closed, by the toucher. */
+void journal_file_release(struct journal_file *j, uint32_t index);
+/* True when a segment could not be prepared or a page not be touched: for good, or until a full disk has room again.
+ * *err gets the errno, *fault a sentence; both may be NULL. Any thread. */
+bool journal_file_error(struct journal_file *j, int *err, struct fault *fault);
 /* True when that failure may cost records already written (a failed sync, a page that cannot be touched); false for a
  * full disk: what is prepared can still be written. Any thread. */
 bool journal_file_lost(const struct journal_file *j);
-/* Write current and previous segment to disk and wait. Async-signal-safe; 0 or -errno. */
+/* Write every held segment to disk and wait. Async-signal-safe; 0 or -errno. */
 int journal_file_sync(struct journal_file *j);
 /* Joins the toucher, syncs, unmaps, unlocks. */
 void journal_file_close(struct journal_file *j);

@@ -114,6 +114,7 @@ segment_begin(struct journal *j, uint8_t *base, size_t bytes, uint32_t index, st
     j->bytes = bytes;
     j->used = HEADER_BYTES;
     j->segment_index = index;
+    j->first_seq = h.first_seq;
 }
 
 bool
@@ -137,6 +138,13 @@ journal_room(const struct journal *j, size_t payload_bytes)
     if (j->failed || j->base == NULL)
         return false;
     return RECORD_BYTES + payload_bytes <= j->bytes - j->used || j->next_base != NULL;
+}
+
+bool
+journal_room_order(const struct journal *j, size_t payload_bytes)
+{
+    return journal_room(j, payload_bytes) &&
+           (j->next_base != NULL || RECORD_BYTES + payload_bytes + j->reserve <= j->bytes - j->used);
 }
 
 void

@@ -174,9 +174,11 @@ struct journal {
     uint64_t seq; /* of the last record */
     crc32c_fn crc;
     uint32_t segment_index;  /* of the region in use */
+    uint64_t first_seq;      /* of the region in use */
     uint32_t segments_taken; /* rises when the spare is taken: the owner sees that it must bring another */
     uint64_t appended_bytes;
-    bool failed;                          /* see journal_fail */
+    size_t reserve; /* room that only cancels and reports may use, when there is no spare; the owner sets it */
+    bool failed;    /* see journal_fail */
     struct journal_segment_header header; /* as written into each segment, but index, first_seq and created */
 };
 
@@ -206,6 +208,9 @@ journal_prefetch(const struct journal *j, size_t payload_bytes)
 
 /* True when `bytes` more of payload would fit now, in the region in use or the spare. */
 bool journal_room(const struct journal *j, size_t payload_bytes);
+
+/* The same for what may be refused, a new order: it leaves the reserve untouched. */
+bool journal_room_order(const struct journal *j, size_t payload_bytes);
 
 /* The medium failed (EIO): every later append returns 0. There is no way back. */
 void journal_fail(struct journal *j);
