@@ -1,11 +1,13 @@
 /* Decode: one whole text message to integers, our schema-specific scanner beside jansson on the same bytes.
  *
  * Both sides end in the same place: symbol looked up, ids and quantities as integers. jansson builds its tree and the
- * integers are read from it, as a program that uses it would. */
+ * integers are read from it, as a program that uses it would. A Kraken book update is measured with the checksum that
+ * every one of them needs. */
 #include "bench/bench.h"
 #include "bench/bench_text.h"
 #include "execgw/fixed.h"
 #include "feed/binance_md.h"
+#include "feed/kraken_md.h"
 
 #include <jansson.h>
 #include <sys/mman.h>
@@ -25,7 +27,7 @@ struct text {
 
 struct bench_decoder {
     struct binance_md md;
-    struct binance_md_msg msg;
+    struct md_msg msg;
     struct text text[KINDS];
     struct level bids[LEVELS]; /* where jansson's integers go */
     struct level asks[LEVELS];
@@ -54,13 +56,13 @@ static struct bench_decoder *
 decoder_make(void)
 {
     struct bench_decoder *d = (struct bench_decoder *)calloc(1, sizeof(*d));
-    struct arena arena = { .size = binance_md_footprint(INSTRUMENTS) + binance_md_msg_footprint(64) };
+    struct arena arena = { .size = binance_md_footprint(INSTRUMENTS) + md_msg_footprint(64) };
 
     ASSERT(d != NULL);
     arena.base = (uint8_t *)aligned_alloc(64, (arena.size + 63) & ~(size_t)63);
     ASSERT(arena.base != NULL);
     binance_md_init(&d->md, INSTRUMENTS, &arena);
-    binance_md_msg_init(&d->msg, 64, &arena);
+    md_msg_init(&d->msg, 64, &arena);
     for (uint32_t i = 0; i < INSTRUMENTS; i++) {
         d->instrument[i] = bench_instrument(i);
         ASSERT(binance_md_add(&d->md, &d->instrument[i], i));
@@ -183,6 +185,82 @@ bench_decode_once(struct bench_decoder *d, unsigned kind, uint64_t n)
         ours(d, kind, i % MESSAGES);
 }
 
+/* ---- a Kraken book update ---- */
+
+#define KRAKEN_TEXT 512
+
+struct kraken_decoder {
+    struct kraken_md md;
+    struct md_msg msg;
+    char text[MESSAGES][KRAKEN_TEXT];
+    size_t len[MESSAGES];
+    struct level best[2][KRAKEN_CHECKSUM_LEVELS];
+    uint64_t sums;
+};
+
+static struct kraken_decoder *
+kraken_make(void)
+{
+    struct kraken_decoder *d = (struct kraken_decoder *)calloc(1, sizeof(*d));
+    struct arena arena = { .size = kraken_md_footprint(1) + md_msg_footprint(64) };
+    struct instrument ins = { .px_decimals = 1, .qty_decimals = 8, .symbol = "BTC/USD" };
+
+    ASSERT(d != NULL);
+    arena.base = (uint8_t *)aligned_alloc(64, (arena.size + 63) & ~(size_t)63);
+    ASSERT(arena.base != NULL);
+    kraken_md_init(&d->md, 1, &arena);
+    md_msg_init(&d->msg, 64, &arena);
+    ASSERT(kraken_md_add(&d->md, &ins, 0));
+    for (unsigned i = 0; i < KRAKEN_CHECKSUM_LEVELS; i++) {
+        d->best[0][i] = (struct level){ 628026 - (px_t)i * 7, 5100 + (qty_t)i * 977111 };
+        d->best[1][i] = (struct level){ 628037 + (px_t)i * 9, 109074394 + (qty_t)i * 977 };
+    }
+    for (unsigned i = 0; i < MESSAGES; i++)
+        d->len[i] = (size_t)snprintf(
+            d->text[i], KRAKEN_TEXT,
+            "{\"channel\":\"book\",\"type\":\"update\",\"data\":[{\"symbol\":\"BTC/USD\",\"bids\":[{\"price\":%u.%u,"
+            "\"qty\":0.%08u}],\"asks\":[{\"price\":628%02u.6,\"qty\":0.00000000},{\"price\":62808.0,\"qty\":%u."
+            "79607759}],"
+            "\"checksum\":%u,\"timestamp\":\"2026-08-16T23:37:05.%06uZ\"}]}",
+            62000 + i, i % 10, i * 1237, i % 100, i % 7, i * 2654435761u, i * 1777);
+    return d;
+}
+
+__attribute__((noinline)) static void
+kraken_once(struct kraken_decoder *d, uint64_t i)
+{
+    if (kraken_md_decode(&d->md, (const uint8_t *)d->text[i], d->len[i], &d->msg) != DECODE_OK)
+        bench_die("decode: our own message was not read: %s", d->text[i]);
+    d->sums +=
+        kraken_md_checksum(&d->md.crc, 1, 1, d->best[1], KRAKEN_CHECKSUM_LEVELS, d->best[0], KRAKEN_CHECKSUM_LEVELS);
+    bench_use(d);
+}
+
+static void
+bench_kraken(struct bench_run *b, unsigned rounds, double each)
+{
+    struct kraken_decoder *d = kraken_make();
+    struct bench_series *s = bench_series_add(&b->results, "decode", "kraken-book+checksum");
+    uint64_t at = 0;
+
+    bench_progress("decode: Kraken book updates with their checksum, %u rounds of %.2f s", rounds, each);
+    (void)snprintf(s->note, sizeof(s->note), "%zu bytes, in batches of %u", d->len[0], BATCH);
+    for (unsigned r = 0; r < rounds; r++) {
+        int64_t end = bench_now() + (int64_t)(each * 1e9);
+        int64_t start;
+        bench_round(s);
+        do {
+            start = bench_now();
+            for (unsigned i = 0; i < BATCH; i++)
+                kraken_once(d, at++ % MESSAGES);
+            int64_t took = bench_now() - start;
+            bench_sample(s, ((double)took - b->clock_ns) / BATCH);
+            s->n += BATCH;
+            s->seconds += (double)took / 1e9;
+        } while (start < end);
+    }
+}
+
 void
 bench_decode(struct bench_run *b)
 {
@@ -211,4 +289,5 @@ bench_decode(struct bench_run *b)
         (void)snprintf(key, sizeof(key), "decode.%s.p50.vs_jansson", kind_name[k]);
         bench_ratio_add(&b->results, key, mine, other, 0.5, 0);
     }
+    bench_kraken(b, rounds, each);
 }

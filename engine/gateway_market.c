@@ -91,6 +91,7 @@ gateway_on_definitions_end(struct gateway *g, uint16_t venue, bool ok, struct no
 void
 market_on_ready(struct gateway_venue *v, struct now now)
 {
+    v->subscribe_at = now.mono;
     feed_on_up(v->g->p.feed[v->id], now, &v->out);
     market_subscribe(v, now);
     market_timer(v, now);
@@ -110,14 +111,18 @@ market_subscribe(struct gateway_venue *v, struct now now)
     struct gateway *g = v->g;
     mono_ns_t again = MONO_NEVER;
 
-    if (v->session[ROLE_MARKET].state == SESSION_READY) {
-        size_t n = feed_subscribe_next(g->p.feed[v->id], (char *)g->scratch + WS_HEADER_ROOM, GATEWAY_SEND_MAX);
+    v->now = now;
+    if (v->session[ROLE_MARKET].state == SESSION_READY && now.mono.ns < v->subscribe_at.ns) {
+        again = v->subscribe_at;
+    } else if (v->session[ROLE_MARKET].state == SESSION_READY) {
+        size_t n =
+            feed_subscribe_next(g->p.feed[v->id], now, &v->out, (char *)g->scratch + WS_HEADER_ROOM, GATEWAY_SEND_MAX);
         if (n > 0) {
             if (!gateway_send(v, ROLE_MARKET, WS_OP_TEXT, n)) {
                 session_broken(v, ROLE_MARKET, "no room to send a subscription", now);
                 return;
             }
-            again = mono_after(now.mono, SUBSCRIBE_GAP_NS);
+            again = v->subscribe_at = mono_after(now.mono, SUBSCRIBE_GAP_NS);
         }
     }
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SUBSCRIBE(v->id), again);
@@ -137,6 +142,10 @@ market_on_message(struct gateway_venue *v, const struct ws_message *m, struct no
     switch (r) {
     case FEED_BAD_MESSAGE: log_write(v->g->p.log, LOG_DECODE_FAILED, "market data", v->id, r); break;
     case FEED_REFUSED: log_write(v->g->p.log, LOG_WARNING, feed_refusal(v->g->p.feed[v->id], &code)); break;
+    case FEED_STATUS:
+        if (!feed_online(v->g->p.feed[v->id]))
+            log_write(v->g->p.log, LOG_VENUE_STATUS, feed_refusal(v->g->p.feed[v->id], &code), v->id);
+        break;
     case FEED_SHUTDOWN:
         session_broken(v, ROLE_MARKET, "the venue announced the end of this market-data connection", now);
         break;
@@ -170,6 +179,8 @@ market_event(void *ctx, const struct md_event *ev)
             metric_add(v->g->p.metrics, METRIC_FEED_RESYNCS, ev->instrument, 1);
         else if (ev->state == BOOK_GAP)
             metric_add(v->g->p.metrics, METRIC_FEED_GAPS, ev->instrument, 1);
+        else if (ev->state == BOOK_CHECKSUM)
+            metric_add(v->g->p.metrics, METRIC_BOOK_CHECKSUMS, ev->instrument, 1);
         else if (ev->state == BOOK_CROSSED)
             metric_add(v->g->p.metrics, METRIC_BOOK_CROSSED, ev->instrument, 1);
     }
@@ -187,7 +198,7 @@ gateway_on_snapshot(struct gateway *g, uint16_t venue, const struct snapshot_sli
     market_after(v, now);
 }
 
-/* After anything that may have made a book want a snapshot. */
+/* After anything that may have made a book want a snapshot, or another subscription. */
 void
 market_after(struct gateway_venue *v, struct now now)
 {
@@ -195,6 +206,8 @@ market_after(struct gateway_venue *v, struct now now)
     uint32_t id;
 
     v->now = now;
+    if (feed_subscribe_due(g->p.feed[v->id], now))
+        market_subscribe(v, now);
     if (feed_snapshot_wanted(g->p.feed[v->id], now, &id)) {
         const struct instrument *ins = route_instrument(g->p.route, id, 0);
         if (ins == NULL || !g->p.port.fetch_snapshot(g->p.port.ctx, ins, v->cfg->snapshot_levels)) {

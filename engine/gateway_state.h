@@ -66,7 +66,8 @@ struct gateway_venue {
     struct now now; /* of the event being handled, for the sink */
     /* Reference data. */
     bool fetching;
-    bool defined; /* the instruments came once: connections may be made */
+    bool defined;           /* the instruments came once: connections may be made */
+    mono_ns_t subscribe_at; /* no subscription request before */
     /* Order entry. */
     bool logged_on;
     bool stream_up;

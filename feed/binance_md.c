@@ -10,7 +10,7 @@
 #include <emmintrin.h>
 #endif
 
-#define NO_SLOT UINT32_MAX
+#define NO_SLOT MD_NO_SLOT
 
 /* ---- symbol table ---- */
 
@@ -117,24 +117,6 @@ binance_md_add(struct binance_md *d, const struct instrument *ins, uint32_t slot
     e->qty = scale_of(ins->qty_decimals);
     e->narrow = e->px.divisor != 0 && e->qty.divisor != 0;
     return true;
-}
-
-size_t
-binance_md_msg_footprint(uint32_t levels_max)
-{
-    return 2 * arena_cost((size_t)levels_max * sizeof(struct level));
-}
-
-void
-binance_md_msg_init(struct binance_md_msg *m, uint32_t levels_max, struct arena *arena)
-{
-    *m = (struct binance_md_msg){
-        .slot = NO_SLOT,
-        .kind = BINANCE_MD_OTHER,
-        .levels_max = levels_max,
-        .bids = arena_take(arena, (size_t)levels_max * sizeof(struct level)),
-        .asks = arena_take(arena, (size_t)levels_max * sizeof(struct level)),
-    };
 }
 
 /* Milliseconds or microseconds (timeUnit=MICROSECOND) since the epoch, told apart by size. */
@@ -463,7 +445,7 @@ fast_symbol(const struct binance_md *d, const char *p, const struct binance_symb
 
 /* From the first value to the last; `start` is where the message began. */
 static inline const char *
-fast_ticker(const struct binance_md *d, const char *start, const char *p, const char *end, struct binance_md_msg *m)
+fast_ticker(const struct binance_md *d, const char *start, const char *p, const char *end, struct md_msg *m)
 {
     const struct binance_symbol *s;
     bad_t bad = bad_none();
@@ -489,7 +471,7 @@ fast_ticker(const struct binance_md *d, const char *start, const char *p, const 
     if (unlikely(p == end || *p != '"' || bad_any(bad)))
         return NULL;
     m->slot = s->slot;
-    m->kind = BINANCE_MD_TICKER;
+    m->kind = MD_MSG_TICKER;
     m->venue_time_ns = 0;
     return p + 1;
 }
@@ -532,7 +514,7 @@ fast_levels(const struct binance_symbol *s, const char *p, const char *end, stru
 }
 
 static inline const char *
-fast_depth(const struct binance_md *d, const char *start, const char *p, const char *end, struct binance_md_msg *m)
+fast_depth(const struct binance_md *d, const char *start, const char *p, const char *end, struct md_msg *m)
 {
     const struct binance_symbol *s;
     bad_t bad = bad_none();
@@ -558,12 +540,12 @@ fast_depth(const struct binance_md *d, const char *start, const char *p, const c
     if (unlikely(bad_any(bad) || m->first_id > m->last_id || !time_ns(t, &m->venue_time_ns)))
         return NULL;
     m->slot = s->slot;
-    m->kind = BINANCE_MD_DEPTH;
+    m->kind = MD_MSG_DEPTH;
     return p;
 }
 
 static inline const char *
-fast_trade(const struct binance_md *d, const char *start, const char *p, const char *end, struct binance_md_msg *m)
+fast_trade(const struct binance_md *d, const char *start, const char *p, const char *end, struct md_msg *m)
 {
     const struct binance_symbol *s;
     bad_t bad = bad_none();
@@ -604,13 +586,13 @@ fast_trade(const struct binance_md *d, const char *start, const char *p, const c
         return NULL;
     m->trade_id = (int64_t)id;
     m->slot = s->slot;
-    m->kind = BINANCE_MD_TRADE;
+    m->kind = MD_MSG_TRADE;
     return q;
 }
 
 /* The whole message; NULL when it is not exactly what the venue sends today. */
 static inline const char *
-fast_message(const struct binance_md *d, const char *p, const char *end, struct binance_md_msg *m)
+fast_message(const struct binance_md *d, const char *p, const char *end, struct md_msg *m)
 {
     const char *start = p;
     bool wrapped = false;
@@ -848,7 +830,7 @@ read_levels(const struct json_text *raw, const struct binance_symbol *s, struct 
 }
 
 static enum decode_result
-general_ticker(const struct fields *f, const struct binance_symbol *s, struct binance_md_msg *m)
+general_ticker(const struct fields *f, const struct binance_symbol *s, struct md_msg *m)
 {
     enum decode_result res = f->has_last_id ? DECODE_OK : DECODE_MALFORMED;
 
@@ -868,7 +850,7 @@ general_ticker(const struct fields *f, const struct binance_symbol *s, struct bi
 }
 
 static enum decode_result
-general_depth(const struct fields *f, const struct binance_symbol *s, struct binance_md_msg *m)
+general_depth(const struct fields *f, const struct binance_symbol *s, struct md_msg *m)
 {
     if (!f->has_first_id || !f->has_last_id || f->first_id > f->last_id)
         return DECODE_MALFORMED;
@@ -883,7 +865,7 @@ general_depth(const struct fields *f, const struct binance_symbol *s, struct bin
 }
 
 static enum decode_result
-general_trade(const struct fields *f, const struct binance_symbol *s, struct binance_md_msg *m)
+general_trade(const struct fields *f, const struct binance_symbol *s, struct md_msg *m)
 {
     if (!f->has_trade_id || !f->has_maker)
         return DECODE_MALFORMED;
@@ -902,30 +884,28 @@ general_trade(const struct fields *f, const struct binance_symbol *s, struct bin
 }
 
 /* Which message the fields make. */
-static enum binance_md_kind
+static enum md_msg_kind
 kind_of(const struct fields *f)
 {
     if (f->has_e) {
         if (JSON_IS(f->e, "depthUpdate"))
-            return BINANCE_MD_DEPTH;
+            return MD_MSG_DEPTH;
         if (JSON_IS(f->e, "trade"))
-            return BINANCE_MD_TRADE;
+            return MD_MSG_TRADE;
         if (JSON_IS(f->e, "bookTicker"))
-            return BINANCE_MD_TICKER;
-        return JSON_IS(f->e, "serverShutdown") ? BINANCE_MD_SHUTDOWN : BINANCE_MD_OTHER;
+            return MD_MSG_TICKER;
+        return JSON_IS(f->e, "serverShutdown") ? MD_MSG_SHUTDOWN : MD_MSG_OTHER;
     }
     if (f->s.s != NULL)
-        return f->has_first_id                    ? BINANCE_MD_DEPTH
-               : f->B.s != NULL || f->A.s != NULL ? BINANCE_MD_TICKER
-                                                  : BINANCE_MD_OTHER;
+        return f->has_first_id ? MD_MSG_DEPTH : f->B.s != NULL || f->A.s != NULL ? MD_MSG_TICKER : MD_MSG_OTHER;
     if (f->has_error)
-        return BINANCE_MD_ERROR;
-    return f->has_result && f->has_id ? BINANCE_MD_REPLY : BINANCE_MD_OTHER;
+        return MD_MSG_ERROR;
+    return f->has_result && f->has_id ? MD_MSG_REPLY : MD_MSG_OTHER;
 }
 
 /* Whom a message concerns by its stream's name, `<symbol>@<stream>`: for messages whose own fields cannot be read. */
 static void
-blame_stream(const struct binance_md *d, const struct json_text *stream, struct binance_md_msg *m)
+blame_stream(const struct binance_md *d, const struct json_text *stream, struct md_msg *m)
 {
     char symbol[SYMBOL_BYTES];
     const char *at = stream->s != NULL ? memchr(stream->s, '@', stream->n) : NULL;
@@ -940,15 +920,15 @@ blame_stream(const struct binance_md *d, const struct json_text *stream, struct 
     if (s != NULL)
         m->slot = s->slot;
     if (left >= 6 && memcmp(at, "@depth", 6) == 0)
-        m->kind = BINANCE_MD_DEPTH;
+        m->kind = MD_MSG_DEPTH;
     else if (left == 11 && memcmp(at, "@bookTicker", 11) == 0)
-        m->kind = BINANCE_MD_TICKER;
+        m->kind = MD_MSG_TICKER;
     else if (left == 6 && memcmp(at, "@trade", 6) == 0)
-        m->kind = BINANCE_MD_TRADE;
+        m->kind = MD_MSG_TRADE;
 }
 
 static enum decode_result
-general_market(const struct binance_md *d, const struct fields *f, struct binance_md_msg *m)
+general_market(const struct binance_md *d, const struct fields *f, struct md_msg *m)
 {
     if (f->s.s == NULL)
         return DECODE_MALFORMED;
@@ -959,19 +939,19 @@ general_market(const struct binance_md *d, const struct fields *f, struct binanc
     }
     m->slot = s->slot;
     switch (m->kind) {
-    case BINANCE_MD_TICKER: return general_ticker(f, s, m);
-    case BINANCE_MD_DEPTH: return f->has_e ? general_depth(f, s, m) : DECODE_MALFORMED;
+    case MD_MSG_TICKER: return general_ticker(f, s, m);
+    case MD_MSG_DEPTH: return f->has_e ? general_depth(f, s, m) : DECODE_MALFORMED;
     default: return general_trade(f, s, m);
     }
 }
 
 static COLD enum decode_result
-general_message(const struct binance_md *d, const char *buf, size_t len, struct binance_md_msg *m)
+general_message(const struct binance_md *d, const char *buf, size_t len, struct md_msg *m)
 {
     struct fields f = { 0 };
     bool readable = read_fields(buf, len, &f);
 
-    m->kind = BINANCE_MD_OTHER;
+    m->kind = MD_MSG_OTHER;
     m->slot = NO_SLOT;
     m->venue_time_ns = 0;
     blame_stream(d, &f.stream, m);
@@ -981,9 +961,9 @@ general_message(const struct binance_md *d, const char *buf, size_t len, struct 
         readable = read_fields(inner.s, inner.n, &f);
     }
     if (f.s.s != NULL || f.has_e) {
-        enum binance_md_kind kind = kind_of(&f);
+        enum md_msg_kind kind = kind_of(&f);
         const struct binance_symbol *s = f.s.s != NULL ? find_symbol(d, &f.s) : NULL;
-        m->kind = kind != BINANCE_MD_OTHER ? (uint8_t)kind : m->kind;
+        m->kind = kind != MD_MSG_OTHER ? (uint8_t)kind : m->kind;
         m->slot = s != NULL ? s->slot : m->slot;
     }
     if (!readable)
@@ -991,20 +971,20 @@ general_message(const struct binance_md *d, const char *buf, size_t len, struct 
     m->kind = (uint8_t)kind_of(&f);
     m->request_id = f.has_id ? f.id : -1;
     switch (m->kind) {
-    case BINANCE_MD_TICKER:
-    case BINANCE_MD_DEPTH:
-    case BINANCE_MD_TRADE: return general_market(d, &f, m);
-    case BINANCE_MD_ERROR:
+    case MD_MSG_TICKER:
+    case MD_MSG_DEPTH:
+    case MD_MSG_TRADE: return general_market(d, &f, m);
+    case MD_MSG_ERROR:
         m->code = f.code < INT32_MIN || f.code > INT32_MAX ? 0 : (int32_t)f.code;
         copy_text(&f.msg, m->text, sizeof(m->text));
         return DECODE_OK;
-    case BINANCE_MD_OTHER: return DECODE_IGNORED;
+    case MD_MSG_OTHER: return DECODE_IGNORED;
     default: return DECODE_OK;
     }
 }
 
 enum decode_result
-binance_md_decode(const struct binance_md *d, const uint8_t *buf, size_t len, struct binance_md_msg *out)
+binance_md_decode(const struct binance_md *d, const uint8_t *buf, size_t len, struct md_msg *out)
 {
     const char *p = (const char *)buf;
 
@@ -1059,9 +1039,9 @@ binance_md_subscribe(char *buf, size_t room, int64_t request_id, const char *con
         unsigned bit;
         const char *name;
     } known[] = {
-        { BINANCE_STREAM_DEPTH, "@depth@100ms" },
-        { BINANCE_STREAM_TICKER, "@bookTicker" },
-        { BINANCE_STREAM_TRADE, "@trade" },
+        { MD_STREAM_DEPTH, "@depth@100ms" },
+        { MD_STREAM_TICKER, "@bookTicker" },
+        { MD_STREAM_TRADE, "@trade" },
     };
     char tail[40];
     int tail_len = snprintf(tail, sizeof(tail), "],\"id\":%lld}", (long long)request_id);
@@ -1093,3 +1073,50 @@ binance_md_subscribe(char *buf, size_t room, int64_t request_id, const char *con
     memcpy(buf + w.len, tail, (size_t)tail_len);
     return w.len + (size_t)tail_len;
 }
+
+/* ---- as a dialect ---- */
+
+static void *
+dialect_init(uint32_t instruments_max, struct arena *arena)
+{
+    struct binance_md *d = (struct binance_md *)arena_take(arena, sizeof(*d));
+
+    binance_md_init(d, instruments_max, arena);
+    return d;
+}
+
+static size_t
+dialect_footprint(uint32_t instruments_max)
+{
+    return arena_cost(sizeof(struct binance_md)) + binance_md_footprint(instruments_max);
+}
+
+static bool
+dialect_add(void *decoder, const struct instrument *ins, uint32_t slot)
+{
+    return binance_md_add((struct binance_md *)decoder, ins, slot);
+}
+
+static enum decode_result
+dialect_decode(const void *decoder, const uint8_t *buf, size_t len, struct md_msg *out)
+{
+    return binance_md_decode((const struct binance_md *)decoder, buf, len, out);
+}
+
+static size_t
+dialect_request(const struct md_request *rq, char *buf, size_t room, size_t *used)
+{
+    ASSERT(!rq->off); /* a sequenced book is repaired by a snapshot */
+    return binance_md_subscribe(buf, room, rq->id, rq->symbols, rq->count, rq->streams, used);
+}
+
+const struct feed_dialect feed_binance = {
+    .name = "binance",
+    .streams = MD_STREAM_DEPTH | MD_STREAM_TICKER | MD_STREAM_TRADE,
+    .streams_max = 1024,
+    .footprint = dialect_footprint,
+    .init = dialect_init,
+    .add = dialect_add,
+    .decode = dialect_decode,
+    .request = dialect_request,
+};

@@ -10,42 +10,7 @@
 #ifndef EXECGW_FEED_BINANCE_MD_H
 #define EXECGW_FEED_BINANCE_MD_H
 
-#include "execgw/arena.h"
-#include "execgw/market.h"
-
-enum binance_md_kind {
-    BINANCE_MD_TICKER, /* last_id, bid, ask */
-    BINANCE_MD_DEPTH,  /* first_id, last_id, bids, asks */
-    BINANCE_MD_TRADE,  /* trade_id, px, qty, aggressor */
-    BINANCE_MD_REPLY,  /* request_id: a request was accepted */
-    BINANCE_MD_ERROR,  /* request_id, code, text: a request was refused */
-    BINANCE_MD_SHUTDOWN,
-    BINANCE_MD_OTHER /* well formed, nothing for us */
-};
-
-#define BINANCE_TEXT_BYTES 96
-
-struct binance_md_msg {
-    uint8_t kind;          /* enum binance_md_kind */
-    uint8_t aggressor;     /* TRADE: enum side */
-    uint32_t slot;         /* what binance_md_add gave the symbol; UINT32_MAX unknown */
-    uint64_t first_id;     /* DEPTH: U */
-    uint64_t last_id;      /* DEPTH, TICKER: u */
-    int64_t venue_time_ns; /* since the Unix epoch; 0 when the message has none */
-    struct level bid;      /* TICKER */
-    struct level ask;
-    int64_t trade_id; /* TRADE */
-    px_t px;
-    qty_t qty;
-    uint32_t bid_count; /* DEPTH */
-    uint32_t ask_count;
-    struct level *bids; /* room for levels_max each; set by binance_md_msg_init */
-    struct level *asks;
-    uint32_t levels_max;
-    int64_t request_id; /* REPLY, ERROR; -1 none */
-    int32_t code;
-    char text[BINANCE_TEXT_BYTES]; /* ERROR: the venue's words, printable, NUL-terminated */
-};
+#include "feed/md_msg.h"
 
 /* How a decimal with eight digits after the point becomes a count of 10^-decimals. */
 struct binance_scale {
@@ -79,21 +44,14 @@ void binance_md_init(struct binance_md *d, uint32_t instruments_max, struct aren
  * long. Cold. */
 bool binance_md_add(struct binance_md *d, const struct instrument *ins, uint32_t slot);
 
-size_t binance_md_msg_footprint(uint32_t levels_max);
-void binance_md_msg_init(struct binance_md_msg *m, uint32_t levels_max, struct arena *arena);
-
 /* Decode one whole text message.
  *
  * buf, len  not NUL-terminated, not kept; may be hostile.
  * out       complete on DECODE_OK (the fields named beside its kind) and on DECODE_IGNORED (kind only). Otherwise only
  *           kind and slot mean anything: what it was and whom it concerned, as far as that could be read (kind
- *           BINANCE_MD_OTHER, slot UINT32_MAX where not), so that the book concerned can be distrusted.
+ *           MD_MSG_OTHER, slot UINT32_MAX where not), so that the book concerned can be distrusted.
  * Returns   DECODE_OK; DECODE_IGNORED; DECODE_MALFORMED; DECODE_UNKNOWN_SYMBOL; DECODE_PRECISION; DECODE_RANGE. */
-enum decode_result binance_md_decode(const struct binance_md *d, const uint8_t *buf, size_t len,
-                                     struct binance_md_msg *out);
-
-/* Which streams of a symbol to subscribe. */
-enum { BINANCE_STREAM_DEPTH = 1, BINANCE_STREAM_TICKER = 2, BINANCE_STREAM_TRADE = 4 };
+enum decode_result binance_md_decode(const struct binance_md *d, const uint8_t *buf, size_t len, struct md_msg *out);
 
 /* One SUBSCRIBE message for as many of `symbols` (upper case, as in instruments) as fit.
  *

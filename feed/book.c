@@ -207,3 +207,16 @@ book_trim(struct book *b, enum side side, uint32_t n)
     s->trimmed = true;
     book_set_edge(b, side);
 }
+
+void
+book_truncate(struct book *b, enum side side, uint32_t depth)
+{
+    struct book_side *s = &b->side[side];
+
+    if (likely(s->count <= depth))
+        return;
+    side_compact(s);
+    memmove(s->level, s->level + (s->count - depth), depth * sizeof(*s->level));
+    s->slots = depth;
+    s->count = depth;
+}

@@ -91,6 +91,9 @@ void book_set_edge(struct book *b, enum side side);
 /* Close the gaps that deleted levels left: afterwards slots == count. */
 void book_compact(struct book *b, enum side side);
 
+/* Keep the `depth` best levels of a side. Unlike a trim it leaves no edge: levels worse than these may come back. */
+void book_truncate(struct book *b, enum side side, uint32_t depth);
+
 /* Drop the `n` worst levels; the worst left becomes the edge. n < count. */
 void book_trim(struct book *b, enum side side, uint32_t n);
 

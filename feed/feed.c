@@ -12,166 +12,10 @@
  *   AGAIN         its pause is over (the buffer stays)                    ASKED
  *   JOINING       every buffered update is applied: books change places   IDLE
  *   any           failed slice, silence, a gap behind the snapshot        IDLE, the instrument backs off */
-#include "feed/feed.h"
+#include "feed/feed_state.h"
 
-#define NONE           UINT32_MAX
-#define TICKERS        64  /* bookTicker messages remembered per instrument, to compare with the depth that lags them */
-#define WORK_LEVELS    256 /* levels applied in one piece of work */
-#define UNEQUAL_MAX    3   /* contradictions in a row that make a book distrusted */
-#define AGAIN_MAX      3   /* snapshots older than the buffer before the instrument waits its turn again */
-#define AGAIN_PAUSE_NS (200 * NS_PER_MS)
-#define TIMER_SHORT_NS (50 * NS_PER_MS)
-#define TIMER_LONG_NS  (500 * NS_PER_MS)
-
-/* Best bid and offer as of an update id. */
-struct touch {
-    uint64_t id;
-    struct level bid; /* 0, 0 on an empty side */
-    struct level ask;
-};
-
-/* One instrument. */
-struct line {
-    struct md_ref ref;
-    uint32_t instrument; /* its id */
-    uint8_t state;       /* enum book_state */
-    bool wanted;         /* a snapshot is needed: the book is not live, or nears its edge */
-    bool streaming;      /* its depth stream is known to be on */
-    bool compare_open;   /* `compare` waits for the next bookTicker */
-    uint32_t unequal_run;
-    uint64_t id;      /* of the last update in the book */
-    uint64_t seen_id; /* of the last update received */
-    struct book book;
-    int64_t ahead_ns;      /* mono: since when bookTicker is ahead of a silent depth stream; 0 = it is not */
-    int64_t last_trade_id; /* 0 = none */
-    uint32_t ticker_count; /* runs free; the newest is ticker[(ticker_count - 1) % TICKERS] */
-    int32_t subscribe_id;  /* request that subscribes it; 0 = not sent */
-    int64_t retry_at_ns;   /* mono: no fetch before this */
-    int64_t retry_ns;      /* the next pause */
-    int64_t fetched_ns;    /* mono: the last fetch; 0 = none */
-    struct touch compare;
-    const struct instrument *ins;
-    struct touch ticker[TICKERS];
-};
-
-enum stage { STAGE_IDLE, STAGE_ASKED, STAGE_LOADING, STAGE_AGAIN, STAGE_JOINING };
-
-/* A depth update that waits for the snapshot. Its levels: bids, then asks, from `at`. */
-struct pending {
-    uint64_t first_id;
-    uint64_t last_id;
-    uint32_t at;
-    uint32_t bid_count;
-    uint32_t ask_count;
-};
-
-struct fetch {
-    enum stage stage;
-    uint32_t slot;
-    bool quiet;  /* the book was live when this began: levels are published at the end, not as they come */
-    bool broken; /* the snapshot's levels make no sense */
-    unsigned again_count;
-    int64_t deadline_ns; /* ASKED, LOADING: time-out; AGAIN: when to ask */
-    uint64_t id;         /* of the last update in `book` */
-    struct book book;
-    struct pending *event;
-    struct level *level;
-    uint32_t event_count;
-    uint32_t event_at; /* the next to join */
-    uint32_t level_count;
-};
-
-struct feed {
-    struct feed_config cfg;
-    struct binance_md md;
-    struct binance_md_msg msg;
-    struct line *line;
-    uint32_t line_count;
-    uint32_t wanted_count; /* lines that want a snapshot */
-    uint32_t subscribe_at; /* the next line to subscribe */
-    uint32_t fetch_at;     /* where the search for the next fetch starts */
-    int32_t request_id;
-    bool up;
-    struct fetch fetch;
-    struct feed_counters counters;
-    const char **symbols; /* for one subscribe message */
-    int32_t refusal_code;
-    char refusal[BINANCE_TEXT_BYTES];
-    uint16_t slot_of[INSTRUMENT_MAX]; /* by instrument id; UINT16_MAX none */
-};
-
-/* ---- events ---- */
-
-/* Holds one event back, so that the last of a message can be marked. The event's first eight bytes are kept as one word
- * and stored as one: the ring copies words, and a word that was just written in pieces stalls the load. */
-struct emitter {
-    struct feed *f;
-    const struct md_out *out;
-    int64_t recv_ns;
-    bool has;
-    uint64_t head; /* of held: instrument, kind, side, state, flags */
-    struct md_event held;
-};
-_Static_assert(offsetof(struct md_event, kind) == 4 && offsetof(struct md_event, side) == 5 &&
-                   offsetof(struct md_event, state) == 6 && offsetof(struct md_event, flags) == 7,
-               "what emit() and emitter_end() put together; little-endian, as the ring is");
-
-static inline void
-emitter_send(struct emitter *e)
-{
-    memcpy(&e->held, &e->head, sizeof(e->head));
-    e->f->counters.events++;
-    if (e->out->writer != NULL)
-        md_publish(e->out->writer, &e->held);
-    if (e->out->on_event != NULL)
-        e->out->on_event(e->out->ctx, &e->held);
-}
-
-static inline struct emitter
-emitter_begin(struct feed *f, const struct md_out *out, struct now now)
-{
-    struct emitter e;
-    e.f = f;
-    e.out = out;
-    e.recv_ns = now.mono.ns;
-    e.has = false;
-    return e;
-}
-
-static inline void
-emitter_end(struct emitter *e)
-{
-    if (e->has) {
-        e->head |= (uint64_t)MD_LAST_OF_MESSAGE << 56;
-        emitter_send(e);
-    }
-}
-
-/* The next event to fill; what was held goes out. */
-static inline struct md_event *
-emit(struct emitter *e, const struct line *l, enum md_kind kind, uint8_t side, uint64_t seq)
-{
-    if (e->has)
-        emitter_send(e);
-    e->has = true;
-    e->head = l->instrument | (uint64_t)kind << 32 | (uint64_t)side << 40 | (uint64_t)l->state << 48;
-    e->held.recv_ns = e->recv_ns;
-    e->held.venue_seq = seq;
-    return &e->held;
-}
-
-static inline void
-emit_level(struct emitter *e, const struct line *l, enum side side, px_t px, qty_t qty, uint64_t seq, int64_t time_ns)
-{
-    struct md_event *ev = emit(e, l, MD_LEVEL, (uint8_t)side, seq);
-    ev->level.px = px;
-    ev->level.qty = qty;
-    ev->level.trade_id = 0;
-    ev->level.venue_time_ns = time_ns;
-}
-
-static COLD void
-emit_bare(struct emitter *e, const struct line *l, enum md_kind kind, uint64_t seq)
+COLD void
+feed_emit_bare(struct emitter *e, const struct line *l, enum md_kind kind, uint64_t seq)
 {
     struct md_event *ev = emit(e, l, kind, 0, seq);
     ev->level.px = 0;
@@ -180,94 +24,8 @@ emit_bare(struct emitter *e, const struct line *l, enum md_kind kind, uint64_t s
     ev->level.venue_time_ns = 0;
 }
 
-static inline void
-publish_table(struct emitter *e, const struct line *l)
-{
-    if (e->out->writer != NULL)
-        md_publish_top(e->out->writer, l->instrument, &l->ref.tob);
-}
-
-/* ---- state of a line ---- */
-
-static inline struct touch
-touch_of(const struct book *b, uint64_t id)
-{
-    const struct level *bid = book_touch(b, SIDE_BUY);
-    const struct level *ask = book_touch(b, SIDE_SELL);
-    struct touch t = { .id = id };
-
-    if (likely(bid != NULL))
-        t.bid = *bid;
-    if (likely(ask != NULL))
-        t.ask = *ask;
-    return t;
-}
-
-static inline bool
-touch_equal(const struct touch *a, const struct touch *b)
-{
-    return a->bid.px == b->bid.px && a->bid.qty == b->bid.qty && a->ask.px == b->ask.px && a->ask.qty == b->ask.qty;
-}
-
-static inline const struct touch *
-newest_ticker(const struct line *l)
-{
-    return l->ticker_count > 0 ? &l->ticker[(l->ticker_count - 1) % TICKERS] : NULL;
-}
-
-/* A field that was stored a moment ago, by itself: together with its neighbour, in one load that is wider than the
- * stores were, it would stall. */
-static inline int64_t
-field(const int64_t *from)
-{
-    int64_t v = *from;
-    __asm__("" : "+r"(v));
-    return v;
-}
-
-/* Serve a touch of a live book: risk's view, the table, and an event when it moved. */
-static inline void
-serve(struct emitter *e, struct line *l, const struct touch *t)
-{
-    struct top_of_book *tob = &l->ref.tob;
-    struct top_of_book *good = &l->ref.good;
-    const struct level bid = { field(&t->bid.px), field(&t->bid.qty) };
-    const struct level ask = { field(&t->ask.px), field(&t->ask.qty) };
-    bool moved = tob->bid_px != bid.px || tob->bid_qty != bid.qty || tob->ask_px != ask.px || tob->ask_qty != ask.qty ||
-                 tob->state != l->state;
-
-    tob->bid_px = good->bid_px = bid.px;
-    tob->bid_qty = good->bid_qty = bid.qty;
-    tob->ask_px = good->ask_px = ask.px;
-    tob->ask_qty = good->ask_qty = ask.qty;
-    tob->recv_ns = good->recv_ns = e->recv_ns;
-    tob->venue_seq = good->venue_seq = t->id;
-    if (unlikely(tob->state != l->state))
-        tob->state = l->state;
-    if (unlikely(good->state != l->state)) {
-        good->state = l->state;
-        good->instrument_version = tob->instrument_version;
-    }
-    publish_table(e, l);
-    if (moved) {
-        struct md_event *ev = emit(e, l, MD_TOP, 0, t->id);
-        ev->top.bid_px = bid.px;
-        ev->top.bid_qty = bid.qty;
-        ev->top.ask_px = ask.px;
-        ev->top.ask_qty = ask.qty;
-    }
-}
-
-static inline void
-want(struct feed *f, struct line *l, bool wanted)
-{
-    f->wanted_count += (uint32_t)wanted - (uint32_t)l->wanted;
-    l->wanted = wanted;
-}
-
-/* Enter a state that is not live. The last values stay beside it for whoever wants to show them. */
-static COLD void
-distrust(struct emitter *e, struct line *l, enum book_state state)
+COLD void
+feed_distrust(struct emitter *e, struct line *l, enum book_state state)
 {
     ASSERT(state != BOOK_LIVE);
     want(e->f, l, state != BOOK_DOWN && state != BOOK_EMPTY);
@@ -279,7 +37,7 @@ distrust(struct emitter *e, struct line *l, enum book_state state)
     l->state = (uint8_t)state;
     l->ref.tob.state = (uint8_t)state;
     publish_table(e, l);
-    emit_bare(e, l, MD_STATE, l->id);
+    feed_emit_bare(e, l, MD_STATE, l->id);
 }
 
 /* ---- the snapshot in flight ---- */
@@ -312,7 +70,7 @@ fetch_fail(struct feed *f, int64_t now_ns)
 
 /* Buffer an update of the instrument in flight. */
 static COLD void
-pending_add(struct feed *f, const struct binance_md_msg *m, int64_t now_ns)
+pending_add(struct feed *f, const struct md_msg *m, int64_t now_ns)
 {
     struct fetch *t = &f->fetch;
     uint64_t last_id = t->event_count > 0 ? t->event[t->event_count - 1].last_id : 0; /* 0: nothing is buffered */
@@ -397,7 +155,7 @@ judged(struct emitter *e, struct line *l, enum book_state state)
         e->f->counters.crossed++;
     else
         e->f->counters.shallow++;
-    distrust(e, l, state);
+    feed_distrust(e, l, state);
 }
 
 /* A touch within a quarter of the seeded levels from the edge: time to seed again, before it gets there. */
@@ -418,7 +176,7 @@ contradicted(struct emitter *e, struct line *l)
     if (++l->unequal_run < UNEQUAL_MAX)
         return;
     l->ticker_count = 0; /* if bookTicker is the one that went silent, it does not speak again of the next book */
-    distrust(e, l, BOOK_GAP);
+    feed_distrust(e, l, BOOK_GAP);
 }
 
 static inline void
@@ -467,7 +225,7 @@ serve_newest(struct emitter *e, struct line *l, const struct touch *book)
 }
 
 static inline void
-follow(struct emitter *e, struct line *l, const struct binance_md_msg *m)
+follow(struct emitter *e, struct line *l, const struct md_msg *m)
 {
     struct feed *f = e->f;
 
@@ -477,7 +235,7 @@ follow(struct emitter *e, struct line *l, const struct binance_md_msg *m)
     }
     if (unlikely(m->first_id > l->id + 1)) {
         f->counters.gaps++;
-        distrust(e, l, BOOK_GAP);
+        feed_distrust(e, l, BOOK_GAP);
         return;
     }
     apply_side(e, l, &l->book, SIDE_BUY, m->bids, m->bid_count, m->last_id, m->venue_time_ns, true);
@@ -500,7 +258,7 @@ follow(struct emitter *e, struct line *l, const struct binance_md_msg *m)
 static inline void
 on_depth(struct feed *f, struct now now, const struct md_out *out)
 {
-    const struct binance_md_msg *m = &f->msg;
+    const struct md_msg *m = &f->msg;
     struct line *l = &f->line[m->slot];
     struct emitter e = emitter_begin(f, out, now);
 
@@ -531,13 +289,13 @@ lag(struct emitter *e, struct line *l)
 {
     e->f->counters.lags++;
     l->streaming = false; /* no snapshot helps while the stream is silent */
-    distrust(e, l, BOOK_GAP);
+    feed_distrust(e, l, BOOK_GAP);
 }
 
 static inline void
 on_ticker(struct feed *f, struct now now, const struct md_out *out)
 {
-    const struct binance_md_msg *m = &f->msg;
+    const struct md_msg *m = &f->msg;
     struct line *l = &f->line[m->slot];
     const struct touch *last = newest_ticker(l);
 
@@ -579,7 +337,7 @@ on_ticker(struct feed *f, struct now now, const struct md_out *out)
 static inline void
 on_trade(struct feed *f, struct now now, const struct md_out *out)
 {
-    const struct binance_md_msg *m = &f->msg;
+    const struct md_msg *m = &f->msg;
     struct line *l = &f->line[m->slot];
 
     f->counters.trade++;
@@ -591,6 +349,8 @@ on_trade(struct feed *f, struct now now, const struct md_out *out)
         f->counters.trade_gaps++;
     }
     l->last_trade_id = m->trade_id;
+    if (f->dialect->checked)
+        checked_traded(l, now.mono.ns, f->cfg.depth_lag_max_ns);
     l->ref.last_px = m->px;
     l->ref.last_ns = now.mono.ns;
     struct emitter e = emitter_begin(f, out, now);
@@ -603,23 +363,29 @@ on_trade(struct feed *f, struct now now, const struct md_out *out)
 }
 
 static COLD enum feed_result
-on_other(struct feed *f)
+on_other(struct feed *f, struct now now)
 {
-    const struct binance_md_msg *m = &f->msg;
+    const struct md_msg *m = &f->msg;
 
     f->counters.other++;
+    if (f->dialect->checked && (m->kind == MD_MSG_REPLY || m->kind == MD_MSG_ERROR))
+        checked_answer(f, m->kind == MD_MSG_REPLY, now);
     switch (m->kind) {
-    case BINANCE_MD_REPLY:
+    case MD_MSG_REPLY:
         for (uint32_t i = 0; i < f->line_count; i++) {
             if (f->line[i].subscribe_id == m->request_id && m->request_id > 0)
                 f->line[i].streaming = true;
         }
         return FEED_SUBSCRIBED;
-    case BINANCE_MD_ERROR:
+    case MD_MSG_ERROR:
         f->refusal_code = m->code;
         memcpy(f->refusal, m->text, sizeof(f->refusal));
         return FEED_REFUSED;
-    case BINANCE_MD_SHUTDOWN: return FEED_SHUTDOWN;
+    case MD_MSG_SHUTDOWN: return FEED_SHUTDOWN;
+    case MD_MSG_STATUS:
+        f->online = m->online;
+        memcpy(f->refusal, m->text, sizeof(f->refusal));
+        return FEED_STATUS;
     default: return FEED_OK;
     }
 }
@@ -627,36 +393,63 @@ on_other(struct feed *f)
 static COLD enum feed_result
 on_unreadable(struct feed *f, enum decode_result res, struct now now, const struct md_out *out)
 {
-    const struct binance_md_msg *m = &f->msg;
+    const struct md_msg *m = &f->msg;
 
     if (res == DECODE_IGNORED) {
         f->counters.other++;
         return FEED_OK;
     }
-    if (m->kind == BINANCE_MD_DEPTH && m->slot < f->line_count) {
+    if (f->dialect->checked && res == DECODE_MALFORMED && m->slot == MD_NO_SLOT)
+        checked_unreadable(f, now, out);
+    if ((m->kind == MD_MSG_DEPTH || m->kind == MD_MSG_SNAPSHOT) && m->slot < f->line_count) {
         struct line *l = &f->line[m->slot];
         struct emitter e = emitter_begin(f, out, now);
         if (l->state == BOOK_LIVE)
-            distrust(&e, l, BOOK_GAP);
+            feed_distrust(&e, l, BOOK_GAP);
         emitter_end(&e);
     }
     return FEED_BAD_MESSAGE;
 }
 
+static inline enum feed_result
+on_item(struct feed *f, struct now now, const struct md_out *out)
+{
+    switch (f->msg.kind) {
+    case MD_MSG_TICKER: on_ticker(f, now, out); return FEED_OK;
+    case MD_MSG_DEPTH:
+        if (f->dialect->checked)
+            checked_depth(f, now, out);
+        else
+            on_depth(f, now, out);
+        return FEED_OK;
+    case MD_MSG_SNAPSHOT: checked_snapshot(f, now, out); return FEED_OK;
+    case MD_MSG_TRADE: on_trade(f, now, out); return FEED_OK;
+    default: return on_other(f, now);
+    }
+}
+
 enum feed_result
 feed_on_message(struct feed *f, const uint8_t *payload, size_t len, struct now now, const struct md_out *out)
 {
-    enum decode_result res = binance_md_decode(&f->md, payload, len, &f->msg);
+    enum feed_result result = FEED_OK;
+    uint32_t at = 0;
 
     f->counters.bytes += len;
-    f->counters.decode[res]++;
-    if (unlikely(res != DECODE_OK))
-        return on_unreadable(f, res, now, out);
-    switch (f->msg.kind) {
-    case BINANCE_MD_TICKER: on_ticker(f, now, out); return FEED_OK;
-    case BINANCE_MD_DEPTH: on_depth(f, now, out); return FEED_OK;
-    case BINANCE_MD_TRADE: on_trade(f, now, out); return FEED_OK;
-    default: return on_other(f);
+    f->msg.next = 0;
+    for (;;) {
+        enum decode_result res = f->dialect->decode(f->decoder, payload, len, &f->msg);
+        f->counters.decode[res]++;
+        if (unlikely(res != DECODE_OK)) {
+            enum feed_result bad = on_unreadable(f, res, now, out);
+            result = bad != FEED_OK ? bad : result;
+        } else {
+            enum feed_result r = on_item(f, now, out);
+            result = r != FEED_OK ? r : result;
+        }
+        if (likely(f->msg.next == 0))
+            return result;
+        ASSERT(f->msg.next > at); /* a message has an end */
+        at = f->msg.next;
     }
 }
 
@@ -687,7 +480,8 @@ feed_snapshot_wanted(struct feed *f, struct now now, uint32_t *instrument)
     struct fetch *t = &f->fetch;
     int64_t now_ns = now.mono.ns;
 
-    if (!f->up || (t->stage != STAGE_IDLE && !(t->stage == STAGE_AGAIN && now_ns >= t->deadline_ns)))
+    if (!f->up || f->dialect->checked ||
+        (t->stage != STAGE_IDLE && !(t->stage == STAGE_AGAIN && now_ns >= t->deadline_ns)))
         return false;
     if (t->stage == STAGE_IDLE) {
         uint32_t slot = f->wanted_count > 0 ? fetch_choose(f, now_ns) : NONE; /* asked after every span of bytes */
@@ -729,7 +523,7 @@ publish_reseeded(struct emitter *e, const struct line *l, const struct fetch *t)
     bool same = l->state == BOOK_LIVE && l->id == t->id && touch_equal(&old, &new);
 
     if (!same)
-        emit_bare(e, l, MD_CLEAR, t->id);
+        feed_emit_bare(e, l, MD_CLEAR, t->id);
     for (unsigned s = 0; s < 2; s++) {
         const struct book_side *was = &l->book.side[s];
         if (!same || was->edged)
@@ -764,7 +558,7 @@ go_live(struct emitter *e)
     f->counters.resyncs++;
     if (l->state != BOOK_LIVE) {
         l->state = BOOK_LIVE;
-        emit_bare(e, l, MD_STATE, l->id);
+        feed_emit_bare(e, l, MD_STATE, l->id);
     }
     struct touch top = touch_of(&l->book, l->id);
     serve_newest(e, l, &top);
@@ -876,7 +670,7 @@ feed_on_snapshot_slice(struct feed *f, const struct snapshot_slice *s, struct no
         t->id = s->last_update_id;
         book_clear(&t->book);
         if (!t->quiet)
-            emit_bare(&e, l, MD_CLEAR, t->id);
+            feed_emit_bare(&e, l, MD_CLEAR, t->id);
     }
     if (!load_levels(&e, l, s))
         fetch_fail(f, now.mono.ns);
@@ -893,6 +687,7 @@ struct feed_config
 feed_config_default(uint32_t instruments_max)
 {
     return (struct feed_config){
+        .dialect = &feed_binance,
         .instruments_max = instruments_max,
         .levels_max = 4096,
         .snapshot_limit = 1000,
@@ -903,16 +698,32 @@ feed_config_default(uint32_t instruments_max)
         .retry_min_ns = NS_PER_S,
         .retry_max_ns = 60 * NS_PER_S,
         .depth_lag_max_ns = 5 * NS_PER_S,
-        .streams = BINANCE_STREAM_DEPTH | BINANCE_STREAM_TICKER | BINANCE_STREAM_TRADE,
+        .streams = MD_STREAM_DEPTH | MD_STREAM_TICKER | MD_STREAM_TRADE,
     };
+}
+
+struct feed_config
+feed_config_checked(const struct feed_dialect *dialect, uint32_t instruments_max, uint32_t depth)
+{
+    struct feed_config c = feed_config_default(instruments_max);
+
+    ASSERT(dialect->checked);
+    c.dialect = dialect;
+    c.snapshot_limit = depth;
+    c.levels_max = 2 * depth + 64; /* a side grows past its depth within one message only */
+    c.message_levels_max = 2 * depth + 64;
+    c.pending_events_max = 1; /* nothing waits: the snapshot comes with the stream */
+    c.pending_levels_max = 2 * c.message_levels_max;
+    c.quiet_max_ns = 60 * NS_PER_S;
+    c.streams = dialect->streams;
+    return c;
 }
 
 size_t
 feed_footprint(const struct feed_config *cfg)
 {
-    return arena_cost(sizeof(struct feed)) + binance_md_footprint(cfg->instruments_max) +
-           binance_md_msg_footprint(cfg->message_levels_max) +
-           arena_cost((size_t)cfg->instruments_max * sizeof(struct line)) +
+    return arena_cost(sizeof(struct feed)) + cfg->dialect->footprint(cfg->instruments_max) +
+           md_msg_footprint(cfg->message_levels_max) + arena_cost((size_t)cfg->instruments_max * sizeof(struct line)) +
            ((size_t)cfg->instruments_max + 1) * book_footprint(cfg->levels_max) +
            arena_cost((size_t)cfg->pending_events_max * sizeof(struct pending)) +
            arena_cost((size_t)cfg->pending_levels_max * sizeof(struct level)) +
@@ -920,17 +731,31 @@ feed_footprint(const struct feed_config *cfg)
 }
 
 static bool
+depth_offered(const struct feed_dialect *d, uint32_t depth)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(d->depth) && d->depth[i] != 0; i++)
+        if (d->depth[i] == depth)
+            return true;
+    return false;
+}
+
+static bool
 config_check(const struct feed_config *cfg, struct fault *fault)
 {
+    const struct feed_dialect *d = cfg->dialect;
     unsigned streams = (unsigned)__builtin_popcount(cfg->streams);
 
+    if ((cfg->streams & ~d->streams) != 0)
+        return FAULT(fault, "feed: %s has no such stream (0x%x)", d->name, cfg->streams & ~d->streams);
     if (cfg->instruments_max == 0 || cfg->instruments_max > INSTRUMENT_MAX)
         return FAULT(fault, "feed: %u instruments, expected 1 to %d", cfg->instruments_max, INSTRUMENT_MAX);
-    if ((cfg->streams & BINANCE_STREAM_DEPTH) == 0)
+    if ((cfg->streams & MD_STREAM_DEPTH) == 0)
         return FAULT(fault, "feed: the depth stream is not among the streams, but books are kept from it");
-    if ((size_t)cfg->instruments_max * streams > 1024)
-        return FAULT(fault, "feed: %u instruments x %u streams, but the venue takes 1024 streams on a connection",
-                     cfg->instruments_max, streams);
+    if ((size_t)cfg->instruments_max * streams > d->streams_max)
+        return FAULT(fault, "feed: %u instruments x %u streams, but the venue takes %u streams on a connection",
+                     cfg->instruments_max, streams, d->streams_max);
+    if (d->checked && !depth_offered(d, cfg->snapshot_limit))
+        return FAULT(fault, "feed: a depth of %u levels, which %s does not have", cfg->snapshot_limit, d->name);
     if (cfg->snapshot_limit < 8 || cfg->levels_max < cfg->snapshot_limit || cfg->levels_max > 1u << 20)
         return FAULT(fault, "feed: %u levels a side with a snapshot of %u, expected 8 <= snapshot <= levels <= 1048576",
                      cfg->levels_max, cfg->snapshot_limit);
@@ -939,7 +764,7 @@ config_check(const struct feed_config *cfg, struct fault *fault)
         return FAULT(fault, "feed: room for %u waiting levels, expected at least one update's 2 x %u",
                      cfg->pending_levels_max, cfg->message_levels_max);
     if (cfg->snapshot_timeout_ns <= 0 || cfg->retry_min_ns <= 0 || cfg->retry_max_ns < cfg->retry_min_ns ||
-        cfg->retry_max_ns > 3600 * NS_PER_S || cfg->depth_lag_max_ns < 0)
+        cfg->retry_max_ns > 3600 * NS_PER_S || cfg->depth_lag_max_ns < 0 || cfg->quiet_max_ns < 0)
         return FAULT(fault, "feed: time-outs and back-off must be positive, retry_min <= retry_max <= 1 h");
     return true;
 }
@@ -951,8 +776,9 @@ feed_init(const struct feed_config *cfg, struct arena *arena, struct fault *faul
         return NULL;
     struct feed *f = arena_take(arena, sizeof(*f));
     f->cfg = *cfg;
-    binance_md_init(&f->md, cfg->instruments_max, arena);
-    binance_md_msg_init(&f->msg, cfg->message_levels_max, arena);
+    f->dialect = cfg->dialect;
+    f->decoder = f->dialect->init(cfg->instruments_max, arena);
+    md_msg_init(&f->msg, cfg->message_levels_max, arena);
     f->line = arena_take(arena, (size_t)cfg->instruments_max * sizeof(struct line));
     for (uint32_t i = 0; i < cfg->instruments_max; i++)
         book_init(&f->line[i].book, cfg->levels_max, arena);
@@ -961,7 +787,9 @@ feed_init(const struct feed_config *cfg, struct arena *arena, struct fault *faul
     f->fetch.level = arena_take(arena, (size_t)cfg->pending_levels_max * sizeof(struct level));
     f->symbols = arena_take(arena, (size_t)cfg->instruments_max * sizeof(char *));
     memset(f->slot_of, 0xFF, sizeof(f->slot_of));
+    f->online = true;
     fetch_idle(f);
+    checked_reset(f);
     return f;
 }
 
@@ -982,6 +810,8 @@ line_reset(struct feed *f, struct line *l)
     l->subscribe_id = 0;
     l->fetched_ns = 0;
     l->retry_at_ns = 0;
+    l->asked_ns = 0;
+    l->depth_ns = 0;
 }
 
 static uint32_t
@@ -999,6 +829,8 @@ line_renew(struct feed *f, struct line *l, const struct instrument *ins, struct 
 
     if (f->fetch.slot == (uint32_t)(l - f->line))
         fetch_idle(f);
+    if (f->again.slot == (uint32_t)(l - f->line))
+        checked_reset(f);
     line_reset(f, l);
     l->subscribe_id = subscribe_id;
     l->streaming = streaming;
@@ -1006,7 +838,7 @@ line_renew(struct feed *f, struct line *l, const struct instrument *ins, struct 
     l->state = f->up ? BOOK_EMPTY : l->state;
     l->ref = (struct md_ref){ .tob = { .instrument_version = ins->version, .state = l->state } };
     if (f->up)
-        distrust(e, l, BOOK_SYNCING);
+        feed_distrust(e, l, BOOK_SYNCING);
     else
         publish_table(e, l);
 }
@@ -1022,7 +854,7 @@ feed_add_instrument(struct feed *f, const struct instrument *ins, struct now now
     if (known && strncmp(f->line[slot].ins->symbol, ins->symbol, SYMBOL_BYTES) != 0)
         return false;
     slot = known ? slot : f->line_count;
-    if (!binance_md_add(&f->md, ins, slot))
+    if (!f->dialect->add(f->decoder, ins, slot))
         return false;
     struct line *l = &f->line[slot];
     struct emitter e = emitter_begin(f, out, now);
@@ -1043,10 +875,12 @@ feed_on_up(struct feed *f, struct now now, const struct md_out *out)
 
     f->up = true;
     f->subscribe_at = 0;
+    f->subscribe_streams = f->cfg.streams;
     fetch_idle(f);
+    checked_reset(f);
     for (uint32_t i = 0; i < f->line_count; i++) {
         line_reset(f, &f->line[i]);
-        distrust(&e, &f->line[i], BOOK_SYNCING);
+        feed_distrust(&e, &f->line[i], BOOK_SYNCING);
     }
     emitter_end(&e);
 }
@@ -1058,29 +892,59 @@ feed_on_down(struct feed *f, struct now now, const struct md_out *out)
 
     f->up = false;
     fetch_idle(f);
+    checked_reset(f);
     for (uint32_t i = 0; i < f->line_count; i++) {
         line_reset(f, &f->line[i]);
-        distrust(&e, &f->line[i], BOOK_DOWN);
+        feed_distrust(&e, &f->line[i], BOOK_DOWN);
     }
     emitter_end(&e);
 }
 
-size_t
-feed_subscribe_next(struct feed *f, char *buf, size_t room)
+/* Streams of the lines from subscribe_at on: all at once, or one by one where a request names one stream. */
+static size_t
+subscribe_first(struct feed *f, struct now now, char *buf, size_t room)
 {
     uint32_t count = f->line_count - f->subscribe_at;
+    unsigned streams = f->dialect->one_stream ? f->subscribe_streams & (0u - f->subscribe_streams) : f->cfg.streams;
     size_t used;
 
-    if (!f->up || count == 0)
-        return 0;
     for (uint32_t i = 0; i < count; i++)
         f->symbols[i] = f->line[f->subscribe_at + i].ins->symbol;
     f->request_id = f->request_id == INT32_MAX ? 1 : f->request_id + 1;
-    size_t n = binance_md_subscribe(buf, room, f->request_id, f->symbols, count, f->cfg.streams, &used);
-    for (size_t i = 0; i < used; i++)
+    const struct md_request rq = {
+        .id = f->request_id,
+        .symbols = f->symbols,
+        .count = count,
+        .streams = streams,
+        .depth = f->cfg.snapshot_limit,
+    };
+    size_t n = f->dialect->request(&rq, buf, room, &used);
+    for (size_t i = 0; i < used && (streams & MD_STREAM_DEPTH) != 0; i++) {
         f->line[f->subscribe_at + i].subscribe_id = f->request_id;
+        f->line[f->subscribe_at + i].asked_ns = now.mono.ns;
+    }
     f->subscribe_at += (uint32_t)used;
+    if (f->dialect->one_stream && f->subscribe_at == f->line_count && (f->subscribe_streams & ~streams) != 0) {
+        f->subscribe_streams &= ~streams;
+        f->subscribe_at = 0;
+    }
     return n;
+}
+
+bool
+feed_subscribe_due(const struct feed *f, struct now now)
+{
+    return f->up && (f->subscribe_at < f->line_count || (f->dialect->checked && checked_due(f, now)));
+}
+
+size_t
+feed_subscribe_next(struct feed *f, struct now now, const struct md_out *out, char *buf, size_t room)
+{
+    if (!f->up)
+        return 0;
+    if (f->subscribe_at < f->line_count)
+        return subscribe_first(f, now, buf, room);
+    return f->dialect->checked ? checked_request(f, now, out, buf, room) : 0;
 }
 
 mono_ns_t
@@ -1088,6 +952,8 @@ feed_on_timer(struct feed *f, struct now now, const struct md_out *out)
 {
     struct fetch *t = &f->fetch;
     int64_t now_ns = now.mono.ns;
+    if (f->dialect->checked)
+        checked_timer(f, now, out);
     struct emitter e = emitter_begin(f, out, now);
     bool busy = t->stage != STAGE_IDLE;
 
@@ -1136,4 +1002,10 @@ feed_refusal(const struct feed *f, int32_t *code)
 {
     *code = f->refusal_code;
     return f->refusal;
+}
+
+bool
+feed_online(const struct feed *f)
+{
+    return f->online;
 }

@@ -19,25 +19,31 @@
 #include "execgw/arena.h"
 #include "execgw/broadcast.h"
 #include "execgw/market.h"
-#include "feed/binance_md.h"
 #include "feed/book.h"
+#include "feed/md_msg.h"
 
 struct feed_config {
+    const struct feed_dialect *dialect;
     uint32_t instruments_max;
     uint32_t levels_max;         /* a side of each book; >= snapshot_limit */
-    uint32_t snapshot_limit;     /* levels a side asked for: a side with fewer is known to its end */
+    uint32_t snapshot_limit;     /* levels a side asked for: a side with fewer is known to its end. A checked book has
+                                    no more than these */
     uint32_t message_levels_max; /* a side of one update; more is DECODE_RANGE */
     uint32_t pending_levels_max; /* levels buffered while a snapshot is fetched, for the one instrument in flight */
     uint32_t pending_events_max;
     int64_t snapshot_timeout_ns; /* no slice for so long: the fetch failed */
     int64_t retry_min_ns;        /* back-off between fetches of one instrument, doubling from min to max */
     int64_t retry_max_ns;
-    int64_t depth_lag_max_ns; /* bookTicker ahead of a silent depth stream for so long: gap. 0 = do not check */
-    unsigned streams;         /* BINANCE_STREAM_* bits */
+    int64_t depth_lag_max_ns; /* bookTicker ahead of a silent depth stream for so long: gap (checked: trades while no
+                                 depth comes). 0 = do not check */
+    int64_t quiet_max_ns;     /* checked: no depth message for so long: subscribe again, to have proof. 0 = never */
+    unsigned streams;         /* MD_STREAM_* bits */
 };
 
 /* Values that fit a normal Spot feed. */
 struct feed_config feed_config_default(uint32_t instruments_max);
+/* The same for a dialect whose books carry checksums; `depth` levels a side are subscribed. */
+struct feed_config feed_config_checked(const struct feed_dialect *dialect, uint32_t instruments_max, uint32_t depth);
 
 #define SNAPSHOT_SLICE_LEVELS 64
 
@@ -65,6 +71,7 @@ enum feed_result {
     FEED_BAD_MESSAGE, /* unreadable: counted; the book it concerned, if one, is invalid. Goes on */
     FEED_SUBSCRIBED,  /* the venue accepted a subscription request */
     FEED_REFUSED,     /* the venue refused a request: feed_refusal() has code and text */
+    FEED_STATUS,      /* the venue said how it is: feed_online(), feed_refusal() has its words */
     FEED_SHUTDOWN     /* the venue ends this connection: reconnect at once */
 };
 
@@ -80,6 +87,8 @@ enum feed_result {
     X(trade_gaps, "trade_gaps", "trade ids skipped")                                                         \
     X(gaps, "gaps", "updates missed")                                                                        \
     X(lags, "lags", "depth silent while bookTicker moved on")                                                \
+    X(checksums, "checksums", "books whose checksum was not the venue's")                                    \
+    X(quiet, "quiet", "books subscribed again because nothing came for long")                                \
     X(crossed, "crossed", "crossed books")                                                                   \
     X(ticker_crossed, "ticker_crossed", "crossed bookTicker messages, ignored")                              \
     X(shallow, "shallow", "books whose touch reached the edge of what is known")                             \
@@ -115,9 +124,13 @@ void feed_on_up(struct feed *f, struct now now, const struct md_out *out);
 /* The connection is down: every book is BOOK_DOWN. */
 void feed_on_down(struct feed *f, struct now now, const struct md_out *out);
 
-/* The next SUBSCRIBE message to send, at most `room` bytes; 0 when there is none left. The caller paces them: the venue
- * takes 5 messages a second. */
-size_t feed_subscribe_next(struct feed *f, char *buf, size_t room);
+/* True when feed_subscribe_next() has something to send now. Ask after messages and timers. */
+bool feed_subscribe_due(const struct feed *f, struct now now);
+
+/* The next request to send, at most `room` bytes; 0 when there is none now: first the subscriptions of every
+ * instrument, later those of checked books that must start again, one at a time. The caller paces them: venues count
+ * messages. */
+size_t feed_subscribe_next(struct feed *f, struct now now, const struct md_out *out, char *buf, size_t room);
 
 /* One whole text message. Hot. Events are published before it returns. */
 enum feed_result feed_on_message(struct feed *f, const uint8_t *payload, size_t len, struct now now,
@@ -142,6 +155,8 @@ enum book_state feed_state(const struct feed *f, uint32_t instrument);
 /* The levels behind the state; what they are worth says feed_state(). NULL when the instrument was not added. */
 const struct book *feed_book(const struct feed *f, uint32_t instrument);
 const struct feed_counters *feed_counters(const struct feed *f);
+/* What the venue last said of itself; true before it said anything. */
+bool feed_online(const struct feed *f);
 const char *feed_refusal(const struct feed *f, int32_t *code);
 
 #endif

@@ -7,7 +7,7 @@
 #define LEVELS_MAX 4
 
 static struct binance_md md;
-static struct binance_md_msg msg;
+static struct md_msg msg;
 static struct guard guard;
 
 static void
@@ -27,7 +27,7 @@ setup(void)
                   { "WIDE", 10, 0 },
                   { "\xE5\xB8\x81\xE5\xAE\x89USDT", 4, 2 } };
     binance_md_init(&md, ARRAY_LEN(known), &arena);
-    binance_md_msg_init(&msg, LEVELS_MAX, &arena);
+    md_msg_init(&msg, LEVELS_MAX, &arena);
     for (uint32_t i = 0; i < ARRAY_LEN(known); i++) {
         struct instrument ins = { .px_decimals = known[i].px_decimals, .qty_decimals = known[i].qty_decimals };
         (void)snprintf(ins.symbol, sizeof(ins.symbol), "%s", known[i].symbol);
@@ -58,7 +58,7 @@ static const char trade_text[] =
 static void
 check_ticker(void)
 {
-    CHECK_EQ(msg.kind, BINANCE_MD_TICKER);
+    CHECK_EQ(msg.kind, MD_MSG_TICKER);
     CHECK_EQ(msg.slot, 10);
     CHECK_EQ(msg.last_id, UINT64_C(50093239212));
     CHECK_EQ(msg.bid.px, 6183763);
@@ -70,7 +70,7 @@ check_ticker(void)
 static void
 check_depth(void)
 {
-    CHECK_EQ(msg.kind, BINANCE_MD_DEPTH);
+    CHECK_EQ(msg.kind, MD_MSG_DEPTH);
     CHECK_EQ(msg.slot, 10);
     CHECK_EQ(msg.first_id, UINT64_C(50093239203));
     CHECK_EQ(msg.last_id, UINT64_C(50093239207));
@@ -86,7 +86,7 @@ check_depth(void)
 static void
 check_trade(void)
 {
-    CHECK_EQ(msg.kind, BINANCE_MD_TRADE);
+    CHECK_EQ(msg.kind, MD_MSG_TRADE);
     CHECK_EQ(msg.trade_id, INT64_C(3735683259));
     CHECK_EQ(msg.px, 6183763);
     CHECK_EQ(msg.qty, 2000);
@@ -154,16 +154,16 @@ TEST(unreadable_message_names_whom_it_concerns_as_far_as_it_says)
     setup();
     size_t n = strlen(depth_text) - 10;
     CHECK_EQ(binance_md_decode(&md, guard_copy(&guard, depth_text, n), n, &msg), DECODE_MALFORMED);
-    CHECK_EQ(msg.kind, BINANCE_MD_DEPTH);
+    CHECK_EQ(msg.kind, MD_MSG_DEPTH);
     CHECK_EQ(msg.slot, 10);
     CHECK_EQ(decode("{\"e\":\"depthUpdate\",\"s\":\"ETHBTC\",\"b\":[[}"), DECODE_MALFORMED);
-    CHECK_EQ(msg.kind, BINANCE_MD_DEPTH);
+    CHECK_EQ(msg.kind, MD_MSG_DEPTH);
     CHECK_EQ(msg.slot, 11);
     CHECK_EQ(decode("{\"stream\":\"ethbtc@bookTicker\",\"data\":{"), DECODE_MALFORMED);
-    CHECK_EQ(msg.kind, BINANCE_MD_TICKER);
+    CHECK_EQ(msg.kind, MD_MSG_TICKER);
     CHECK_EQ(msg.slot, 11);
     CHECK_EQ(decode("garbage"), DECODE_MALFORMED);
-    CHECK_EQ(msg.kind, BINANCE_MD_OTHER);
+    CHECK_EQ(msg.kind, MD_MSG_OTHER);
     CHECK_EQ(msg.slot, UINT32_MAX);
 }
 
@@ -286,7 +286,7 @@ TEST(levels_at_the_bound_are_read_and_one_more_is_refused)
     CHECK_EQ(msg.bids[3].px, 400);
     (void)snprintf(text, sizeof(text), "%s,[\"5.00000000\",\"1.00000000\"]", four);
     CHECK_EQ(with(depth_text, "[\"55653.87000000\",\"0.00000000\"]", text), DECODE_RANGE);
-    CHECK_EQ(msg.kind, BINANCE_MD_DEPTH);
+    CHECK_EQ(msg.kind, MD_MSG_DEPTH);
     CHECK_EQ(msg.slot, 10);
     CHECK_EQ(with(depth_text, "[\"55653.87000000\",\"0.00000000\"]", ""), DECODE_OK);
     CHECK_EQ(msg.bid_count, 0);
@@ -314,20 +314,20 @@ TEST(depth_that_makes_no_sense_is_malformed)
 TEST(answers_errors_shutdown_and_the_rest_are_told_apart)
 {
     CHECK_EQ(decode("{\"result\":null,\"id\":7}"), DECODE_OK);
-    CHECK_EQ(msg.kind, BINANCE_MD_REPLY);
+    CHECK_EQ(msg.kind, MD_MSG_REPLY);
     CHECK_EQ(msg.request_id, 7);
     CHECK_EQ(decode("{\"id\":\"abc\",\"result\":[\"btcusdt@trade\"]}"), DECODE_OK);
     CHECK_EQ(msg.request_id, -1);
     CHECK_EQ(decode("{\"code\":2,\"msg\":\"Invalid request: \\n\",\"id\":3}"), DECODE_OK);
-    CHECK_EQ(msg.kind, BINANCE_MD_ERROR);
+    CHECK_EQ(msg.kind, MD_MSG_ERROR);
     CHECK_EQ(msg.code, 2);
     CHECK_EQ(msg.request_id, 3);
     CHECK_EQ(decode("{\"error\":{\"code\":-1003,\"msg\":\"slow\"},\"id\":null}"), DECODE_OK);
-    CHECK_EQ(msg.kind, BINANCE_MD_ERROR);
+    CHECK_EQ(msg.kind, MD_MSG_ERROR);
     CHECK_EQ(msg.code, -1003);
     CHECK_STR(msg.text, "slow");
     CHECK_EQ(decode("{\"e\":\"serverShutdown\",\"E\":1770123456789}"), DECODE_OK);
-    CHECK_EQ(msg.kind, BINANCE_MD_SHUTDOWN);
+    CHECK_EQ(msg.kind, MD_MSG_SHUTDOWN);
     CHECK_EQ(decode("{\"e\":\"kline\",\"s\":\"BTCUSDT\"}"), DECODE_IGNORED);
     CHECK_EQ(decode("{\"lastUpdateId\":1,\"bids\":[],\"asks\":[]}"), DECODE_IGNORED);
     CHECK_EQ(decode("{}"), DECODE_IGNORED);
@@ -365,18 +365,17 @@ TEST(subscribe_message_takes_what_fits)
     static const char *const symbols[] = { "BTCUSDT", "ETHBTC" };
     char buf[200];
     size_t used;
-    size_t n =
-        binance_md_subscribe(buf, sizeof(buf), 9, symbols, 2, BINANCE_STREAM_TICKER | BINANCE_STREAM_TRADE, &used);
+    size_t n = binance_md_subscribe(buf, sizeof(buf), 9, symbols, 2, MD_STREAM_TICKER | MD_STREAM_TRADE, &used);
     buf[n] = '\0';
     CHECK_EQ(used, 2);
     CHECK_STR(buf,
               "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\",\"btcusdt@trade\",\"ethbtc@bookTicker\","
               "\"ethbtc@trade\"],\"id\":9}");
-    CHECK_EQ(binance_md_subscribe(buf, n, 9, symbols, 2, BINANCE_STREAM_TICKER | BINANCE_STREAM_TRADE, &used), n);
-    CHECK_EQ(binance_md_subscribe(buf, n - 1, 9, symbols, 2, BINANCE_STREAM_TICKER | BINANCE_STREAM_TRADE, &used), 77);
+    CHECK_EQ(binance_md_subscribe(buf, n, 9, symbols, 2, MD_STREAM_TICKER | MD_STREAM_TRADE, &used), n);
+    CHECK_EQ(binance_md_subscribe(buf, n - 1, 9, symbols, 2, MD_STREAM_TICKER | MD_STREAM_TRADE, &used), 77);
     CHECK_EQ(used, 1);
-    CHECK_EQ(binance_md_subscribe(buf, 40, 9, symbols, 2, BINANCE_STREAM_TICKER, &used), 0);
-    CHECK_EQ(binance_md_subscribe(buf, 5, 9, symbols, 2, BINANCE_STREAM_TICKER, &used), 0);
+    CHECK_EQ(binance_md_subscribe(buf, 40, 9, symbols, 2, MD_STREAM_TICKER, &used), 0);
+    CHECK_EQ(binance_md_subscribe(buf, 5, 9, symbols, 2, MD_STREAM_TICKER, &used), 0);
 }
 
 /* The recorded streams: every message by both readers. */
@@ -387,14 +386,14 @@ TEST(recorded_messages_decode_alike_in_both_readers)
     static _Alignas(64) uint8_t memory[1 << 19];
     struct arena arena = { .base = memory, .size = sizeof(memory) };
     struct binance_md rec;
-    struct binance_md_msg fast;
-    struct binance_md_msg slow;
+    struct md_msg fast;
+    struct md_msg slow;
     struct instrument ins = { .px_decimals = 2, .qty_decimals = 8, .symbol = "BTCUSDT" };
     char spaced[1 << 16];
 
     binance_md_init(&rec, 1, &arena);
-    binance_md_msg_init(&fast, 2000, &arena);
-    binance_md_msg_init(&slow, 2000, &arena);
+    md_msg_init(&fast, 2000, &arena);
+    md_msg_init(&slow, 2000, &arena);
     CHECK(binance_md_add(&rec, &ins, 0));
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         struct capture c;
@@ -415,12 +414,12 @@ TEST(recorded_messages_decode_alike_in_both_readers)
             CHECK_EQ(binance_md_decode(&rec, (const uint8_t *)text, n, &fast), DECODE_OK);
             CHECK_EQ(binance_md_decode(&rec, (const uint8_t *)spaced, n + 1, &slow), DECODE_OK);
             CHECK_EQ(fast.kind, slow.kind);
-            if (fast.kind == BINANCE_MD_DEPTH) {
+            if (fast.kind == MD_MSG_DEPTH) {
                 CHECK_EQ(fast.bid_count, slow.bid_count);
                 CHECK_EQ(fast.ask_count, slow.ask_count);
                 CHECK_MEM(fast.bids, slow.bids, fast.bid_count * sizeof(struct level));
                 CHECK_MEM(fast.asks, slow.asks, fast.ask_count * sizeof(struct level));
-            } else if (fast.kind == BINANCE_MD_TICKER) {
+            } else if (fast.kind == MD_MSG_TICKER) {
                 CHECK_MEM(&fast.bid, &slow.bid, sizeof(struct level));
                 CHECK_MEM(&fast.ask, &slow.ask, sizeof(struct level));
             } else {

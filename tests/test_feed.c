@@ -1,4 +1,5 @@
 /* feed: books from recorded and invented streams. */
+#include "feed/binance_md.h"
 #include "feed/binance_ref.h"
 #include "feed/feed.h"
 #include "tests/capture.h"
@@ -570,17 +571,17 @@ TEST(every_instrument_is_subscribed_once_a_connection_in_as_few_messages_as_fit)
 {
     struct fixture *f = fixture_open();
     char buf[256];
-    size_t n = feed_subscribe_next(f->feed, buf, sizeof(buf));
+    size_t n = feed_subscribe_next(f->feed, f->now, &f->out, buf, sizeof(buf));
     buf[n] = '\0';
     CHECK_STR(buf, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@depth@100ms\",\"btcusdt@bookTicker\","
                    "\"btcusdt@trade\",\"ethusdt@depth@100ms\",\"ethusdt@bookTicker\",\"ethusdt@trade\"],\"id\":1}");
-    CHECK_EQ(feed_subscribe_next(f->feed, buf, sizeof(buf)), 0);
+    CHECK_EQ(feed_subscribe_next(f->feed, f->now, &f->out, buf, sizeof(buf)), 0);
     CHECK_EQ(say(f, "{\"result\":null,\"id\":1}"), FEED_SUBSCRIBED);
     CHECK(wanted(f, 5)); /* confirmed: no need to wait for a first update */
     feed_on_up(f->feed, f->now, &f->out);
-    CHECK(feed_subscribe_next(f->feed, buf, 120) > 0);
-    CHECK(feed_subscribe_next(f->feed, buf, 120) > 0);
-    CHECK_EQ(feed_subscribe_next(f->feed, buf, 120), 0);
+    CHECK(feed_subscribe_next(f->feed, f->now, &f->out, buf, 120) > 0);
+    CHECK(feed_subscribe_next(f->feed, f->now, &f->out, buf, 120) > 0);
+    CHECK_EQ(feed_subscribe_next(f->feed, f->now, &f->out, buf, 120), 0);
     fixture_close(f);
 }
 
@@ -646,7 +647,7 @@ TEST(configuration_that_cannot_be_is_refused_with_a_sentence)
     cfg.levels_max = cfg.snapshot_limit - 1;
     CHECK(feed_init(&cfg, &none, &fault) == NULL);
     cfg = feed_config_default(1);
-    cfg.streams = BINANCE_STREAM_TICKER;
+    cfg.streams = MD_STREAM_TICKER;
     CHECK(feed_init(&cfg, &none, &fault) == NULL);
 }
 
@@ -725,7 +726,7 @@ struct replay {
     struct fixture *f;
     struct naive_book ref;
     struct binance_md md; /* the reference's own decoder */
-    struct binance_md_msg msg;
+    struct md_msg msg;
     void *memory;
     uint64_t ref_id; /* 0 = the reference has no snapshot yet */
     unsigned messages;
@@ -737,11 +738,11 @@ static struct replay *
 replay_open(void)
 {
     struct replay *r = calloc(1, sizeof(*r));
-    size_t bytes = binance_md_footprint(1) + binance_md_msg_footprint(5000);
+    size_t bytes = binance_md_footprint(1) + md_msg_footprint(5000);
     r->memory = aligned_alloc(64, bytes);
     struct arena arena = { .base = r->memory, .size = bytes };
     binance_md_init(&r->md, 1, &arena);
-    binance_md_msg_init(&r->msg, 5000, &arena);
+    md_msg_init(&r->msg, 5000, &arena);
     r->f = fixture_with(feed_config_default(2));
     r->f->ins[0].version = 2;
     r->f->ins[0].qty_decimals = 8; /* a recorded resting order has more decimals than the step */
@@ -805,7 +806,7 @@ replay_message(struct replay *r, const char *text, size_t len)
     if (feed_on_message(f->feed, (const uint8_t *)text, len, f->now, &f->out) != FEED_OK)
         fail_msg("message %u: %.*s", r->messages, (int)len, text);
     CHECK_EQ(binance_md_decode(&r->md, (const uint8_t *)text, len, &r->msg), DECODE_OK);
-    if (r->msg.kind == BINANCE_MD_DEPTH && r->ref_id != 0) {
+    if (r->msg.kind == MD_MSG_DEPTH && r->ref_id != 0) {
         for (uint32_t i = 0; i < r->msg.bid_count; i++)
             naive_set(&r->ref, SIDE_BUY, r->msg.bids[i].px, r->msg.bids[i].qty);
         for (uint32_t i = 0; i < r->msg.ask_count; i++)

@@ -57,6 +57,7 @@ enum log_level {
     X(LOG_SUBSCRIBED, LOG_INFO, "subscribed", "venue {venue}: subscribed to {count} streams")                          \
     X(LOG_BOOK_LIVE, LOG_INFO, "book_live", "book of {text} (instrument {instrument}) in sync at {seq}")               \
     X(LOG_BOOK_STATE, LOG_WARN, "book_state", "book of instrument {instrument} is {text}, sequence {seq}")             \
+    X(LOG_VENUE_STATUS, LOG_WARN, "venue_status", "venue {venue} says of itself: {text}")                              \
     X(LOG_BOOK_GAP, LOG_WARN, "book_gap",                                                                              \
       "gap in the book of {text} (instrument {instrument}): expected {expected}, got {got}")                           \
     X(LOG_BOOK_UNEQUAL, LOG_ERROR, "book_unequal",                                                                     \

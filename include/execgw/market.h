@@ -27,7 +27,8 @@ enum md_kind {
     X(BOOK_CROSSED, "crossed", "best bid at or above best offer; resync under way")      \
     X(BOOK_SHALLOW, "shallow", "the touch reached the edge of what the snapshot seeded") \
     X(BOOK_OVERFLOW, "overflow", "more levels than the book has room for")               \
-    X(BOOK_DOWN, "down", "the feed's connection is down")
+    X(BOOK_DOWN, "down", "the feed's connection is down")                                \
+    X(BOOK_CHECKSUM, "checksum", "not the book that the venue's checksum is of; resync under way")
 
 enum book_state {
 #define X(name, label, text) name,

@@ -87,6 +87,8 @@
     X(METRIC_BOOK_STATE, "book_state", STATE, INSTRUMENT, BOOK_STATE, COUNT, "State of the book; live = tradable")     \
     X(METRIC_BOOKS_CONFIGURED, "books_configured", GAUGE, NONE, NONE, COUNT, "Books that the configuration asks for")  \
     X(METRIC_BOOKS_IN_SYNC, "books_in_sync", GAUGE, NONE, NONE, COUNT, "Books that are live now")                      \
+    X(METRIC_BOOK_CHECKSUMS, "book_checksum_failures_total", COUNTER, INSTRUMENT, NONE, COUNT,                         \
+      "Books that the venue's checksum did not match")                                                                 \
     X(METRIC_BOOK_CROSSED, "book_crossed_total", COUNTER, INSTRUMENT, NONE, COUNT,                                     \
       "Times the best bid reached the best offer")                                                                     \
     X(METRIC_BOOK_COMPARED, "book_compared_total", COUNTER, VENUE, COMPARED, COUNT,                                    \

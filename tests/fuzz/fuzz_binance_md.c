@@ -5,8 +5,8 @@
 #define LEVELS_MAX 16
 
 static struct binance_md md;
-static struct binance_md_msg fast;
-static struct binance_md_msg general;
+static struct md_msg fast;
+static struct md_msg general;
 
 static void
 init(void)
@@ -20,8 +20,8 @@ init(void)
     } known[] = { { "BTCUSDT", 2, 5 }, { "ETHUSDT", 8, 8 }, { "SHIBUSDT1000X", 10, 0 } };
 
     binance_md_init(&md, 4, &arena);
-    binance_md_msg_init(&fast, LEVELS_MAX, &arena);
-    binance_md_msg_init(&general, LEVELS_MAX, &arena);
+    md_msg_init(&fast, LEVELS_MAX, &arena);
+    md_msg_init(&general, LEVELS_MAX, &arena);
     for (uint32_t i = 0; i < ARRAY_LEN(known); i++) {
         struct instrument ins = { .px_decimals = known[i].px_decimals, .qty_decimals = known[i].qty_decimals };
         (void)snprintf(ins.symbol, sizeof(ins.symbol), "%s", known[i].symbol);
@@ -38,22 +38,22 @@ levels_equal(const struct level *a, const struct level *b, uint32_t n)
 static void
 check_equal(void)
 {
-    const struct binance_md_msg *a = &fast;
-    const struct binance_md_msg *b = &general;
+    const struct md_msg *a = &fast;
+    const struct md_msg *b = &general;
 
     ASSERT(a->kind == b->kind);
     switch (a->kind) {
-    case BINANCE_MD_TICKER:
+    case MD_MSG_TICKER:
         ASSERT(a->slot == b->slot && a->last_id == b->last_id);
         ASSERT(levels_equal(&a->bid, &b->bid, 1) && levels_equal(&a->ask, &b->ask, 1));
         break;
-    case BINANCE_MD_DEPTH:
+    case MD_MSG_DEPTH:
         ASSERT(a->slot == b->slot && a->first_id == b->first_id && a->last_id == b->last_id);
         ASSERT(a->venue_time_ns == b->venue_time_ns);
         ASSERT(a->bid_count == b->bid_count && levels_equal(a->bids, b->bids, a->bid_count));
         ASSERT(a->ask_count == b->ask_count && levels_equal(a->asks, b->asks, a->ask_count));
         break;
-    case BINANCE_MD_TRADE:
+    case MD_MSG_TRADE:
         ASSERT(a->slot == b->slot && a->trade_id == b->trade_id && a->px == b->px && a->qty == b->qty);
         ASSERT(a->aggressor == b->aggressor && a->venue_time_ns == b->venue_time_ns);
         break;
@@ -69,7 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (md.table == NULL)
         init();
     enum decode_result res = binance_md_decode(&md, data, size, &fast);
-    ASSERT(res != DECODE_OK || fast.bid_count <= LEVELS_MAX || fast.kind != BINANCE_MD_DEPTH);
+    ASSERT(res != DECODE_OK || fast.bid_count <= LEVELS_MAX || fast.kind != MD_MSG_DEPTH);
     if (size == 0 || data[0] != '{')
         return 0;
     uint8_t *spaced = malloc(size + 1);

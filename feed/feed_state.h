@@ -1,0 +1,293 @@
+/* What feed remembers, shared by feed.c (streams, snapshots that are joined by number) and feed_checked.c (books that
+ * prove themselves by a checksum), and by nobody else. */
+#ifndef EXECGW_FEED_FEED_STATE_H
+#define EXECGW_FEED_FEED_STATE_H
+
+#include "feed/feed.h"
+
+#define NONE           UINT32_MAX
+#define TICKERS        64  /* bookTicker messages remembered per instrument, to compare with the depth that lags them */
+#define WORK_LEVELS    256 /* levels applied in one piece of work */
+#define UNEQUAL_MAX    3   /* contradictions in a row that make a book distrusted */
+#define AGAIN_MAX      3   /* snapshots older than the buffer before the instrument waits its turn again */
+#define AGAIN_PAUSE_NS (200 * NS_PER_MS)
+#define TIMER_SHORT_NS (50 * NS_PER_MS)
+#define TIMER_LONG_NS  (500 * NS_PER_MS)
+
+/* Best bid and offer as of an update id. */
+struct touch {
+    uint64_t id;
+    struct level bid; /* 0, 0 on an empty side */
+    struct level ask;
+};
+
+/* One instrument. */
+struct line {
+    struct md_ref ref;
+    uint32_t instrument; /* its id */
+    uint8_t state;       /* enum book_state */
+    bool wanted;         /* a snapshot is needed: the book is not live, or nears its edge */
+    bool streaming;      /* its depth stream is known to be on */
+    bool compare_open;   /* `compare` waits for the next bookTicker */
+    uint32_t unequal_run;
+    uint64_t id;      /* of the last update in the book */
+    uint64_t seen_id; /* of the last update received */
+    struct book book;
+    int64_t ahead_ns;      /* mono: since when bookTicker is ahead of a silent depth stream; 0 = it is not */
+    int64_t last_trade_id; /* 0 = none */
+    uint32_t ticker_count; /* runs free; the newest is ticker[(ticker_count - 1) % TICKERS] */
+    int32_t subscribe_id;  /* request that subscribes it; 0 = not sent */
+    int64_t retry_at_ns;   /* mono: no fetch before this */
+    int64_t retry_ns;      /* the next pause */
+    int64_t fetched_ns;    /* mono: the last fetch; 0 = none */
+    struct touch compare;
+    const struct instrument *ins;
+    uint8_t px_digits; /* checked: of the text in the book, behind the point */
+    uint8_t qty_digits;
+    int64_t asked_ns; /* checked, mono: its depth stream was subscribed, no snapshot came yet; 0 = not so */
+    int64_t depth_ns; /* checked, mono: its last depth message */
+    struct touch ticker[TICKERS];
+};
+
+enum stage { STAGE_IDLE, STAGE_ASKED, STAGE_LOADING, STAGE_AGAIN, STAGE_JOINING };
+
+/* A depth update that waits for the snapshot. Its levels: bids, then asks, from `at`. */
+struct pending {
+    uint64_t first_id;
+    uint64_t last_id;
+    uint32_t at;
+    uint32_t bid_count;
+    uint32_t ask_count;
+};
+
+struct fetch {
+    enum stage stage;
+    uint32_t slot;
+    bool quiet;  /* the book was live when this began: levels are published at the end, not as they come */
+    bool broken; /* the snapshot's levels make no sense */
+    unsigned again_count;
+    int64_t deadline_ns; /* ASKED, LOADING: time-out; AGAIN: when to ask */
+    uint64_t id;         /* of the last update in `book` */
+    struct book book;
+    struct pending *event;
+    struct level *level;
+    uint32_t event_count;
+    uint32_t event_at; /* the next to join */
+    uint32_t level_count;
+};
+
+/* Checked books: the one that is subscribed again.
+ *
+ *   stage       leaves it when                                              goes to
+ *   IDLE        a book wants it and its back-off is over: unsubscribe sent  OFF
+ *   OFF         that is answered (either way), or its time is over          DUE
+ *   DUE         the subscription is sent                                    ON
+ *   ON          the snapshot comes: whatever it is worth, the turn is over  IDLE
+ *               it is refused, or its time is over: the book backs off      IDLE */
+enum again { AGAIN_IDLE, AGAIN_OFF, AGAIN_DUE, AGAIN_ON };
+
+struct resubscribe {
+    enum again stage;
+    uint32_t slot;
+    int32_t request_id;
+    int64_t deadline_ns;
+};
+
+struct feed {
+    struct feed_config cfg;
+    const struct feed_dialect *dialect;
+    void *decoder;
+    struct md_msg msg;
+    struct line *line;
+    uint32_t line_count;
+    uint32_t wanted_count;      /* lines that want a snapshot */
+    uint32_t subscribe_at;      /* the next line to subscribe */
+    unsigned subscribe_streams; /* streams of the lines from there on that are not yet asked for */
+    uint32_t fetch_at;          /* where the search for the next fetch starts */
+    int32_t request_id;
+    bool up;
+    bool online; /* what the venue says of itself */
+    struct fetch fetch;
+    struct resubscribe again;
+    struct feed_counters counters;
+    const char **symbols; /* for one subscribe message */
+    int32_t refusal_code;
+    char refusal[MD_TEXT_BYTES];
+    uint16_t slot_of[INSTRUMENT_MAX]; /* by instrument id; UINT16_MAX none */
+};
+
+/* ---- events ---- */
+
+/* Holds one event back, so that the last of a message can be marked. The event's first eight bytes are kept as one word
+ * and stored as one: the ring copies words, and a word that was just written in pieces stalls the load. */
+struct emitter {
+    struct feed *f;
+    const struct md_out *out;
+    int64_t recv_ns;
+    bool has;
+    uint64_t head; /* of held: instrument, kind, side, state, flags */
+    struct md_event held;
+};
+_Static_assert(offsetof(struct md_event, kind) == 4 && offsetof(struct md_event, side) == 5 &&
+                   offsetof(struct md_event, state) == 6 && offsetof(struct md_event, flags) == 7,
+               "what emit() and emitter_end() put together; little-endian, as the ring is");
+
+static inline void
+emitter_send(struct emitter *e)
+{
+    memcpy(&e->held, &e->head, sizeof(e->head));
+    e->f->counters.events++;
+    if (e->out->writer != NULL)
+        md_publish(e->out->writer, &e->held);
+    if (e->out->on_event != NULL)
+        e->out->on_event(e->out->ctx, &e->held);
+}
+
+static inline struct emitter
+emitter_begin(struct feed *f, const struct md_out *out, struct now now)
+{
+    struct emitter e;
+    e.f = f;
+    e.out = out;
+    e.recv_ns = now.mono.ns;
+    e.has = false;
+    return e;
+}
+
+static inline void
+emitter_end(struct emitter *e)
+{
+    if (e->has) {
+        e->head |= (uint64_t)MD_LAST_OF_MESSAGE << 56;
+        emitter_send(e);
+    }
+}
+
+/* The next event to fill; what was held goes out. */
+static inline struct md_event *
+emit(struct emitter *e, const struct line *l, enum md_kind kind, uint8_t side, uint64_t seq)
+{
+    if (e->has)
+        emitter_send(e);
+    e->has = true;
+    e->head = l->instrument | (uint64_t)kind << 32 | (uint64_t)side << 40 | (uint64_t)l->state << 48;
+    e->held.recv_ns = e->recv_ns;
+    e->held.venue_seq = seq;
+    return &e->held;
+}
+
+static inline void
+emit_level(struct emitter *e, const struct line *l, enum side side, px_t px, qty_t qty, uint64_t seq, int64_t time_ns)
+{
+    struct md_event *ev = emit(e, l, MD_LEVEL, (uint8_t)side, seq);
+    ev->level.px = px;
+    ev->level.qty = qty;
+    ev->level.trade_id = 0;
+    ev->level.venue_time_ns = time_ns;
+}
+
+static inline void
+publish_table(struct emitter *e, const struct line *l)
+{
+    if (e->out->writer != NULL)
+        md_publish_top(e->out->writer, l->instrument, &l->ref.tob);
+}
+
+/* ---- state of a line ---- */
+
+static inline struct touch
+touch_of(const struct book *b, uint64_t id)
+{
+    const struct level *bid = book_touch(b, SIDE_BUY);
+    const struct level *ask = book_touch(b, SIDE_SELL);
+    struct touch t = { .id = id };
+
+    if (likely(bid != NULL))
+        t.bid = *bid;
+    if (likely(ask != NULL))
+        t.ask = *ask;
+    return t;
+}
+
+static inline bool
+touch_equal(const struct touch *a, const struct touch *b)
+{
+    return a->bid.px == b->bid.px && a->bid.qty == b->bid.qty && a->ask.px == b->ask.px && a->ask.qty == b->ask.qty;
+}
+
+static inline const struct touch *
+newest_ticker(const struct line *l)
+{
+    return l->ticker_count > 0 ? &l->ticker[(l->ticker_count - 1) % TICKERS] : NULL;
+}
+
+/* A field that was stored a moment ago, by itself: together with its neighbour, in one load that is wider than the
+ * stores were, it would stall. */
+static inline int64_t
+field(const int64_t *from)
+{
+    int64_t v = *from;
+    __asm__("" : "+r"(v));
+    return v;
+}
+
+/* Serve a touch of a live book: risk's view, the table, and an event when it moved. */
+static inline void
+serve(struct emitter *e, struct line *l, const struct touch *t)
+{
+    struct top_of_book *tob = &l->ref.tob;
+    struct top_of_book *good = &l->ref.good;
+    const struct level bid = { field(&t->bid.px), field(&t->bid.qty) };
+    const struct level ask = { field(&t->ask.px), field(&t->ask.qty) };
+    bool moved = tob->bid_px != bid.px || tob->bid_qty != bid.qty || tob->ask_px != ask.px || tob->ask_qty != ask.qty ||
+                 tob->state != l->state;
+
+    tob->bid_px = good->bid_px = bid.px;
+    tob->bid_qty = good->bid_qty = bid.qty;
+    tob->ask_px = good->ask_px = ask.px;
+    tob->ask_qty = good->ask_qty = ask.qty;
+    tob->recv_ns = good->recv_ns = e->recv_ns;
+    tob->venue_seq = good->venue_seq = t->id;
+    if (unlikely(tob->state != l->state))
+        tob->state = l->state;
+    if (unlikely(good->state != l->state)) {
+        good->state = l->state;
+        good->instrument_version = tob->instrument_version;
+    }
+    publish_table(e, l);
+    if (moved) {
+        struct md_event *ev = emit(e, l, MD_TOP, 0, t->id);
+        ev->top.bid_px = bid.px;
+        ev->top.bid_qty = bid.qty;
+        ev->top.ask_px = ask.px;
+        ev->top.ask_qty = ask.qty;
+    }
+}
+
+static inline void
+want(struct feed *f, struct line *l, bool wanted)
+{
+    f->wanted_count += (uint32_t)wanted - (uint32_t)l->wanted;
+    l->wanted = wanted;
+}
+
+/* feed.c */
+
+/* A state, a clear: an event without levels. */
+void feed_emit_bare(struct emitter *e, const struct line *l, enum md_kind kind, uint64_t seq);
+/* Enter a state that is not live. The last values stay beside it for whoever wants to show them. */
+void feed_distrust(struct emitter *e, struct line *l, enum book_state state);
+
+/* feed_checked.c */
+void checked_snapshot(struct feed *f, struct now now, const struct md_out *out);
+void checked_depth(struct feed *f, struct now now, const struct md_out *out);
+void checked_traded(struct line *l, int64_t now_ns, int64_t lag_max_ns);
+void checked_unreadable(struct feed *f, struct now now, const struct md_out *out);
+/* The venue's answer to a request; ok false: refused. */
+void checked_answer(struct feed *f, bool ok, struct now now);
+bool checked_due(const struct feed *f, struct now now);
+size_t checked_request(struct feed *f, struct now now, const struct md_out *out, char *buf, size_t room);
+void checked_timer(struct feed *f, struct now now, const struct md_out *out);
+void checked_reset(struct feed *f);
+
+#endif
