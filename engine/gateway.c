@@ -293,6 +293,7 @@ gateway_start(struct gateway *g, struct now now)
     metric_set(g->p.metrics, METRIC_TERM, 0, g->cfg.term);
     for (uint16_t i = 0; i < g->cfg.venue_count; i++)
         venue_recover(&g->venue[i], now);
+    kill_recover(g, now);
     for (uint32_t i = 0; i < g->p.route->count; i++) {
         uint32_t account = g->venue[g->p.route->table[i].venue].cfg->account;
         metric_set(g->p.metrics, METRIC_POSITION, i, risk_position(g->p.risk, account, i)->qty);

@@ -13,6 +13,7 @@
 #define EXECGW_ENGINE_GATEWAY_H
 
 #include "engine/client/client_port.h"
+#include "engine/kill_note.h"
 #include "engine/oms/journal.h"
 #include "engine/oms/order_table.h"
 #include "engine/route.h"
@@ -55,6 +56,8 @@ struct gateway_port {
     void (*timer_arm)(void *ctx, uint32_t timer, mono_ns_t at);
     /* The journal has no room: give it another region. False: there is none now. */
     bool (*journal_next)(void *ctx, struct now now);
+    /* One line of the kill switch's proof. NULL: nobody keeps them. */
+    void (*kill_note)(void *ctx, const struct kill_note *n);
     /* The clock, for stage stamps only: outside what replay reproduces. */
     mono_ns_t (*stamp)(void *ctx);
     /* Fetch reference data off the core; false when the request could not be queued now. Answered by any number of
@@ -86,6 +89,7 @@ struct gateway_config {
     uint32_t order_slots; /* of the order table: live and kept ones; slots are below it */
     uint32_t accounts;    /* ids in [0, accounts) */
     char instance[CLORDID_INSTANCE + 1];
+    bool kill_foreign; /* the kill switch cancels orders that are not ours as well */
     uint32_t term;
     uint64_t seed; /* masking keys and jitter */
     /* An order's bytes wait for its record to be on disk: they are committed with its sequence, and it counts as sent

@@ -332,23 +332,31 @@ reconcile_work(struct gateway_venue *v, struct now now)
 /* ---- the regular audit ---- */
 
 /* Ask for the list of open orders once more: a report that the stream lost leaves an order that only we believe in. */
-void
-audit_start(struct gateway_venue *v, struct now now)
+bool
+audit_ask(struct gateway_venue *v, struct now now)
 {
     struct venue_request rq = { .kind = VENUE_RQ_OPEN_ORDERS };
 
-    if (!v->reconciled || v->audit_walk >= 0 || !venue_can_send(v, now) || !venue_line_free(v, rq.kind) ||
-        mono_since(now.mono, v->audit_asked) < v->cfg->audit_ns)
-        return;
+    audit_stop(v); /* one that is under way is given up here */
     v->generation++;
-    v->auditing = true; /* one that had no answer is given up here */
+    v->auditing = true;
     v->audit_asked = now.mono;
     v->foreign = 0;
     v->now = now;
     int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,
                                 GATEWAY_SEND_MAX, &v->sink);
-    if (n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n)))
-        v->auditing = false;
+    if (n >= 0 && (n == 0 || venue_send(v, rq.kind, (size_t)n)))
+        return true;
+    v->auditing = false;
+    return false;
+}
+
+void
+audit_start(struct gateway_venue *v, struct now now)
+{
+    if (v->reconciled && v->audit_walk < 0 && venue_can_send(v, now) && venue_line_free(v, VENUE_RQ_OPEN_ORDERS) &&
+        mono_since(now.mono, v->audit_asked) >= v->cfg->audit_ns)
+        (void)audit_ask(v, now);
 }
 
 void

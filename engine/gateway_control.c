@@ -189,6 +189,7 @@ control_command(struct gateway *g, const struct client_command *c, struct now no
     case COMMAND_RESUME: command_resume(g, c, now); break;
     case COMMAND_STATE: command_state(g, c, now); break;
     case COMMAND_CONFIRM: command_confirm(g, c, now); break;
+    case COMMAND_KILL_STATUS: kill_answer(g, c, now); break;
     default: order_deny(g, c, DENY_NOT_POSSIBLE, now); break;
     }
 }

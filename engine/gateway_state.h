@@ -143,6 +143,32 @@ struct sent {
     char clordid[CLORDID_BYTES];
 };
 
+/* One venue's way from the kill switch to the proof that nothing is open there. */
+struct kill_venue {
+    uint8_t proof; /* enum kill_proof */
+    bool listing;  /* its list of open orders was asked for */
+    bool first;    /* the walk that cancels what the switch found */
+    bool clean;    /* the last walk found nothing of ours: the list may be asked for */
+    int walk;      /* over live orders; -1 = none under way */
+    uint32_t held; /* slot whose cancel had no room; ORDER_NONE */
+    uint32_t live; /* orders of ours not proven over, by the last walk */
+    uint32_t walked;
+    uint32_t blocking; /* in the list under way: open orders that must go */
+    uint32_t foreign;  /* and those that are not ours */
+    uint32_t tries;
+    mono_ns_t next; /* look again */
+    mono_ns_t asked;
+    wall_ns_t proven_at;
+};
+
+struct kill_run {
+    bool on;
+    char who[40];
+    wall_ns_t since;
+    uint32_t orders; /* that were open when it was tripped, over all venues */
+    struct kill_venue venue[VENUE_MAX];
+};
+
 struct gateway {
     struct gateway_config cfg;
     struct gateway_parts p;
@@ -166,6 +192,7 @@ struct gateway {
     bool ready;
     mono_ns_t second_at;
     struct two_step two_step;
+    struct kill_run kill;
     _Alignas(64) uint8_t scratch[WS_HEADER_ROOM + GATEWAY_SEND_MAX];
 };
 
@@ -225,6 +252,16 @@ void control_done(struct gateway *g, const struct client_command *c, const char 
 void control_show_state(struct gateway *g);
 /* gateway_kill.c */
 void kill_switch_off(struct gateway *g, uint32_t client, struct now now);
+/* The switch was on when the last run ended: go on from there. */
+void kill_recover(struct gateway *g, struct now now);
+bool kill_work(struct gateway_venue *v, struct now now);
+void kill_order_ended(struct gateway *g, const struct order *o, const struct order_event *ev, uint64_t seq,
+                      struct now now);
+void kill_saw(struct gateway_venue *v, const struct venue_report *r);
+void kill_listed(struct gateway_venue *v, struct now now);
+void kill_venue_up(struct gateway_venue *v, struct now now);
+void kill_venue_down(struct gateway_venue *v, struct now now);
+void kill_answer(struct gateway *g, const struct client_command *c, struct now now);
 
 /* gateway_order.c */
 void order_command(void *ctx, const struct client_command *c);
@@ -253,6 +290,7 @@ void positions_reconciled(struct gateway_venue *v, bool reconciled);
 void reconcile_settled(struct gateway_venue *v, struct order_aux *a);
 void reconcile_work(struct gateway_venue *v, struct now now);
 void audit_start(struct gateway_venue *v, struct now now);
+bool audit_ask(struct gateway_venue *v, struct now now);
 void audit_listed(struct gateway_venue *v);
 bool audit_work(struct gateway_venue *v);
 void audit_stop(struct gateway_venue *v);

@@ -184,6 +184,8 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
     }
     if (ev->kind == ORDER_EV_FILL)
         count_fill(g, o, ev, out);
+    if (unlikely(g->kill.on) && order_state_terminal((enum order_state)o->state) && o->state != state_before)
+        kill_order_ended(g, o, ev, seq, now);
     if (out == ORDER_CONFLICT)
         log_write(g->p.log, LOG_WARNING, "a venue report contradicts what is proven; the venue will be asked");
     aux_after(g, slot, o, out, (enum order_event_kind)ev->kind, now);
@@ -352,6 +354,8 @@ venue_on_ready(struct gateway_venue *v, struct now now)
     v->reconciling = true;
     v->audit_asked = now.mono;
     log_write(v->g->p.log, LOG_LOGON, NULL, v->id);
+    if (unlikely(v->g->kill.on))
+        kill_venue_up(v, now);
     venue_publish_state(v);
     v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
 }
@@ -361,7 +365,8 @@ venue_on_down(struct gateway_venue *v, struct now now)
 {
     struct gateway *g = v->g;
 
-    (void)now;
+    if (unlikely(g->kill.on))
+        kill_venue_down(v, now);
     v->cfg->ops->on_disconnected(v->cfg->adapter);
     if (v->logged_on && v->lost_walk < 0) {
         v->lost_walk = order_walk_open(g->p.orders, CLIENT_NONE);
@@ -426,6 +431,8 @@ venue_work(struct gateway_venue *v, struct now now)
     if (unlikely(v->cancels_wait) && v->reconciled && venue_can_send(v, now) && order_sweep_wanted(v->g))
         v->cancels_wait = false;
     reconcile_work(v, now);
+    if (unlikely(v->g->kill.on))
+        more |= kill_work(v, now);
     more |= audit_work(v);
     more |= asks_work(v, now);
     return more || v->reconcile_walk >= 0;
@@ -660,6 +667,8 @@ venue_on_report(void *ctx, const struct venue_report *r)
 {
     struct gateway_venue *v = (struct gateway_venue *)ctx;
 
+    if (unlikely(v->g->kill.on) && r->kind == VENUE_OPEN_ORDER)
+        kill_saw(v, r);
     switch ((enum venue_report_kind)r->kind) {
     case VENUE_TIME: on_time(v, r); break;
     case VENUE_LOGGED_ON:
@@ -678,10 +687,13 @@ venue_on_report(void *ctx, const struct venue_report *r)
         session_broken(v, ROLE_ORDER, "the venue ended the report stream of this session", v->now);
         break;
     case VENUE_OPEN_ORDERS_END:
-        if (v->auditing)
+        if (v->auditing) {
             audit_listed(v);
-        else
+            if (unlikely(v->g->kill.on))
+                kill_listed(v, v->now);
+        } else {
             step_done(v, STEP_OPEN_ORDERS);
+        }
         break;
     case VENUE_RATE_LIMITED: on_rate_limited(v, r); break;
     case VENUE_UNKNOWN:

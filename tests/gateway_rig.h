@@ -506,6 +506,11 @@ rig_replay_record(void *ctx, const struct journal_record *rec)
     } else if (rec->type == JOURNAL_POSITION) {
         const struct journal_position *pos = (const struct journal_position *)rec->payload;
         risk_set_position(r->risk, pos->account, pos->instrument, pos->qty, false);
+    } else if (rec->type == JOURNAL_CONTROL) {
+        const struct journal_control *c = (const struct journal_control *)rec->payload;
+        if (c->kind == CONTROL_STATE)
+            CHECK(
+                kill_set_state(risk_kill(r->risk), (enum trading_level)c->level, c->id, (enum trading_state)c->value));
     }
 }
 
@@ -522,6 +527,8 @@ rig_journal(struct rig *r, const struct journal_identity *who)
     for (uint32_t i = 0; i < r->segments; i++)
         seg[i] = (struct journal_segment){ r->segment[i], RIG_SEGMENT, "rig" };
     CHECK(journal_replay(seg, r->segments, who, r->orders, &ops, &r->replayed, &fault));
+    if (r->replayed.killed)
+        kill_trip(risk_kill(r->risk));
     r->term = clordid_next_term(r->replayed.last_term, r->now.wall.ns);
     journal_init(&r->journal, who, "test", hash, r->term, r->replayed.last_seq, r->replayed.next_segment_index);
     r->segment[r->segments] = (uint8_t *)aligned_alloc(4096, RIG_SEGMENT);

@@ -81,6 +81,8 @@ enum log_level {
     X(LOG_CLOCK_OFFSET, LOG_INFO, "clock_offset",                                                                      \
       "venue {venue}: clock offset {offset_ns} ns, round trip {rtt_ns} ns")                                            \
     X(LOG_TRADING_STATE, LOG_WARN, "trading_state", "trading state is {text}")                                         \
+    X(LOG_KILL_OPEN, LOG_WARN, "kill_open", "kill switch: venue {venue} is not proven, {orders} orders to go: {text}") \
+    X(LOG_KILL_PROVEN, LOG_WARN, "kill_proven", "kill switch: venue {venue} proven, {orders} orders left: {text}")     \
     X(LOG_LIMITS, LOG_INFO, "limits", "risk limits version {version} in force: {text}")                                \
     /* Clients. */                                                                                                     \
     X(LOG_CLIENT_UP, LOG_INFO, "client_up", "client {client} connected, pid {pid}, uid {uid}: {text}")                 \

@@ -153,6 +153,9 @@
     X(METRIC_HEARTBEAT, "heartbeat_timestamp_seconds", GAUGE, NONE, NONE, NS,                                          \
       "Wall clock of the loop's last sign of life, at least once a second")                                            \
     X(METRIC_TRADING_STATE, "trading_state", STATE, NONE, TRADING_STATE, COUNT, "What the gateway lets out")           \
+    X(METRIC_KILLS, "kill_total", COUNTER, NONE, NONE, COUNT, "Times the kill switch was tripped since start")         \
+    X(METRIC_KILL_PROVEN, "kill_proven", GAUGE, VENUE, NONE, COUNT,                                                    \
+      "1 while the kill switch is on and the venue has proven that no order of ours is open")                          \
     X(METRIC_READY, "ready", GAUGE, NONE, NONE, COUNT, "1 when a book is in sync and order entry is ready")            \
     X(METRIC_PAPER, "paper", GAUGE, NONE, NONE, COUNT, "1 when orders go to the paper matcher, 0 when they are real")  \
     X(METRIC_TERM, "term", GAUGE, NONE, NONE, COUNT, "Term of this start: part of every ClOrdID")                      \
