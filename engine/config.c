@@ -144,6 +144,15 @@ static const struct key monitoring_keys[] = {
     OTHER(struct config_monitoring, log_file, KEY_PATH, "", "file that log lines are added to; \"\" = standard error"),
 };
 
+static const struct key kill_keys[] = {
+    OTHER(struct config_kill, file, KEY_PATH, "",
+          "a file whose appearance trips the kill switch, also when it is there at the start; \"\" = none"),
+    OTHER(struct config_kill, token_file, KEY_SECRET, "",
+          "file with the token of POST /kill, mode 0600 or 0400; \"\" = that is not served"),
+    BOOL(struct config_kill, foreign, "false",
+         "the kill switch cancels every order of the account, not only this gateway's"),
+};
+
 static const struct key venue_keys[] = {
     CHOICE(struct config_venue, dialect, dialect_choices, NULL, "protocol"),
     OTHER(struct config_venue, market_url, KEY_URL, NULL, "market-data streams, wss://HOST[:PORT]/stream"),
@@ -212,6 +221,7 @@ enum section_id {
     SECTION_CLIENT,
     SECTION_STRATEGY,
     SECTION_MONITORING,
+    SECTION_KILL,
     SECTION_VENUE,
     SECTION_ACCOUNT,
     SECTION_RISK,
@@ -249,6 +259,7 @@ static const struct section sections[SECTION_COUNT] = {
     [SECTION_CLIENT] = PART("client", "Where strategies connect.", client_keys, client),
     [SECTION_STRATEGY] = LIST("strategy", "One per strategy that may connect.", strategy_keys, strategy, strategies),
     [SECTION_MONITORING] = PART("monitoring", "Metrics and log.", monitoring_keys, monitoring),
+    [SECTION_KILL] = PART("kill", "The kill switch, beside `execgw-cli halt` and the signal USR1.", kill_keys, kill),
     [SECTION_VENUE] = LIST("venue", "One per venue.", venue_keys, venue, venues),
     [SECTION_ACCOUNT] =
         LIST("account", "Accounts; without any, one named main with id 0.", account_keys, account, accounts),

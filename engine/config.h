@@ -77,6 +77,12 @@ struct config_monitoring {
     char log_file[CONFIG_PATH_BYTES]; /* "" = stderr */
 };
 
+struct config_kill {
+    char file[CONFIG_PATH_BYTES];       /* its appearance trips the switch; "" = none */
+    char token_file[CONFIG_PATH_BYTES]; /* of POST /kill; "" = not served */
+    bool foreign;                       /* cancels orders that are not ours as well */
+};
+
 struct config_venue {
     char name[CONFIG_NAME_BYTES];
     int32_t dialect; /* enum config_dialect */
@@ -149,6 +155,7 @@ struct config {
     struct config_journal journal;
     struct config_client client;
     struct config_monitoring monitoring;
+    struct config_kill kill;
     struct config_venue venue[VENUE_MAX];
     uint32_t venues;
     struct config_account account[ACCOUNT_MAX];

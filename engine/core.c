@@ -16,6 +16,7 @@
 #define MESSAGE_BYTES     256u             /* a market-data message, for the budget of a turn */
 #define SLEEP_MAX_NS      (50 * NS_PER_MS) /* a hostile client can eat a doorbell, never more than this */
 #define STOP_MAX_NS       (5 * NS_PER_S)
+#define KILL_NOTES_HELD   4096u /* lines of the kill switch's proof between two looks of the first thread */
 
 enum { WAKE_DOORBELL, WAKE_CONNECTOR, WAKE_REFDATA };
 
@@ -55,6 +56,10 @@ struct core {
     _Atomic uint32_t signals;
     _Atomic bool limits_offered;
     struct risk_limits limits;
+    /* Lines of the kill switch's proof, to the first thread. */
+    struct ring_writer kill_writer;
+    struct ring_reader kill_reader;
+    _Atomic uint64_t kill_lost;
     /* Start and end. */
     pthread_t thread;
     _Atomic uint32_t started; /* 0 not yet, 1 running, 2 failed */
@@ -155,6 +160,15 @@ port_fetch_snapshot(void *ctx, const struct instrument *ins, uint32_t levels)
 
     c->refdata_wake = true;
     return refdata_request_depth(c->p.refdata, ins, levels);
+}
+
+static void
+port_kill_note(void *ctx, const struct kill_note *n)
+{
+    struct core *c = (struct core *)ctx;
+
+    if (!ring_put(&c->kill_writer, n))
+        atomic_fetch_add_explicit(&c->kill_lost, 1, memory_order_relaxed);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------------
@@ -372,6 +386,8 @@ signals_take(struct core *c)
 
     if (set & 1u << CORE_HALT)
         gateway_halt(c->g, "signal", c->now);
+    if (set & 1u << CORE_HALT_FILE)
+        gateway_halt(c->g, "kill.file appeared", c->now);
     if (set & 1u << CORE_RELOAD) {
         struct fault f;
         if (risk_set_limits(c->p.gateway_parts.risk, &c->limits, c->now, &f)) {
@@ -598,7 +614,8 @@ loop_arena_bytes(const struct config *c, const struct gateway_config *g)
 size_t
 core_footprint(const struct config *c, const struct gateway_config *g)
 {
-    return arena_cost(sizeof(struct core)) + gateway_footprint(g) + arena_cost(loop_arena_bytes(c, g));
+    return arena_cost(sizeof(struct core)) + gateway_footprint(g) + arena_cost(loop_arena_bytes(c, g)) +
+           arena_cost(ring_footprint(KILL_NOTES_HELD, sizeof(struct kill_note)));
 }
 
 static enum journal_sync_policy
@@ -624,6 +641,7 @@ core_init(const struct core_parts *parts, struct arena *arena)
         .send_reserve = port_send_reserve,
         .send_commit = port_send_commit,
         .timer_arm = port_timer_arm,
+        .kill_note = port_kill_note,
         .journal_next = port_journal_next,
         .stamp = port_stamp,
         .fetch_instruments = port_fetch_instruments,
@@ -633,6 +651,11 @@ core_init(const struct core_parts *parts, struct arena *arena)
     journal_sync_init(&c->sync, parts->journal, parts->files, &parts->region, sync_policy(parts->config),
                       parts->config->journal.sync_interval_ms * NS_PER_MS,
                       &(struct journal_sync_ops){ .ctx = c, .fsync = sync_fsync });
+    struct ring_mem *notes =
+        (struct ring_mem *)arena_take(arena, ring_footprint(KILL_NOTES_HELD, sizeof(struct kill_note)));
+    ring_init(notes, 0);
+    ring_writer_init(&c->kill_writer, notes, 0, KILL_NOTES_HELD, sizeof(struct kill_note));
+    ring_reader_init(&c->kill_reader, notes, 0, KILL_NOTES_HELD, sizeof(struct kill_note));
     c->g = gateway_init(&c->p.gateway_config, &c->p.gateway_parts, arena);
     c->loop_arena.size = loop_arena_bytes(parts->config, &parts->gateway_config);
     c->loop_arena.base = (uint8_t *)arena_take(arena, c->loop_arena.size);
@@ -675,6 +698,13 @@ core_offer_limits(struct core *c, const struct risk_limits *l)
     atomic_store_explicit(&c->limits_offered, true, memory_order_release);
     core_signal(c, CORE_RELOAD);
     return true;
+}
+
+bool
+core_kill_note(struct core *c, struct kill_note *out, uint64_t *lost)
+{
+    *lost = atomic_load_explicit(&c->kill_lost, memory_order_relaxed);
+    return ring_get(&c->kill_reader, out);
 }
 
 bool

@@ -44,10 +44,14 @@ struct core *core_init(const struct core_parts *parts, struct arena *arena);
 bool core_start(struct core *c, struct fault *fault, int *exit_code);
 
 /* From any thread; rings the doorbell. */
-enum core_signal { CORE_STOP, CORE_STOP_NOW, CORE_HALT, CORE_RELOAD };
+enum core_signal { CORE_STOP, CORE_STOP_NOW, CORE_HALT, CORE_HALT_FILE, CORE_RELOAD };
 void core_signal(struct core *c, enum core_signal what);
 /* New limits, read when CORE_RELOAD is signalled; one at a time. False while the last ones are not yet taken. */
 bool core_offer_limits(struct core *c, const struct risk_limits *l);
+
+/* Main: the next line of the kill switch's proof, false when there is none; lines that found the ring full are counted
+ * in *lost, from the start. */
+bool core_kill_note(struct core *c, struct kill_note *out, uint64_t *lost);
 
 /* True when the thread's loop has ended. */
 bool core_ended(const struct core *c);

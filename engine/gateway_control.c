@@ -183,7 +183,7 @@ control_command(struct gateway *g, const struct client_command *c, struct now no
 {
     switch ((enum command_verb)c->cmd.verb) {
     case COMMAND_HALT:
-        gateway_halt(g, "operator", now);
+        gateway_halt(g, c->cmd.text[0] != '\0' ? c->cmd.text : "operator", now);
         control_done(g, c, "", now);
         break;
     case COMMAND_RESUME: command_resume(g, c, now); break;

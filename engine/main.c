@@ -3,6 +3,7 @@
  *
  * The first thread never trades: it takes signals, reloads limits, and ends what it started, in order. */
 #include "engine/config_limits.h"
+#include "engine/kill_file.h"
 #include "engine/startup.h"
 #include "monitoring/metric_page.h"
 
@@ -81,16 +82,49 @@ child_ended(struct app *a)
     }
 }
 
+/* Lines of the proof that the core has left since the last look. */
+static void
+kill_lines(struct app *a, struct kill_file *f, uint64_t *lost)
+{
+    struct kill_note n;
+    struct fault fault;
+    uint64_t missed;
+    bool any = false;
+
+    while (core_kill_note(a->core, &n, &missed)) {
+        any = true;
+        if (!kill_file_write(f, &n, &fault))
+            log_write(a->log_main, LOG_FAULT, fault.text);
+        if (n.kind == KILL_NOTE_ON && f->fd >= 0)
+            log_write(a->log_main, LOG_NOTE, f->path);
+    }
+    if (missed != *lost)
+        kill_file_lost(f, missed - *lost);
+    if (any || missed != *lost)
+        kill_file_sync(f);
+    *lost = missed;
+}
+
 /* Signals until the core has ended. The first TERM or INT stops in order, the second at once. */
 static void
 serve(struct app *a, const sigset_t *set, int argc, char **argv)
 {
     const struct timespec wait = { .tv_nsec = 50000000 };
+    static const char *venue_name[VENUE_MAX + 1];
+    struct kill_file proof;
+    uint64_t lost = 0;
     unsigned stops = 0;
+
+    for (uint32_t i = 0; i < a->config.venues; i++)
+        venue_name[i] = a->config.venue[i].name;
+    kill_file_init(&proof, a->config.journal.dir, venue_name);
 
     for (unsigned round = 0; !core_ended(a->core); round++) {
         if (round % 20 == 0)
             metric_page_count_fds(a->metrics); /* once a second; nobody else may look into /proc/self/fd */
+        if (a->config.kill.file[0] != '\0' && access(a->config.kill.file, F_OK) == 0)
+            core_signal(a->core, CORE_HALT_FILE);
+        kill_lines(a, &proof, &lost);
         switch (sigtimedwait(set, NULL, &wait)) {
         case SIGTERM:
         case SIGINT:
@@ -103,6 +137,8 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
         default: break;
         }
     }
+    kill_lines(a, &proof, &lost);
+    kill_file_close(&proof);
 }
 
 static int

@@ -1,16 +1,18 @@
 /* execgw-http: /metrics, /health and /ready of one gateway, in a process of its own.
  *
  * Started by execgw (its main thread) by fork and exec before any key is read; it gets the metric page as a descriptor
- * and nothing else of the gateway. A libwebsockets server; the page is mapped read-only; nothing that a client sends
- * can reach the gateway.
+ * and, where POST /kill is served, the token of that and the name of the gateway's socket. A libwebsockets server; the
+ * page is mapped read-only; nothing but that one request can reach the gateway.
  *
  *   execgw-http --metrics-fd N --listen ADDRESS:PORT --parent PID [--ready-fd N] [--remote]
+ *               [--token-fd N --socket PATH]
  *
  * On --ready-fd it writes one line and closes it: `listening ADDRESS:PORT` (the port chosen for port 0), or `error:
  * ...`.
  *
  * Always true: it ends with its parent; it holds no descriptor but standard ones, the listening socket and at most
  * CONNECTIONS_MAX clients; it listens beyond loopback only with --remote. */
+#include "monitoring/http_kill.h"
 #include "monitoring/metric_page.h"
 #include "monitoring/prometheus.h"
 
@@ -40,6 +42,8 @@
 struct http_args {
     int metrics_fd;
     int ready_fd;
+    int token_fd; /* -1: no POST /kill */
+    const char *socket;
     pid_t parent;
     bool remote;
     char address[64];
@@ -53,6 +57,7 @@ struct server {
     int64_t heartbeat;            /* last value seen */
     int64_t heartbeat_changed_ns; /* monotonic; 0 = never */
     lws_sorted_usec_list_t sampler;
+    struct http_kill kill;
 };
 
 /* What libwebsockets keeps per connection for us: the answer being sent. */
@@ -259,8 +264,10 @@ reply_index(struct reply *r)
     r->type = "text/plain; charset=utf-8";
     reply_add(r,
               "execgw %s\n\n/metrics  Prometheus text\n/health   200 while the trading loop runs\n"
-              "/ready    200 while orders can be sent: a book in sync, order entry logged on\n",
-              server.page->build_version);
+              "/ready    200 while orders can be sent: a book in sync, order entry logged on\n%s",
+              server.page->build_version,
+              server.kill.token_len != 0 ? "/kill     POST with Authorization: Bearer TOKEN trips the kill switch\n"
+                                         : "");
 }
 
 static void
@@ -338,6 +345,20 @@ respond_metrics(struct lws *wsi, struct session *s, bool head)
 }
 
 static int
+respond_kill(struct lws *wsi, struct session *s)
+{
+    char authorization[HTTP_KILL_TOKEN_MAX + 16] = "";
+    struct reply r = { .type = "application/json" };
+
+    if (lws_hdr_copy(wsi, authorization, (int)sizeof(authorization), WSI_TOKEN_HTTP_AUTHORIZATION) < 0)
+        authorization[0] = '\0';
+    r.status = http_kill(&server.kill, authorization, mono_now_ns(), r.text, sizeof(r.text));
+    r.n = strlen(r.text);
+    explicit_bzero(authorization, sizeof(authorization));
+    return respond_reply(wsi, s, &r, false);
+}
+
+static int
 on_request(struct lws *wsi, struct session *s, const char *path)
 {
     static const struct {
@@ -347,6 +368,8 @@ on_request(struct lws *wsi, struct session *s, const char *path)
     bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
     struct reply r = { 0 };
 
+    if (server.kill.token_len != 0 && lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0 && strcmp(path, "/kill") == 0)
+        return respond_kill(wsi, s);
     if (!head && lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0) {
         reply_error(&r, 405, "method not allowed, expected GET or HEAD");
         /* A body that may follow is not read: the connection ends with the answer. */
@@ -490,7 +513,7 @@ args_read(int argc, char **argv, struct http_args *a)
     long n;
     bool listen = false;
 
-    *a = (struct http_args){ .metrics_fd = -1, .ready_fd = -1, .parent = -1 };
+    *a = (struct http_args){ .metrics_fd = -1, .ready_fd = -1, .token_fd = -1, .socket = "", .parent = -1 };
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--remote") == 0) {
@@ -501,6 +524,10 @@ args_read(int argc, char **argv, struct http_args *a)
             a->metrics_fd = (int)n;
         else if (strcmp(argv[i], "--ready-fd") == 0 && number_read(value, 0, 65535, &n))
             a->ready_fd = (int)n;
+        else if (strcmp(argv[i], "--token-fd") == 0 && number_read(value, 0, 65535, &n))
+            a->token_fd = (int)n;
+        else if (strcmp(argv[i], "--socket") == 0 && *value != '\0')
+            a->socket = value;
         else if (strcmp(argv[i], "--parent") == 0 && number_read(value, 1, INT32_MAX, &n))
             a->parent = (pid_t)n;
         else if (strcmp(argv[i], "--listen") == 0 && listen_read(value, a))
@@ -516,14 +543,20 @@ args_read(int argc, char **argv, struct http_args *a)
 static void
 descriptors_close(const struct http_args *a)
 {
-    unsigned lo = (unsigned)MIN(a->metrics_fd, a->ready_fd >= 0 ? a->ready_fd : a->metrics_fd);
-    unsigned hi = (unsigned)MAX(a->metrics_fd, a->ready_fd);
+    const int keep[] = { a->metrics_fd, a->ready_fd, a->token_fd };
+    unsigned from = 3;
 
-    if (lo > 3)
-        (void)close_range(3, lo - 1, 0);
-    if (hi > lo + 1)
-        (void)close_range(lo + 1, hi - 1, 0);
-    (void)close_range(MAX(hi + 1, 3u), ~0u, 0);
+    for (;;) { /* one range a round, from one kept descriptor to the next */
+        unsigned next = ~0u;
+        for (size_t i = 0; i < ARRAY_LEN(keep); i++)
+            if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+                next = (unsigned)keep[i];
+        if (next > from)
+            (void)close_range(from, next == ~0u ? ~0u : next - 1, 0);
+        if (next == ~0u)
+            return;
+        from = next + 1;
+    }
 }
 
 /* Nothing that a scrape needs is lost: no new privileges, no capabilities, no dumps, no files, few descriptors. */
@@ -594,6 +627,10 @@ run(const struct http_args *a, struct fault *fault)
         return EXIT_FAILED;
     (void)close(a->metrics_fd);
     server.parent = a->parent;
+    server.kill.gateway = a->parent;
+    (void)snprintf(server.kill.socket, sizeof(server.kill.socket), "%s", a->socket);
+    if (a->token_fd >= 0 && !http_kill_token(&server.kill, a->token_fd, fault))
+        return EXIT_CONFIG;
     if (!server_start(a, &port, fault))
         return EXIT_UNAVAILABLE;
     privileges_drop();
@@ -605,15 +642,29 @@ run(const struct http_args *a, struct fault *fault)
     return EXIT_OK;
 }
 
+static void
+usage(FILE *to)
+{
+    (void)fprintf(to, "usage: execgw-http --metrics-fd N --listen ADDRESS:PORT --parent PID [--ready-fd N] [--remote]\n"
+                      "                   [--token-fd N --socket PATH]\nIt is started by execgw.\n");
+}
+
 int
 main(int argc, char **argv)
 {
     struct http_args a;
     struct fault fault = { "" };
 
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("execgw-http %s\n", EXECGW_VERSION);
+        return EXIT_OK;
+    }
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        usage(stdout);
+        return EXIT_OK;
+    }
     if (!args_read(argc, argv, &a)) {
-        (void)fprintf(stderr, "usage: execgw-http --metrics-fd N --listen ADDRESS:PORT --parent PID [--ready-fd N] "
-                              "[--remote]\nIt is started by execgw.\n");
+        usage(stderr);
         return EXIT_USAGE;
     }
     /* Ends with its parent, also when that was gone before we asked for the signal. */

@@ -97,8 +97,8 @@ TEST(wrong_usage_is_64_and_says_what_was_expected)
 
 TEST(every_command_has_help_of_its_own)
 {
-    static const char *const names[] = { "status",     "orders", "positions", "new",     "cancel",
-                                         "cancel-all", "halt",   "resume",    "confirm", "journal" };
+    static const char *const names[] = { "status", "orders", "positions", "new",  "cancel", "cancel-all",
+                                         "halt",   "resume", "confirm",   "kill", "journal" };
     RUNS(EXIT_OK, "--help");
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char start[64];

@@ -94,6 +94,7 @@ int cli_cancel_all(struct cli *c);
 int cli_halt(struct cli *c);
 int cli_resume(struct cli *c);
 int cli_confirm(struct cli *c);
+int cli_kill(struct cli *c);
 int cli_journal(struct cli *c);
 
 #endif

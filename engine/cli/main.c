@@ -64,8 +64,11 @@ static const struct cli_command {
     { "cancel-all", "[SYMBOL]", "cancel every open order of every client",
       "With SYMBOL: in that instrument only. Returns when the cancels are on their way.\n", cli_cancel_all, 0, 1,
       SESSION, true },
-    { "halt", "", "the kill switch: no new orders, everything is canceled",
-      "It stays on over a restart of the gateway, until `resume` and its confirmation.\n", cli_halt, 0, 0, SESSION,
+    { "halt", "[REASON] [--wait]", "the kill switch: no new orders, everything is canceled",
+      "It stays on over a restart of the gateway, until `resume` and its confirmation.\n"
+      "  --wait  until every venue has listed no open order of ours (--timeout: how long that may take)\n",
+      cli_halt, 0, 1, SESSION | TAKES(OPTION_WAIT), true },
+    { "kill", "status", "how far each venue is from the proof that nothing is open", "", cli_kill, 1, 1, SESSION,
       true },
     { "resume", "", "release the kill switch and a global halt, in two steps",
       "Answers with a token; `execgw-cli confirm TOKEN` within 30 seconds carries it out.\n", cli_resume, 0, 0, SESSION,

@@ -1,0 +1,29 @@
+/* The kill switch's proof as a file: one JSON object a line, in the journal's folder, kill-<time>.jsonl.
+ *
+ * Written by the first thread from the core's lines; flushed to the medium whenever something was written. Cold. */
+#ifndef EXECGW_ENGINE_KILL_FILE_H
+#define EXECGW_ENGINE_KILL_FILE_H
+
+#include "engine/kill_note.h"
+
+struct kill_file {
+    char dir[256];
+    const char *const *venue_name; /* by id; NULL past the last */
+    int fd;                        /* -1: none open */
+    bool failed;                   /* said once */
+    char path[320];
+};
+
+void kill_file_init(struct kill_file *f, const char *dir, const char *const *venue_name);
+
+/* Append one line; KILL_NOTE_ON begins a file. False once, with the fault, when it cannot be written. */
+bool kill_file_write(struct kill_file *f, const struct kill_note *n, struct fault *fault);
+
+/* `lost` lines did not fit the ring: says so in the file. */
+void kill_file_lost(struct kill_file *f, uint64_t lost);
+
+/* What was written is on the medium. */
+void kill_file_sync(struct kill_file *f);
+void kill_file_close(struct kill_file *f);
+
+#endif
