@@ -1,0 +1,727 @@
+/* The oracle: what the journal says, what left, what the venue's ledger has, what the core believes and what clients
+ * were told must be one story. The ledger is the judge. */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+
+/* ---- orders by ClOrdID ------------------------------------------------------------------------------------------- */
+
+static uint32_t
+hash_of(const char *text)
+{
+    uint32_t h = 2166136261u;
+
+    for (; *text != '\0'; text++)
+        h = (h ^ (uint8_t)*text) * 16777619u;
+    return h;
+}
+
+static uint32_t *
+slot_of(struct oracle *o, const char *clordid)
+{
+    uint32_t n = ARRAY_LEN(o->hash);
+
+    for (uint32_t i = hash_of(clordid);; i++) {
+        uint32_t *h = &o->hash[i % n];
+        if (*h == 0 || strcmp(o->mine[*h - 1].clordid, clordid) == 0)
+            return h;
+    }
+}
+
+struct mine *
+check_find(struct sim *s, const char *clordid)
+{
+    uint32_t h = *slot_of(&s->oracle, clordid);
+    return h == 0 ? NULL : &s->oracle.mine[h - 1];
+}
+
+void
+check_init(struct sim *s)
+{
+    struct oracle *o = &s->oracle;
+
+    memset(o->hash, 0, sizeof(o->hash));
+    o->count = 0;
+    o->segment = 0;
+    o->offset = sizeof(struct journal_segment_header);
+    o->seq = 0;
+    o->ban_known_until_ns = 0;
+    o->records = o->turns = 0;
+    o->again_until = 0;
+    o->touched_count = 0;
+}
+
+static struct client *
+client_of(struct sim *s, uint32_t client)
+{
+    for (uint32_t i = 0; i < SIM_SESSIONS; i++)
+        if (s->client[i].client == client)
+            return &s->client[i];
+    return NULL;
+}
+
+static int64_t
+scale(int64_t v, unsigned decimals)
+{
+    for (; decimals < 8; decimals++)
+        v *= 10;
+    return v;
+}
+
+static uint32_t
+symbol_of(const struct sim *s, uint32_t instrument)
+{
+    const struct instrument *ins = route_instrument(&s->core.route, instrument, 0);
+
+    for (uint32_t i = 0; ins != NULL && i < SIM_SYMBOLS; i++)
+        if (strcmp(s->price[i].symbol, ins->symbol) == 0)
+            return i;
+    return SIM_NONE;
+}
+
+static void
+touch(struct oracle *o, uint32_t mine)
+{
+    for (uint32_t i = 0; i < o->touched_count; i++)
+        if (o->touched[i] == mine)
+            return;
+    if (o->touched_count < ARRAY_LEN(o->touched))
+        o->touched[o->touched_count++] = mine;
+}
+
+/* ---- the journal ------------------------------------------------------------------------------------------------- */
+
+/* The intent says what its client asked, and the key is accepted once in the life of the journal. */
+static struct asked *
+check_asked(struct sim *s, const struct order_intent *in)
+{
+    const struct command *k = &in->command;
+    struct client *c = client_of(s, k->client);
+
+    if (c == NULL || k->key >= SIM_KEYS || !c->asked[k->key].used)
+        sim_fail(s, "the journal has key %llu of client %u, which nobody asked", (unsigned long long)k->key, k->client);
+    struct asked *a = &c->asked[k->key];
+    const struct command *w = &a->command;
+    if (in->deny != DENY_NONE)
+        return a;
+    if (a->accepted)
+        sim_fail(s, "key %llu of client %u is accepted twice", (unsigned long long)k->key, k->client);
+    if (a->denied)
+        sim_fail(s, "key %llu of client %u was denied and is accepted now", (unsigned long long)k->key, k->client);
+    if (w->verb == k->verb && w->side == k->side && w->px == k->px && w->qty == k->qty &&
+        w->instrument == k->instrument && w->type == k->type && w->tif == k->tif && w->flags == k->flags &&
+        w->target_key == k->target_key && w->instrument_version == k->instrument_version)
+        return a;
+    /* A key that was used before its first command came through, with other words: both were asked. */
+    if (!a->gap)
+        sim_fail(s, "key %llu of client %u is accepted with other words than asked", (unsigned long long)k->key,
+                 k->client);
+    return a;
+}
+
+static void
+read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
+{
+    struct oracle *o = &s->oracle;
+    const struct command *k = &in->command;
+
+    if (k->verb != COMMAND_NEW && k->verb != COMMAND_REPLACE)
+        return;
+    if (k->key == 0)
+        return;
+    struct asked *a = check_asked(s, in);
+    if (in->deny != DENY_NONE) {
+        if (!a->accepted) {
+            a->denied = true;
+            a->denied_seq = seq;
+        }
+        return;
+    }
+    if (o->count == SIM_ORDERS)
+        sim_fail(s, "more than %u orders in one seed", SIM_ORDERS);
+    if (check_find(s, in->clordid) != NULL)
+        sim_fail(s, "ClOrdID %s is used twice", in->clordid);
+    const struct instrument *ins = route_instrument(&s->core.route, k->instrument, 0);
+    uint32_t symbol = symbol_of(s, k->instrument);
+    if (ins == NULL || symbol == SIM_NONE)
+        sim_fail(s, "order %s is accepted for an instrument that does not exist", in->clordid);
+    uint32_t index = o->count++;
+    struct mine *m = &o->mine[index];
+    *m = (struct mine){
+        .seq = seq,
+        .client = k->client,
+        .key = k->key,
+        .symbol = symbol,
+        .instrument = k->instrument,
+        .side = k->side,
+        .type = k->type,
+        .replace = k->verb == COMMAND_REPLACE,
+        .target = SIM_NONE,
+        .px = scale(k->px, ins->px_decimals),
+        .qty = scale(in->qty, ins->qty_decimals),
+        .total = scale(k->qty, ins->qty_decimals),
+        .vorder = SIM_NONE,
+    };
+    memcpy(m->clordid, in->clordid, CLORDID_BYTES);
+    if (m->replace) {
+        const struct mine *t = check_find(s, in->target_clordid);
+        if (t == NULL)
+            sim_fail(s, "order %s replaces %s, which nobody sent", in->clordid, in->target_clordid);
+        m->target = (uint32_t)(t - o->mine);
+    }
+    *slot_of(o, in->clordid) = index + 1;
+    a->accepted = true;
+    a->mine = index;
+    touch(o, index);
+}
+
+static void
+read_event(struct sim *s, const struct order_event *ev, bool request)
+{
+    struct mine *m = check_find(s, ev->clordid);
+
+    if (m == NULL)
+        sim_fail(s, "the journal has an event of %s, which nobody sent", ev->clordid);
+    if (request && ev->kind == ORDER_EV_CANCEL_SENT)
+        m->cancel_records++;
+    touch(&s->oracle, (uint32_t)(m - s->oracle.mine));
+}
+
+static void
+read_record(struct sim *s, const struct journal_record_header *h, const uint8_t *payload)
+{
+    union {
+        struct order_intent intent;
+        struct order_event event;
+    } u;
+
+    switch ((enum journal_type)h->type) {
+    case JOURNAL_INTENT:
+        memcpy(&u.intent, payload, sizeof(u.intent));
+        read_intent(s, &u.intent, h->seq);
+        break;
+    case JOURNAL_REQUEST:
+    case JOURNAL_VENUE_REPORT:
+        memcpy(&u.event, payload, sizeof(u.event));
+        read_event(s, &u.event, h->type == JOURNAL_REQUEST);
+        break;
+    default: break;
+    }
+}
+
+/* The next record of the disk, whole; false when there is none (yet). */
+static bool
+record_next(struct sim *s, struct journal_record_header *h, const uint8_t **payload)
+{
+    static crc32c_fn crc;
+    struct oracle *o = &s->oracle;
+    const struct core_rig *c = &s->core;
+
+    if (crc == NULL)
+        crc = crc32c_pick();
+    for (;;) {
+        if (o->segment >= c->segments)
+            return false;
+        const uint8_t *at = c->segment[o->segment] + o->offset;
+        size_t room = SIM_SEGMENT - o->offset;
+        if (room >= sizeof(*h)) {
+            memcpy(h, at, sizeof(*h));
+            if (h->bytes >= sizeof(*h) && h->bytes <= room && h->seq == o->seq + 1 &&
+                crc(0, at + 4, h->bytes - 4) == h->crc) {
+                *payload = at + sizeof(*h);
+                o->offset += h->bytes;
+                o->seq = h->seq;
+                return true;
+            }
+        }
+        if (o->segment + 1 >= c->segments)
+            return false;
+        o->segment++;
+        o->offset = sizeof(struct journal_segment_header);
+    }
+}
+
+static void
+read_until(struct sim *s, uint64_t seq)
+{
+    struct journal_record_header h;
+    const uint8_t *payload;
+
+    while (s->oracle.seq < seq && record_next(s, &h, &payload)) {
+        s->oracle.records++;
+        if (h.seq > s->oracle.again_until)
+            read_record(s, &h, payload);
+    }
+}
+
+void
+check_journal(struct sim *s)
+{
+    read_until(s, UINT64_MAX);
+    if (s->core.alive && s->oracle.seq != s->core.journal.seq)
+        sim_fail(s, "the journal says it is at record %llu, the disk has %llu", (unsigned long long)s->core.journal.seq,
+                 (unsigned long long)s->oracle.seq);
+}
+
+void
+check_cut(struct sim *s, uint64_t seq)
+{
+    struct oracle *o = &s->oracle;
+
+    read_until(s, seq);
+    while (o->count > 0 && o->mine[o->count - 1].seq > seq) {
+        struct mine *m = &o->mine[--o->count];
+        client_of(s, m->client)->asked[m->key].accepted = false;
+    }
+    memset(o->hash, 0, sizeof(o->hash));
+    for (uint32_t i = 0; i < o->count; i++) {
+        *slot_of(o, o->mine[i].clordid) = i + 1;
+        o->mine[i].ended = false; /* its end may be among what is lost */
+    }
+    for (uint32_t i = 0; i < SIM_SESSIONS; i++)
+        for (uint64_t k = 1; k <= s->client[i].key; k++)
+            if (s->client[i].asked[k].denied_seq > seq) {
+                s->client[i].asked[k].denied = false;
+                s->client[i].asked[k].denied_seq = 0;
+            }
+    o->touched_count = 0;
+    if (o->seq > seq) { /* read again from the start of what is left */
+        o->segment = 0;
+        o->offset = sizeof(struct journal_segment_header);
+        o->seq = 0;
+        o->again_until = seq;
+    }
+}
+
+/* ---- what leaves and what arrives -------------------------------------------------------------------------------- */
+
+void
+check_sent(struct sim *s, const struct out *out)
+{
+    if (out->mine == SIM_NONE)
+        return;
+    struct mine *m = &s->oracle.mine[out->mine];
+    if (out->kind == OUT_NEW) {
+        if (++m->sends > 1)
+            sim_fail(s, "order %s is sent twice", m->clordid);
+        m->until_ns = out->until_ns;
+    } else if (out->kind == OUT_CANCEL) {
+        if (++m->cancels > m->cancel_records && !s->core.disk_full)
+            sim_fail(s, "a cancel of %s leaves the core and is not in the journal", m->clordid);
+    }
+    touch(&s->oracle, out->mine);
+}
+
+void
+check_placed(struct sim *s, struct vorder *v)
+{
+    struct mine *m = check_find(s, v->clordid);
+
+    if (m == NULL)
+        sim_fail(s, "the venue has order %s, which the journal does not know", v->clordid);
+    if (m->vorder != SIM_NONE)
+        sim_fail(s, "the venue has order %s twice", v->clordid);
+    if (m->px != v->px && m->type != ORDER_MARKET)
+        sim_fail(s, "the venue has order %s at another price", v->clordid);
+    if (m->qty != v->qty)
+        sim_fail(s, "the venue has order %s with another quantity", v->clordid);
+    m->vorder = (uint32_t)(v - s->venue.order);
+    v->mine = (uint32_t)(m - s->oracle.mine);
+}
+
+/* The most that may still have been or be filled, as the ledger and the wires stand. */
+static int64_t
+worst(const struct sim *s, const struct mine *m)
+{
+    if (m->vorder != SIM_NONE) {
+        const struct vorder *v = &s->venue.order[m->vorder];
+        return vorder_open(v) ? v->qty : v->cum;
+    }
+    return m->sends > 0 && !m->refused && venue_clock(s) < m->until_ns ? m->qty : 0;
+}
+
+/* ---- one order --------------------------------------------------------------------------------------------------- */
+
+/* A terminal state says what the ledger says, and nothing may come after it. */
+static void
+check_over(struct sim *s, struct mine *m, const struct order *o, int64_t cum)
+{
+    const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
+    bool was = v != NULL;
+    bool right;
+
+    switch ((enum order_state)o->state) {
+    case ORDER_FILLED: right = was && v->status == V_FILLED; break;
+    case ORDER_CANCELED: right = was && v->status == V_CANCELED; break;
+    case ORDER_EXPIRED: right = was && v->status == V_EXPIRED; break;
+    default: right = !was; break;
+    }
+    if (!right)
+        sim_fail(s, "order %s is %s here; at the venue it is %s", m->clordid,
+                 order_state_text((enum order_state)o->state),
+                 !was                      ? "not"
+                 : v->status == V_NEW      ? "new"
+                 : v->status == V_PARTIAL  ? "partially filled"
+                 : v->status == V_FILLED   ? "filled"
+                 : v->status == V_CANCELED ? "canceled"
+                                           : "expired");
+    if (was && cum != v->cum)
+        sim_fail(s, "order %s is over with %.8f filled; the venue filled %.8f", m->clordid, (double)cum / 1e8,
+                 (double)v->cum / 1e8);
+    if (m->ended && m->end_state != o->state)
+        sim_fail(s, "order %s was %s and is %s", m->clordid, order_state_text((enum order_state)m->end_state),
+                 order_state_text((enum order_state)o->state));
+    m->ended = true;
+    m->end_state = o->state;
+}
+
+static void
+check_order(struct sim *s, struct mine *m)
+{
+    uint32_t slot = order_find(s->core.orders, m->clordid);
+
+    if (slot == ORDER_NONE) {
+        if (!m->ended)
+            sim_fail(s, "order %s is forgotten", m->clordid);
+        return;
+    }
+    const struct order *o = order_at(s->core.orders, slot);
+    unsigned decimals = route_instrument(&s->core.route, o->instrument, 0)->qty_decimals;
+    int64_t cum = scale(o->cum_qty, decimals);
+    int64_t reserved = scale(o->reserved, decimals);
+    int64_t filled = m->vorder == SIM_NONE ? 0 : s->venue.order[m->vorder].cum;
+
+    m->cum = cum;
+    if (cum > filled)
+        sim_fail(s, "order %s has %.8f filled here and %.8f at the venue", m->clordid, (double)cum / 1e8,
+                 (double)filled / 1e8);
+    if (worst(s, m) > cum + reserved)
+        sim_fail(s, "order %s (%s, %s): filled %.8f and reserved %.8f here, but up to %.8f may be filled", m->clordid,
+                 order_state_text((enum order_state)o->state), request_state_text((enum request_state)o->request),
+                 (double)cum / 1e8, (double)reserved / 1e8, (double)worst(s, m) / 1e8);
+    if (!order_live(o))
+        check_over(s, m, o, cum);
+    else if (m->ended)
+        sim_fail(s, "order %s was %s and is alive again", m->clordid, order_state_text((enum order_state)m->end_state));
+}
+
+/* ---- sums -------------------------------------------------------------------------------------------------------- */
+
+/* Reservations and counts of risk are those of the order table, and the worst case is within its limit. */
+static void
+check_sums(struct sim *s)
+{
+    struct core_rig *c = &s->core;
+    int64_t reserved[SIM_SYMBOLS][2] = { { 0 } };
+    uint32_t open[SIM_SYMBOLS] = { 0 };
+    uint32_t unknown[SIM_SYMBOLS] = { 0 };
+    uint32_t live = 0;
+    int walk = order_walk_open(c->orders, CLIENT_NONE);
+
+    if (walk < 0)
+        sim_fail(s, "the order table has no walk left");
+    for (uint32_t slot; (slot = order_walk_next(c->orders, walk)) != ORDER_NONE;) {
+        const struct order *o = order_at(c->orders, slot);
+        if (o->instrument >= SIM_SYMBOLS)
+            sim_fail(s, "order %s of instrument %u", o->clordid, o->instrument);
+        if (o->end_state == 0 && o->reserved < o->qty - o->cum_qty)
+            sim_fail(s, "order %s is alive with %lld open and %lld reserved", o->clordid,
+                     (long long)(o->qty - o->cum_qty), (long long)o->reserved);
+        reserved[o->instrument][o->side] += o->reserved;
+        open[o->instrument]++;
+        unknown[o->instrument] += order_unknown(o);
+        live++;
+    }
+    for (uint32_t i = 0; i < c->route.count; i++) {
+        const struct position *p = risk_position(c->risk, SIM_ACCOUNT, i);
+        const struct resolved_limits *l = risk_resolved(c->risk, SIM_ACCOUNT, i);
+        if (p == NULL)
+            continue;
+        if (p->reserved[SIDE_BUY] != reserved[i][SIDE_BUY] || p->reserved[SIDE_SELL] != reserved[i][SIDE_SELL])
+            sim_fail(s, "instrument %u: reserved %lld and %lld, its orders add up to %lld and %lld", i,
+                     (long long)p->reserved[SIDE_BUY], (long long)p->reserved[SIDE_SELL],
+                     (long long)reserved[i][SIDE_BUY], (long long)reserved[i][SIDE_SELL]);
+        if (p->open_count != open[i] || p->unknown_count != unknown[i])
+            sim_fail(s, "instrument %u: %u open and %u unknown in risk, %u and %u in the table", i, p->open_count,
+                     p->unknown_count, open[i], unknown[i]);
+        if (l != NULL && l->instrument_version != 0 &&
+            (position_worst(p, SIDE_BUY, 0) > l->long_max || position_worst(p, SIDE_SELL, 0) < -l->short_max))
+            sim_fail(s, "instrument %u: position %lld with %lld buys and %lld sells open is past its limit %lld", i,
+                     (long long)p->qty, (long long)p->reserved[SIDE_BUY], (long long)p->reserved[SIDE_SELL],
+                     (long long)l->long_max);
+    }
+    const struct order_totals *t = order_totals(c->orders);
+    if (t->live != live || risk_totals(c->risk)->open_total != live ||
+        risk_totals(c->risk)->unknown_total != t->unknown)
+        sim_fail(s, "%u live orders in the table's list, %u counted, %u in risk", live, t->live,
+                 risk_totals(c->risk)->open_total);
+}
+
+void
+check_turn(struct sim *s)
+{
+    struct oracle *o = &s->oracle;
+
+    o->turns++;
+    if (o->touched_count == 0)
+        return;
+    if (o->touched_count < ARRAY_LEN(o->touched))
+        for (uint32_t i = 0; i < o->touched_count; i++)
+            check_order(s, &o->mine[o->touched[i]]);
+    else
+        for (uint32_t i = 0; i < o->count; i++)
+            check_order(s, &o->mine[i]);
+    o->touched_count = 0;
+    check_sums(s);
+}
+
+/* ---- clients ----------------------------------------------------------------------------------------------------- */
+
+static void
+check_fill(struct sim *s, const struct client *c, struct mine *m, const struct report *r)
+{
+    struct ledger *l = &s->venue;
+    const struct instrument *ins = route_instrument(&s->core.route, m->instrument, 0);
+
+    for (uint32_t i = m->vorder == SIM_NONE ? SIM_NONE : l->order[m->vorder].first_trade; i != SIM_NONE;
+         i = l->trade[i].next) {
+        struct vtrade *t = &l->trade[i];
+        if (t->id != r->trade_id)
+            continue;
+        if (t->told)
+            sim_fail(s, "client %u is told of trade %lld of order %s twice", c->client, (long long)t->id, m->clordid);
+        if (t->qty != scale(r->last_qty, ins->qty_decimals))
+            sim_fail(s, "client %u is told another quantity of trade %lld", c->client, (long long)t->id);
+        t->told = true;
+        m->told_qty += t->qty;
+        return;
+    }
+    sim_fail(s, "client %u is told of trade %lld of order %s, which the venue does not have", c->client,
+             (long long)r->trade_id, m->clordid);
+}
+
+void
+check_report(struct sim *s, struct client *c, const struct report *r)
+{
+    if (r->kind == REPORT_POSITION || r->kind == REPORT_DONE || r->kind == REPORT_END)
+        return;
+    if (r->key > 0 && r->key < SIM_KEYS && c->client == r->client)
+        c->asked[r->key].answered = true;
+    if (r->kind == REPORT_DENIED) {
+        if (r->key >= SIM_KEYS || r->client != c->client)
+            return;
+        if (r->order_state == ORDER_DENIED && c->asked[r->key].accepted &&
+            c->asked[r->key].command.client_seq == r->request_key && r->deny != DENY_DUPLICATE_KEY)
+            sim_fail(s, "client %u is told that key %llu was denied (%s), but it was accepted", c->client,
+                     (unsigned long long)r->key, deny_reason_wire((enum deny_reason)r->deny));
+        return;
+    }
+    if (r->clordid[0] == '\0')
+        return;
+    struct mine *m = check_find(s, r->clordid);
+    if (m == NULL || m->client != r->client || m->key != r->key)
+        sim_fail(s, "client %u is told of order %s, key %llu, which is not so", c->client, r->clordid,
+                 (unsigned long long)r->key);
+    if (m->client != c->client)
+        return;
+    switch ((enum report_kind)r->kind) {
+    case REPORT_FILL: check_fill(s, c, m, r); break;
+    case REPORT_CANCELED:
+    case REPORT_EXPIRED:
+    case REPORT_REPLACED:
+    case REPORT_REJECTED:
+    case REPORT_NOT_PLACED:
+        if (m->told_end && !m->gap)
+            sim_fail(s, "client %u is told twice that order %s is over", c->client, m->clordid);
+        m->told_end = true;
+        break;
+    default: break;
+    }
+}
+
+static void
+check_told(struct sim *s, const struct mine *m)
+{
+    const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
+
+    if (m->gap)
+        return;
+    if (v != NULL && m->told_qty != v->cum)
+        sim_fail(s, "client %u was told of %.8f filled of order %s; the venue filled %.8f", m->client,
+                 (double)m->told_qty / 1e8, m->clordid, (double)v->cum / 1e8);
+    if (!m->told_end && (v == NULL || v->status != V_FILLED))
+        sim_fail(s, "client %u was never told that order %s is over", m->client, m->clordid);
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+bool
+check_settled(const struct sim *s, char *why, size_t room)
+{
+    const struct core_rig *c = &s->core;
+
+    if (!c->alive || s->t < c->paused_until) {
+        (void)snprintf(why, room, "the core does not run");
+        return false;
+    }
+    const struct risk_venue *v = risk_venue_of(c->risk, 0);
+    const struct order_totals *t = order_totals(c->orders);
+    if (!v->logged_on || !v->reconciled || !v->stream_in_step || !v->clock_known) {
+        (void)snprintf(why, room, "order entry is not armed: logged on %d, stream %d, reconciled %d, clock %d",
+                       v->logged_on, v->stream_in_step, v->reconciled, v->clock_known);
+        return false;
+    }
+    if (t->live == 0 && t->unknown == 0)
+        return true;
+    int walk = order_walk_open(c->orders, CLIENT_NONE);
+    uint32_t slot = order_walk_next(c->orders, walk);
+    if (slot != ORDER_NONE) {
+        const struct order *o = order_at(c->orders, slot);
+        (void)snprintf(why, room, "%u orders are not over, the first is %s: %s, %s, %lld of %lld filled, %lld missing",
+                       t->live, o->clordid, order_state_text((enum order_state)o->state),
+                       request_state_text((enum request_state)o->request), (long long)o->cum_qty, (long long)o->qty,
+                       (long long)order_missing_fill_qty(o));
+        order_walk_close(c->orders, walk);
+    }
+    return false;
+}
+
+/* ---- replay ------------------------------------------------------------------------------------------------------ */
+
+struct twin {
+    struct order_table *orders;
+    struct risk *risk;
+    struct route route;
+    struct sim *s;
+};
+
+static void
+twin_delta(void *ctx, const struct order_delta *d)
+{
+    risk_apply(((struct twin *)ctx)->risk, d);
+}
+
+static void
+twin_record(void *ctx, const struct journal_record *rec)
+{
+    struct twin *w = (struct twin *)ctx;
+    struct now now = { { rec->mono_ns }, { rec->wall_ns } };
+    struct fault fault;
+    struct instrument ins;
+
+    if (rec->type == JOURNAL_DEF_INSTRUMENT) {
+        memcpy(&ins, rec->payload, sizeof(ins));
+        if (!route_restore(&w->route, &ins) || !risk_set_instrument(w->risk, &w->route.table[ins.id], now, &fault))
+            sim_fail(w->s, "journal: instrument %u cannot be restored", ins.id);
+    } else if (rec->type == JOURNAL_POSITION) {
+        const struct journal_position *p = (const struct journal_position *)rec->payload;
+        risk_set_position(w->risk, p->account, p->instrument, p->qty, false);
+    }
+}
+
+static void
+check_same(struct sim *s, const struct order *a, const struct order *b)
+{
+    bool same = a->client == b->client && a->key == b->key && a->qty == b->qty && a->px == b->px &&
+                a->cum_qty == b->cum_qty && a->venue_cum_qty == b->venue_cum_qty && a->reserved == b->reserved &&
+                a->state == b->state && a->request == b->request && a->end_state == b->end_state &&
+                a->marks == b->marks && a->venue_order_id == b->venue_order_id && a->trade_count == b->trade_count &&
+                a->cum_px_qty == b->cum_px_qty && a->venue_deadline_ns == b->venue_deadline_ns &&
+                a->cancel_deadline_ns == b->cancel_deadline_ns;
+
+    if (!same)
+        sim_fail(s, "order %s is %s, %s, %lld filled, %lld reserved; its journal, replayed, gives %s, %s, %lld, %lld",
+                 a->clordid, order_state_text((enum order_state)a->state),
+                 request_state_text((enum request_state)a->request), (long long)a->cum_qty, (long long)a->reserved,
+                 order_state_text((enum order_state)b->state), request_state_text((enum request_state)b->request),
+                 (long long)b->cum_qty, (long long)b->reserved);
+}
+
+/* The journal, replayed into tables of its own, gives what the core has. */
+void
+check_replay(struct sim *s)
+{
+    static struct arena arena;
+    const struct core_rig *c = &s->core;
+    struct risk_counts rc = { .accounts = 1, .instruments = 8 };
+    struct order_counts oc = {
+        .live_max = SIM_LIVE, .done_kept = SIM_DONE, .trades_kept = SIM_VTRADES, .denied_kept = 64
+    };
+    struct journal_segment segment[SIM_SEGMENTS];
+    struct journal_replayed got;
+    struct fault fault = { "" };
+    struct twin w = { .s = s };
+    const struct journal_replay_ops ops = { .ctx = &w, .delta = twin_delta, .record = twin_record };
+
+    if (c->disk_full) /* what came after it is not in the journal */
+        return;
+    if (arena.base == NULL) {
+        arena.size = (size_t)16 << 20;
+        arena.base = (uint8_t *)aligned_alloc(4096, arena.size);
+    }
+    arena.used = 0;
+    route_init(&w.route, 8, &arena);
+    w.risk = risk_init(&rc, &arena);
+    if (!risk_set_limits(w.risk, risk_limits_in_force(c->risk), host_clock(s), &fault))
+        sim_fail(s, "limits: %s", fault.text);
+    w.orders = order_table_init(&oc, "01", &arena);
+    for (uint32_t i = 0; i < c->segments; i++)
+        segment[i] = (struct journal_segment){ c->segment[i], SIM_SEGMENT, "simulated" };
+    if (!journal_replay(segment, c->segments, NULL, w.orders, &ops, &got, &fault))
+        sim_fail(s, "the journal cannot be replayed: %s", fault.text);
+    for (uint32_t i = 0; i < s->oracle.count; i++) {
+        uint32_t a = order_find(c->orders, s->oracle.mine[i].clordid);
+        uint32_t b = order_find(w.orders, s->oracle.mine[i].clordid);
+        if ((a == ORDER_NONE) != (b == ORDER_NONE))
+            sim_fail(s, "order %s is %sin the table and %sin its journal, replayed", s->oracle.mine[i].clordid,
+                     a == ORDER_NONE ? "not " : "", b == ORDER_NONE ? "not " : "");
+        if (a != ORDER_NONE)
+            check_same(s, order_at(c->orders, a), order_at(w.orders, b));
+    }
+    for (uint32_t i = 0; i < c->route.count; i++) {
+        const struct position *a = risk_position(c->risk, SIM_ACCOUNT, i);
+        const struct position *b = risk_position(w.risk, SIM_ACCOUNT, i);
+        if (a->qty != b->qty || a->reserved[0] != b->reserved[0] || a->reserved[1] != b->reserved[1] ||
+            a->open_count != b->open_count || a->unknown_count != b->unknown_count)
+            sim_fail(s, "instrument %u: position %lld; its journal, replayed, gives %lld", i, (long long)a->qty,
+                     (long long)b->qty);
+    }
+}
+
+void
+check_end(struct sim *s)
+{
+    const struct core_rig *c = &s->core;
+    struct oracle *o = &s->oracle;
+
+    check_journal(s);
+    for (uint32_t i = 0; i < o->count; i++) {
+        struct mine *m = &o->mine[i];
+        check_order(s, m);
+        if (!m->ended)
+            sim_fail(s, "order %s has no end", m->clordid);
+        int64_t filled = m->vorder == SIM_NONE ? 0 : s->venue.order[m->vorder].cum;
+        if (m->cum != filled)
+            sim_fail(s, "order %s ended with %.8f filled; the venue filled %.8f", m->clordid, (double)m->cum / 1e8,
+                     (double)filled / 1e8);
+    }
+    check_sums(s);
+    for (uint32_t i = 0; i < c->route.count; i++) {
+        const struct position *p = risk_position(c->risk, SIM_ACCOUNT, i);
+        int64_t held = scale(p->qty, c->route.table[i].qty_decimals);
+        uint32_t symbol = symbol_of(s, i);
+        if (held != s->venue.position[symbol])
+            sim_fail(s, "%s: position %.8f here, %.8f by the venue's ledger", s->price[symbol].symbol,
+                     (double)held / 1e8, (double)s->venue.position[symbol] / 1e8);
+    }
+    for (uint32_t i = 0; i < SIM_STRATEGIES; i++) {
+        client_drain(s, i);
+        const struct client *k = &s->client[i];
+        for (uint64_t key = 1; key <= k->key; key++)
+            if (k->asked[key].used && !k->asked[key].answered && !k->asked[key].gap)
+                sim_fail(s, "client %u never had an answer to key %llu", k->client, (unsigned long long)key);
+    }
+    for (uint32_t i = 0; i < o->count; i++)
+        check_told(s, &o->mine[i]);
+    check_replay(s);
+}
