@@ -141,8 +141,10 @@ ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_fou
     struct gateway *g = v->g;
     struct order_aux *a = &g->aux[slot];
     const struct order *o = order_at(g->p.orders, slot);
-    bool proven = a->asked_venue_ns >= proof_venue_ns(v, o);
     bool never_seen = o->state == ORDER_SENT && o->venue_order_id == 0 && o->cum_qty == 0;
+    /* A cancel on its way places nothing: with one after the other, its deadline would put the proof off for ever. */
+    int64_t proof_ns = never_seen ? o->venue_deadline_ns + v->cfg->unknown_margin_ns : proof_venue_ns(v, o);
+    bool proven = a->asked_venue_ns >= proof_ns;
 
     a->trades_next = false;
     if (answered == ASK_TRADES && a->not_found && never_seen)
@@ -166,7 +168,7 @@ ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_fou
     if (not_found || order_unknown(o) || order_missing_fill_qty(o) > 0) {
         a->trades_next = order_missing_fill_qty(o) > 0;
         reconcile_settled(v, a);
-        ask_later(v, slot, proven ? 0 : proof_venue_ns(v, o) - venue_clock_ns(v, now), now);
+        ask_later(v, slot, proven ? 0 : proof_ns - venue_clock_ns(v, now), now);
         return;
     }
     ask_done(v, slot, now);

@@ -466,13 +466,17 @@ on_time(struct gateway_venue *v, const struct venue_report *r)
 static void
 on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
 {
-    int64_t wait = r->retry_after_ns <= 0 ? INT64_MAX : r->retry_after_ns - (v->now.wall.ns + v->clock_offset_ns);
+    /* From the venue's own clock where it says it: ours may have stepped since its offset was measured. */
+    int64_t said_ns = r->venue_time_ns > 0 ? r->venue_time_ns : v->now.wall.ns + v->clock_offset_ns;
+    int64_t wait = r->retry_after_ns <= 0 ? INT64_MAX : r->retry_after_ns - said_ns;
 
     if (wait > INT64_C(7) * 24 * 3600 * NS_PER_S)
         wait = 60 * NS_PER_S;
     if (wait <= 0)
         return;
-    v->blocked_until = mono_after(v->now.mono, wait);
+    mono_ns_t until = mono_after(v->now.mono, wait);
+    if (until.ns > v->blocked_until.ns) /* one told before may come after */
+        v->blocked_until = until;
     metric_add(v->g->p.metrics, METRIC_RATE_LIMITED, v->id, 1);
     log_write(v->g->p.log, LOG_RATE_LIMITED, r->text, v->id, wait / NS_PER_MS);
 }

@@ -845,15 +845,17 @@ answer_unreadable(struct answer *a, const char *why)
 static COLD void
 rate_limited(const struct answer *a)
 {
-    static const char *const name[] = { "retryAfter" };
+    static const char *const name[] = { "retryAfter", "serverTime" };
     struct venue_report r = report_of(VENUE_RATE_LIMITED, VENUE_RQ_COUNT);
-    struct value m[1];
+    struct value m[2];
     int64_t wait_ns = (a->status == 418 ? 120 : 60) * NS_PER_S; /* the venue's shortest ban, its counting window */
 
     r.code = a->code;
     report_text(&r, a->text);
-    if (value_is(a->data, JSON_OBJECT) && members_read(a->data, name, 1, m))
+    if (value_is(a->data, JSON_OBJECT) && members_read(a->data, name, 2, m)) {
         r.retry_after_ns = value_time_ns(m[0]);
+        r.venue_time_ns = value_time_ns(m[1]);
+    }
     if (r.retry_after_ns == 0)
         r.retry_after_ns = a->now.wall.ns + a->b->clock_offset_ns + wait_ns;
     report(a->sink, &r);

@@ -78,7 +78,8 @@ enum venue_report_kind {
                               cut at the venue's limit, ask again from the last trade's time */
     VENUE_OPEN_ORDER,      /* one order of the account, ours or foreign: as VENUE_STATUS */
     VENUE_OPEN_ORDERS_END,
-    VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch) */
+    VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch); venue_time_ns: that
+                           clock when it said so */
     VENUE_BALANCE,      /* of the currency fee_ccy: last_qty free, qty locked, both counts of 10^-8 */
     VENUE_BALANCES_END,
     VENUE_AMENDED,     /* the order works at px with total quantity qty, by us or by somebody else */
