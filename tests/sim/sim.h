@@ -143,7 +143,8 @@ struct wire {
     uint32_t conn;
     bool core_up;
     bool venue_up;
-    bool black; /* carries nothing */
+    bool closing; /* the core has asked for it: what still comes it need not read */
+    bool black;   /* carries nothing */
     bool pieces;
     bool subscribed;
     int64_t core_free; /* bytes to the core stay in order */
@@ -246,6 +247,7 @@ struct client {
     uint64_t client_seq;
     uint64_t key; /* the last one used */
     uint32_t generation;
+    char token[44];      /* of a first step; "" = none */
     struct asked *asked; /* by key, SIM_KEYS */
 };
 
@@ -275,6 +277,7 @@ struct mine {
     int64_t cum;       /* 10^-8: as the gateway last said */
     bool ended;        /* terminal in the gateway */
     uint8_t end_state; /* enum order_state then */
+    uint64_t end_seq;  /* of the journal then, or a little later */
     /* What the client was told, over all of its sessions. */
     int64_t told_qty;
     bool told_end;

@@ -62,13 +62,22 @@ delay(struct sim *s, bool late)
     return (int64_t)sim_any(s, sim_any(s, 4) == 0 ? 8 * NS_PER_S : 500 * NS_PER_MS);
 }
 
-/* Break one message: cut, a byte changed, or no JSON at all. It stays UTF-8. */
+/* Break one message: cut, one mark of its syntax changed, or no JSON at all. It stays UTF-8, and no number in it
+ * becomes another one. */
 static void
 spoil(struct sim *s, struct text *t)
 {
+    static const char marks[] = "{}[]\",:";
+
     switch (sim_any(s, 3)) {
     case 0: t->len = 1 + (size_t)sim_any(s, t->len - 1); break;
-    case 1: t->at[sim_any(s, t->len)] = "{}[]\",:x0"[sim_any(s, 9)]; break;
+    case 1: {
+        size_t at = (size_t)sim_any(s, t->len);
+        while (at > 0 && strchr(marks, t->at[at]) == NULL)
+            at--;
+        t->at[at] = marks[sim_any(s, sizeof(marks) - 1)];
+        break;
+    }
     default: t->len = (size_t)snprintf(t->at, SAY_MAX, "<html>502 Bad Gateway</html>"); break;
     }
 }
@@ -637,7 +646,7 @@ ban(struct sim *s, uint32_t wire, const char *id, bool begins)
     int status = sim_any(s, 3) == 0 ? 418 : 429;
 
     if (begins)
-        l->banned_until_ns = venue_clock(s) + sim_between(s, 200, 15000) * NS_PER_MS;
+        l->banned_until_ns = (venue_clock(s) / NS_PER_MS + sim_between(s, 200, 15000)) * NS_PER_MS;
     sim_trace(s, "venue: %d until %lld ms from now", status, ms(l->banned_until_ns - venue_clock(s)));
     put(&t,
         "{\"id\":\"%s\",\"status\":%d,\"error\":{\"code\":-1003,\"msg\":\"Too many requests.\",\"data\":{"
@@ -718,8 +727,13 @@ binance_message(struct sim *s, uint32_t wire, const char *text, size_t len)
     const char *name = json_string_value(json_object_get(root, "method"));
     const struct method *m = name != NULL ? method_find(name) : NULL;
     struct call c = { .s = s, .wire = wire, .id = id, .params = json_object_get(root, "params") };
-    if (id == NULL || m == NULL)
+    if (id == NULL || name == NULL)
         sim_fail(s, "a request that is none: %.200s", text);
+    if (m == NULL) {
+        refuse(s, wire, id, 400, -1020, "This operation is not supported.");
+        json_decref(root);
+        return;
+    }
     if (m->is_signed)
         check_signature(&c);
     sim_trace(s, "venue: %s %s %s arrives", name, id, param(&c, "newClientOrderId"));

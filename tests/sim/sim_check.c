@@ -276,7 +276,7 @@ check_cut(struct sim *s, uint64_t seq)
     memset(o->hash, 0, sizeof(o->hash));
     for (uint32_t i = 0; i < o->count; i++) {
         *slot_of(o, o->mine[i].clordid) = i + 1;
-        o->mine[i].ended = false; /* its end may be among what is lost */
+        o->mine[i].ended &= o->mine[i].end_seq <= seq;
     }
     for (uint32_t i = 0; i < SIM_SESSIONS; i++)
         for (uint64_t k = 1; k <= s->client[i].key; k++)
@@ -371,6 +371,8 @@ check_over(struct sim *s, struct mine *m, const struct order *o, int64_t cum)
     if (m->ended && m->end_state != o->state)
         sim_fail(s, "order %s was %s and is %s", m->clordid, order_state_text((enum order_state)m->end_state),
                  order_state_text((enum order_state)o->state));
+    if (!m->ended)
+        m->end_seq = s->oracle.seq;
     m->ended = true;
     m->end_state = o->state;
 }
@@ -503,7 +505,13 @@ check_fill(struct sim *s, const struct client *c, struct mine *m, const struct r
 void
 check_report(struct sim *s, struct client *c, const struct report *r)
 {
-    if (r->kind == REPORT_POSITION || r->kind == REPORT_DONE || r->kind == REPORT_END)
+    sim_trace(s, "client %u is told: %s key %llu request %llu %s %s cum %lld", c->client,
+              report_kind_text((enum report_kind)r->kind), (unsigned long long)r->key,
+              (unsigned long long)r->request_key, r->deny != 0 ? deny_reason_wire((enum deny_reason)r->deny) : "",
+              r->clordid, (long long)r->cum_qty);
+    if (r->kind == REPORT_CONFIRM)
+        memcpy(c->token, r->text, sizeof(c->token));
+    if (r->kind == REPORT_CONFIRM || r->kind == REPORT_POSITION || r->kind == REPORT_DONE || r->kind == REPORT_END)
         return;
     if (r->key > 0 && r->key < SIM_KEYS && c->client == r->client)
         c->asked[r->key].answered = true;
@@ -645,7 +653,7 @@ check_replay(struct sim *s)
     const struct core_rig *c = &s->core;
     struct risk_counts rc = { .accounts = 1, .instruments = 8 };
     struct order_counts oc = {
-        .live_max = SIM_LIVE, .done_kept = SIM_DONE, .trades_kept = SIM_VTRADES, .denied_kept = 64
+        .live_max = SIM_LIVE, .done_kept = SIM_DONE, .trades_kept = SIM_VTRADES, .keys_kept = 64
     };
     struct journal_segment segment[SIM_SEGMENTS];
     struct journal_replayed got;

@@ -19,6 +19,7 @@ clients_init(struct sim *s)
         c->on_disconnect = sim_any(s, 2) == 0 ? ON_DISCONNECT_CANCEL : ON_DISCONNECT_NOTHING;
         c->client_seq = 0;
         c->key = 0;
+        c->token[0] = '\0';
         sim_at(s, s->t + (int64_t)sim_any(s, NS_PER_S), EV_CLIENT, i, 0, NULL, 0);
     }
 }
@@ -194,7 +195,7 @@ order_replace(struct sim *s, struct client *c, struct command *cmd)
                              .type = ORDER_LIMIT,
                              .tif = TIF_GTC };
     price_and_qty(s, cmd);
-    if (sim_any(s, 3) == 0)
+    if (sim_any(s, 3) == 0 && old->qty < 1000000000)
         cmd->qty = old->qty + sim_between(s, -20, 20) * 1000;
     cmd->key = ++c->key;
 }
@@ -204,10 +205,22 @@ operator_command(struct sim *s, struct client *c, struct command *cmd)
 {
     uint32_t victim = (uint32_t)sim_any(s, SIM_STRATEGIES);
 
-    (void)c;
+    if (c->token[0] != '\0') { /* the second step of what was asked, or never */
+        cmd->verb = COMMAND_CONFIRM;
+        memcpy(cmd->text, c->token, sizeof(c->token));
+        c->token[0] = '\0';
+        return;
+    }
     switch (sim_any(s, 12)) {
-    case 0: cmd->verb = COMMAND_HALT; break;
+    case 0:
+        if (sim_any(s, 3) == 0)
+            cmd->verb = COMMAND_HALT;
+        break;
     case 1:
+        cmd->verb = COMMAND_STATE;
+        cmd->level = (uint8_t)sim_any(s, LEVEL_COUNT);
+        cmd->state = (uint8_t)sim_any(s, TRADING_STATE_COUNT);
+        break;
     case 2:
     case 3: cmd->verb = COMMAND_RESUME; break;
     case 4:
@@ -250,11 +263,18 @@ strategy_command(struct sim *s, struct client *c, struct command *cmd)
 static bool
 quiet_command(struct sim *s, uint32_t session, struct command *cmd)
 {
+    struct client *c = &s->client[session];
+
     if (session != SIM_OPERATOR)
         return false;
-    cmd->verb = COMMAND_CANCEL_ALL;
+    if (c->token[0] != '\0') {
+        cmd->verb = COMMAND_CONFIRM;
+        memcpy(cmd->text, c->token, sizeof(c->token));
+        c->token[0] = '\0';
+        return true;
+    }
+    cmd->verb = sim_any(s, 4) == 0 ? COMMAND_RESUME : COMMAND_CANCEL_ALL;
     cmd->instrument = INSTRUMENT_NONE;
-    (void)s;
     return true;
 }
 
@@ -290,6 +310,5 @@ client_act(struct sim *s, uint32_t session)
     if (s->t < s->core.paused_until)
         return; /* they wait in the ring */
     core_begin(s);
-    (void)gateway_poll_commands(s->core.g, 64, host_clock(s));
     core_end(s);
 }

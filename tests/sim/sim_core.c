@@ -10,6 +10,7 @@
 #define ARENA_BYTES       ((size_t)32 << 20)
 #define MD_RING           1024u
 #define INSTRUMENTS       8u
+#define COMMANDS_PER_TURN 64u
 #define CRASH_DOWN_MAX_NS (20 * NS_PER_S)
 
 static struct sim *
@@ -67,12 +68,13 @@ frame_text(struct sim *s, const uint8_t *f, size_t n, size_t *len)
 }
 
 static void
-port_commit(void *ctx, uint32_t conn, size_t bytes)
+port_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 {
     struct sim *s = sim_of(ctx);
     struct core_rig *c = &s->core;
     size_t len = 0;
 
+    (void)cover_seq;
     uint8_t *data = (uint8_t *)sim_take(s, bytes);
     memcpy(data, c->buffer, bytes);
     struct out *o = &c->out[c->outs++];
@@ -166,6 +168,7 @@ set_limits(struct sim *s)
     l.instrument_default.position_long_max = s->position_max;
     l.instrument_default.position_short_max = s->position_max;
     l.instrument_default.collar_ppm = 20000;
+    l.client_default.denied_rate = (struct rate_limit){ .per_s = 10000, .burst = 10000 }; /* every denial is told */
     if (!risk_set_limits(s->core.risk, &l, host_clock(s), &fault))
         sim_fail(s, "limits: %s", fault.text);
 }
@@ -241,6 +244,8 @@ journal_open(struct sim *s)
     }
     if (!journal_replay(segment, used, identity(), c->orders, &ops, &got, &fault))
         sim_fail(s, "the journal cannot be replayed: %s", fault.text);
+    if (got.killed)
+        kill_trip(risk_kill(c->risk));
     c->segments = used;
     c->last_term = clordid_next_term(got.last_term, host_clock(s).wall.ns);
     journal_init(&c->journal, identity(), "sim", hash, c->last_term, got.last_seq, got.next_segment_index);
@@ -346,7 +351,7 @@ core_start(struct sim *s)
     struct core_rig *c = &s->core;
     struct risk_counts rc = { .accounts = 1, .instruments = INSTRUMENTS };
     struct order_counts oc = {
-        .live_max = SIM_LIVE, .done_kept = SIM_DONE, .trades_kept = SIM_VTRADES, .denied_kept = 64
+        .live_max = SIM_LIVE, .done_kept = SIM_DONE, .trades_kept = SIM_VTRADES, .keys_kept = 64
     };
     struct feed_config fc = feed_config_default(INSTRUMENTS);
     struct client_port_config cc = { .sessions_max = SIM_SESSIONS,
@@ -538,7 +543,8 @@ core_end(struct sim *s)
     struct core_rig *c = &s->core;
 
     c->in_turn = false;
-    bool more = gateway_work(c->g, host_clock(s));
+    bool more = gateway_poll_commands(c->g, COMMANDS_PER_TURN, host_clock(s)) == COMMANDS_PER_TURN;
+    more |= gateway_work(c->g, host_clock(s));
     gateway_on_sent(c->g, host_clock(s).mono, host_clock(s));
     (void)client_port_doorbells(c->clients);
     bool wrote = c->journal.seq > c->turn_seq;

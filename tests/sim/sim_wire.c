@@ -38,6 +38,7 @@ wire_close_by_core(struct sim *s, uint32_t conn)
     if (i == SIM_NONE)
         return;
     int64_t gone = s->t + latency(s);
+    s->wire[i].closing = true;
     sim_at(s, s->t + NS_PER_MS, EV_CORE_DOWN, i, 0, NULL, 0);
     sim_at(s, MAX(gone, s->wire[i].venue_free), EV_VENUE_DOWN, i, 0, NULL, 0);
 }
@@ -271,7 +272,7 @@ wire_event(struct sim *s, const struct event *e)
         core_begin(s);
         gateway_on_bytes(s->core.g, w->conn, (const uint8_t *)e->data, e->len, host_clock(s));
         core_end(s);
-        if (e->ban != 0 && s->core.alive)
+        if (e->ban != 0 && s->core.alive && !w->closing)
             s->oracle.ban_known_until_ns = MAX(s->oracle.ban_known_until_ns, e->ban);
         break;
     case EV_TO_VENUE:

@@ -6,6 +6,7 @@
 #define ACTIVE_MIN_NS (20 * NS_PER_S)
 #define ACTIVE_MAX_NS (90 * NS_PER_S)
 #define SETTLE_MAX_NS (240 * NS_PER_S)
+#define QUIET_MIN_NS  (12 * NS_PER_S) /* what was said late has arrived */
 #define STEPS_MAX     400000u
 
 /* splitmix64 */
@@ -335,8 +336,8 @@ seed_run(struct sim *s)
     s->quiet = true;
     s->core.no_room = false;
     sim_trace(s, "faults stop");
-    end = s->t + SETTLE_MAX_NS;
-    int64_t look = s->t;
+    int64_t look = MAX(s->t, s->core.paused_until) + QUIET_MIN_NS;
+    end = look + SETTLE_MAX_NS;
     for (;;) {
         step(s);
         if (s->t < look)
