@@ -1,4 +1,4 @@
-/* Journal codec: appending, reading, replaying. See journal.h and docs/journal.md. */
+/* Journal codec: appending and reading. See journal.h and docs/journal.md. */
 #include "engine/oms/journal.h"
 
 #include <stdatomic.h>
@@ -215,8 +215,9 @@ journal_header_check(const struct journal_segment *s, struct journal_segment_hea
     memcpy(&h, s->base, sizeof(h));
     if (h.magic != JOURNAL_MAGIC)
         return FAULT(fault, "%s: not a journal segment", segment_name(s));
-    if (h.schema != JOURNAL_SCHEMA || h.header_bytes != HEADER_BYTES)
-        return FAULT(fault, "%s: journal schema %u, this build reads %u", segment_name(s), h.schema, JOURNAL_SCHEMA);
+    if (h.schema < JOURNAL_SCHEMA_MIN || h.schema > JOURNAL_SCHEMA || h.header_bytes != HEADER_BYTES)
+        return FAULT(fault, "%s: journal schema %u, this build reads %u to %u", segment_name(s), h.schema,
+                     JOURNAL_SCHEMA_MIN, JOURNAL_SCHEMA);
     if (h.crc != crc32c_pick()(0, &h, offsetof(struct journal_segment_header, crc)))
         return FAULT(fault, "%s: journal header is damaged (checksum)", segment_name(s));
     if (h.identity.account_count > ACCOUNT_MAX || h.identity.venue_count > VENUE_MAX || h.first_seq == 0)
@@ -295,9 +296,11 @@ journal_reader_init(struct journal_reader *r, const struct journal_segment *segm
     for (uint32_t i = 0; i < count; i++) {
         if (!journal_header_check(&segments[i], &h, fault))
             return false;
-        if (i == 0)
+        if (i == 0 || h.snapshot_records != 0) {
+            r->segment = i;
             r->seq = h.first_seq - 1;
-        else if (h.index != before.index + 1)
+        }
+        if (i > 0 && h.index != before.index + 1)
             return FAULT(fault, "%s: journal segment %u follows segment %u; one is missing or they are out of order",
                          segment_name(&segments[i]), h.index, before.index);
         before = h;
@@ -426,233 +429,61 @@ journal_reader_next(struct journal_reader *r, struct journal_record *out, struct
         .payload_bytes = h.bytes - RECORD_BYTES,
         .offset = r->offset,
     };
+    journal_payload_widen(out, r->wide);
     r->seq = h.seq;
     r->offset += h.bytes;
     return JOURNAL_READ_OK;
 }
 
-/* ---- replay ------------------------------------------------------------------------------------------------------ */
+/* ---- payloads ---------------------------------------------------------------------------------------------------- */
 
-struct replay {
-    struct order_table *t;
-    const struct journal_replay_ops *ops;
-    struct journal_replayed *out;
-    const struct journal_segment *segments;
-    struct fault *fault;
+/* What a type's payload is in this build, and was at least in the oldest schema that is read; 0 = any. A payload grows
+ * at its end only, and zero is what an older writer would have said. */
+struct payload {
+    size_t bytes;
+    size_t least;
 };
 
-static bool
-refuse(const struct replay *p, const struct journal_record *rec, const char *why)
-{
-    return FAULT(p->fault, "%s: record %llu at offset %zu: %s", segment_name(&p->segments[rec->segment]),
-                 (unsigned long long)rec->seq, rec->offset, why);
-}
+#define PAYLOAD(type, was) ((struct payload){ sizeof(type), was })
 
-static void
-yield_delta(const struct replay *p, const struct order_delta *d)
-{
-    if (p->ops != NULL && p->ops->delta != NULL && d->client != CLIENT_NONE)
-        p->ops->delta(p->ops->ctx, d);
-}
-
-static bool
-replay_name(const struct replay *p, const struct journal_record *rec, uint32_t max, uint32_t *next)
-{
-    const struct journal_name *n = rec->payload;
-    if (n->id >= max || memchr(n->name, '\0', sizeof(n->name)) == NULL)
-        return refuse(p, rec, "a definition's id is out of range or its name too long");
-    *next = MAX(*next, n->id + 1);
-    return true;
-}
-
-static bool
-replay_intent(const struct replay *p, const struct journal_record *rec)
-{
-    const struct order_intent *in = rec->payload;
-    struct order_delta d;
-    const char *wrong = order_intent_fault(p->t, in);
-
-    if (wrong != NULL)
-        return refuse(p, rec, wrong);
-    (void)order_table_intent(p->t, in, &d);
-    yield_delta(p, &d);
-    return true;
-}
-
-static bool
-replay_event(const struct replay *p, const struct journal_record *rec)
-{
-    const struct order_event *ev = rec->payload;
-    struct order_delta d;
-    uint32_t slot = order_find(p->t, ev->clordid);
-
-    if (slot == ORDER_NONE) {
-        p->out->orphans++;
-        return true;
-    }
-    (void)order_table_event(p->t, slot, ev, &d);
-    yield_delta(p, &d);
-    return true;
-}
-
-static bool
-replay_trade(const struct replay *p, const struct journal_record *rec)
-{
-    const struct account_trade *tr = rec->payload;
-    const char *why = account_trade_fault(tr);
-    struct order_delta d;
-
-    if (why != NULL)
-        return refuse(p, rec, why);
-    if (order_table_trade(p->t, tr, &d))
-        yield_delta(p, &d);
-    return true;
-}
-
-static bool
-replay_cursor(const struct replay *p, const struct journal_record *rec)
-{
-    const struct journal_cursor *c = rec->payload;
-
-    if (c->instrument >= INSTRUMENT_MAX || c->trade_id < 0 || c->trade_id == INT64_MAX)
-        return refuse(p, rec, "a trade cursor's instrument or id is out of range");
-    order_trade_cursor_set(p->t, c->instrument, c->trade_id);
-    return true;
-}
-
-static void
-replay_control(const struct replay *p, const struct journal_control *c)
-{
-    struct journal_replayed *out = p->out;
-
-    out->clean_stop = c->kind == CONTROL_STOP;
-    switch ((enum journal_control_kind)c->kind) {
-    case CONTROL_START:
-        if (c->value > out->last_term && c->value <= UINT32_MAX)
-            out->last_term = (uint32_t)c->value;
-        break;
-    case CONTROL_KILL: out->killed = true; break;
-    case CONTROL_RELEASE: out->killed = false; break;
-    case CONTROL_LIMITS: out->limits_version = (uint32_t)c->value; break;
-    default: break;
-    }
-}
-
-static size_t
-payload_size(uint16_t type)
+static struct payload
+payload_of(uint16_t type)
 {
     switch (type) {
     case JOURNAL_DEF_ACCOUNT:
     case JOURNAL_DEF_VENUE:
-    case JOURNAL_DEF_CURRENCY: return sizeof(struct journal_name);
-    case JOURNAL_DEF_INSTRUMENT: return sizeof(struct instrument);
-    case JOURNAL_INTENT: return sizeof(struct order_intent);
+    case JOURNAL_DEF_CURRENCY: return PAYLOAD(struct journal_name, 32);
+    case JOURNAL_DEF_INSTRUMENT: return PAYLOAD(struct instrument, 224);
+    case JOURNAL_INTENT: return PAYLOAD(struct order_intent, 288);
     case JOURNAL_REQUEST:
-    case JOURNAL_VENUE_REPORT: return sizeof(struct order_event);
-    case JOURNAL_CONTROL: return sizeof(struct journal_control);
-    case JOURNAL_POSITION: return sizeof(struct journal_position);
-    case JOURNAL_TRADE: return sizeof(struct account_trade);
-    case JOURNAL_CURSOR: return sizeof(struct journal_cursor);
-    case JOURNAL_BALANCE: return sizeof(struct journal_balance);
-    case JOURNAL_REPORT: return sizeof(struct report);
-    case JOURNAL_NOTE: return sizeof(struct journal_note);
-    default: return 0; /* any */
+    case JOURNAL_VENUE_REPORT: return PAYLOAD(struct order_event, 160);
+    case JOURNAL_CONTROL: return PAYLOAD(struct journal_control, 64);
+    case JOURNAL_POSITION: return PAYLOAD(struct journal_position, 24);
+    case JOURNAL_TRADE: return PAYLOAD(struct account_trade, 64);
+    case JOURNAL_CURSOR: return PAYLOAD(struct journal_cursor, 16);
+    case JOURNAL_BALANCE: return PAYLOAD(struct journal_balance, 16);
+    case JOURNAL_REPORT: return PAYLOAD(struct report, 256);
+    case JOURNAL_NOTE: return PAYLOAD(struct journal_note, 120);
+    default: return (struct payload){ 0, 0 };
     }
 }
 
 bool
 journal_payload_ok(const struct journal_record *rec)
 {
-    size_t want = payload_size(rec->type);
-    return rec->version == MESSAGE_VERSION && (want == 0 || rec->payload_bytes == want);
+    struct payload want = payload_of(rec->type);
+    return rec->version == MESSAGE_VERSION && (want.bytes == 0 || rec->payload_bytes == want.bytes);
 }
 
-static bool
-replay_record(const struct replay *p, const struct journal_record *rec)
+void
+journal_payload_widen(struct journal_record *rec, void *room)
 {
-    if ((rec->type & JOURNAL_ADVISORY) != 0)
-        return true;
-    if (!journal_payload_ok(rec))
-        return refuse(p, rec, "its version or length is not of this build");
-    switch (rec->type) {
-    case JOURNAL_DEF_ACCOUNT: return replay_name(p, rec, ACCOUNT_MAX, &p->out->account_next);
-    case JOURNAL_DEF_VENUE: return replay_name(p, rec, VENUE_MAX, &p->out->venue_next);
-    case JOURNAL_DEF_CURRENCY: return replay_name(p, rec, CURRENCY_MAX, &p->out->currency_next);
-    case JOURNAL_DEF_INSTRUMENT: {
-        const struct instrument *ins = rec->payload;
-        if (ins->id >= INSTRUMENT_MAX || ins->px_decimals > DECIMALS_MAX || ins->qty_decimals > DECIMALS_MAX)
-            return refuse(p, rec, "an instrument's id or decimals are out of range");
-        p->out->instrument_next = MAX(p->out->instrument_next, ins->id + 1);
-        return true;
-    }
-    case JOURNAL_INTENT: return replay_intent(p, rec);
-    case JOURNAL_REQUEST:
-    case JOURNAL_VENUE_REPORT: return replay_event(p, rec);
-    case JOURNAL_TRADE: return replay_trade(p, rec);
-    case JOURNAL_CURSOR: return replay_cursor(p, rec);
-    case JOURNAL_BALANCE: {
-        const struct journal_balance *b = rec->payload;
-        return b->venue < VENUE_MAX && b->ccy < CURRENCY_MAX
-                   ? true
-                   : refuse(p, rec, "a balance's venue or currency is out of range");
-    }
-    case JOURNAL_CONTROL: replay_control(p, rec->payload); return true;
-    case JOURNAL_POSITION: {
-        const struct journal_position *pos = rec->payload;
-        return pos->account < ACCOUNT_MAX && pos->instrument < INSTRUMENT_MAX
-                   ? true
-                   : refuse(p, rec, "a position's account or instrument is out of range");
-    }
-    default: return refuse(p, rec, "its type is not known to this build");
-    }
-}
+    struct payload want = payload_of(rec->type);
 
-/* Headers: the term, where writing goes on, and that the journal is ours. */
-static bool
-replay_headers(const struct replay *p, const struct journal_reader *r, const struct journal_identity *expected)
-{
-    struct journal_segment_header h;
-
-    for (uint32_t i = 0; i < r->count; i++) {
-        if (!journal_header_check(&r->segments[i], &h, p->fault))
-            return false;
-        if (expected != NULL && !journal_identity_check(&h, expected, segment_name(&r->segments[i]), p->fault))
-            return false;
-        p->out->last_term = MAX(p->out->last_term, h.term);
-        p->out->next_segment_index = h.index + 1;
-    }
-    return true;
-}
-
-bool
-journal_replay(const struct journal_segment *segments, uint32_t count, const struct journal_identity *expected,
-               struct order_table *t, const struct journal_replay_ops *ops, struct journal_replayed *out,
-               struct fault *fault)
-{
-    struct journal_reader r;
-    struct journal_record rec;
-    const struct replay p = { .t = t, .ops = ops, .out = out, .segments = segments, .fault = fault };
-    enum journal_read how;
-
-    memset(out, 0, sizeof(*out));
-    if (!journal_reader_init(&r, segments, count, fault) || !replay_headers(&p, &r, expected))
-        return false;
-    while ((how = journal_reader_next(&r, &rec, fault)) == JOURNAL_READ_OK) {
-        if (rec.type != JOURNAL_CONTROL && (rec.type & JOURNAL_ADVISORY) == 0)
-            out->clean_stop = false;
-        if (!replay_record(&p, &rec))
-            return false;
-        if (ops != NULL && ops->record != NULL)
-            ops->record(ops->ctx, &rec);
-        out->records++;
-    }
-    if (how == JOURNAL_READ_CORRUPT)
-        return false;
-    out->torn = how == JOURNAL_READ_TORN;
-    out->last_seq = r.seq;
-    out->tail_segment = r.segment;
-    out->tail_offset = r.count > 0 ? r.offset : 0;
-    out->live = order_totals(t)->live;
-    out->unknown = order_totals(t)->unknown;
-    return true;
+    if (likely(rec->payload_bytes >= want.bytes) || rec->payload_bytes < want.least)
+        return;
+    memcpy(room, rec->payload, rec->payload_bytes);
+    memset((uint8_t *)room + rec->payload_bytes, 0, want.bytes - rec->payload_bytes);
+    rec->payload = room;
+    rec->payload_bytes = want.bytes;
 }

@@ -11,7 +11,8 @@
 
 #include "engine/oms/order_table.h"
 
-#define JOURNAL_SCHEMA       1u
+#define JOURNAL_SCHEMA       2u                           /* written */
+#define JOURNAL_SCHEMA_MIN   1u                           /* still read */
 #define JOURNAL_MAGIC        UINT64_C(0x314c4e4a57474345) /* "ECGWJNL1" little-endian */
 #define JOURNAL_NAME_BYTES   16
 #define JOURNAL_BUILD_BYTES  40
@@ -32,7 +33,7 @@ enum journal_mode { JOURNAL_PAPER = 1, JOURNAL_LIVE = 2 };
     X(JOURNAL_VENUE_REPORT, 7, "venue_report") /* struct order_event: what was applied to an order */ \
     X(JOURNAL_CONTROL, 8, "control")           /* struct journal_control */                           \
     X(JOURNAL_POSITION, 9, "position")         /* struct journal_position */                          \
-    X(JOURNAL_SNAPSHOT, 10, "snapshot")        /* reserved */                                         \
+    X(JOURNAL_SNAPSHOT, 10, "snapshot")        /* see journal_snapshot.h */                           \
     X(JOURNAL_TRADE, 11, "trade")              /* struct account_trade: of no order of ours */        \
     X(JOURNAL_CURSOR, 12, "cursor")            /* struct journal_cursor */                            \
     X(JOURNAL_BALANCE, 13, "balance")          /* struct journal_balance */                           \
@@ -153,7 +154,8 @@ struct journal_segment_header {
     uint64_t first_seq;
     int64_t created_wall_ns;
     uint64_t segment_bytes;
-    uint8_t reserved[188];
+    uint64_t snapshot_records; /* it begins with so many, which stand for all segments before it; schema 1: 0 */
+    uint8_t reserved[180];
     uint32_t crc; /* CRC32C of all before */
 };
 _Static_assert(sizeof(struct journal_segment_header) == 512, "file format");
@@ -251,6 +253,8 @@ struct journal_reader {
     uint64_t seq;  /* of the last record read; 0 = none */
     crc32c_fn crc;
     enum journal_read ended; /* JOURNAL_READ_OK while going on */
+    _Alignas(
+        8) uint8_t wide[JOURNAL_PAYLOAD_MAX]; /* the last record's payload, where it is of an older, shorter form */
 };
 
 /* Check one segment's header. False with a sentence: not a journal, another schema, damaged. */
@@ -260,12 +264,17 @@ bool journal_header_check(const struct journal_segment *s, struct journal_segmen
 bool journal_identity_check(const struct journal_segment_header *h, const struct journal_identity *expected,
                             const char *name, struct fault *fault);
 
-/* segments in order of index. False when a header is bad or the indexes do not follow each other. */
+/* segments in order of index. Begins with the last one that has a snapshot, else with the first. False when a header is
+ * bad or the indexes do not follow each other. */
 bool journal_reader_init(struct journal_reader *r, const struct journal_segment *segments, uint32_t count,
                          struct fault *fault);
 
 /* The payload has the length and version that this build knows for its type. */
 bool journal_payload_ok(const struct journal_record *rec);
+
+/* A payload as an older schema wrote it is copied to `room` (JOURNAL_PAYLOAD_MAX bytes, 8-aligned) and made as long as
+ * this build's, with zeros. Any other record stays as it is. */
+void journal_payload_widen(struct journal_record *rec, void *room);
 
 enum journal_read journal_reader_next(struct journal_reader *r, struct journal_record *out, struct fault *fault);
 

@@ -1,5 +1,6 @@
 /* Journal records as text. See journal_text.h. */
 #include "engine/oms/journal_text.h"
+#include "engine/oms/journal_snapshot.h"
 
 #include <stdarg.h>
 
@@ -61,8 +62,11 @@ order_instrument(const struct journal_text *t, const char clordid[CLORDID_BYTES]
 }
 
 void
-journal_text_learn(struct journal_text *t, const struct journal_record *rec)
+journal_text_learn(struct journal_text *t, const struct journal_record *outer)
 {
+    struct journal_record inner;
+    const struct journal_record *rec = journal_snapshot_record(outer, &inner) ? &inner : outer;
+
     if (!journal_payload_ok(rec))
         return;
     switch (rec->type) {
@@ -461,6 +465,24 @@ write_payload(struct writer *w, const struct journal_text *t, const struct journ
     }
 }
 
+/* A part of a snapshot; a record of old is shown with its own sequence and type. */
+static void
+write_record(struct writer *w, const struct journal_text *t, const struct journal_record *rec)
+{
+    struct journal_record inner;
+
+    if (rec->type == JOURNAL_SNAPSHOT)
+        field_word(w, "part", journal_snapshot_part_text(rec));
+    if (!journal_snapshot_record(rec, &inner)) {
+        write_payload(w, t, rec);
+        return;
+    }
+    field_uint(w, "of_seq", inner.seq);
+    field_time(w, "of_time", inner.wall_ns);
+    field_word(w, "of_type", journal_type_text(inner.type));
+    write_payload(w, t, &inner);
+}
+
 size_t
 journal_text_line(const struct journal_text *t, const struct journal_record *rec, char *buf, size_t room)
 {
@@ -471,7 +493,7 @@ journal_text_line(const struct journal_text *t, const struct journal_record *rec
     buf[0] = '\0';
     (void)decimal_format(time, rec->wall_ns, 9);
     put(&w, "%llu %s %s", (unsigned long long)rec->seq, time, journal_type_text(rec->type));
-    write_payload(&w, t, rec);
+    write_record(&w, t, rec);
     return w.len;
 }
 
@@ -487,7 +509,7 @@ journal_text_json(const struct journal_text *t, const struct journal_record *rec
     field_decimal(&w, "wall", rec->wall_ns, 9);
     field_int(&w, "mono_ns", rec->mono_ns);
     field_word(&w, "type", journal_type_text(rec->type));
-    write_payload(&w, t, rec);
+    write_record(&w, t, rec);
     put(&w, "}");
     return w.len;
 }

@@ -237,8 +237,8 @@ denied_remember(struct order_table *t, uint32_t client, uint64_t key, enum deny_
 
 /* ---- lists ------------------------------------------------------------------------------------------------------- */
 
-static void
-live_append(struct order_table *t, uint32_t slot)
+void
+order_list_live(struct order_table *t, uint32_t slot)
 {
     struct order *o = &t->order[slot];
     struct list *c = &t->client_live[o->client];
@@ -567,7 +567,7 @@ order_table_intent(struct order_table *t, const struct order_intent *in, struct 
     hash_add(&t->by_key, key_hash(c->client, c->key), slot);
     if (c->client == CLIENT_ADOPTED)
         order_venue_id_set(t, slot, c->target_key);
-    live_append(t, slot);
+    order_list_live(t, slot);
     key_ledger_raise(&t->keys, c->client, c->key);
     t->totals.live++;
 

@@ -1,5 +1,5 @@
-/* What the order table is made of, for its two files: order_table.c (memory, keys, lists, intents, looking) and
- * order_event.c (what an event does to an order). Nobody else includes it. */
+/* What the order table is made of, for its own files: order_table.c (memory, keys, lists, intents, looking),
+ * order_event.c (what an event does to an order), order_trade.c, order_image.c. Nobody else includes it. */
 #ifndef EXECGW_ENGINE_OMS_ORDER_TABLE_STATE_H
 #define EXECGW_ENGINE_OMS_ORDER_TABLE_STATE_H
 
@@ -180,6 +180,9 @@ qty_t order_reservation(const struct order_table *t, const struct order *o);
 
 /* The slot has a struct order_amend from here on. */
 void order_amend_open(struct order_table *t, uint32_t slot);
+
+/* To the end of the live orders, everybody's and the client's. */
+void order_list_live(struct order_table *t, uint32_t slot);
 
 /* A live order became terminal: off the live lists, to the end of the kept ones. */
 void order_list_done(struct order_table *t, uint32_t slot);

@@ -1,0 +1,537 @@
+#include "engine/oms/journal_snapshot.h"
+
+#define KEPT_MAX   65536u      /* records kept as they were */
+#define HEAP_BYTES (24u << 20) /* their payloads */
+#define FILLS_MAX  16384u      /* sums; a power of two */
+#define BODY_MAX   (JOURNAL_PAYLOAD_MAX - sizeof(struct snapshot_head))
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+/* The head, when the elements have the bytes that it says. */
+static const struct snapshot_head *
+head_of(const struct journal_record *rec, size_t before)
+{
+    const struct snapshot_head *h = rec->payload;
+
+    if (rec->type != JOURNAL_SNAPSHOT || rec->payload_bytes < sizeof(*h) + before)
+        return NULL;
+    size_t body = rec->payload_bytes - sizeof(*h) - before;
+    return (size_t)h->count * h->bytes <= body && body - (size_t)h->count * h->bytes < 8 ? h : NULL;
+}
+
+bool
+journal_snapshot_record(const struct journal_record *rec, struct journal_record *inner)
+{
+    const struct snapshot_head *h = rec->payload;
+    struct snapshot_record r;
+
+    if (rec->type != JOURNAL_SNAPSHOT || rec->payload_bytes < sizeof(*h) + sizeof(r) || h->part != SNAPSHOT_RECORD)
+        return false;
+    memcpy(&r, (const uint8_t *)rec->payload + sizeof(*h), sizeof(r));
+    if (r.payload_bytes % 8 != 0 || r.payload_bytes > rec->payload_bytes - sizeof(*h) - sizeof(r))
+        return false;
+    *inner = (struct journal_record){
+        .type = r.type,
+        .version = r.version,
+        .segment = rec->segment,
+        .seq = r.seq,
+        .wall_ns = r.wall_ns,
+        .mono_ns = r.mono_ns,
+        .payload = (const uint8_t *)rec->payload + sizeof(*h) + sizeof(r),
+        .payload_bytes = r.payload_bytes,
+        .offset = rec->offset,
+    };
+    return true;
+}
+
+bool
+journal_snapshot_end(const struct journal_record *rec)
+{
+    const struct snapshot_head *h = head_of(rec, 0);
+    return h != NULL && h->part == SNAPSHOT_END;
+}
+
+const char *
+journal_snapshot_part_text(const struct journal_record *rec)
+{
+    const struct snapshot_head *h = rec->payload;
+
+    if (rec->payload_bytes < sizeof(*h))
+        return "?";
+    switch (h->part) {
+#define X(name, number, text) \
+    case name: return text;
+        SNAPSHOT_PARTS(X)
+#undef X
+    default: return "?";
+    }
+}
+
+static const char *
+fills_restore(const struct snapshot_fills *f, void (*delta)(void *ctx, const struct order_delta *d), void *ctx)
+{
+    if (f->account >= ACCOUNT_MAX || f->instrument >= INSTRUMENT_MAX || f->client >= CLIENT_MAX ||
+        f->fee_ccy > UINT16_MAX || f->buy < 0 || f->sell < 0)
+        return "summed fills are out of range";
+    struct order_delta d = { .account = f->account,
+                             .instrument = f->instrument,
+                             .client = f->client,
+                             .side = SIDE_BUY,
+                             .fill_qty = f->buy,
+                             .fill_px = f->buy_px,
+                             .fee = f->fee,
+                             .fee_ccy = (uint16_t)f->fee_ccy };
+    if (f->buy > 0)
+        delta(ctx, &d);
+    if (f->sell == 0)
+        return NULL;
+    d.side = SIDE_SELL;
+    d.fill_qty = f->sell;
+    d.fill_px = f->sell_px;
+    d.fee = f->buy > 0 ? 0 : f->fee;
+    delta(ctx, &d);
+    return NULL;
+}
+
+static const char *
+orders_restore(const struct snapshot_head *h, struct order_table *t,
+               void (*delta)(void *ctx, const struct order_delta *d), void *ctx)
+{
+    const uint8_t *at = (const uint8_t *)(h + 1);
+
+    for (uint32_t i = 0; i < h->count; i++, at += h->bytes) {
+        struct order_image img = { .replaces = ORDER_NONE, .replaced_by = ORDER_NONE };
+        struct order_delta d;
+        memcpy(&img, at, sizeof(img));
+        const char *wrong = order_image_restore(t, &img, &d);
+        if (wrong != NULL)
+            return wrong;
+        if (d.open_change != 0)
+            delta(ctx, &d);
+    }
+    return NULL;
+}
+
+static const char *
+keys_restore(const struct journal_record *rec, struct order_table *t)
+{
+    const struct snapshot_head *h = rec->payload;
+    const struct snapshot_keys *k = (const struct snapshot_keys *)(const void *)(h + 1);
+
+    return order_keys_restore(t, k->client, k->last_key, (const struct key_entry *)(const void *)(k + 1), h->count);
+}
+
+static void
+totals_restore(struct order_table *t, const struct snapshot_totals *from)
+{
+    struct order_totals totals = {
+        .intents = from->intents, .denied = from->denied, .trades = from->trades, .overfills = from->overfills
+    };
+
+    for (unsigned i = 0; i < ORDER_OUTCOME_COUNT; i++)
+        totals.outcome[i] = from->outcome[i];
+    order_totals_restore(t, &totals);
+}
+
+const char *
+journal_snapshot_restore(const struct journal_record *rec, struct order_table *t,
+                         void (*delta)(void *ctx, const struct order_delta *d), void *ctx)
+{
+    const struct snapshot_head *keys = head_of(rec, sizeof(struct snapshot_keys));
+    const struct snapshot_head *h = keys != NULL && keys->part == SNAPSHOT_KEYS ? keys : head_of(rec, 0);
+    static const uint16_t bytes_of[] = {
+        [SNAPSHOT_FILLS] = sizeof(struct snapshot_fills),   [SNAPSHOT_KEYS] = sizeof(struct key_entry),
+        [SNAPSHOT_ORDERS] = sizeof(struct order_image),     [SNAPSHOT_TRADES] = sizeof(struct trade_image),
+        [SNAPSHOT_TOTALS] = sizeof(struct snapshot_totals), [SNAPSHOT_END] = 0
+    };
+
+    if (h == NULL || h->part >= ARRAY_LEN(bytes_of) || h->bytes != bytes_of[h->part])
+        return "a snapshot's part is not of this build";
+    const uint8_t *body = (const uint8_t *)(h + 1);
+    const char *wrong = NULL;
+    switch ((enum snapshot_part)h->part) {
+    case SNAPSHOT_RECORD: return "a snapshot's record is cut";
+    case SNAPSHOT_FILLS:
+        for (uint32_t i = 0; i < h->count && wrong == NULL; i++)
+            wrong = fills_restore((const struct snapshot_fills *)(const void *)(body + i * h->bytes), delta, ctx);
+        return wrong;
+    case SNAPSHOT_KEYS: return keys_restore(rec, t);
+    case SNAPSHOT_ORDERS: return orders_restore(h, t, delta, ctx);
+    case SNAPSHOT_TRADES:
+        for (uint32_t i = 0; i < h->count; i++)
+            order_trade_restore(t, (const struct trade_image *)(const void *)(body + i * h->bytes));
+        return NULL;
+    case SNAPSHOT_TOTALS:
+        if (h->count == 1)
+            totals_restore(t, (const struct snapshot_totals *)(const void *)body);
+        return NULL;
+    case SNAPSHOT_END: return order_image_finish(t);
+    }
+    return "a snapshot's part is not known to this build";
+}
+
+/* ---- gathering --------------------------------------------------------------------------------------------------- */
+
+struct kept {
+    struct snapshot_record record;
+    size_t at; /* of its payload in the heap */
+    bool gone; /* a later one took its place */
+};
+
+struct sum {
+    struct snapshot_fills f;
+    wide_t buy_value; /* sum of px * qty */
+    wide_t sell_value;
+    bool used;
+};
+
+struct journal_snapshot {
+    struct order_table *table;
+    struct order_counts counts;
+    struct journal_replayed replayed;
+    struct journal_segment_header header; /* of the last segment */
+    const char *fault;
+    struct kept *kept;
+    uint32_t kept_count;
+    uint8_t *heap;
+    size_t heap_used;
+    struct sum *sum;
+    uint32_t sums;
+    uint32_t *number_of;
+    /* While writing; base NULL: counting only. */
+    struct journal journal;
+    struct now now;
+    size_t bytes;
+    uint64_t records;
+};
+
+size_t
+journal_snapshot_footprint(const struct order_counts *c)
+{
+    return arena_cost(sizeof(struct journal_snapshot)) + order_table_footprint(c) +
+           arena_cost(sizeof(struct kept) * KEPT_MAX) + arena_cost(HEAP_BYTES) +
+           arena_cost(sizeof(struct sum) * FILLS_MAX) +
+           arena_cost(sizeof(uint32_t) * ((size_t)c->live_max + c->done_kept));
+}
+
+struct journal_snapshot *
+journal_snapshot_init(const struct order_counts *c, const char *instance, struct arena *arena)
+{
+    struct journal_snapshot *s = (struct journal_snapshot *)arena_take(arena, sizeof(*s));
+
+    s->counts = *c;
+    s->table = order_table_init(c, instance, arena);
+    s->kept = (struct kept *)arena_take(arena, sizeof(struct kept) * KEPT_MAX);
+    s->heap = (uint8_t *)arena_take(arena, HEAP_BYTES);
+    s->sum = (struct sum *)arena_take(arena, sizeof(struct sum) * FILLS_MAX);
+    s->number_of = (uint32_t *)arena_take(arena, sizeof(uint32_t) * order_image_slots(s->table));
+    return s;
+}
+
+/* Two records of one subject: the later one says all. Definitions are kept each. */
+static bool
+same_subject(uint16_t type, const void *a, const void *b)
+{
+    switch (type) {
+    case JOURNAL_CONTROL: {
+        const struct journal_control *x = a;
+        const struct journal_control *y = b;
+        return x->kind == y->kind && x->level == y->level && x->id == y->id && x->client == y->client;
+    }
+    case JOURNAL_POSITION: {
+        const struct journal_position *x = a;
+        const struct journal_position *y = b;
+        return x->account == y->account && x->instrument == y->instrument;
+    }
+    case JOURNAL_CURSOR: return memcmp(a, b, sizeof(uint32_t)) == 0;      /* instrument */
+    case JOURNAL_BALANCE: return memcmp(a, b, 2 * sizeof(uint32_t)) == 0; /* venue, currency */
+    default: return false;
+    }
+}
+
+static bool
+kept_type(uint16_t type)
+{
+    switch (type) {
+    case JOURNAL_DEF_ACCOUNT:
+    case JOURNAL_DEF_VENUE:
+    case JOURNAL_DEF_CURRENCY:
+    case JOURNAL_DEF_INSTRUMENT:
+    case JOURNAL_CONTROL:
+    case JOURNAL_POSITION:
+    case JOURNAL_CURSOR:
+    case JOURNAL_BALANCE: return true;
+    default: return false;
+    }
+}
+
+/* Trades count from a position that was set: what was summed before is in it. */
+static void
+sums_clear(struct journal_snapshot *s, const struct journal_position *p)
+{
+    for (uint32_t i = 0; i < FILLS_MAX; i++) {
+        struct sum *m = &s->sum[i];
+        if (!m->used || m->f.account != p->account || m->f.instrument != p->instrument)
+            continue;
+        m->f.buy = m->f.sell = 0;
+        m->f.fee = 0;
+        m->buy_value = m->sell_value = 0;
+    }
+}
+
+static void
+keep_record(void *ctx, const struct journal_record *rec)
+{
+    struct journal_snapshot *s = (struct journal_snapshot *)ctx;
+
+    if (rec->type == JOURNAL_POSITION)
+        sums_clear(s, (const struct journal_position *)rec->payload);
+    if (!kept_type(rec->type))
+        return;
+    for (uint32_t i = s->kept_count; i-- > 0;) {
+        struct kept *k = &s->kept[i];
+        if (k->gone || k->record.type != rec->type || !same_subject(rec->type, s->heap + k->at, rec->payload))
+            continue;
+        k->gone = true;
+        break;
+    }
+    if (s->kept_count == KEPT_MAX || rec->payload_bytes > HEAP_BYTES - s->heap_used ||
+        rec->payload_bytes > BODY_MAX - sizeof(struct snapshot_record)) {
+        s->fault = "more definitions and controls than a snapshot holds";
+        return;
+    }
+    s->kept[s->kept_count++] = (struct kept){ .record = { .type = rec->type,
+                                                          .version = rec->version,
+                                                          .payload_bytes = (uint32_t)rec->payload_bytes,
+                                                          .seq = rec->seq,
+                                                          .wall_ns = rec->wall_ns,
+                                                          .mono_ns = rec->mono_ns },
+                                              .at = s->heap_used };
+    memcpy(s->heap + s->heap_used, rec->payload, rec->payload_bytes);
+    s->heap_used += rec->payload_bytes;
+}
+
+static struct sum *
+sum_of(struct journal_snapshot *s, const struct order_delta *d)
+{
+    uint64_t key = (uint64_t)d->instrument << 40 ^ (uint64_t)d->client << 24 ^ (uint64_t)d->fee_ccy << 8 ^ d->account;
+    uint64_t at = key * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+
+    for (uint32_t i = 0; i < FILLS_MAX; i++) {
+        struct sum *m = &s->sum[(at + i) % FILLS_MAX];
+        if (!m->used && s->sums < FILLS_MAX / 2) {
+            *m = (struct sum){
+                .used = true,
+                .f = { .account = d->account, .instrument = d->instrument, .client = d->client, .fee_ccy = d->fee_ccy }
+            };
+            s->sums++;
+            return m;
+        }
+        if (!m->used)
+            break;
+        if (m->f.account == d->account && m->f.instrument == d->instrument && m->f.client == d->client &&
+            m->f.fee_ccy == d->fee_ccy)
+            return m;
+    }
+    s->fault = "more accounts, instruments and clients with trades than a snapshot holds";
+    return NULL;
+}
+
+static void
+sum_delta(void *ctx, const struct order_delta *d)
+{
+    struct journal_snapshot *s = (struct journal_snapshot *)ctx;
+
+    if (d->fill_qty == 0)
+        return;
+    struct sum *m = sum_of(s, d);
+    if (m == NULL)
+        return;
+    qty_t *qty = d->side == SIDE_BUY ? &m->f.buy : &m->f.sell;
+    wide_t *value = d->side == SIDE_BUY ? &m->buy_value : &m->sell_value;
+    if (__builtin_add_overflow(*qty, d->fill_qty, qty) || __builtin_add_overflow(m->f.fee, d->fee, &m->f.fee))
+        s->fault = "traded quantities or fees add up to more than a number holds";
+    *value += (wide_t)d->fill_px * d->fill_qty;
+}
+
+bool
+journal_snapshot_gather(struct journal_snapshot *s, const struct journal_segment *segments, uint32_t count,
+                        struct fault *fault)
+{
+    const struct journal_replay_ops ops = { .ctx = s, .delta = sum_delta, .record = keep_record };
+
+    ASSERT(count > 0);
+    if (!journal_replay(segments, count, NULL, s->table, &ops, &s->replayed, fault) ||
+        !journal_header_check(&segments[count - 1], &s->header, fault))
+        return false;
+    if (s->replayed.torn)
+        return FAULT(fault, "the last of the segments ends with a torn record: it is not finished");
+    return s->fault == NULL || FAULT(fault, "journal: %s", s->fault);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+/* One SNAPSHOT record of a head, `before` and the elements; counted when there is no region yet. */
+static void
+put(struct journal_snapshot *s, enum snapshot_part part, const void *before, size_t before_bytes, const void *element,
+    size_t element_bytes, uint32_t count)
+{
+    _Alignas(8) uint8_t payload[JOURNAL_PAYLOAD_MAX];
+    struct snapshot_head h = { .part = (uint16_t)part, .bytes = (uint16_t)element_bytes, .count = count };
+    size_t bytes = sizeof(h) + before_bytes + element_bytes * count;
+
+    ASSERT(bytes <= sizeof(payload) && bytes % 8 == 0);
+    s->records++;
+    s->bytes += sizeof(struct journal_record_header) + bytes;
+    if (s->journal.base == NULL)
+        return;
+    memcpy(payload, &h, sizeof(h));
+    if (before_bytes > 0)
+        memcpy(payload + sizeof(h), before, before_bytes);
+    if (count > 0 && element_bytes > 0)
+        memcpy(payload + sizeof(h) + before_bytes, element, element_bytes * count);
+    ASSERT(journal_append(&s->journal, JOURNAL_SNAPSHOT, payload, bytes, s->now) != 0);
+}
+
+static void
+put_kept(struct journal_snapshot *s)
+{
+    for (uint32_t i = 0; i < s->kept_count; i++) {
+        const struct kept *k = &s->kept[i];
+        if (!k->gone)
+            put(s, SNAPSHOT_RECORD, &k->record, sizeof(k->record), s->heap + k->at, k->record.payload_bytes, 1);
+    }
+}
+
+static px_t
+average(wide_t value, qty_t qty)
+{
+    wide_t half = qty / 2;
+    return qty == 0 ? 0 : (px_t)((value + (value < 0 ? -half : half)) / qty);
+}
+
+static void
+put_fills(struct journal_snapshot *s)
+{
+    for (uint32_t i = 0; i < FILLS_MAX; i++) {
+        struct sum *m = &s->sum[i];
+        if (!m->used || (m->f.buy == 0 && m->f.sell == 0))
+            continue;
+        m->f.buy_px = average(m->buy_value, m->f.buy);
+        m->f.sell_px = average(m->sell_value, m->f.sell);
+        put(s, SNAPSHOT_FILLS, NULL, 0, &m->f, sizeof(m->f), 1);
+    }
+}
+
+static void
+put_keys(struct journal_snapshot *s)
+{
+    const struct key_ledger *l = order_keys(s->table);
+    const uint32_t most = (BODY_MAX - sizeof(struct snapshot_keys)) / sizeof(struct key_entry);
+    struct key_entry entry[BODY_MAX / sizeof(struct key_entry)];
+
+    for (uint32_t client = 0; client < CLIENT_MAX; client++) {
+        const struct key_ring *r = &l->client[client];
+        struct snapshot_keys k = { .client = client, .last_key = r->last_key };
+        if (r->last_key == 0)
+            continue;
+        uint64_t at = r->count > l->kept ? r->count - l->kept : 0;
+        while (at < r->count) {
+            uint32_t n = 0;
+            for (; n < most && at < r->count; n++, at++)
+                entry[n] = r->entry[at % l->kept];
+            put(s, SNAPSHOT_KEYS, &k, sizeof(k), entry, sizeof(entry[0]), n);
+        }
+        put(s, SNAPSHOT_KEYS, &k, sizeof(k), entry, sizeof(entry[0]), 0);
+    }
+}
+
+static void
+put_orders(struct journal_snapshot *s)
+{
+    struct order_image_walk w;
+    struct order_image img[BODY_MAX / sizeof(struct order_image)];
+    uint32_t n = 0;
+
+    order_image_begin(s->table, &w, s->number_of);
+    while (order_image_next(s->table, &w, &img[n])) {
+        if (++n < ARRAY_LEN(img))
+            continue;
+        put(s, SNAPSHOT_ORDERS, NULL, 0, img, sizeof(img[0]), n);
+        n = 0;
+    }
+    if (n > 0)
+        put(s, SNAPSHOT_ORDERS, NULL, 0, img, sizeof(img[0]), n);
+}
+
+static void
+put_trades(struct journal_snapshot *s)
+{
+    struct trade_image trade[BODY_MAX / sizeof(struct trade_image)];
+    uint32_t count = order_trade_count(s->table);
+
+    for (uint32_t at = 0; at < count;) {
+        uint32_t n = 0;
+        for (; n < ARRAY_LEN(trade) && at < count; n++, at++)
+            trade[n] = order_trade_image(s->table, at);
+        put(s, SNAPSHOT_TRADES, NULL, 0, trade, sizeof(trade[0]), n);
+    }
+}
+
+static void
+put_totals(struct journal_snapshot *s)
+{
+    const struct order_totals *t = order_totals(s->table);
+    struct snapshot_totals out = {
+        .intents = t->intents, .denied = t->denied, .trades = t->trades, .overfills = t->overfills
+    };
+
+    _Static_assert(ORDER_OUTCOME_COUNT <= SNAPSHOT_TOTALS_MAX, "one place per outcome");
+    for (unsigned i = 0; i < ORDER_OUTCOME_COUNT; i++)
+        out.outcome[i] = t->outcome[i];
+    put(s, SNAPSHOT_TOTALS, NULL, 0, &out, sizeof(out), 1);
+}
+
+/* Positions before the fills that count from them, keys before the orders that were made with them. */
+static void
+put_all(struct journal_snapshot *s)
+{
+    s->records = 0;
+    s->bytes = sizeof(struct journal_segment_header);
+    put_kept(s);
+    put_fills(s);
+    put_keys(s);
+    put_orders(s);
+    put_trades(s);
+    put_totals(s);
+    put(s, SNAPSHOT_END, NULL, 0, NULL, 0, 0);
+}
+
+size_t
+journal_snapshot_bytes(struct journal_snapshot *s)
+{
+    s->journal.base = NULL;
+    put_all(s);
+    return MAX((s->bytes + 4095) & ~(size_t)4095, JOURNAL_SEGMENT_MIN);
+}
+
+bool
+journal_snapshot_write(struct journal_snapshot *s, uint8_t *base, size_t bytes, const char *build, struct now now,
+                       struct fault *fault)
+{
+    const struct journal_segment_header *h = &s->header;
+    uint64_t last = s->replayed.last_seq;
+
+    ASSERT(bytes >= journal_snapshot_bytes(s));
+    uint64_t records = s->records;
+    if (records > last)
+        return FAULT(fault, "the snapshot would have %llu records, the segments have %llu: nothing is gained",
+                     (unsigned long long)records, (unsigned long long)last);
+    journal_init(&s->journal, &h->identity, build, h->config_hash, s->replayed.last_term, last - records, h->index);
+    s->journal.header.snapshot_records = records;
+    s->now = now;
+    ASSERT(journal_region(&s->journal, base, bytes, now));
+    put_all(s);
+    ASSERT(s->records == records && s->journal.seq == last);
+    return true;
+}
