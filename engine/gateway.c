@@ -550,6 +550,11 @@ gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now)
             break; /* it and all behind it still wait */
         if (memcmp(o->clordid, s->clordid, CLORDID_BYTES) != 0)
             continue; /* ended and recycled within the turn */
+        if (unlikely(s->amend)) {
+            if (g->venue[o->venue].cfg->ops->needs_connection)
+                replace_report_sent(g, s->slot, now);
+            continue;
+        }
         if (o->submit_mono_ns > 0 && sent.ns >= o->submit_mono_ns)
             metric_observe_ns(g->p.metrics, METRIC_ORDER_TO_WIRE, 0, sent.ns - o->submit_mono_ns);
         metric_add(g->p.metrics, METRIC_ORDER_SENT, o->venue, 1);

@@ -165,7 +165,7 @@ ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_fou
         ask_enqueue(v, slot);
         return;
     }
-    if (not_found || order_unknown(o) || order_missing_fill_qty(o) > 0) {
+    if (not_found || order_unknown(o) || order_missing_fill_qty(o) > 0 || order_overdue(o)) {
         a->trades_next = order_missing_fill_qty(o) > 0;
         reconcile_settled(v, a);
         ask_later(v, slot, proven ? 0 : proof_ns - venue_clock_ns(v, now), now);
@@ -208,6 +208,7 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
         rq.since_ns = a->since_ns != 0 ? a->since_ns : MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
     a->ask = a->trades_next ? ASK_TRADES : ASK_QUERY;
     a->asked_venue_ns = venue_clock_ns(v, now);
+    a->asked_mono_ns = now.mono.ns;
     a->ask_at = mono_after(now.mono, ASK_TIMEOUT_NS);
     v->asking[v->asking_count++] = slot;
     aux_arm(g, slot);
@@ -343,6 +344,7 @@ audit_ask(struct gateway_venue *v, struct now now)
     v->generation++;
     v->auditing = true;
     v->audit_asked = now.mono;
+    v->listed_mono_ns = now.mono.ns;
     v->foreign = 0;
     v->now = now;
     int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,

@@ -65,8 +65,8 @@ order_deny(struct gateway *g, const struct client_command *c, enum deny_reason w
 /* ---- new orders and replaces ---------------------------------------------------------------------------------------
  */
 
-static void
-risk_order_fill(const struct command *c, const struct instrument *ins, const struct order *target, struct risk_order *o)
+void
+order_risk_fill(const struct command *c, const struct instrument *ins, struct risk_order *o)
 {
     *o = (struct risk_order){
         .client = c->client,
@@ -87,19 +87,10 @@ risk_order_fill(const struct command *c, const struct instrument *ins, const str
         .deadline_wall_ns = c->deadline_wall_ns,
         .expire_wall_ns = c->expire_wall_ns,
     };
-    if (target != NULL) {
-        o->replace = true;
-        o->replaced_side = target->side;
-        o->replaced_px = target->px;
-        o->replaced_leaves = order_leaves(target);
-        /* The command's is the new total; 0 fails the increment check. */
-        o->qty = c->qty > target->cum_qty ? c->qty - target->cum_qty : 0;
-    }
 }
 
-/* The order that a cancel or replace means; DENY_NONE and its slot, or why not. */
-static enum deny_reason
-find_target(const struct gateway *g, const struct command *c, uint32_t *slot)
+enum deny_reason
+order_find_target(const struct gateway *g, const struct command *c, uint32_t *slot)
 {
     *slot = order_find_key(g->p.orders, c->verb == COMMAND_CANCEL ? c->target_client : c->client, c->target_key);
     if (*slot == ORDER_NONE)
@@ -110,11 +101,10 @@ find_target(const struct gateway *g, const struct command *c, uint32_t *slot)
     return DENY_NONE;
 }
 
-static bool
-replaceable(const struct order *o, const struct command *c)
+const struct md_ref *
+order_md_ref(const struct gateway *g, const struct instrument *ins)
 {
-    return o->request == REQUEST_NONE && (o->state == ORDER_NEW || o->state == ORDER_PARTIALLY_FILLED) &&
-           o->instrument == c->instrument && o->side == c->side && o->account == c->account;
+    return ins != NULL ? feed_md_ref(g->p.feed[ins->venue], ins->id) : NULL;
 }
 
 void
@@ -185,6 +175,7 @@ place(struct gateway *g, const struct client_command *c, struct order_intent *in
     }
     struct sent *s = &g->sent[g->sent_count++];
     s->slot = slot;
+    s->amend = false;
     s->seq = seq;
     memcpy(s->clordid, in->clordid, CLORDID_BYTES);
     if (!v->cfg->ops->needs_connection) { /* no wire: it is sent by being here, and its reports come in the call */
@@ -206,33 +197,64 @@ place(struct gateway *g, const struct client_command *c, struct order_intent *in
     }
 }
 
+/* What became of an amend, a cancel, or a replace in turn whose new order does not exist. */
+static COLD void
+answer_asked(struct gateway *g, const struct client_command *c, const struct order_key_result *k, struct now now)
+{
+    struct report r;
+    bool never = k->asked.state == ORDER_REJECTED || k->asked.state == ORDER_NOT_PLACED;
+
+    if (k->asked.kind == KEY_REPLACE && !replace_waits(g, c->cmd.client, k->asked.key))
+        never = true;
+    if (k->slot == ORDER_NONE && !never) {
+        deny_report(g, c, DENY_DUPLICATE_KEY, 0, now); /* the order is forgotten */
+        return;
+    }
+    report_from_command(&c->cmd, &r);
+    if (k->slot != ORDER_NONE)
+        order_report_fill(order_at(g->p.orders, k->slot), &r);
+    r.kind = REPORT_ORDER;
+    if (never) {
+        bool refused = k->asked.state == ORDER_REJECTED;
+        r.kind = refused ? REPORT_REJECTED : REPORT_NOT_PLACED;
+        r.key = k->asked.key;
+        r.order_state = refused ? ORDER_REJECTED : ORDER_NOT_PLACED;
+        r.request_state = REQUEST_NONE;
+        r.leaves_qty = 0;
+    }
+    r.request_key = c->cmd.client_seq;
+    answer_report(g, c->slot, &r, now);
+}
+
 /* A repeat of a key is answered with what became of it, and sends nothing. */
 static bool
 answer_repeat(struct gateway *g, const struct client_command *c, const struct order_key_result *k, struct now now)
 {
-    if (k->kind == ORDER_KEY_REPEAT) {
-        struct report r;
+    struct report r;
+
+    switch (k->kind) {
+    case ORDER_KEY_REPEAT:
         memset(&r, 0, sizeof(r));
         order_report_fill(order_at(g->p.orders, k->slot), &r);
         r.kind = REPORT_ORDER;
         r.request_key = c->cmd.client_seq;
         answer_report(g, c->slot, &r, now);
         return true;
-    }
-    if (k->kind == ORDER_KEY_REPEAT_DENIED) {
-        deny_report(g, c, k->deny, 0, now);
-        return true;
+    case ORDER_KEY_REPEAT_DENIED: deny_report(g, c, k->deny, 0, now); return true;
+    case ORDER_KEY_REPEAT_ASKED: answer_asked(g, c, k, now); return true;
+    case ORDER_KEY_NEW:
+    case ORDER_KEY_STALE: break;
     }
     return false;
 }
 
 /* What the gateway itself can find missing, after risk has passed. */
 static enum deny_reason
-room_for(struct gateway *g, const struct gateway_venue *v, struct now now)
+room_for(struct gateway *g, const struct gateway_venue *v, bool makes_order, struct now now)
 {
     if (unlikely(!gateway_journal_open(g, now)))
         return DENY_JOURNAL;
-    if (unlikely(!order_table_room(g->p.orders) || g->sent_count == SENT_MAX))
+    if (unlikely((makes_order && !order_table_room(g->p.orders)) || g->sent_count == SENT_MAX))
         return DENY_CAPACITY;
     if (unlikely(now.mono.ns < v->blocked_until.ns))
         return DENY_ORDER_RATE;
@@ -263,70 +285,101 @@ prefetch_order(const struct gateway *g, const struct command *c)
         __builtin_prefetch((const uint8_t *)md + i);
 }
 
+/* Denied: journaled, so that a repeat is answered the same. */
+static COLD void
+try_denied(struct gateway *g, const struct order_try *try, struct order_intent *in, enum deny_reason why, bool flood,
+           struct now now)
+{
+    const struct command *cmd = &try->c->cmd;
+
+    metric_add(g->p.metrics, METRIC_ORDER_DENIED, why, 1);
+    if (flood)
+        return;
+    in->deny = (uint8_t)why;
+    log_write(g->p.log, LOG_ORDER_DENIED, deny_reason_wire(why), cmd->client, cmd->key);
+    /* With no segment to come, what is left of this one is for cancels and reports. */
+    uint64_t seq = likely(gateway_journal_open(g, now)) ? gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now) : 0;
+    if (seq != 0 && try->key_new) {
+        struct order_delta d;
+        (void)order_table_intent(g->p.orders, in, &d);
+    }
+    if (!try->silent)
+        deny_report(g, try->c, why, seq, now);
+}
+
+/* Hot. The checks, then the order; try->risk is filled but for `found`. */
+static inline void
+try_order(struct gateway *g, struct order_try *try, const struct instrument *ins, struct now now)
+{
+    struct risk_verdict verdict = { 0 };
+    bool settled = try->how == TRY_AFTER_CANCEL && try->found != DENY_NONE;
+
+    try->risk.found = (uint8_t)try->found;
+    const struct md_ref *md = order_md_ref(g, ins);
+    mono_ns_t before = g->p.port.stamp(g->p.port.ctx);
+    enum deny_reason why = unlikely(settled) ? try->found : risk_check(g->p.risk, &try->risk, md, now, &verdict);
+    mono_ns_t after = g->p.port.stamp(g->p.port.ctx);
+    metric_observe_ns(g->p.metrics, METRIC_RISK_CHECK, 0, mono_since(after, before));
+
+    struct order_intent in = {
+        .command = try->c->cmd,
+        .venue = ins != NULL ? ins->venue : 0,
+        .flags = try->how == TRY_AFTER_CANCEL ? ORDER_INTENT_AFTER_CANCEL : 0,
+        .limits_version = verdict.limits_version,
+        .qty = try->risk.qty,
+        .value = verdict.value,
+        .limit = verdict.limit,
+        .recv_mono_ns = now.mono.ns,
+        .risk_mono_ns = after.ns,
+    };
+    if (unlikely(try->how == TRY_AFTER_CANCEL))
+        memcpy(in.target_clordid, try->target_clordid, CLORDID_BYTES);
+    if (unlikely(why != DENY_NONE)) {
+        try_denied(g, try, &in, why, verdict.flood && try->how != TRY_AFTER_CANCEL, now);
+        return;
+    }
+    why = room_for(g, &g->venue[in.venue], try->how <= TRY_TOGETHER, now);
+    if (unlikely(why != DENY_NONE)) {
+        if (try->how == TRY_AFTER_CANCEL)
+            try_denied(g, try, &in, why, false, now);
+        else
+            order_deny(g, try->c, why, now);
+        return;
+    }
+    if (likely(try->how <= TRY_TOGETHER))
+        place(g, try->c, &in, try->how == TRY_TOGETHER ? try->target : ORDER_NONE, now);
+    else
+        replace_carry_out(g, try, &in, now);
+}
+
+void
+order_try(struct gateway *g, struct order_try *try, struct now now)
+{
+    try_order(g, try, route_instrument(g->p.route, try->c->cmd.instrument, 0), now);
+}
+
 /* Hot: NEW and REPLACE. */
 static void
 command_order(struct gateway *g, const struct client_command *c, struct now now)
 {
     const struct command *cmd = &c->cmd;
     struct order_key_result key = order_key_check(g->p.orders, cmd->client, cmd->key);
-    uint32_t target_slot = ORDER_NONE;
-    const struct order *target = NULL;
-    struct risk_order o;
-    struct risk_verdict verdict;
-    enum deny_reason found = key.kind == ORDER_KEY_STALE ? DENY_DUPLICATE_KEY : DENY_NONE;
 
     if (unlikely(key.kind != ORDER_KEY_NEW) && answer_repeat(g, c, &key, now))
         return;
-    if (cmd->verb == COMMAND_REPLACE) {
-        enum deny_reason why = find_target(g, cmd, &target_slot);
-        if (why == DENY_NONE) {
-            target = order_at(g->p.orders, target_slot);
-            if (!replaceable(target, cmd))
-                why = DENY_ORDER_DONE;
-        }
-        if (why != DENY_NONE)
-            found = why;
+    if (unlikely(cmd->verb == COMMAND_REPLACE)) {
+        order_replace(g, c, &key, now);
+        return;
     }
-    const struct instrument *ins = route_instrument(g->p.route, cmd->instrument, 0);
-    risk_order_fill(cmd, ins, target, &o);
-    o.found = (uint8_t)found;
-    const struct md_ref *md = ins != NULL ? feed_md_ref(g->p.feed[ins->venue], ins->id) : NULL;
-    mono_ns_t before = g->p.port.stamp(g->p.port.ctx);
-    enum deny_reason why = risk_check(g->p.risk, &o, md, now, &verdict);
-    mono_ns_t after = g->p.port.stamp(g->p.port.ctx);
-    metric_observe_ns(g->p.metrics, METRIC_RISK_CHECK, 0, mono_since(after, before));
-
-    struct order_intent in = {
-        .command = *cmd,
-        .venue = ins != NULL ? ins->venue : 0,
-        .limits_version = verdict.limits_version,
-        .qty = o.qty,
-        .value = verdict.value,
-        .limit = verdict.limit,
-        .recv_mono_ns = now.mono.ns,
-        .risk_mono_ns = after.ns,
+    struct order_try try = {
+        .c = c,
+        .how = TRY_NEW,
+        .key_new = key.kind == ORDER_KEY_NEW,
+        .found = key.kind == ORDER_KEY_STALE ? DENY_DUPLICATE_KEY : DENY_NONE,
     };
-    if (likely(why == DENY_NONE)) {
-        why = room_for(g, &g->venue[in.venue], now);
-        if (likely(why == DENY_NONE)) {
-            place(g, c, &in, target_slot, now);
-            return;
-        }
-        order_deny(g, c, why, now);
-        return;
-    }
-    metric_add(g->p.metrics, METRIC_ORDER_DENIED, why, 1);
-    if (verdict.flood)
-        return;
-    in.deny = (uint8_t)why;
-    log_write(g->p.log, LOG_ORDER_DENIED, deny_reason_wire(why), cmd->client, cmd->key);
-    /* With no segment to come, what is left of this one is for cancels and reports. */
-    uint64_t seq = likely(gateway_journal_open(g, now)) ? gateway_journal(g, JOURNAL_INTENT, &in, sizeof(in), now) : 0;
-    if (seq != 0 && key.kind == ORDER_KEY_NEW) {
-        struct order_delta d;
-        (void)order_table_intent(g->p.orders, &in, &d);
-    }
-    deny_report(g, c, why, seq, now);
+    const struct instrument *ins = route_instrument(g->p.route, cmd->instrument, 0);
+    order_risk_fill(cmd, ins, &try.risk);
+    try_order(g, &try, ins, now);
 }
 
 /* ---- cancels -------------------------------------------------------------------------------------------------------
@@ -335,7 +388,7 @@ command_order(struct gateway *g, const struct client_command *c, struct now now)
 /* The cancel of one live order, journaled and sent. False: it cannot leave now (no session, no room), nothing changed.
  */
 bool
-order_cancel_now(struct gateway *g, uint32_t slot, struct now now)
+order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, struct now now)
 {
     const struct order *o = order_at(g->p.orders, slot);
     struct gateway_venue *v = &g->venue[o->venue];
@@ -355,6 +408,12 @@ order_cancel_now(struct gateway *g, uint32_t slot, struct now now)
     };
     memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
     venue_order_fill(g, o, &vo);
+    if (by != NULL) {
+        ev.request_key = by->client_seq;
+        ev.request_client = by->client;
+        ev.request_id = by->key > order_last_key(g->p.orders, by->client) ? by->key : 0;
+        ev.flags = by->verb == COMMAND_REPLACE ? ORDER_EVENT_REPLACE : 0;
+    }
     (void)apply_event(g, slot, &ev, JOURNAL_REQUEST, now); /* a cancel passes even when the journal is full */
     g->aux[slot].request_deadline = mono_after(now.mono, v->cfg->request_timeout_ns);
     aux_arm(g, slot);
@@ -372,11 +431,17 @@ order_cancel_now(struct gateway *g, uint32_t slot, struct now now)
     return true;
 }
 
+bool
+order_cancel_now(struct gateway *g, uint32_t slot, struct now now)
+{
+    return order_cancel_by(g, slot, NULL, now);
+}
+
 /* A cancel or replace is on its way already: another cancel would say nothing new. */
 static bool
 cancel_under_way(const struct order *o)
 {
-    return o->request == REQUEST_CANCEL_IN_FLIGHT || o->request == REQUEST_REPLACE_IN_FLIGHT;
+    return o->request == REQUEST_CANCEL_IN_FLIGHT || (o->request == REQUEST_REPLACE_IN_FLIGHT && !order_amending(o));
 }
 
 static void
@@ -386,13 +451,29 @@ cancel_later(struct gateway *g, uint32_t slot)
     g->venue[order_at(g->p.orders, slot)->venue].cancels_wait = true;
 }
 
+/* A repeat of a cancel's key that has nothing more to do is answered with the order; one that has is sent again. */
+static bool
+cancel_repeats(struct gateway *g, const struct client_command *c, enum deny_reason why, uint32_t slot, struct now now)
+{
+    struct order_key_result key = order_key_check(g->p.orders, c->cmd.client, c->cmd.key);
+
+    if (key.kind != ORDER_KEY_REPEAT_ASKED || key.asked.kind != KEY_CANCEL)
+        return false;
+    if (why == DENY_NONE && !cancel_under_way(order_at(g->p.orders, slot)))
+        return false;
+    answer_asked(g, c, &key, now);
+    return true;
+}
+
 static void
 command_cancel(struct gateway *g, const struct client_command *c, struct now now)
 {
     uint32_t slot;
     struct risk_verdict verdict;
-    enum deny_reason why = find_target(g, &c->cmd, &slot);
+    enum deny_reason why = order_find_target(g, &c->cmd, &slot);
 
+    if (c->cmd.key != 0 && cancel_repeats(g, c, why, slot, now))
+        return;
     if (why == DENY_NONE && cancel_under_way(order_at(g->p.orders, slot)))
         why = DENY_ORDER_DONE;
     if (why == DENY_NONE && c->role != ROLE_OPERATOR)
@@ -403,7 +484,7 @@ command_cancel(struct gateway *g, const struct client_command *c, struct now now
             /* It goes out as soon as that is possible again; the client is told that it has not yet. */
             cancel_later(g, slot);
             why = v->logged_on && venue_connected(v) ? DENY_CANCEL_RATE : DENY_VENUE_DOWN;
-        } else if (!order_cancel_now(g, slot, now)) {
+        } else if (!order_cancel_by(g, slot, &c->cmd, now)) {
             why = DENY_CAPACITY;
         }
     }
@@ -535,6 +616,7 @@ gateway_on_session_end(struct gateway *g, uint32_t slot)
     struct answer *a = &g->answer[slot];
 
     two_step_end(&g->two_step, slot);
+    replace_session_end(g, slot);
     if (a->verb == COMMAND_QUERY_ORDERS && a->walk >= 0)
         order_walk_close(g->p.orders, a->walk);
     *a = (struct answer){ .walk = -1, .held = ORDER_NONE };
@@ -653,6 +735,8 @@ order_work(struct gateway *g, struct now now)
 {
     bool more = false;
 
+    if (unlikely(g->turns > 0))
+        replace_work(g, now);
     if (unlikely(g->sweep_all) && order_sweep_start(g, CLIENT_NONE, INSTRUMENT_NONE, -1, 0))
         g->sweep_all = false;
     if (unlikely(g->gone != 0)) {

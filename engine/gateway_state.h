@@ -17,6 +17,7 @@
 #define GATEWAY_ORDER_ROOM  2048u      /* of these, a new order's or cancel's */
 #define SENT_MAX            1024u      /* new orders waiting for their wire stamp: a turn's worth, or a slow sync's */
 #define ASKS_IN_FLIGHT_MAX  8u
+#define TURNS_MAX           32u /* replaces that cancel first, under way */
 #define SWEEPS_MAX          16u
 #define WALK_PER_WORK       32u /* orders looked at per piece of work */
 
@@ -43,6 +44,8 @@ struct order_aux {
     mono_ns_t request_deadline; /* no answer until then: UNKNOWN. MONO_NEVER = nothing in flight */
     mono_ns_t ask_at;           /* ask again, or give the ask in flight up; MONO_NEVER = no need */
     int64_t asked_venue_ns;     /* venue clock when the last ask was sent */
+    int64_t asked_mono_ns;      /* the same by the steady clock */
+    int64_t amended_mono_ns;    /* when the last amend was told; an answer to an older question says nothing of it */
     int64_t since_ns;           /* trades: the answer was cut, go on from here; 0 = from the start */
     uint32_t reconciling;       /* generation of the reconciliation that waits for it; 0 none */
     uint32_t seen;              /* generation in which the venue's list of open orders had it */
@@ -108,6 +111,7 @@ struct gateway_venue {
     bool auditing;  /* the list of open orders was asked for */
     int audit_walk; /* -1 = none under way */
     mono_ns_t audit_asked;
+    int64_t listed_mono_ns; /* when the list of open orders was last asked for */
     uint32_t foreign;
     uint64_t order_decoded[DECODE_RESULT_COUNT]; /* messages of the order session, as far as not OK */
 };
@@ -137,8 +141,49 @@ struct answer {
     uint32_t count;
 };
 
+/* How a NEW or REPLACE is carried out. */
+enum try_how {
+    TRY_NEW,
+    TRY_AFTER_CANCEL, /* second half of a replace in turn */
+    TRY_TOGETHER,
+    TRY_AMEND,
+    TRY_IN_TURN
+};
+
+/* One order on its way through the checks. */
+struct order_try {
+    const struct client_command *c;
+    struct risk_order risk; /* all but `found` */
+    uint32_t target;        /* TOGETHER, AMEND, IN_TURN: slot */
+    enum try_how how;
+    enum deny_reason found; /* by the caller; AFTER_CANCEL: the order is not made, whatever risk says */
+    bool key_new;
+    bool silent;                        /* nobody is there to be answered */
+    char target_clordid[CLORDID_BYTES]; /* AFTER_CANCEL */
+};
+
+/* What an event may change of an order that was amended. */
+struct order_before {
+    px_t px;
+    qty_t qty;
+    uint64_t key;
+    bool amending;
+};
+
+/* A replace whose old order is being canceled. */
+struct turn {
+    bool used;
+    bool due;  /* the old order's fate is known */
+    bool gone; /* the session that asked has ended */
+    uint32_t target;
+    char clordid[CLORDID_BYTES]; /* of the old order */
+    mono_ns_t until;             /* later than that nobody wants the new one */
+    struct client_command c;
+};
+
 struct sent {
     uint32_t slot;
+    bool amend;   /* of an order that is there */
     uint64_t seq; /* of its record */
     char clordid[CLORDID_BYTES];
 };
@@ -186,6 +231,8 @@ struct gateway {
     bool sweep_all; /* everybody's orders wait for a sweep */
     struct sweep sweep[SWEEPS_MAX];
     struct answer answer[CLIENT_SESSION_MAX];
+    struct turn turn[TURNS_MAX];
+    uint32_t turns; /* used */
     struct sent sent[SENT_MAX];
     uint32_t sent_count;
     uint32_t books_live;
@@ -270,10 +317,34 @@ void order_deny(struct gateway *g, const struct client_command *c, enum deny_rea
 void report_from_command(const struct command *c, struct report *r);
 void answer_report(struct gateway *g, uint32_t slot, struct report *r, struct now now);
 bool order_cancel_now(struct gateway *g, uint32_t slot, struct now now);
+/* The same for a command, whose key (when it is a new one) is taken by it. */
+bool order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, struct now now);
+/* Check and carry out; try->c and what it names are borrowed for the call. */
+void order_try(struct gateway *g, struct order_try *try, struct now now);
+/* The command's own numbers, for a new order; a replace changes them after. */
+void order_risk_fill(const struct command *c, const struct instrument *ins, struct risk_order *o);
+/* The order that a cancel or replace means; DENY_NONE and its slot, or why not. */
+enum deny_reason order_find_target(const struct gateway *g, const struct command *c, uint32_t *slot);
+const struct md_ref *order_md_ref(const struct gateway *g, const struct instrument *ins);
 bool order_work(struct gateway *g, struct now now);
 bool order_sweep_wanted(struct gateway *g);
 bool order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot,
                        uint64_t request_key);
+
+/* gateway_replace.c */
+void order_replace(struct gateway *g, const struct client_command *c, const struct order_key_result *key,
+                   struct now now);
+void replace_carry_out(struct gateway *g, const struct order_try *try, struct order_intent *in, struct now now);
+/* Is this key's replace waiting for its old order? */
+bool replace_waits(const struct gateway *g, uint32_t client, uint64_t key);
+/* An event was applied to an order while g->turns > 0. */
+void replace_follow(struct gateway *g, uint32_t slot);
+void replace_work(struct gateway *g, struct now now);
+void replace_session_end(struct gateway *g, uint32_t session);
+/* What clients are told of amends: sent, and what an applied event settled (before: the order as it was). */
+void replace_report_sent(struct gateway *g, uint32_t slot, struct now now);
+void replace_tell(struct gateway *g, uint32_t slot, const struct order_before *before, const struct order_event *ev,
+                  struct now now);
 
 /* gateway_venue.c */
 void venue_step(struct gateway_venue *v, struct now now);

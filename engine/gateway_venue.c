@@ -133,6 +133,9 @@ aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_ou
           struct now now)
 {
     struct order_aux *a = &g->aux[slot];
+
+    if (kind == ORDER_EV_AMENDED && out == ORDER_APPLIED)
+        a->amended_mono_ns = now.mono.ns;
     bool in_flight = o->request == REQUEST_NEW_IN_FLIGHT || o->request == REQUEST_CANCEL_IN_FLIGHT ||
                      o->request == REQUEST_REPLACE_IN_FLIGHT;
 
@@ -147,10 +150,10 @@ aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_ou
     } else if (out == ORDER_HELD) {
         a->trades_next = true;
         ask_soon(g, slot, ASK_SETTLE_NS, now);
-    } else if (kind == ORDER_EV_CANCEL_REJECTED) {
+    } else if (kind == ORDER_EV_CANCEL_REJECTED || kind == ORDER_EV_AMEND_REJECTED) {
         ask_soon(g, slot, MIN(ASK_SETTLE_NS << a->cancels_refused, ASK_BACKOFF_MAX_NS), now);
         a->cancels_refused = (uint8_t)MIN(a->cancels_refused + 1, 7);
-    } else if (out == ORDER_CONFLICT) {
+    } else if (out == ORDER_CONFLICT || (kind == ORDER_EV_AMENDED && out == ORDER_INVALID) || order_overdue(o)) {
         ask_soon(g, slot, ASK_SETTLE_NS, now);
     } else if (order_unknown(o) && a->ask_at.ns == MONO_NEVER.ns) {
         ask_soon(g, slot, ASK_BACKOFF_NS, now);
@@ -166,6 +169,7 @@ enum order_outcome
 apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum journal_type type, struct now now)
 {
     const struct order *o = order_at(g->p.orders, slot);
+    struct order_before before = { .px = o->px, .qty = o->qty, .key = o->key, .amending = order_amending(o) };
     uint8_t state_before = o->state;
     bool canceling = o->request == REQUEST_CANCEL_IN_FLIGHT;
     int64_t asked_ns = o->request_mono_ns;
@@ -178,6 +182,8 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
         risk_apply(g->p.risk, &d); /* a duplicate too may have raised what the venue counts */
     if (out == ORDER_APPLIED || out == ORDER_LATE || out == ORDER_HELD) {
         count_state(g, o, state_before, now);
+        if (unlikely((o->marks & ORDER_MARK_AMENDS) != 0))
+            replace_tell(g, slot, &before, ev, now);
         tell(g, o, ev, out, state_before, unknown_before, seq, now);
         if (canceling && (ev->kind == ORDER_EV_CANCELED || ev->kind == ORDER_EV_CANCEL_REJECTED))
             metric_observe_ns(g->p.metrics, METRIC_CANCEL_ACK, o->venue, now.mono.ns - asked_ns);
@@ -189,6 +195,8 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
     if (out == ORDER_CONFLICT)
         log_write(g->p.log, LOG_WARNING, "a venue report contradicts what is proven; the venue will be asked");
     aux_after(g, slot, o, out, (enum order_event_kind)ev->kind, now);
+    if (unlikely(g->turns > 0))
+        replace_follow(g, slot);
     return out;
 }
 
@@ -210,6 +218,8 @@ static void
 event_of(struct gateway *g, const struct order *o, const struct venue_report *r, enum order_event_kind kind,
          struct order_event *ev, struct now now)
 {
+    bool terms = kind == ORDER_EV_STATUS || kind == ORDER_EV_AMENDED;
+
     *ev = (struct order_event){
         .kind = (uint8_t)kind,
         .state = r->state,
@@ -217,8 +227,8 @@ event_of(struct gateway *g, const struct order *o, const struct venue_report *r,
         .venue_code = r->code,
         .venue_order_id = r->venue_order_id,
         .trade_id = r->trade_id,
-        .last_px = r->last_px,
-        .last_qty = r->last_qty,
+        .last_px = terms ? r->px : r->last_px,
+        .last_qty = terms ? r->qty : r->last_qty,
         .cum_qty = r->cum_qty,
         .fee = r->fee,
         .fee_ccy = r->fee_ccy[0] != '\0' ? currency_of(g, r->fee_ccy, now) : 0,
@@ -320,6 +330,7 @@ venue_step(struct gateway_venue *v, struct now now)
         while (lost_work(v, WALK_PER_WORK, now)) {
         }
         v->generation++;
+        v->listed_mono_ns = now.mono.ns;
         v->foreign = 0;
         v->differences = 0;
     }
@@ -508,6 +519,8 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     event_of(g, o, r, ORDER_EV_STATUS, &ev, v->now);
     if (query && a->ask == ASK_QUERY && a->asked_venue_ns >= proof_venue_ns(v, o))
         ev.flags |= ORDER_EVENT_PROVEN;
+    if ((query ? a->asked_mono_ns : v->listed_mono_ns) <= a->amended_mono_ns)
+        ev.px = ev.qty = 0; /* asked before the last amend was told: its terms may be older */
     enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);
     if (v->reconciling || !v->reconciled)
         v->differences += out == ORDER_APPLIED || out == ORDER_HELD;
@@ -614,7 +627,7 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
         [VENUE_NEW_ACK] = ORDER_EV_ACK + 1,     [VENUE_REJECTED] = ORDER_EV_REJECTED + 1,
         [VENUE_FILL] = ORDER_EV_FILL + 1,       [VENUE_CANCELED] = ORDER_EV_CANCELED + 1,
         [VENUE_EXPIRED] = ORDER_EV_EXPIRED + 1, [VENUE_CANCEL_REJECTED] = ORDER_EV_CANCEL_REJECTED + 1,
-        [VENUE_UNKNOWN] = ORDER_EV_UNKNOWN + 1,
+        [VENUE_UNKNOWN] = ORDER_EV_UNKNOWN + 1, [VENUE_AMENDED] = ORDER_EV_AMENDED + 1,
     };
     struct gateway *g = v->g;
     uint32_t slot = r->clordid[0] != '\0' ? order_find(g->p.orders, r->clordid) : ORDER_NONE;
@@ -657,6 +670,9 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
     case VENUE_QUERY_FAILED:
         if (ask_end(v, slot, r->request == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY))
             ask_failed(v, slot, v->now);
+        break;
+    case VENUE_CANCEL_REJECTED:
+        on_order_event(v, slot, r, r->request == VENUE_RQ_AMEND ? ORDER_EV_AMEND_REJECTED : ORDER_EV_CANCEL_REJECTED);
         break;
     default:
         if (event[r->kind] != 0)

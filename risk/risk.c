@@ -629,6 +629,14 @@ would_pass(const struct risk *r, struct risk_order *o, qty_t qty, const struct m
     return false;
 }
 
+enum deny_reason
+risk_peek(const struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
+          struct risk_verdict *out)
+{
+    struct risk_order copy = *o;
+    return would_pass(r, &copy, o->qty, md, now, out) ? DENY_NONE : out->reason;
+}
+
 qty_t
 risk_whatif(struct risk *r, const struct risk_order *order, const struct md_ref *md, struct now now,
             struct risk_verdict *binding)

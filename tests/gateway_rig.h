@@ -55,6 +55,7 @@ struct rig {
     uint32_t definitions_asked;
     bool no_room;
     bool durable_first; /* set before rig_start */
+    bool amends;        /* the same: the venue amends in place */
     uint64_t cover_seq; /* of the last message to order entry */
     uint8_t *spare;     /* what journal_next gives; NULL = none */
     uint8_t out[65536];
@@ -143,6 +144,18 @@ script_instrument(struct venue_adapter *a, const struct instrument *ins)
 static const struct venue_ops script_ops = {
     .dialect = "script",
     .needs_connection = true,
+    .footprint = script_footprint,
+    .init = script_init,
+    .on_disconnected = script_disconnected,
+    .on_instrument = script_instrument,
+    .submit = script_submit,
+    .decode = script_decode,
+};
+
+static const struct venue_ops script_ops_amends = {
+    .dialect = "script",
+    .needs_connection = true,
+    .amends = true,
     .footprint = script_footprint,
     .init = script_init,
     .on_disconnected = script_disconnected,
@@ -608,7 +621,7 @@ rig_begin(struct rig *r)
         .venue_count = 1, .order_slots = RIG_ORDERS, .accounts = 1, .instance = "01", .term = r->term, .seed = 7
     };
     gc.venue[0] = (struct gateway_venue_config){ .name = "script",
-                                                 .ops = &script_ops,
+                                                 .ops = r->amends ? &script_ops_amends : &script_ops,
                                                  .snapshot_levels = 100,
                                                  .recv_window_ns = NS_PER_S,
                                                  .request_timeout_ns = 2 * NS_PER_S,
@@ -631,9 +644,11 @@ static void
 rig_start(struct rig *r)
 {
     bool durable_first = r->durable_first;
+    bool amends = r->amends;
 
     memset(r, 0, sizeof(*r));
     r->durable_first = durable_first;
+    r->amends = amends;
     r->now = (struct now){ { NS_PER_S }, { INT64_C(1700000000) * NS_PER_S } };
     rig_begin(r);
 }
@@ -661,6 +676,7 @@ rig_restart(struct rig *r)
     r->segments = old->segments;
     r->now = old->now;
     r->key = old->key;
+    r->amends = old->amends;
     free(old);
     rig_begin(r);
 }

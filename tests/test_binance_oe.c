@@ -351,16 +351,18 @@ TEST(a_replace_places_the_new_order_only_after_the_old_one_is_canceled)
 
     (void)snprintf(t.clordid, sizeof(t.clordid), "AB0123456789abcdeX");
     CHECK(submit(f, VENUE_RQ_REPLACE, &o, &t, 0) > 0);
-    check_request(f, "order.cancelReplace", "rsAB0123456789abcdefX",
-                  "apiKey=" API_KEY "&cancelOrigClientOrderId=AB0123456789abcdeX&cancelReplaceMode=STOP_ON_FAILURE&"
-                  "newClientOrderId=AB0123456789abcdef&newOrderRespType=FULL&price=52000.00&quantity=0.01000&"
-                  "recvWindow=5000&side=SELL&symbol=BTCUSDT&timeInForce=GTC&timestamp=1645423376532&type=LIMIT",
-                  true);
+    check_request(
+        f, "order.cancelReplace", "rsAB0123456789abcdefX",
+        "apiKey=" API_KEY
+        "&cancelOrigClientOrderId=AB0123456789abcdeX&cancelReplaceMode=STOP_ON_FAILURE&cancelRestrictions=ONLY_NEW&"
+        "newClientOrderId=AB0123456789abcdef&newOrderRespType=FULL&price=52000.00&quantity=0.01000&"
+        "recvWindow=5000&side=SELL&symbol=BTCUSDT&timeInForce=GTC&timestamp=1645423376532&type=LIMIT",
+        true);
     t.venue_order_id = 77;
     CHECK(submit(f, VENUE_RQ_REPLACE, &o, &t, 0) > 0);
     check_request(f, "order.cancelReplace", "rsAB0123456789abcdefX",
                   "apiKey=" API_KEY "&cancelOrderId=77&cancelOrigClientOrderId=AB0123456789abcdeX&"
-                  "cancelReplaceMode=STOP_ON_FAILURE&"
+                  "cancelReplaceMode=STOP_ON_FAILURE&cancelRestrictions=ONLY_NEW&"
                   "newClientOrderId=AB0123456789abcdef&newOrderRespType=FULL&price=52000.00&quantity=0.01000&"
                   "recvWindow=5000&side=SELL&symbol=BTCUSDT&timeInForce=GTC&timestamp=1645423376532&type=LIMIT",
                   true);

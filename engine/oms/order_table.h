@@ -285,6 +285,19 @@ order_live(const struct order *o)
     return o->state != ORDER_FREE && !order_state_terminal((enum order_state)o->state);
 }
 
+static inline bool
+order_amending(const struct order *o)
+{
+    return (o->marks & ORDER_MARK_AMENDING) != 0;
+}
+
+/* Nothing of it is open any more, and the venue has not said so: it was amended to less than was filled. */
+static inline bool
+order_overdue(const struct order *o)
+{
+    return order_live(o) && o->end_state == 0 && !order_amending(o) && o->cum_qty >= o->qty;
+}
+
 /* The outcome of something in flight is not known. */
 static inline bool
 order_unknown(const struct order *o)

@@ -476,7 +476,8 @@ submit_cancel(const struct binance_oe *b, const struct venue_request *rq, int64_
     return finish(&w, b, buf);
 }
 
-/* order.cancelReplace. STOP_ON_FAILURE: the new order is only placed once the old one is proven canceled. */
+/* order.cancelReplace. STOP_ON_FAILURE: the new order is only placed once the old one is proven canceled. ONLY_NEW: an
+ * old order that has a fill is not canceled, so nothing is placed on top of it. */
 static int
 submit_replace(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
 {
@@ -499,8 +500,8 @@ submit_replace(const struct binance_oe *b, const struct venue_request *rq, int64
     }
     PUT(&w, "\"cancelOrigClientOrderId\":\"", "&cancelOrigClientOrderId=");
     put_clordid(&w, t->clordid);
-    PUT(&w, "\",\"cancelReplaceMode\":\"STOP_ON_FAILURE\",\"newClientOrderId\":\"",
-        "&cancelReplaceMode=STOP_ON_FAILURE&newClientOrderId=");
+    PUT(&w, "\",\"cancelReplaceMode\":\"STOP_ON_FAILURE\",\"cancelRestrictions\":\"ONLY_NEW\",\"newClientOrderId\":\"",
+        "&cancelReplaceMode=STOP_ON_FAILURE&cancelRestrictions=ONLY_NEW&newClientOrderId=");
     put_order(&w, s, o, form, timestamp_ms);
     return finish(&w, b, buf);
 }

@@ -710,6 +710,21 @@ cancel(const struct turn *t, const struct venue_order *rq)
     return true;
 }
 
+/* Both or none: a target with a fill stays, and nothing is placed on top of it. */
+static void
+replace(const struct turn *t, const struct venue_order *target, const struct venue_order *rq)
+{
+    const struct paper_order *o = order_find(t->p, target->clordid);
+    bool touched = o != NULL && order_open(o) && o->cum_qty > 0;
+
+    if (touched)
+        report_plain(t, VENUE_CANCEL_REJECTED, target, PAPER_CANCEL_REJECTED, "not canceled: it has a fill");
+    if (!touched && cancel(t, target))
+        place(t, rq);
+    else
+        report_plain(t, VENUE_REJECTED, rq, PAPER_NOT_ATTEMPTED, "the cancel failed: not attempted");
+}
+
 static void
 query(const struct turn *t, const struct venue_order *rq)
 {
@@ -819,12 +834,7 @@ paper_submit(struct venue_adapter *a, const struct venue_request *rq, struct now
     case VENUE_RQ_STREAM: report_plain(&t, VENUE_STREAM_UP, NULL, 0, ""); break;
     case VENUE_RQ_NEW: place(&t, named(rq->order)); break;
     case VENUE_RQ_CANCEL: (void)cancel(&t, named(rq->order)); break;
-    case VENUE_RQ_REPLACE:
-        if (cancel(&t, named(rq->target)))
-            place(&t, named(rq->order));
-        else
-            report_plain(&t, VENUE_REJECTED, rq->order, PAPER_NOT_ATTEMPTED, "the cancel failed: not attempted");
-        break;
+    case VENUE_RQ_REPLACE: replace(&t, named(rq->target), named(rq->order)); break;
     case VENUE_RQ_QUERY: query(&t, named(rq->order)); break;
     case VENUE_RQ_TRADES: trades(&t, named(rq->order), rq->since_ns); break;
     case VENUE_RQ_OPEN_ORDERS: open_orders(&t); break;

@@ -22,7 +22,8 @@ enum venue_request_kind {
     VENUE_RQ_NEW,
     VENUE_RQ_CANCEL,
     VENUE_RQ_REPLACE, /* cancel `target`, place `order`: two orders; the target's reports come first. Where an answer
-                         does not say which target, its report carries clordid "" and the order's comes after it */
+                         does not say which target, its report carries clordid "" and the order's comes after it. A
+                         target with a fill is left as it is and nothing is placed: both are refused */
     VENUE_RQ_QUERY,   /* one order by ClOrdID; VENUE_STATUS or VENUE_NOT_FOUND */
     VENUE_RQ_TRADES,  /* trades of `order`'s instrument: by venue_order_id when known, else since `since_ns` */
     VENUE_RQ_OPEN_ORDERS, /* every open order of the account; VENUE_OPEN_ORDER each, then VENUE_OPEN_ORDERS_END */
@@ -82,7 +83,8 @@ enum venue_report_kind {
                            clock when it said so */
     VENUE_BALANCE,      /* of the currency fee_ccy: last_qty free, qty locked, both counts of 10^-8 */
     VENUE_BALANCES_END,
-    VENUE_AMENDED,     /* the order works at px with total quantity qty, by us or by somebody else */
+    VENUE_AMENDED,     /* the order works at px with total quantity qty (both must be known), by us or by somebody else.
+                          venue_time_ns puts it in order with other amends */
     VENUE_DEADMAN,     /* answer to DEADMAN: counts down until venue_time_ns; 0 = it is off */
     VENUE_RATE_BUDGET, /* what the venue says of a budget: `code` names it (enum venue_budget), qty = the most in its
                           window, cum_qty = spent, retry_after_ns = length of the window */
