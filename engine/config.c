@@ -5,6 +5,7 @@
  * table; each stored value remembers where it came from. */
 #include "engine/config.h"
 #include "engine/config_toml.h"
+#include "engine/dialect.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -29,6 +30,7 @@ enum key_type {
     KEY_SECRET,  /* path of a secret, or credential:NAME */
     KEY_PUBLIC,  /* shown masked all the same */
     KEY_URL,     /* ws:// or wss:// */
+    KEY_HTTP,    /* http:// or https:// */
     KEY_DECIMAL, /* not negative, in quotes */
     KEY_LISTEN,  /* ADDRESS:PORT */
     KEY_SYMBOLS, /* list of text */
@@ -76,7 +78,7 @@ struct key {
 static const char *const mode_choices[] = { "paper", "live", NULL };
 static const char *const loop_choices[] = { "busy", "block", NULL };
 static const char *const sync_choices[] = { "none", "interval", "always", NULL };
-static const char *const dialect_choices[] = { "binance", NULL };
+static const char *const dialect_choices[] = { "binance", "kraken", NULL };
 static const char *const key_type_choices[] = { "hmac", "ed25519", NULL };
 static const char *const disconnect_choices[] = { "nothing", "cancel", NULL };
 static const char *const format_choices[] = { "text", "json", NULL };
@@ -158,6 +160,8 @@ static const struct key venue_keys[] = {
     OTHER(struct config_venue, market_url, KEY_URL, NULL, "market-data streams, wss://HOST[:PORT]/stream"),
     OTHER(struct config_venue, api_url, KEY_URL, NULL,
           "WebSocket API: orders, snapshots, rules; wss://HOST[:PORT]/PATH"),
+    OTHER(struct config_venue, rest_url, KEY_HTTP, "",
+          "kraken: log-on tokens, queries and lists, https://HOST[:PORT]; needed for live orders"),
     OTHER(struct config_venue, ca_file, KEY_PATH, "", "PEM file of trusted authorities; \"\" = the system's"),
     OTHER(struct config_venue, account, KEY_NAME, "main", "name of an [account.<name>]"),
     OTHER(struct config_venue, api_key, KEY_PUBLIC, "", "public id of the API key"),
@@ -169,6 +173,8 @@ static const struct key venue_keys[] = {
     INT(struct config_venue, recv_window_ms, 1, 60000, "1000", "the venue refuses a request that arrives later"),
     INT(struct config_venue, snapshot_depth, 5, 5000, "5000", "levels asked for in a depth snapshot"),
     INT(struct config_venue, depth_max, 10, 65536, "5000", "levels kept per side"),
+    INT(struct config_venue, depth, 10, 1000, "10",
+        "kraken: levels per side subscribed: 10, 25, 100, 500 or 1000; the checksum proves the best 10"),
     INT(struct config_venue, silence_ms, 100, 600000, "10000", "market data silent for this long: reconnect"),
     INT(struct config_venue, reconnect_min_ms, 1, 600000, "250", "first wait before connecting again; doubles"),
     INT(struct config_venue, reconnect_max_ms, 1, 600000, "30000", "longest wait before connecting again"),
@@ -418,6 +424,7 @@ key_expected(const struct key *k, char *buf, size_t room)
     case KEY_PATH: (void)snprintf(buf, room, "a path of at most %zu characters", k->bytes - 1); break;
     case KEY_SECRET: (void)snprintf(buf, room, "a path with a / in it, or credential:NAME"); break;
     case KEY_URL: (void)snprintf(buf, room, "wss://HOST[:PORT]/PATH"); break;
+    case KEY_HTTP: (void)snprintf(buf, room, "https://HOST[:PORT]"); break;
     case KEY_DECIMAL: (void)snprintf(buf, room, "a decimal in quotes, at most 8 places, such as \"0.001\""); break;
     case KEY_LISTEN: (void)snprintf(buf, room, "ADDRESS:PORT such as \"127.0.0.1:9464\""); break;
     case KEY_SYMBOLS:
@@ -498,10 +505,22 @@ text_fits(const struct key *k, const char *s, size_t n)
     case KEY_SECRET:
         return strchr(s, '/') != NULL || strncmp(s, KEY_FILE_CREDENTIAL, sizeof(KEY_FILE_CREDENTIAL) - 1) == 0;
     case KEY_URL: return config_url_parse(s, &url);
+    case KEY_HTTP: return config_http_url_parse(s, &url);
     case KEY_DECIMAL: return text_decimal(s, n);
     case KEY_LISTEN: return listen_parse(s, host, sizeof(host), &port);
     default: return true;
     }
+}
+
+/* A venue's symbol: a name, and "BASE/QUOTE" where the venue writes it so. */
+static bool
+text_symbol(const char *s, size_t n)
+{
+    const char *slash = memchr(s, '/', n);
+
+    if (slash == NULL)
+        return text_name(s, n);
+    return text_name(s, (size_t)(slash - s)) && text_name(slash + 1, (size_t)(s + n - slash) - 1);
 }
 
 /* A list key's own storage. */
@@ -517,7 +536,7 @@ list_append(struct config *c, struct instance *in, const struct key *k, const st
         return true;
     }
     struct config_venue *venue = (struct config_venue *)(void *)in->base;
-    if (v->kind != CONFIG_TOML_TEXT || v->text_len >= SYMBOL_BYTES || !text_name(v->text, v->text_len) ||
+    if (v->kind != CONFIG_TOML_TEXT || v->text_len >= SYMBOL_BYTES || !text_symbol(v->text, v->text_len) ||
         venue->symbols == CONFIG_SYMBOLS_MAX)
         return false;
     for (uint32_t i = 0; i < venue->symbols; i++)
@@ -662,7 +681,8 @@ entry_take(struct loader *l, enum section_id id, const char *name, const struct 
         if (where->kind == SOURCE_ENV ? strcasecmp(have, name) == 0 : strcmp(have, name) == 0)
             return &l->instance[id][i];
     }
-    if (!text_name(name, strlen(name)) || strlen(name) >= CONFIG_NAME_BYTES) {
+    bool named = id == SECTION_OVERRIDE ? text_symbol(name, strlen(name)) : text_name(name, strlen(name));
+    if (!named || strlen(name) >= CONFIG_NAME_BYTES) {
         error_at(l, where, path, "is not a name, expected at most %d letters, digits, _ or -", CONFIG_NAME_BYTES - 1);
         return NULL;
     }
@@ -1096,14 +1116,15 @@ host_loopback(const char *host)
 }
 
 static void
-check_url(struct loader *l, uint32_t e, const char *key, const char *text)
+check_url(struct loader *l, uint32_t e, const char *key, const char *text, bool http)
 {
     struct config_url url;
 
-    if (*text == '\0' || !config_url_parse(text, &url))
+    if (*text == '\0' || !(http ? config_http_url_parse(text, &url) : config_url_parse(text, &url)))
         return; /* reported already */
     if (!url.tls && !host_loopback(url.host))
-        ERROR_KEY(l, SECTION_VENUE, e, key, "would go to \"%.80s\" in clear text, expected wss://", url.host);
+        ERROR_KEY(l, SECTION_VENUE, e, key, "would go to \"%.80s\" in clear text, expected %s://", url.host,
+                  http ? "https" : "wss");
     if (l->c->live && !host_loopback(url.host))
         ERROR_KEY(
             l, SECTION_VENUE, e, key,
@@ -1184,6 +1205,33 @@ check_symbol(struct loader *l, uint32_t e, const char *symbol)
                      symbol);
 }
 
+/* What only some dialects can do, and what they need. */
+static void
+check_dialect(struct loader *l, uint32_t e, const struct config_venue *v)
+{
+    const struct dialect *d = &dialects[v->dialect];
+    const char *name = dialect_choices[v->dialect];
+    bool depth = !d->feed->checked;
+
+    for (unsigned i = 0; i < ARRAY_LEN(d->feed->depth); i++)
+        depth |= d->feed->depth[i] == v->depth;
+    if (!depth)
+        ERROR_KEY(l, SECTION_VENUE, e, "depth", "is %lld, expected 10, 25, 100, 500 or 1000 (dialect %s)",
+                  (long long)v->depth, name);
+    if (!l->c->live)
+        return;
+    if (d->ops == NULL)
+        ERROR_KEY(l, SECTION_VENUE, e, "dialect", "\"%s\" has no order entry in this version, expected --paper", name);
+    else if (d->ops->rest != 0 && *v->rest_url == '\0')
+        ERROR_KEY(l, SECTION_VENUE, e, "rest_url", "is not set, expected https://HOST[:PORT]: %s answers there", name);
+    if ((d->key_types >> v->key_type & 1) == 0)
+        ERROR_KEY(l, SECTION_VENUE, e, "key_type", "is \"%s\", which %s does not sign with",
+                  key_type_choices[v->key_type], name);
+    if (v->recv_window_ms < d->recv_window_min_ms)
+        ERROR_KEY(l, SECTION_VENUE, e, "recv_window_ms", "is %lld, expected at least %lld: %s takes no less",
+                  (long long)v->recv_window_ms, (long long)d->recv_window_min_ms, name);
+}
+
 static void
 check_venue(struct loader *l, uint32_t e)
 {
@@ -1194,8 +1242,10 @@ check_venue(struct loader *l, uint32_t e)
         known |= strcmp(l->c->account[i].name, v->account) == 0;
     if (!known)
         ERROR_KEY(l, SECTION_VENUE, e, "account", "is \"%s\", expected the name of an [account.<name>]", v->account);
-    check_url(l, e, "market_url", v->market_url);
-    check_url(l, e, "api_url", v->api_url);
+    check_url(l, e, "market_url", v->market_url, false);
+    check_url(l, e, "api_url", v->api_url, false);
+    check_url(l, e, "rest_url", v->rest_url, true);
+    check_dialect(l, e, v);
     if (v->reconnect_min_ms > v->reconnect_max_ms)
         ERROR_KEY(l, SECTION_VENUE, e, "reconnect_min_ms", "is %lld, expected at most reconnect_max_ms (%lld)",
                   (long long)v->reconnect_min_ms, (long long)v->reconnect_max_ms);
@@ -1328,6 +1378,7 @@ config_identity(const struct config *c)
     for (uint32_t i = 0; i < c->venues; i++) {
         const struct config_venue *v = &c->venue[i];
         const char *const urls[] = { v->market_url, v->api_url };
+        struct config_url rest = { 0 };
         hash_text(&h, v->name);
         hash_text(&h, dialect_choices[v->dialect]);
         hash_text(&h, v->account);
@@ -1336,12 +1387,26 @@ config_identity(const struct config *c)
             (void)config_url_parse(urls[u], &url);
             hash_text(&h, url.host);
         }
+        if (config_http_url_parse(v->rest_url, &rest))
+            hash_text(&h, rest.host);
     }
     return h;
 }
 
 /* ---- printing -----------------------------------------------------------------------------------------------------
  */
+
+/* `[section]`; a symbol with a slash stands in quotes. */
+static void
+print_header(FILE *out, const char *path)
+{
+    const char *name = strchr(path, '/') != NULL ? strrchr(path, '.') : NULL;
+
+    if (name == NULL)
+        (void)fprintf(out, "\n[%s]\n", path);
+    else
+        (void)fprintf(out, "\n[%.*s.\"%s\"]\n", (int)(name - path), path, name + 1);
+}
 
 static void
 print_quoted(FILE *out, const char *s)
@@ -1412,7 +1477,7 @@ config_print(FILE *out, const struct loader *l)
         for (uint32_t e = 0; e < section_entries(l, id); e++) {
             const struct instance *in = &l->instance[id][e];
             if (*in->path != '\0' && id != SECTION_LIMITS) /* its keys belong to [risk], just printed */
-                (void)fprintf(out, "\n[%s]\n", in->path);
+                print_header(out, in->path);
             for (size_t i = 0; i < sections[id].key_count; i++) {
                 const struct key *k = &sections[id].keys[i];
                 if (id == SECTION_OVERRIDE && in->source[i].kind == SOURCE_DEFAULT)
@@ -1746,6 +1811,17 @@ config_decimal(const char *text, unsigned decimals, int64_t none, const char *ke
                      decimals);
     default: return FAULT(fault, "%s: \"%s\" does not fit, expected a smaller decimal", key, text);
     }
+}
+
+bool
+config_http_url_parse(const char *url, struct config_url *out)
+{
+    char ws[CONFIG_PATH_BYTES + 8];
+
+    if (strncmp(url, "http", 4) != 0)
+        return false;
+    (void)snprintf(ws, sizeof(ws), "ws%.*s", CONFIG_PATH_BYTES, url + 4);
+    return config_url_parse(ws, out);
 }
 
 bool

@@ -24,7 +24,7 @@
 enum config_mode { MODE_PAPER, MODE_LIVE };
 enum config_loop { LOOP_BUSY, LOOP_BLOCK };
 enum config_sync { SYNC_NONE, SYNC_INTERVAL, SYNC_ALWAYS };
-enum config_dialect { DIALECT_BINANCE };
+enum config_dialect { DIALECT_BINANCE, DIALECT_KRAKEN, DIALECT_COUNT };
 enum config_key_type { KEY_TYPE_HMAC, KEY_TYPE_ED25519 };
 enum config_on_disconnect { CONFIG_DISCONNECT_NOTHING, CONFIG_DISCONNECT_CANCEL };
 
@@ -88,9 +88,10 @@ struct config_venue {
     int32_t dialect; /* enum config_dialect */
     char market_url[CONFIG_PATH_BYTES];
     char api_url[CONFIG_PATH_BYTES];
-    char ca_file[CONFIG_PATH_BYTES]; /* "" = the system's */
-    char account[CONFIG_NAME_BYTES]; /* name of an [account.<name>] */
-    char api_key[128];               /* the public id */
+    char rest_url[CONFIG_PATH_BYTES]; /* "" where the dialect asks nothing over HTTP */
+    char ca_file[CONFIG_PATH_BYTES];  /* "" = the system's */
+    char account[CONFIG_NAME_BYTES];  /* name of an [account.<name>] */
+    char api_key[128];                /* the public id */
     char api_key_file[CONFIG_PATH_BYTES];
     char key_file[CONFIG_PATH_BYTES]; /* path, or "credential:NAME" */
     int32_t key_type;                 /* enum config_key_type */
@@ -99,6 +100,7 @@ struct config_venue {
     int64_t recv_window_ms;
     int64_t snapshot_depth; /* levels asked for */
     int64_t depth_max;      /* levels per side kept */
+    int64_t depth;          /* levels per side subscribed, where books carry checksums */
     int64_t silence_ms;
     int64_t reconnect_min_ms;
     int64_t reconnect_max_ms;
@@ -197,5 +199,7 @@ struct config_url {
     char path[CONFIG_PATH_BYTES]; /* with its query, "/" when absent */
 };
 bool config_url_parse(const char *url, struct config_url *out);
+/* The same of a http:// or https:// URL. */
+bool config_http_url_parse(const char *url, struct config_url *out);
 
 #endif

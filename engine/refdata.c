@@ -338,22 +338,22 @@ link_next(struct link *l, int64_t deadline_ns, struct ws_message *m, struct faul
 
 /* The venue said to wait: until the time it named, or its counting window. */
 static void
-link_block(struct link *l, const struct binance_answer *a)
+link_block(struct link *l, int64_t retry_after_ms)
 {
     int64_t wait_ns = RATE_LIMIT_NS;
 
-    if (a->retry_after_ms > 0 && a->retry_after_ms < INT64_MAX / NS_PER_MS)
-        wait_ns = a->retry_after_ms * NS_PER_MS - clock_wall_ns();
+    if (retry_after_ms > 0 && retry_after_ms < INT64_MAX / NS_PER_MS)
+        wait_ns = retry_after_ms * NS_PER_MS - clock_wall_ns();
     wait_ns = MAX(NS_PER_S, MIN(wait_ns, RATE_LIMIT_MAX));
     l->blocked_until_ns = clock_mono_ns() + wait_ns;
 }
 
 enum ask { ASK_OK, ASK_FAILED, ASK_DOWN };
 
-/* Sends r->text (len bytes past WS_HEADER_ROOM) and waits for the answer with its id. ASK_OK: `a` is a success and
- * points into the message buffer. */
+/* Sends r->text (len bytes past WS_HEADER_ROOM) and waits for its answer. ASK_OK: `a` is a success and points into the
+ * message buffer. */
 static enum ask
-ask_once(struct refdata *r, struct link *l, size_t len, int64_t deadline_ns, struct binance_answer *a,
+ask_once(struct refdata *r, struct link *l, size_t len, int64_t deadline_ns, struct refdata_answer *a,
          struct fault *fault)
 {
     struct ws_message m;
@@ -369,16 +369,16 @@ ask_once(struct refdata *r, struct link *l, size_t len, int64_t deadline_ns, str
             return ASK_FAILED;
         case LINK_MESSAGE: break;
         }
-        if (binance_ref_answer(m.data, m.len, a) != DECODE_OK)
-            continue; /* an event, or noise: the deadline decides */
-        if (a->status == 429 || a->status == 418)
-            link_block(l, a);
-        if (a->id != r->id && !(a->id == -1 && a->status != 200))
-            continue;
-        if (a->status == 200 && a->result != NULL)
+        *a = (struct refdata_answer){ .result = NULL };
+        enum refdata_message what = l->cfg.dialect->message(m.data, m.len, r->id, a);
+        if (a->blocked)
+            link_block(l, a->retry_after_ms);
+        if (what == REFDATA_MESSAGE_ANSWER)
             return ASK_OK;
-        (void)FAULT(fault, "status %u, code %d: %s", a->status, a->code, a->text);
-        return ASK_FAILED;
+        if (what == REFDATA_MESSAGE_REFUSED) {
+            (void)FAULT(fault, "%s", a->text);
+            return ASK_FAILED;
+        }
     }
 }
 
@@ -391,12 +391,12 @@ request_write(struct refdata *r, const struct link *l, const struct request *rq)
 
     r->id++;
     if (rq->kind == REFDATA_SNAPSHOT)
-        return binance_ref_depth_request(at, room, r->id, rq->symbol, rq->levels);
-    return binance_ref_exchange_info_request(at, room, r->id, l->cfg.symbols, l->cfg.symbol_count);
+        return l->cfg.dialect->depth->request(at, room, r->id, rq->symbol, rq->levels);
+    return l->cfg.dialect->definitions_request(at, room, r->id, l->cfg.symbols, l->cfg.symbol_count);
 }
 
 static bool
-ask(struct refdata *r, struct link *l, const struct request *rq, struct binance_answer *a, struct fault *fault)
+ask(struct refdata *r, struct link *l, const struct request *rq, struct refdata_answer *a, struct fault *fault)
 {
     int64_t deadline_ns = clock_mono_ns() + (int64_t)r->cfg.request_timeout_ms * NS_PER_MS;
 
@@ -422,7 +422,7 @@ ask(struct refdata *r, struct link *l, const struct request *rq, struct binance_
 static void
 serve_depth(struct refdata *r, struct link *l, const struct request *rq)
 {
-    struct binance_answer a;
+    struct refdata_answer a;
     struct binance_depth d;
     struct fault fault = { "" };
     char what[SYMBOL_BYTES + 16];
@@ -433,8 +433,9 @@ serve_depth(struct refdata *r, struct link *l, const struct request *rq)
         publish_failed(r, rq);
         return;
     }
-    enum decode_result res = binance_ref_depth(a.result, a.result_bytes, rq->px_decimals, rq->qty_decimals, r->level,
-                                               r->level + BINANCE_DEPTH_MAX, BINANCE_DEPTH_MAX, &d);
+    enum decode_result res =
+        l->cfg.dialect->depth->decode(a.result, a.result_bytes, rq->px_decimals, rq->qty_decimals, r->level,
+                                      r->level + BINANCE_DEPTH_MAX, BINANCE_DEPTH_MAX, &d);
     if (res != DECODE_OK) {
         static const char *const text[] = {
 #define X(name, label, sentence) sentence,
@@ -452,14 +453,17 @@ serve_depth(struct refdata *r, struct link *l, const struct request *rq)
 static void
 serve_instruments(struct refdata *r, struct link *l, const struct request *rq)
 {
-    struct binance_answer a;
+    struct refdata_answer a;
     struct fault fault = { "" };
     struct refdata_result end = { .kind = REFDATA_INSTRUMENTS_END, .ok = true, .venue = rq->venue };
 
-    if (!ask(r, l, rq, &a, &fault) ||
-        !binance_ref_exchange_info(a.result, a.result_bytes, l->cfg.symbols, l->cfg.symbol_count, r->instrument,
-                                   &end.limits, &fault)) {
-        say(r, l, "exchangeInfo", fault.text);
+    const struct refdata_dialect *d = l->cfg.dialect;
+    bool ok = ask(r, l, rq, &a, &fault) && d->definitions(a.result, a.result_bytes, l->cfg.symbols, l->cfg.symbol_count,
+                                                          r->instrument, &end.limits, &fault);
+    if (d->one_shot)
+        link_close(l);
+    if (!ok) {
+        say(r, l, d->definitions_text, fault.text);
         publish_failed(r, rq);
         return;
     }
@@ -673,7 +677,11 @@ refdata_stop(struct refdata *r)
 static bool
 request_put(struct refdata *r, const struct request *rq)
 {
-    return link_of(r, rq->venue) != NULL && ring_put(&r->request_writer, rq);
+    const struct link *l = link_of(r, rq->venue);
+
+    if (l == NULL || (rq->kind == REFDATA_SNAPSHOT && l->cfg.dialect->depth == NULL))
+        return false;
+    return ring_put(&r->request_writer, rq);
 }
 
 bool

@@ -12,14 +12,15 @@
 #define EXECGW_ENGINE_REFDATA_H
 
 #include "engine/io/connector.h"
+#include "engine/refdata_dialect.h"
 #include "execgw/instrument.h"
-#include "feed/binance_ref.h"
 #include "feed/feed.h"
 
 struct refdata_venue {
     uint16_t venue; /* id */
     const char *name;
-    struct endpoint endpoint;   /* of its WebSocket API */
+    const struct refdata_dialect *dialect;
+    struct endpoint endpoint;   /* of the WebSocket that answers */
     const char *const *symbols; /* the venue's own, borrowed for life */
     uint32_t symbol_count;
 };

@@ -1,5 +1,6 @@
 #include "engine/startup.h"
 #include "engine/config_limits.h"
+#include "engine/dialect.h"
 #include "engine/io/shared_map.h"
 #include "engine/io/tls_memory.h"
 #include "engine/venue/sign.h"
@@ -218,20 +219,10 @@ order_counts_of(const struct config *c)
     };
 }
 
-static struct feed_config
-feed_config_of(const struct config *c, const struct config_venue *v)
-{
-    struct feed_config f = feed_config_default((uint32_t)c->memory.instruments_max);
-
-    f.levels_max = (uint32_t)MAX(v->depth_max, v->snapshot_depth);
-    f.snapshot_limit = (uint32_t)v->snapshot_depth;
-    return f;
-}
-
 static const struct venue_ops *
-ops_of(const struct config *c)
+ops_of(const struct config *c, const struct config_venue *v)
 {
-    return c->live ? &venue_binance : &venue_paper;
+    return c->live ? dialects[v->dialect].ops : &venue_paper;
 }
 
 static struct venue_config
@@ -307,8 +298,8 @@ footprint(const struct app *a)
     n += connector_footprint(&nc);
     for (uint16_t i = 0; i < c->venues; i++) {
         struct venue_config vc = venue_config_of(a, i);
-        struct feed_config fc = feed_config_of(c, &c->venue[i]);
-        n += ops_of(c)->footprint(&vc);
+        struct feed_config fc = dialect_feed_config(c, &c->venue[i]);
+        n += ops_of(c, &c->venue[i])->footprint(&vc);
         n += feed_footprint(&fc);
     }
     return n + core_footprint(c, &a->parts.gateway_config);
@@ -559,7 +550,7 @@ gateway_config_of(struct app *a)
         const struct config_venue *v = &c->venue[i];
         g->venue[i] = (struct gateway_venue_config){
             .name = v->name,
-            .ops = ops_of(c),
+            .ops = ops_of(c, v),
             .account = account_id(c, v->account),
             .snapshot_levels = (uint32_t)v->snapshot_depth,
             .recv_window_ns = v->recv_window_ms * NS_PER_MS,
@@ -580,7 +571,7 @@ make_venues(struct app *a, struct fault *fault)
     for (uint32_t i = 0; i < a->config.venues; i++) {
         const struct config_venue *v = &a->config.venue[i];
         struct venue_config vc = venue_config_of(a, (uint16_t)i);
-        struct feed_config fc = feed_config_of(&a->config, v);
+        struct feed_config fc = dialect_feed_config(&a->config, v);
         struct gateway_venue_config *g = &a->parts.gateway_config.venue[i];
         g->adapter = g->ops->init(&vc, &a->arena, fault);
         if (g->adapter == NULL)
@@ -678,7 +669,9 @@ start_refdata(struct app *a, struct fault *fault)
         venues[i] = (struct refdata_venue){
             .venue = (uint16_t)i,
             .name = v->name,
-            .endpoint = a->parts.endpoint[GATEWAY_CONN(i, CONN_ROLE_ORDER)],
+            .dialect = dialects[v->dialect].refdata,
+            .endpoint = a->parts.endpoint[GATEWAY_CONN(i, dialects[v->dialect].refdata_at_market ? CONN_ROLE_MARKET
+                                                                                                 : CONN_ROLE_ORDER)],
             .symbols = symbols[i],
             .symbol_count = v->symbols,
         };
@@ -769,9 +762,11 @@ startup(struct app *a, struct fault *fault, int *exit_code)
     if (!take_memory(a, fault) || !tls_memory_init(GATEWAY_CONNS, &a->arena, fault))
         return false;
     *exit_code = EXIT_CONFIG;
-    if (!read_keys(a, fault) ||
-        !tls_context_init(&a->tls, c->venue[0].ca_file[0] != '\0' ? c->venue[0].ca_file : NULL, fault))
+    if (!read_keys(a, fault) || !tls_context_init(&a->tls, NULL, fault))
         return false;
+    for (uint32_t i = 0; i < c->venues; i++)
+        if (c->venue[i].ca_file[0] != '\0' && !tls_context_trust(&a->tls, c->venue[i].ca_file, fault))
+            return false;
     *exit_code = EXIT_FAILED;
     a->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (a->doorbell_fd < 0)

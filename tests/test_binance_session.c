@@ -154,7 +154,9 @@ static void
 reference_data(struct fixture *f)
 {
     static const char *const symbols[] = { "BTCUSDT" };
-    struct refdata_venue venue = { .name = "emulator", .endpoint = f->endpoint, .symbols = symbols, .symbol_count = 1 };
+    struct refdata_venue venue = {
+        .name = "emulator", .dialect = &refdata_binance, .endpoint = f->endpoint, .symbols = symbols, .symbol_count = 1
+    };
     struct refdata_config cfg = refdata_config_default();
     struct fault fault = { "" };
 

@@ -380,6 +380,45 @@ TEST(live_needs_a_key)
                       "c.toml:2:8: venue.binance.api_key_file: is not set, expected a key: mode is live\n");
 }
 
+#define KRAKEN                                \
+    "[venue.kraken]\n"                        \
+    "dialect = \"kraken\"\n"                  \
+    "market_url = \"wss://127.0.0.1:1/v2\"\n" \
+    "api_url = \"wss://127.0.0.1:2/v2\"\n"    \
+    "symbols = [\"BTC/USD\", \"MINA/GBP\"]\n"
+
+TEST(two_venues_of_different_dialects_load_together)
+{
+    CHECK_EQ(load(VENUE KRAKEN "depth = 25\nrest_url = \"https://127.0.0.1:3\"\n" RISK
+                               "[risk.instrument.\"BTC/USD\"]\ntob_age_max_ms = 30000\n"),
+             CONFIG_GO);
+    CHECK_EQ(c.venues, 2);
+    CHECK_EQ(c.venue[1].dialect, DIALECT_KRAKEN);
+    CHECK_EQ(c.venue[1].depth, 25);
+    CHECK_STR(c.venue[1].symbol[1], "MINA/GBP");
+    CHECK_EQ(config_limits_for(&c, "BTC/USD")->tob_age_max_ms, 30000);
+    CHECK_EQ(config_limits_for(&c, "MINA/GBP")->tob_age_max_ms, 2000);
+    CHECK_EQ(load_with(NULL, NULL, "--print-config", NULL), EXIT_OK);
+    char again[sizeof(printed)];
+    memcpy(again, printed, sizeof(again));
+    CHECK(strstr(again, "[risk.instrument.\"BTC/USD\"]") != NULL);
+    CHECK_EQ(load(again), CONFIG_GO);
+    CHECK_EQ(config_limits_for(&c, "BTC/USD")->tob_age_max_ms, 30000);
+}
+
+TEST(what_a_dialect_cannot_do_is_refused_with_what_it_can)
+{
+    CHECK_ERRORS(KRAKEN "depth = 20\n" RISK,
+                 "c.toml:6:1: venue.kraken.depth: is 20, expected 10, 25, 100, 500 or 1000 (dialect kraken)\n");
+    CHECK_ERRORS(KRAKEN "rest_url = \"wss://127.0.0.1:3\"\n" RISK,
+                 "c.toml:6:1: venue.kraken.rest_url: is \"wss://127.0.0.1:3\", expected https://HOST[:PORT]\n");
+    CHECK_ERRORS(KRAKEN "rest_url = \"http://venue.example\"\n" RISK,
+                 "c.toml:6:1: venue.kraken.rest_url: would go to \"venue.example\" in clear text, expected https://\n");
+    CHECK_EQ(load_with("mode = \"live\"\n" KRAKEN "recv_window_ms = 499\n" RISK, NULL, "--live", NULL), EXIT_CONFIG);
+    CHECK(strstr(errors, "key_type: is \"ed25519\", which kraken does not sign with") != NULL);
+    CHECK(strstr(errors, "recv_window_ms: is 499, expected at least 500: kraken takes no less") != NULL);
+}
+
 TEST(clear_text_is_for_loopback_only)
 {
     CHECK_EQ(load("[venue.binance]\ndialect = \"binance\"\nmarket_url = \"ws://127.0.0.1:1/stream\"\n"

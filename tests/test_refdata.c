@@ -123,6 +123,8 @@ start(struct fixture *f, const char *scheme, uint16_t port)
     atomic_store(&said_count, 0);
     f->venue.venue = 3;
     f->venue.name = "testvenue";
+    if (f->venue.dialect == NULL)
+        f->venue.dialect = &refdata_binance;
     if (f->venue.symbols == NULL) {
         f->venue.symbols = symbols;
         f->venue.symbol_count = ARRAY_LEN(symbols);

@@ -75,6 +75,14 @@ bio_method_new(void)
 static const unsigned char alpn_http11[] = "\x08http/1.1";
 
 static bool
+trust(SSL_CTX *c, const char *ca_file, struct fault *fault)
+{
+    if (!SSL_CTX_load_verify_locations(c, ca_file, NULL))
+        return FAULT(fault, "%.150s: no certificate authority can be read from it, expected PEM", ca_file);
+    return true;
+}
+
+static bool
 context_setup(SSL_CTX *c, const char *ca_file, struct fault *fault)
 {
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER, NULL);
@@ -87,9 +95,7 @@ context_setup(SSL_CTX *c, const char *ca_file, struct fault *fault)
         return FAULT(fault, "OpenSSL: out of memory");
     if (!SSL_CTX_set_default_verify_paths(c))
         return FAULT(fault, "OpenSSL: the system trust store cannot be read");
-    if (ca_file != NULL && !SSL_CTX_load_verify_locations(c, ca_file, NULL))
-        return FAULT(fault, "%.150s: no certificate authority can be read from it, expected PEM", ca_file);
-    return true;
+    return ca_file == NULL || trust(c, ca_file, fault);
 }
 
 bool
@@ -104,6 +110,12 @@ tls_context_init(struct tls_context *ctx, const char *ca_file, struct fault *fau
     }
     tls_context_free(ctx);
     return false;
+}
+
+bool
+tls_context_trust(struct tls_context *ctx, const char *ca_file, struct fault *fault)
+{
+    return trust(ctx->ssl_ctx, ca_file, fault);
 }
 
 void

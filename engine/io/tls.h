@@ -39,6 +39,8 @@ enum tls_end {
 
 /* System trust store, and also ca_file when not NULL. On any thread, before it is used. */
 bool tls_context_init(struct tls_context *ctx, const char *ca_file, struct fault *fault);
+/* One more file of trusted authorities, before it is used. */
+bool tls_context_trust(struct tls_context *ctx, const char *ca_file, struct fault *fault);
 void tls_context_free(struct tls_context *ctx);
 
 /* A client session to `host` (name or IP address). False when memory ran out. */

@@ -1,0 +1,32 @@
+#include "engine/dialect.h"
+
+const struct dialect dialects[DIALECT_COUNT] = {
+    [DIALECT_BINANCE] = {
+        .feed = &feed_binance,
+        .refdata = &refdata_binance,
+        .ops = &venue_binance,
+        .key_types = 1u << KEY_TYPE_HMAC | 1u << KEY_TYPE_ED25519,
+        .recv_window_min_ms = 1,
+    },
+    [DIALECT_KRAKEN] = {
+        .feed = &feed_kraken,
+        .refdata = &refdata_kraken,
+        .refdata_at_market = true,
+        .key_types = 1u << KEY_TYPE_HMAC,
+        .recv_window_min_ms = 500,
+    },
+};
+
+struct feed_config
+dialect_feed_config(const struct config *c, const struct config_venue *v)
+{
+    const struct feed_dialect *d = dialects[v->dialect].feed;
+
+    if (d->checked)
+        return feed_config_checked(d, (uint32_t)c->memory.instruments_max, (uint32_t)v->depth);
+    struct feed_config f = feed_config_default((uint32_t)c->memory.instruments_max);
+    f.dialect = d;
+    f.levels_max = (uint32_t)MAX(v->depth_max, v->snapshot_depth);
+    f.snapshot_limit = (uint32_t)v->snapshot_depth;
+    return f;
+}
