@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""RFC 6455 over real sockets, against servers that are not ours: every case of conformance/ws_cases.txt from a
+python3-websockets server, whole and in segments of one byte; echoes of up to 16 MB, pings and closes with a libwebsockets
+server, directly and byte by byte; upgrades and frames that must be refused."""
+import asyncio, base64, hashlib, os, re, signal, subprocess, sys, tempfile, time
+
+import websockets
+from websockets.legacy.server import WebSocketServerProtocol
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BIN = os.environ.get("EXECGW_BIN", os.path.join(HERE, "..", "build-asan", "bin"))
+KINDS = {"c": 0, "t": 1, "b": 2, "x": 8, "i": 9, "o": 10}
+CHOPPED_MAX = 600  # streams up to this length also go out byte by byte
+FRAME = re.compile(r"(?:(\d+)\()?(?:([ctbxio])|#(\d+))(-?)(?:\.(\d))?(\d*)(?:'([^']*)'|:([0-9a-f]*)|\*(\d+))?\)?$")
+
+
+def frames(words):
+    """(opcode, first byte, payload, times) of each word."""
+    for word in re.findall(r"(?:[^\s']|'[^']*')+", words):
+        times, kind, number, open_, rsv, code, text, hexed, stars = FRAME.match(word).groups()
+        opcode = int(number) if number is not None else KINDS[kind]
+        payload = int(code).to_bytes(2, "big") if code else b""
+        payload += (text.encode() if text is not None else bytes.fromhex(hexed) if hexed is not None
+                    else b"*" * int(stars) if stars else b"")
+        yield opcode, (0 if open_ else 0x80) | int(rsv or 0) << 4 | opcode, payload, int(times or 1)
+
+
+def wire(first, payload, masked=False):
+    n, mask = len(payload), 0x80 if masked else 0
+    head = (bytes([first, mask | n]) if n <= 125 else bytes([first, mask | 126]) + n.to_bytes(2, "big") if n <= 65535
+            else bytes([first, mask | 127]) + n.to_bytes(8, "big"))
+    return head + (b"\0\0\0\0" if masked else b"") + payload
+
+
+class Case:
+    def __init__(self, line):
+        self.id, sends, answers = (part.strip() for part in line.split("|"))
+        self.stream = b"".join(wire(first, p) * n for _, first, p, n in frames(sends))
+        self.wanted = [(op, p) for op, _, p, n in frames(answers) for _ in range(n)]
+
+
+def table():
+    with open(os.path.join(HERE, "conformance", "ws_cases.txt")) as f:
+        return {c.id: c for c in (Case(line) for line in f if "|" in line and line[0] != "#")}
+
+
+def brief(records):
+    shown = [f"{op}:{p[:20]!r}{'...' if len(p) > 20 else ''}({len(p)})" for op, p in records[:6]]
+    return " ".join(shown) + (f" and {len(records) - 6} more" if len(records) > 6 else "")
+
+
+class Listening(WebSocketServerProtocol):
+    """Notes each frame of the client as the library has read and checked it."""
+
+    async def read_frame(self, max_size):
+        frame = await super().read_frame(max_size)
+        self.seen.append((int(frame.opcode), bytes(frame.data)))
+        return frame
+
+    def __init__(self, *args, **kw):
+        self.seen = []
+        super().__init__(*args, **kw)
+
+
+class Peer:
+    """The websockets server: /ID/CHOP sends the case's stream, CHOP bytes a segment (0: as it comes)."""
+
+    def __init__(self, cases):
+        self.cases, self.seen = cases, {}
+
+    async def handler(self, ws, path):
+        _, id_, chop = path.split("/")
+        stream, chop = self.cases[id_].stream, int(chop)
+        if chop == 0:
+            ws.transport.write(stream)
+        for at in range(0, len(stream) if chop else 0, chop or 1):
+            if ws.state is not websockets.protocol.State.OPEN:  # the client has closed: it hears no more
+                break
+            ws.transport.write(stream[at:at + chop])
+            await asyncio.sleep(0)
+        try:
+            while True:
+                await ws.recv()
+        except websockets.ConnectionClosed:
+            pass
+        self.seen[path] = (ws.seen, ws.close_code)
+
+
+def client(url, paths, timeout=240):
+    """One line of each path, from our client."""
+    p = subprocess.run([os.path.join(BIN, "ws_client"), url], input="\n".join(paths) + "\n", text=True, timeout=timeout,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    lines = dict(line.split(": ", 1) for line in p.stdout.splitlines())
+    if p.returncode != 0 or len(lines) != len(paths):
+        sys.exit(f"ws_client ended with {p.returncode} after {p.stdout.splitlines()[-1:]}: {p.stderr[-500:]}")
+    return lines
+
+
+async def in_thread(fn, *args):
+    return await asyncio.get_running_loop().run_in_executor(None, fn, *args)
+
+
+async def every_case_from_python_websockets():
+    cases = table()
+    peer = Peer(cases)
+    server = await websockets.serve(peer.handler, "127.0.0.1", 0, create_protocol=Listening, compression=None,
+                                    max_size=None, max_queue=None, ping_interval=None, close_timeout=5)
+    port = server.sockets[0].getsockname()[1]
+    paths = [f"{i}/0" for i in cases] + [f"{i}/1" for i, c in cases.items() if len(c.stream) <= CHOPPED_MAX]
+    await in_thread(client, f"ws://127.0.0.1:{port}", paths)
+    server.close()
+    await server.wait_closed()
+    bad = []
+    for path in paths:
+        seen, _ = peer.seen["/" + path]
+        if seen != cases[path.split("/")[0]].wanted:
+            bad.append(f"{path}: {brief(seen)}, expected {brief(cases[path.split('/')[0]].wanted)}")
+    assert not bad, "\n".join(bad)
+    print(f"python3-websockets {websockets.__version__}: {len(cases)} cases, {len(paths) - len(cases)} of them byte by byte too")
+
+
+async def relay(port):
+    """What the server at `port` says goes on one byte a segment."""
+
+    async def pump(reader, writer, chop):
+        while data := await reader.read(65536):
+            for at in range(0, len(data), chop or len(data)):
+                writer.write(data[at:at + (chop or len(data))])
+                await asyncio.sleep(0)
+        writer.close()
+
+    async def both(reader, writer):
+        r, w = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, w, 0), pump(r, writer, 1), return_exceptions=True)
+
+    return await asyncio.start_server(both, "127.0.0.1", 0)
+
+
+async def echoes_pings_and_closes_with_libwebsockets():
+    closes = ["close/1000", "close/1000/bye", "close/1001/going", "close/1008", "close/1011", "close/3000/x", "close/4999/y"]
+    with tempfile.TemporaryDirectory() as d:
+        out = open(os.path.join(d, "out"), "w+")
+        p = subprocess.Popen([os.path.join(BIN, "lws_peer"), os.path.join(d, "port")], stdout=out)
+        try:
+            for _ in range(2000):
+                try:
+                    port = int(open(os.path.join(d, "port")).read())
+                    break
+                except (OSError, ValueError):
+                    time.sleep(0.01)
+            else:
+                sys.exit("lws_peer does not start")
+            slow = await relay(port)
+            slow_port = slow.sockets[0].getsockname()[1]
+            await in_thread(client, f"ws://127.0.0.1:{port}", ["drive/0", "drive/1300", "drive/65536", "ping"] + closes)
+            await in_thread(client, f"ws://127.0.0.1:{slow_port}", ["ping"] + closes)
+            slow.close()
+        finally:
+            p.send_signal(signal.SIGTERM)
+            assert p.wait(30) == 0
+        out.seek(0)
+        seen = sorted(out.read().split("\n")[:-1])
+    wanted = [f"/drive/{n} 1000 0" for n in (0, 1300, 65536)]
+    for _ in range(2):
+        wanted += ["/ping 0 10"] + [f"/{c} 0 0" for c in closes]  # it does not look at the answer to its own close
+    assert seen == sorted(wanted), f"{seen}\nexpected {sorted(wanted)}"
+    print(f"libwebsockets: {len(wanted)} sessions, echoes of 0 to 16,777,216 bytes")
+
+
+def accept(key):
+    return base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+
+
+def answer(status=b"101 Switching Protocols", upgrade=b"websocket", connection=b"Upgrade", key=None, more=b""):
+    def make(sent):
+        return (b"HTTP/1.1 " + status + b"\r\nUpgrade: " + upgrade + b"\r\nConnection: " + connection +
+                b"\r\nSec-WebSocket-Accept: " + accept(key or sent) + b"\r\n" + more + b"\r\n")
+    return make
+
+
+REFUSED = {  # what the server says, a word of the sentence
+    "key": (answer(key=b"AAAAAAAAAAAAAAAAAAAAAA=="), "Accept"),
+    "redirect": (answer(status=b"302 Found", more=b"Location: ws://127.0.0.1:1/\r\n"), "302"),
+    "moved": (answer(status=b"301 Moved Permanently", more=b"Location: /other\r\n"), "301"),
+    "ok": (answer(status=b"200 OK"), "200"),
+    "denied": (answer(status=b"403 Forbidden"), "403"),
+    "subprotocol": (answer(more=b"Sec-WebSocket-Protocol: chat\r\n"), "rotocol"),
+    "extension": (answer(more=b"Sec-WebSocket-Extensions: permessage-deflate\r\n"), "xtension"),
+    "upgrade": (answer(upgrade=b"h2c"), "Upgrade"),
+    "connection": (answer(connection=b"close"), "Connection"),
+}
+
+
+async def what_must_be_refused():
+    said = {}
+
+    async def serve(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        name = head.split(b" ")[1].decode()[1:]
+        key = re.search(rb"Sec-WebSocket-Key: (\S+)", head).group(1)
+        if name in REFUSED:
+            writer.write(REFUSED[name][0](key))
+        else:
+            writer.write(answer()(key) + wire(0x81, b"masked by a server", masked=True))
+        try:
+            said[name] = await reader.read(4096)
+        except ConnectionError:
+            said[name] = b""
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    lines = await in_thread(client, f"ws://127.0.0.1:{port}", list(REFUSED) + ["masked"])
+    server.close()
+    for name, (_, word) in REFUSED.items():
+        assert lines[name].startswith("refused: ") and word in lines[name], f"{name}: {lines[name]}"
+        assert said[name] == b"", f"{name}: the client went on with {said[name]!r}"
+    frame = said["masked"]
+    assert frame[0] == 0x88 and frame[1] == 0x82 and bytes(a ^ b for a, b in zip(frame[6:8], frame[2:4])) == b"\x03\xea", frame
+    print(f"{len(REFUSED)} upgrades and a masked frame refused")
+
+
+async def main():
+    for test in (every_case_from_python_websockets, echoes_pings_and_closes_with_libwebsockets, what_must_be_refused):
+        await test()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
