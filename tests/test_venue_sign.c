@@ -85,7 +85,7 @@ TEST(an_ed25519_logon_is_checked_with_the_documented_key)
 {
     struct keyring ring;
     struct fault f;
-    CHECK_EQ(keyring_demo(&ring, &f), true);
+    CHECK_EQ(keyring_demo_binance(&ring, &f), true);
     const struct api_key *k = keyring_find(&ring, DEMO_API_KEY_ED); /* the docs' example key behind another name */
     static const char payload[] =
         "apiKey=4yNzx3yWC5bS6YTwEkSRaC0nRmSQIIStAUOh1b6kqaBrTLIhjCpI5lJH8q8R8WNO&timestamp=1649729878532";

@@ -12,14 +12,8 @@
 #define EXECGW_BENCH_VENUE_BINANCE_H
 
 #include "bench/venue/binance_sign.h"
-#include "bench/venue/engine.h"
-#include "bench/venue/fault.h"
-#include "bench/venue/ledger.h"
-#include "bench/venue/market.h"
 #include "bench/venue/ratelimit.h"
-#include "bench/venue/replay.h"
-#include "bench/venue/server.h"
-#include "bench/venue/text.h"
+#include "bench/venue/venue.h"
 
 #define STREAMS_PER_CONN_MAX 1024
 #define USER_SUBS_MAX        16
@@ -32,7 +26,6 @@
 #define RECV_WINDOW_MS       5000
 #define RECV_WINDOW_MAX_MS   60000
 #define DEPTH_LEVELS_MAX     5000
-#define KLINES_KEPT          1500
 
 struct binance;
 struct session;
@@ -186,27 +179,8 @@ void streams_unsubscribe_all(struct streams *s, struct session *ss);
 /* One request text of a client. */
 void streams_on_text(struct streams *s, struct session *ss, const char *text, size_t len);
 
-struct candle {
-    int64_t open_us;
-    int64_t open, high, low, close;
-    int64_t volume, quote, taker_volume, taker_quote;
-    int64_t trades, first_id, last_id;
-};
-
-struct ticker {
-    int64_t open_us, close_us;
-    int64_t first_px, open, high, low, last, last_qty;
-    int64_t volume, quote;
-    int64_t first_id, last_id, trades;
-};
-
-/* Candles of an interval ("1m", "1h", ...), oldest first, at most max; -1 when there is no such interval. */
-int streams_klines(struct streams *s, int symbol, const char *interval, int64_t start_us, int64_t end_us, int max,
-                   struct candle *out);
-int64_t interval_us(const char *name); /* 0: unknown */
-void streams_ticker(struct streams *s, int symbol, struct ticker *out);
-/* Volume-weighted price of a ticker, 0 without trades. */
-int64_t ticker_weighted(const struct ticker *t);
+/* Length of an interval by name ("1m", "1h", ...); 0: unknown. */
+int64_t streams_interval_us(const char *name);
 
 /* ---- user data ---- */
 
@@ -234,33 +208,9 @@ struct listen_key {
     int64_t expires_us;
 };
 
-struct binance_config {
-    uint64_t seed;
-    uint32_t rate_milli;
-    const char *keys_path;   /* NULL: the demo keys */
-    const char *ledger_path; /* NULL: none */
-    bool ledger_fsync;
-    int32_t orders_10s_max, weight_max; /* rate limits; 0: Binance's */
-    const char *const *replay_paths;
-    size_t replay_count;
-    bool replay_full_speed;
-    const char *const *fault_specs;
-    size_t fault_count;
-};
-
 struct binance {
-    struct server *server;
-    struct emu_engine *engine;
-    struct emu_market *market;
-    struct emu_ledger *ledger;
+    struct venue base;
     struct streams *streams;
-    struct keyring keys;
-    struct fault_plan faults;
-    struct replay replay;
-    bool has_replay;
-    bool replay_full_speed;
-    struct emu_symbol_def *symbol_defs; /* ours when a recording brought symbols, else NULL */
-    char *symbol_text;                  /* their names */
     struct emu_limit weight, raw;
     struct emu_order_limits orders[EMU_ACCOUNTS_MAX];
     struct listen_key listen_keys[LISTEN_KEYS_MAX];
@@ -270,16 +220,6 @@ struct binance {
     int64_t shutdown_mono_ns;               /* when announced; 0: not */
     char last_cancel_id[EMU_CLIENT_ID_MAX]; /* of the newest CANCELED execution */
 };
-
-/* Announce a shutdown to every WebSocket and close them all a second later; the venue stays up. */
-void binance_announce_shutdown(struct binance *v);
-
-bool binance_init(struct binance *v, const struct binance_config *cfg, struct fault *f);
-void binance_close(struct binance *v);
-extern const struct server_ops binance_server_ops;
-
-/* Now, by the venue's clock; moves the engine's time and market there. */
-int64_t binance_now_us(struct binance *v);
 
 /* Order endpoints and the rest; the tables behind call_tables. */
 extern const struct call_def trade_calls[];

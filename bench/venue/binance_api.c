@@ -133,7 +133,7 @@ static void
 refuse(struct session *s, const char *id, unsigned status, int code, const char *msg)
 {
     static const struct fault_hits none = { .accept = true };
-    struct call c = { .venue = s->venue, .session = s, .now_us = binance_now_us(s->venue) };
+    struct call c = { .venue = s->venue, .session = s, .now_us = venue_now_us(&s->venue->base) };
 
     call_fail(&c, status, code, "%s", msg);
     answer(s, &c, id, s->show_limits, &none);
@@ -143,14 +143,14 @@ refuse(struct session *s, const char *id, unsigned status, int code, const char 
 static void
 run_request(struct session *s, const struct call_def *def, const struct params *p, const char *id)
 {
-    struct fault_hits h = fault_draw(&s->venue->faults, FAULT_ON_REPLY, def->ws);
+    struct fault_hits h = fault_draw(&s->venue->base.faults, FAULT_ON_REPLY, def->ws);
     struct call c = {
         .venue = s->venue,
         .session = s,
         .def = def,
         .params = p,
         .micro = s->micro,
-        .now_us = binance_now_us(s->venue),
+        .now_us = venue_now_us(&s->venue->base),
         .api_key = params_find(p, "apiKey"),
     };
     const char *show = params_find(p, "returnRateLimits");

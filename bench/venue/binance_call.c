@@ -163,7 +163,7 @@ legal_symbol(const char *s)
 static int
 find_symbol(struct call *c, const char *name)
 {
-    int i = emu_symbol_find(c->venue->engine, name);
+    int i = emu_symbol_find(c->venue->base.engine, name);
     if (i < 0) {
         if (legal_symbol(name))
             call_fail(c, 400, -1121, "Invalid symbol.");
@@ -228,7 +228,7 @@ call_symbols(struct call *c, int *out, int *count, bool *single)
     }
     if (many != NULL)
         return symbol_list(c, many, out, count);
-    for (int i = 0; i < emu_symbol_count(c->venue->engine); i++)
+    for (int i = 0; i < emu_symbol_count(c->venue->base.engine); i++)
         out[(*count)++] = i;
     return true;
 }
@@ -358,9 +358,9 @@ check_key(struct call *c, bool *by_logon)
             call_fail(c, 401, -2014, "API-key format invalid.");
             return false;
         }
-        c->key = keyring_find(&c->venue->keys, name);
+        c->key = keyring_find(&c->venue->base.keys, name);
     }
-    int account = c->key != NULL ? emu_account_find(c->venue->engine, c->key->account) : -1;
+    int account = c->key != NULL ? emu_account_find(c->venue->base.engine, c->key->account) : -1;
     if (account < 0) {
         call_fail(c, 401, -2015, "Invalid API-key, IP, or permissions for action.");
         return false;

@@ -5,7 +5,7 @@
 static void
 run_deposit(struct call *c)
 {
-    struct emu_engine *e = c->venue->engine;
+    struct emu_engine *e = c->venue->base.engine;
     const char *text = call_text(c, "amount");
     int account = emu_account_find(e, call_text(c, "account"));
     int asset = emu_asset_find(e, call_text(c, "asset"));
@@ -26,11 +26,11 @@ run_price(struct call *c)
     int symbol;
     if (!call_symbol(c, &symbol) || !call_decimal(c, "price", &px))
         return;
-    const struct emu_filters *f = &emu_symbol_get(c->venue->engine, symbol)->filters;
+    const struct emu_filters *f = &emu_symbol_get(c->venue->base.engine, symbol)->filters;
     if (px < f->px_min || px > f->px_max || px % f->px_tick != 0)
         call_fail(c, 400, -1013, "Filter failure: PRICE_FILTER");
     else
-        emu_market_move(c->venue->market, symbol, px);
+        emu_market_move(c->venue->base.market, symbol, px);
 }
 
 static void
@@ -41,7 +41,7 @@ run_status(struct call *c)
         return;
     for (int i = 0; i < EMU_SYMBOL_STATUS_COUNT; i++)
         if (strcmp(emu_symbol_status_text((enum emu_symbol_status)i), call_text(c, "status")) == 0) {
-            emu_symbol_status_set(c->venue->engine, symbol, (enum emu_symbol_status)i);
+            emu_symbol_status_set(c->venue->base.engine, symbol, (enum emu_symbol_status)i);
             return;
         }
     call_fail(c, 400, -1122, "Invalid symbolStatus.");
@@ -52,7 +52,7 @@ run_market(struct call *c)
 {
     int64_t rate = 0;
     if (call_int(c, "rate", 0, 1000000, &rate))
-        emu_market_set_rate(c->venue->market, (uint32_t)rate);
+        emu_market_set_rate(c->venue->base.market, (uint32_t)rate);
 }
 
 const struct call_def control_calls[] = {

@@ -123,13 +123,13 @@ filters_json(struct text *t, const struct emu_filters *f)
 static void
 symbol_json(struct call *c, int symbol)
 {
-    const struct emu_symbol_def *d = emu_symbol_get(c->venue->engine, symbol);
+    const struct emu_symbol_def *d = emu_symbol_get(c->venue->base.engine, symbol);
     struct text *t = &c->result;
 
     text_comma(t);
     text_put(t, "{");
     text_key_word(t, "symbol", d->name);
-    text_key_word(t, "status", emu_symbol_status_text(emu_symbol_status_get(c->venue->engine, symbol)));
+    text_key_word(t, "status", emu_symbol_status_text(emu_symbol_status_get(c->venue->base.engine, symbol)));
     text_key_word(t, "baseAsset", d->base);
     text_key_int(t, "baseAssetPrecision", 8);
     text_key_word(t, "quoteAsset", d->quote);
@@ -255,7 +255,9 @@ run_depth(struct call *c)
     limit = MIN(limit, DEPTH_LEVELS_MAX);
     c->weight = limit <= 100 ? 5 : limit <= 500 ? 25 : limit <= 1000 ? 50 : 250;
     const struct replay_symbol *r =
-        c->venue->has_replay ? replay_find(&c->venue->replay, emu_symbol_get(c->venue->engine, symbol)->name) : NULL;
+        c->venue->base.has_replay
+            ? replay_find(&c->venue->base.replay, emu_symbol_get(c->venue->base.engine, symbol)->name)
+            : NULL;
     if (r != NULL) {
         recorded_depth(&c->result, r, (size_t)limit);
         return;
@@ -264,7 +266,7 @@ run_depth(struct call *c)
     ASSERT(l != NULL);
     int bids = 0;
     int asks = 0;
-    int64_t id = emu_depth(c->venue->engine, symbol, (int)limit, l, &bids, l + limit, &asks);
+    int64_t id = emu_depth(c->venue->base.engine, symbol, (int)limit, l, &bids, l + limit, &asks);
     text_put(&c->result, "{");
     text_key_int(&c->result, "lastUpdateId", id);
     levels_json(&c->result, "bids", l, bids);
@@ -280,7 +282,7 @@ read_trades(struct call *c, struct emu_public_trade *out, int64_t default_limit)
     int symbol;
     if (!call_symbol(c, &symbol) || !call_int(c, "limit", 1, INT32_MAX, &limit))
         return -1;
-    return emu_trades_public(c->venue->engine, symbol, out, (int)MIN(limit, 1000));
+    return emu_trades_public(c->venue->base.engine, symbol, out, (int)MIN(limit, 1000));
 }
 
 static void
@@ -356,12 +358,12 @@ run_klines(struct call *c)
     if (!call_symbol(c, &symbol) || !call_int(c, "limit", 1, INT32_MAX, &limit) ||
         !call_time(c, "startTime", &start_us) || !call_time(c, "endTime", &end_us))
         return;
-    int64_t span_us = interval_us(interval);
+    int64_t span_us = streams_interval_us(interval);
     if (span_us == 0) {
         call_fail(c, 400, -1120, "Invalid interval.");
         return;
     }
-    int n = streams_klines(c->venue->streams, symbol, interval, start_us, end_us, (int)MIN(limit, 1000), out);
+    int n = tape_candles(&c->venue->base.tape[symbol], span_us, start_us, end_us, (int)MIN(limit, 1000), out);
     text_put(t, "[");
     for (int i = 0; i < n; i++) {
         const struct candle *k = &out[i];
@@ -395,10 +397,10 @@ run_avg_price(struct call *c)
     int symbol;
     if (!call_symbol(c, &symbol))
         return;
-    streams_ticker(c->venue->streams, symbol, &k);
+    tape_ticker(&c->venue->base.tape[symbol], c->now_us, &k);
     text_put(&c->result, "{");
     text_key_int(&c->result, "mins", 5);
-    text_key_decimal(&c->result, "price", emu_avg_px(c->venue->engine, symbol));
+    text_key_decimal(&c->result, "price", emu_avg_px(c->venue->base.engine, symbol));
     text_key_int(&c->result, "closeTime", call_stamp(c, k.close_us));
     text_put(&c->result, "}");
 }
@@ -440,11 +442,11 @@ ticker_24hr(struct call *c, int symbol)
     char percent[DECIMAL_TEXT];
     bool mini = call_text(c, "type") != NULL && strcmp(call_text(c, "type"), "MINI") == 0;
 
-    streams_ticker(c->venue->streams, symbol, &k);
-    emu_touch_get(c->venue->engine, symbol, &touch);
+    tape_ticker(&c->venue->base.tape[symbol], c->now_us, &k);
+    emu_touch_get(c->venue->base.engine, symbol, &touch);
     percent_text(percent, k.last - k.open, k.open);
     text_put(t, "{");
-    text_key_word(t, "symbol", emu_symbol_get(c->venue->engine, symbol)->name);
+    text_key_word(t, "symbol", emu_symbol_get(c->venue->base.engine, symbol)->name);
     if (!mini) {
         text_key_decimal(t, "priceChange", k.last - k.open);
         text_key_word(t, "priceChangePercent", percent);
@@ -476,8 +478,8 @@ static void
 ticker_price(struct call *c, int symbol)
 {
     text_put(&c->result, "{");
-    text_key_word(&c->result, "symbol", emu_symbol_get(c->venue->engine, symbol)->name);
-    text_key_decimal(&c->result, "price", emu_last_px(c->venue->engine, symbol));
+    text_key_word(&c->result, "symbol", emu_symbol_get(c->venue->base.engine, symbol)->name);
+    text_key_decimal(&c->result, "price", emu_last_px(c->venue->base.engine, symbol));
     text_put(&c->result, "}");
 }
 
@@ -485,9 +487,9 @@ static void
 ticker_book(struct call *c, int symbol)
 {
     struct emu_touch touch;
-    emu_touch_get(c->venue->engine, symbol, &touch);
+    emu_touch_get(c->venue->base.engine, symbol, &touch);
     text_put(&c->result, "{");
-    text_key_word(&c->result, "symbol", emu_symbol_get(c->venue->engine, symbol)->name);
+    text_key_word(&c->result, "symbol", emu_symbol_get(c->venue->base.engine, symbol)->name);
     text_key_decimal(&c->result, "bidPrice", touch.bid.px);
     text_key_decimal(&c->result, "bidQty", touch.bid.qty);
     text_key_decimal(&c->result, "askPrice", touch.ask.px);
@@ -518,7 +520,7 @@ run_ticker_book(struct call *c)
 static void
 run_account(struct call *c)
 {
-    const struct emu_engine *e = c->venue->engine;
+    const struct emu_engine *e = c->venue->base.engine;
     const struct emu_account *a = emu_account_get(e, c->account);
     struct text *t = &c->result;
     bool omit = false;
@@ -579,14 +581,14 @@ commission_part(struct text *t, const char *key, int64_t maker, int64_t taker)
 static void
 run_commission(struct call *c)
 {
-    const struct emu_account *a = emu_account_get(c->venue->engine, c->account);
+    const struct emu_account *a = emu_account_get(c->venue->base.engine, c->account);
     struct text *t = &c->result;
     int symbol;
 
     if (!call_symbol(c, &symbol))
         return;
     text_put(t, "{");
-    text_key_word(t, "symbol", emu_symbol_get(c->venue->engine, symbol)->name);
+    text_key_word(t, "symbol", emu_symbol_get(c->venue->base.engine, symbol)->name);
     commission_part(t, "standardCommission", a->maker_rate, a->taker_rate);
     commission_part(t, "specialCommission", 0, 0);
     commission_part(t, "taxCommission", 0, 0);
@@ -626,7 +628,7 @@ run_empty_list(struct call *c)
 static void
 run_all_coins(struct call *c)
 {
-    const struct emu_engine *e = c->venue->engine;
+    const struct emu_engine *e = c->venue->base.engine;
     const struct emu_account *a = emu_account_get(e, c->account);
     struct text *t = &c->result;
 
@@ -700,7 +702,7 @@ run_api_trading_status(struct call *c)
 static void
 run_trade_fee(struct call *c)
 {
-    const struct emu_account *a = emu_account_get(c->venue->engine, c->account);
+    const struct emu_account *a = emu_account_get(c->venue->base.engine, c->account);
     int list[EMU_SYMBOLS_MAX + 1];
     int count;
     bool single;
@@ -711,7 +713,7 @@ run_trade_fee(struct call *c)
     for (int i = 0; i < count; i++) {
         text_comma(&c->result);
         text_put(&c->result, "{");
-        text_key_word(&c->result, "symbol", emu_symbol_get(c->venue->engine, list[i])->name);
+        text_key_word(&c->result, "symbol", emu_symbol_get(c->venue->base.engine, list[i])->name);
         text_key_decimal(&c->result, "makerCommission", a->maker_rate);
         text_key_decimal(&c->result, "takerCommission", a->taker_rate);
         text_put(&c->result, "}");
@@ -809,7 +811,7 @@ add_sub(struct call *c, uint32_t account, bool by_logon)
 static void
 run_subscribe(struct call *c)
 {
-    int account = c->session->logon != NULL ? emu_account_find(c->venue->engine, c->session->logon->account) : -1;
+    int account = c->session->logon != NULL ? emu_account_find(c->venue->base.engine, c->session->logon->account) : -1;
     if (account < 0)
         call_fail(c, 400, -2015, "Invalid API-key, IP, or permissions for action.");
     else

@@ -82,7 +82,7 @@ static void
 refuse(struct binance *v, struct conn *conn, unsigned status, int code, const char *msg)
 {
     static const struct fault_hits none = { .accept = true };
-    struct call c = { .venue = v, .now_us = binance_now_us(v) };
+    struct call c = { .venue = v, .now_us = venue_now_us(&v->base) };
     call_fail(&c, status, code, "%s", msg);
     answer(conn, &c, &none);
     call_free(&c);
@@ -92,13 +92,13 @@ static void
 run_request(struct binance *v, struct conn *conn, const struct http_request *rq, const struct call_def *def,
             const struct params *all)
 {
-    struct fault_hits h = fault_draw(&v->faults, FAULT_ON_REPLY, fault_method(def));
+    struct fault_hits h = fault_draw(&v->base.faults, FAULT_ON_REPLY, fault_method(def));
     struct call c = {
         .venue = v,
         .def = def,
         .params = all,
         .micro = strcasecmp(rq->time_unit, "MICROSECOND") == 0,
-        .now_us = binance_now_us(v),
+        .now_us = venue_now_us(&v->base),
         .api_key = rq->api_key,
         .query = rq->query,
         .body = rq->body,

@@ -16,7 +16,6 @@
 #define PONG_WITHIN_NS     (60 * NS_PER_S)
 #define CONNECTION_LIFE_NS (24 * 3600 * NS_PER_S)
 #define RX_PER_SECOND      5
-#define MINUTE_US          INT64_C(60000000)
 #define SECOND_US          INT64_C(1000000)
 #define REPLAY_QUEUE_BYTES (4u * 1024 * 1024) /* full speed: what a subscriber may have unread */
 #define REPLAY_BATCH       500
@@ -51,12 +50,9 @@ struct depth_window {
 struct symbol_state {
     struct stream_sub *subs[STREAM_KIND_COUNT];
     struct depth_window window[WINDOW_SPEED_COUNT];
-    bool recorded; /* its market data comes from the recording */
-    bool dirty;    /* traded since the last second */
-    struct ticker ticker;
-    struct candle *candles; /* ring of KLINES_KEPT 1-minute candles */
-    size_t candle_count;    /* ever made */
-    int64_t book_id;        /* newest change */
+    bool recorded;   /* its market data comes from the recording */
+    bool dirty;      /* traded since the last second */
+    int64_t book_id; /* newest change */
 };
 
 struct streams {
@@ -95,120 +91,10 @@ interval_find(const char *name)
 }
 
 int64_t
-interval_us(const char *name)
+streams_interval_us(const char *name)
 {
     int i = interval_find(name);
     return i < 0 ? 0 : intervals[i].minutes * MINUTE_US;
-}
-
-/* Start of the interval a time is in; weeks begin on Monday (1970-01-05). */
-static int64_t
-interval_start(int64_t us, int64_t span_us)
-{
-    int64_t shift = span_us == 7 * 1440 * MINUTE_US ? 4 * 1440 * MINUTE_US : 0;
-    return (us - shift) / span_us * span_us + shift;
-}
-
-/* ---- candles and tickers -------------------------------------------------------------------------------------- */
-
-static void
-candle_add(struct candle *k, const struct emu_public_trade *t, int64_t quote)
-{
-    k->high = MAX(k->high, t->px);
-    k->low = MIN(k->low, t->px);
-    k->close = t->px;
-    k->volume += t->qty;
-    k->quote += quote;
-    if (!t->buyer_is_maker) {
-        k->taker_volume += t->qty;
-        k->taker_quote += quote;
-    }
-    k->trades++;
-    k->last_id = t->id;
-}
-
-static void
-statistics_on_trade(struct symbol_state *y, const struct emu_public_trade *t)
-{
-    int64_t quote = emu_quote_amount(t->px, t->qty);
-    int64_t open_us = interval_start(t->time_us, MINUTE_US);
-    struct candle *k = y->candle_count != 0 ? &y->candles[(y->candle_count - 1) % KLINES_KEPT] : NULL;
-    struct ticker *s = &y->ticker;
-
-    ASSERT(y->candles != NULL);
-    if (k == NULL || k->open_us != open_us) {
-        k = &y->candles[y->candle_count++ % KLINES_KEPT];
-        *k = (struct candle){ .open_us = open_us, .open = t->px, .high = t->px, .low = t->px, .first_id = t->id };
-    }
-    candle_add(k, t, quote);
-    if (s->trades == 0)
-        s->first_id = t->id;
-    s->high = MAX(s->high, t->px);
-    s->low = MIN(s->low, t->px);
-    s->last = t->px;
-    s->last_qty = t->qty;
-    s->volume += t->qty;
-    s->quote += quote;
-    s->last_id = t->id;
-    s->trades++;
-    y->dirty = true;
-}
-
-void
-streams_ticker(struct streams *s, int symbol, struct ticker *out)
-{
-    *out = s->symbol[symbol].ticker;
-    out->close_us = emu_engine_time(s->venue->engine);
-    int64_t day_ago_us = out->close_us - 1440 * MINUTE_US;
-    out->open_us = MAX(out->open_us, day_ago_us);
-}
-
-int64_t
-ticker_weighted(const struct ticker *t)
-{
-    return t->volume == 0 ? 0 : (int64_t)((wide_t)t->quote * EMU_ONE / t->volume);
-}
-
-int
-streams_klines(struct streams *s, int symbol, const char *interval, int64_t start_us, int64_t end_us, int max,
-               struct candle *out)
-{
-    const struct symbol_state *y = &s->symbol[symbol];
-    int64_t span_us = interval_us(interval);
-    size_t first = y->candle_count > KLINES_KEPT ? y->candle_count - KLINES_KEPT : 0;
-    int n = 0;
-
-    if (span_us == 0)
-        return -1;
-    for (size_t i = first; i < y->candle_count; i++) {
-        const struct candle *k = &y->candles[i % KLINES_KEPT];
-        int64_t open_us = interval_start(k->open_us, span_us);
-        if (open_us < start_us || open_us > end_us)
-            continue;
-        if (n != 0 && out[n - 1].open_us == open_us) {
-            struct candle *sum = &out[n - 1];
-            sum->high = MAX(sum->high, k->high);
-            sum->low = MIN(sum->low, k->low);
-            sum->close = k->close;
-            sum->volume += k->volume;
-            sum->quote += k->quote;
-            sum->taker_volume += k->taker_volume;
-            sum->taker_quote += k->taker_quote;
-            sum->trades += k->trades;
-            sum->last_id = k->last_id;
-            continue;
-        }
-        ASSERT(n <= max && max >= 1);
-        if (n == max) {
-            if (start_us != 0)
-                break;
-            memmove(out, out + 1, (size_t)(max - 1) * sizeof(*out));
-            n--;
-        }
-        out[n] = *k;
-        out[n++].open_us = open_us;
-    }
-    return n;
 }
 
 /* ---- subscriptions -------------------------------------------------------------------------------------------- */
@@ -282,13 +168,13 @@ kind_parse(const char *s, enum stream_kind *kind, int *param)
 static int
 recorded_find(struct streams *s, const char *name)
 {
-    struct replay *r = &s->venue->replay;
+    struct replay *r = &s->venue->base.replay;
     const char *at = strchr(name, '@');
     enum stream_kind want;
     enum stream_kind have;
     int param;
 
-    if (!s->venue->has_replay || at == NULL)
+    if (!s->venue->base.has_replay || at == NULL)
         return -1;
     for (size_t i = 0; i < r->stream_count; i++)
         if (strcmp(r->stream[i], name) == 0)
@@ -331,7 +217,7 @@ list_find(struct streams *s, const char *name, enum stream_kind *kind, int *para
         symbol[i] = (char)toupper((unsigned char)name[i]);
     }
     symbol[n] = '\0';
-    int index = emu_symbol_find(s->venue->engine, symbol);
+    int index = emu_symbol_find(s->venue->base.engine, symbol);
     if (index < 0 || !kind_parse(at + 1, kind, param))
         return NULL;
     return &s->symbol[index].subs[*kind];
@@ -465,8 +351,8 @@ send_market(struct streams *s, const struct stream_sub *sub, struct wire *w, con
 
     if (ss->silent)
         return;
-    if (s->venue->faults.count != 0) {
-        struct fault_hits h = fault_draw(&s->venue->faults, FAULT_ON_MARKET, fault_name);
+    if (s->venue->base.faults.count != 0) {
+        struct fault_hits h = fault_draw(&s->venue->base.faults, FAULT_ON_MARKET, fault_name);
         if (fault_hit(&h, FAULT_SILENT))
             ss->silent = true;
         if (fault_hit(&h, FAULT_CLOSE_MARKET))
@@ -494,7 +380,7 @@ publish(struct streams *s, struct stream_sub *list, int param, struct message *m
 static const char *
 name_of(const struct streams *s, int symbol)
 {
-    return emu_symbol_get(s->venue->engine, symbol)->name;
+    return emu_symbol_get(s->venue->base.engine, symbol)->name;
 }
 
 /* ---- trades and touch ----------------------------------------------------------------------------------------- */
@@ -543,7 +429,7 @@ streams_on_trade(struct streams *s, const struct emu_public_trade *t)
     struct message trade = { .fault_name = "trade", .build = trade_json, .what = t, .more = name };
     struct message agg = { .fault_name = "aggTrade", .build = agg_trade_json, .what = t, .more = name };
 
-    statistics_on_trade(y, t);
+    y->dirty = true;
     if (y->recorded)
         return;
     publish(s, y->subs[STREAM_TRADE], -1, &trade);
@@ -716,7 +602,7 @@ flush_partial(struct streams *s, int symbol, int speed)
         if (y->recorded || sub->param % 2 != speed || sub->sent_id == y->book_id)
             continue;
         if (p.id < 0)
-            p.id = emu_depth(s->venue->engine, symbol, 20, p.bids, &p.bid_count, p.asks, &p.ask_count);
+            p.id = emu_depth(s->venue->base.engine, symbol, 20, p.bids, &p.bid_count, p.asks, &p.ask_count);
         struct message m = { .build = partial_json, .what = &p, .more = &levels };
         sub->sent_id = y->book_id;
         send_market(s, sub, message_wire(&m, sub), "partialDepth");
@@ -760,7 +646,7 @@ mini_ticker_json(struct text *t, bool micro, const void *what, const void *more)
     const struct second *c = (const struct second *)what;
     struct ticker k;
     (void)more;
-    streams_ticker(c->streams, c->symbol, &k);
+    tape_ticker(&c->streams->venue->base.tape[c->symbol], c->now_us, &k);
     text_put(t, "{");
     text_key_word(t, "e", "24hrMiniTicker");
     text_key_int(t, "E", stamp(c->now_us, micro));
@@ -782,8 +668,8 @@ ticker_json(struct text *t, bool micro, const void *what, const void *more)
     struct ticker k;
     char percent[DECIMAL_TEXT];
     (void)more;
-    streams_ticker(c->streams, c->symbol, &k);
-    emu_touch_get(c->streams->venue->engine, c->symbol, &b);
+    tape_ticker(&c->streams->venue->base.tape[c->symbol], c->now_us, &k);
+    emu_touch_get(c->streams->venue->base.engine, c->symbol, &b);
     wide_t p = k.open == 0 ? 0 : (wide_t)(k.last - k.open) * 100000 / k.open;
     (void)decimal_format(percent, (int64_t)p, 3);
     text_put(t, "{");
@@ -823,7 +709,7 @@ avg_price_json(struct text *t, bool micro, const void *what, const void *more)
     text_key_int(t, "E", stamp(c->now_us, micro));
     text_key_word(t, "s", name_of(c->streams, c->symbol));
     text_key_word(t, "i", "5m");
-    text_key_decimal(t, "w", emu_avg_px(c->streams->venue->engine, c->symbol));
+    text_key_decimal(t, "w", emu_avg_px(c->streams->venue->base.engine, c->symbol));
     text_key_int(t, "T", stamp(c->now_us, micro));
     text_put(t, "}");
 }
@@ -832,7 +718,7 @@ avg_price_json(struct text *t, bool micro, const void *what, const void *more)
 static bool
 kline_at(struct streams *s, int symbol, const char *interval, int64_t open_us, struct candle *out)
 {
-    return streams_klines(s, symbol, interval, open_us, open_us, 1, out) == 1;
+    return tape_candles(&s->venue->base.tape[symbol], streams_interval_us(interval), open_us, open_us, 1, out) == 1;
 }
 
 static void
@@ -840,7 +726,7 @@ kline_json(struct text *t, bool micro, const void *what, const void *more)
 {
     const struct second *c = (const struct second *)what;
     const struct candle k = *(const struct candle *)more;
-    int64_t span_us = interval_us(c->interval);
+    int64_t span_us = streams_interval_us(c->interval);
     text_put(t, "{");
     text_key_word(t, "e", "kline");
     text_key_int(t, "E", stamp(c->now_us, micro));
@@ -965,7 +851,7 @@ frame_json(struct text *t, bool micro, const void *what, const void *more)
 static void
 send_frame(struct streams *s, const struct replay_frame *f)
 {
-    const char *recorded = s->venue->replay.stream[f->stream];
+    const char *recorded = s->venue->base.replay.stream[f->stream];
     const char *at = strchr(recorded, '@');
     const char *fault_name = at != NULL && strncmp(at, "@depth", 6) == 0 ? "depth" : at != NULL ? at + 1 : recorded;
     struct message m = { .build = frame_json, .what = f };
@@ -989,8 +875,8 @@ replay_may_start(const struct streams *s)
 {
     if (server_mono_ns() - s->last_subscribe_mono_ns < REPLAY_SETTLE_NS)
         return false;
-    for (size_t i = 0; i < s->venue->replay.stream_count; i++)
-        if (s->recorded[i] != NULL && strstr(s->venue->replay.stream[i], "@depth") != NULL)
+    for (size_t i = 0; i < s->venue->base.replay.stream_count; i++)
+        if (s->recorded[i] != NULL && strstr(s->venue->base.replay.stream[i], "@depth") != NULL)
             return true;
     return false;
 }
@@ -999,7 +885,7 @@ replay_may_start(const struct streams *s)
 static bool
 replay_has_room(const struct streams *s, size_t queued_max)
 {
-    for (size_t i = 0; i < s->venue->replay.stream_count; i++)
+    for (size_t i = 0; i < s->venue->base.replay.stream_count; i++)
         for (const struct stream_sub *sub = s->recorded[i]; sub != NULL; sub = sub->next)
             if (conn_queued_bytes(sub->session->conn) > queued_max)
                 return false;
@@ -1034,7 +920,7 @@ replay_pump(struct streams *s)
     s->replay_pumping = true;
     int64_t wait_us = 0;
     for (unsigned i = 0; i < REPLAY_BATCH && replay_has_room(s, REPLAY_QUEUE_BYTES); i++) {
-        if (!s->frame_waiting && !replay_next(&v->replay, &s->frame)) {
+        if (!s->frame_waiting && !replay_next(&v->base.replay, &s->frame)) {
             replay_finish(s);
             s->replay_pumping = false;
             return;
@@ -1044,7 +930,7 @@ replay_pump(struct streams *s)
             s->replay_base_mono_ns = server_mono_ns();
             s->replay_base_recv_ns = s->frame.recv_ns;
         }
-        if (!v->replay_full_speed) {
+        if (!v->base.replay_full_speed) {
             int64_t due_ns = s->replay_base_mono_ns + (s->frame.recv_ns - s->replay_base_recv_ns);
             wait_us = (due_ns - server_mono_ns()) / 1000;
             if (wait_us > 0)
@@ -1055,7 +941,7 @@ replay_pump(struct streams *s)
         send_frame(s, &s->frame);
     }
     s->replay_pumping = false;
-    lws_sul_schedule(server_lws(v->server), 0, &s->replay_timer, on_replay_timer, MAX(wait_us, 1));
+    lws_sul_schedule(server_lws(v->base.server), 0, &s->replay_timer, on_replay_timer, MAX(wait_us, 1));
 }
 
 static void
@@ -1097,7 +983,7 @@ keep_alive(struct session *ss, int64_t now_ns)
 void
 streams_on_tick(struct streams *s)
 {
-    int64_t now_us = emu_engine_time(s->venue->engine);
+    int64_t now_us = emu_engine_time(s->venue->base.engine);
     int64_t now_ns = server_mono_ns();
 
     for (int i = 0; i < s->symbol_count; i++)
@@ -1106,9 +992,10 @@ streams_on_tick(struct streams *s)
         s->second_due_us = now_us / SECOND_US * SECOND_US + SECOND_US;
         each_second(s, now_us);
     }
-    for (struct conn *c = server_next_ws(s->venue->server, NULL); c != NULL; c = server_next_ws(s->venue->server, c))
+    for (struct conn *c = server_next_ws(s->venue->base.server, NULL); c != NULL;
+         c = server_next_ws(s->venue->base.server, c))
         keep_alive((struct session *)conn_user(c), now_ns);
-    if (!s->venue->has_replay)
+    if (!s->venue->base.has_replay)
         return;
     if (!s->replay_started && replay_may_start(s))
         s->replay_started = true;
@@ -1295,20 +1182,13 @@ streams_create(struct binance *v)
     struct streams *s = (struct streams *)calloc(1, sizeof(*s));
     ASSERT(s != NULL);
     s->venue = v;
-    s->symbol_count = emu_symbol_count(v->engine);
+    s->symbol_count = emu_symbol_count(v->base.engine);
     s->symbol = (struct symbol_state *)calloc((size_t)s->symbol_count, sizeof(*s->symbol));
     ASSERT(s->symbol != NULL);
     for (int i = 0; i < s->symbol_count; i++) {
         struct symbol_state *y = &s->symbol[i];
-        int64_t px = emu_last_px(v->engine, i);
-        if (px == 0)
-            px = emu_symbol_get(v->engine, i)->start_px;
-        y->recorded = v->has_replay && replay_find(&v->replay, emu_symbol_get(v->engine, i)->name) != NULL;
-        y->candles = (struct candle *)calloc(KLINES_KEPT, sizeof(*y->candles));
-        ASSERT(y->candles != NULL);
-        y->ticker = (struct ticker){
-            .open_us = emu_engine_time(v->engine), .first_px = px, .open = px, .high = px, .low = px, .last = px
-        };
+        y->recorded =
+            v->base.has_replay && replay_find(&v->base.replay, emu_symbol_get(v->base.engine, i)->name) != NULL;
     }
     return s;
 }
@@ -1318,7 +1198,6 @@ streams_free(struct streams *s)
 {
     lws_sul_cancel(&s->replay_timer);
     for (int i = 0; i < s->symbol_count; i++) {
-        free(s->symbol[i].candles);
         for (int k = 0; k < WINDOW_SPEED_COUNT; k++)
             free(s->symbol[i].window[k].at);
     }

@@ -56,7 +56,7 @@ order_fills(const struct call *c, struct text *t, const struct emu_order *o)
         text_key_decimal(t, "price", f->px);
         text_key_decimal(t, "qty", f->qty);
         text_key_decimal(t, "commission", f->commission);
-        text_key_word(t, "commissionAsset", emu_asset_name(c->venue->engine, f->commission_asset));
+        text_key_word(t, "commissionAsset", emu_asset_name(c->venue->base.engine, f->commission_asset));
         text_key_int(t, "tradeId", f->id);
         text_put(t, "}");
     }
@@ -66,7 +66,7 @@ order_fills(const struct call *c, struct text *t, const struct emu_order *o)
 static const char *
 symbol_name(const struct call *c, int symbol)
 {
-    return emu_symbol_get(c->venue->engine, symbol)->name;
+    return emu_symbol_get(c->venue->base.engine, symbol)->name;
 }
 
 enum response { RESPONSE_ACK, RESPONSE_RESULT, RESPONSE_FULL };
@@ -292,7 +292,7 @@ run_place(struct call *c)
     c->counts_order = true;
     if (!read_order(c, &rq, &how) || !take_order(c))
         return;
-    if (emu_order_place(c->venue->engine, c->account, &rq, &out) != 0)
+    if (emu_order_place(c->venue->base.engine, c->account, &rq, &out) != 0)
         call_fail_engine(c, &out.err);
     else
         order_response(c, &c->result, out.order, how);
@@ -318,10 +318,10 @@ run_test(struct call *c)
 
     if (!read_order(c, &rq, &how) || !call_bool(c, "computeCommissionRates", &rates))
         return;
-    if (emu_order_test(c->venue->engine, c->account, &rq, &err) != 0) {
+    if (emu_order_test(c->venue->base.engine, c->account, &rq, &err) != 0) {
         call_fail_engine(c, &err);
     } else if (rates) {
-        const struct emu_account *a = emu_account_get(c->venue->engine, c->account);
+        const struct emu_account *a = emu_account_get(c->venue->base.engine, c->account);
         text_put(&c->result, "{");
         rates_json(&c->result, "standardCommissionForOrder", a->maker_rate, a->taker_rate);
         rates_json(&c->result, "specialCommissionForOrder", 0, 0);
@@ -373,7 +373,7 @@ run_cancel(struct call *c)
         return;
     if (rq.order_id == 0 && rq.orig_client_id == NULL)
         call_fail(c, 400, -2011, "Unknown order sent.");
-    else if (emu_order_cancel(c->venue->engine, c->account, &rq, &out) != 0)
+    else if (emu_order_cancel(c->venue->base.engine, c->account, &rq, &out) != 0)
         call_fail_engine(c, &out.err);
     else
         cancel_response(c, &c->result, out.order, out.client_id);
@@ -388,7 +388,7 @@ run_cancel_all(struct call *c)
 
     if (call_symbol(c, &symbol)) {
         c->venue->last_cancel_id[0] = '\0';
-        int n = emu_order_cancel_all(c->venue->engine, c->account, symbol, out->at, ORDERS_OUT_MAX, &err);
+        int n = emu_order_cancel_all(c->venue->base.engine, c->account, symbol, out->at, ORDERS_OUT_MAX, &err);
         if (n < 0)
             call_fail_engine(c, &err);
         else
@@ -443,7 +443,7 @@ replace_over_limit(struct call *c, const struct emu_cancel_req *cancel, const st
 {
     struct emu_replace_result r = { 0 };
 
-    (void)emu_order_replace(c->venue->engine, c->account, cancel, rq, true, true, &r);
+    (void)emu_order_replace(c->venue->base.engine, c->account, cancel, rq, true, true, &r);
     replace_json(c, &c->data, &r, how);
     c->data_done = true;
 }
@@ -478,7 +478,7 @@ run_replace(struct call *c)
         return;
     }
     bool stop = strcmp(mode, "STOP_ON_FAILURE") == 0;
-    (void)emu_order_replace(c->venue->engine, c->account, &cancel, &rq, stop, false, &out);
+    (void)emu_order_replace(c->venue->base.engine, c->account, &cancel, &rq, stop, false, &out);
     if (out.err.code == 0) {
         replace_json(c, &c->result, &out, how);
         return;
@@ -506,9 +506,9 @@ run_amend(struct call *c)
         !call_decimal(c, "newQty", &qty) || !legal_client_id(c, "newClientOrderId", &new_id))
         return;
     struct emu_error ignored = { 0 };
-    const struct emu_order *before = emu_order_find(c->venue->engine, c->account, symbol, id, orig, &ignored);
+    const struct emu_order *before = emu_order_find(c->venue->base.engine, c->account, symbol, id, orig, &ignored);
     (void)snprintf(old_id, sizeof(old_id), "%s", before != NULL ? before->client_id : "");
-    if (emu_order_amend(c->venue->engine, c->account, symbol, id, orig, qty, new_id, &out, &execution_id) != 0) {
+    if (emu_order_amend(c->venue->base.engine, c->account, symbol, id, orig, qty, new_id, &out, &execution_id) != 0) {
         call_fail_engine(c, &out.err);
         return;
     }
@@ -548,8 +548,9 @@ run_status(struct call *c)
 
     if (!call_symbol(c, &symbol) || !read_order_id(c, "orderId", "origClientOrderId", &id, &client_id))
         return;
-    const struct emu_order *o =
-        id == 0 && client_id == NULL ? NULL : emu_order_find(c->venue->engine, c->account, symbol, id, client_id, &err);
+    const struct emu_order *o = id == 0 && client_id == NULL
+                                    ? NULL
+                                    : emu_order_find(c->venue->base.engine, c->account, symbol, id, client_id, &err);
     if (o != NULL)
         order_query(c, &c->result, o);
     else if (err.code != 0)
@@ -576,7 +577,7 @@ run_open(struct call *c)
     if (call_text(c, "symbol") == NULL)
         c->weight = 80;
     if (call_text(c, "symbol") == NULL || call_symbol(c, &symbol))
-        orders_json(c, out->at, emu_orders_open(c->venue->engine, c->account, symbol, out->at, ORDERS_OUT_MAX));
+        orders_json(c, out->at, emu_orders_open(c->venue->base.engine, c->account, symbol, out->at, ORDERS_OUT_MAX));
     free(out);
 }
 
@@ -614,7 +615,8 @@ run_all(struct call *c)
     if (!call_symbol(c, &symbol) || !read_range(c, &start_us, &end_us, &limit) ||
         !call_int(c, "orderId", 0, INT64_MAX, &id))
         return;
-    orders_json(c, out, emu_orders_all(c->venue->engine, c->account, symbol, id, start_us, end_us, out, (int)limit));
+    orders_json(c, out,
+                emu_orders_all(c->venue->base.engine, c->account, symbol, id, start_us, end_us, out, (int)limit));
 }
 
 static void
@@ -632,7 +634,8 @@ run_my_trades(struct call *c)
     if (!call_symbol(c, &symbol) || !read_range(c, &start_us, &end_us, &limit) ||
         !call_int(c, "orderId", 0, INT64_MAX, &order_id) || !call_int(c, "fromId", 0, INT64_MAX, &from))
         return;
-    int n = emu_trades_mine(c->venue->engine, c->account, symbol, order_id, from, start_us, end_us, out, (int)limit);
+    int n =
+        emu_trades_mine(c->venue->base.engine, c->account, symbol, order_id, from, start_us, end_us, out, (int)limit);
     text_put(t, "[");
     for (int i = 0; i < n; i++) {
         const struct emu_trade *f = out[i];
@@ -646,7 +649,7 @@ run_my_trades(struct call *c)
         text_key_decimal(t, "qty", f->qty);
         text_key_decimal(t, "quoteQty", f->quote_qty);
         text_key_decimal(t, "commission", f->commission);
-        text_key_word(t, "commissionAsset", emu_asset_name(c->venue->engine, f->commission_asset));
+        text_key_word(t, "commissionAsset", emu_asset_name(c->venue->base.engine, f->commission_asset));
         text_key_int(t, "time", call_stamp(c, f->time_us));
         text_key_bool(t, "isBuyer", f->is_buyer);
         text_key_bool(t, "isMaker", f->is_maker);

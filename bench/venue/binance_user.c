@@ -9,7 +9,7 @@ static void
 send_event(struct session *s, const struct user_sub *sub, const char *event, size_t len, const char *kind)
 {
     struct text t = { 0 };
-    struct fault_hits h = fault_draw(&s->venue->faults, FAULT_ON_EVENT, kind);
+    struct fault_hits h = fault_draw(&s->venue->base.faults, FAULT_ON_EVENT, kind);
 
     if (fault_hit(&h, FAULT_CLOSE_EVENT)) {
         conn_close(s->conn, 0, "", false);
@@ -45,7 +45,7 @@ broadcast(struct binance *v, uint32_t account, const char *kind,
 {
     struct text event[2] = { { 0 }, { 0 } };
 
-    for (struct conn *c = server_next_ws(v->server, NULL); c != NULL; c = server_next_ws(v->server, c)) {
+    for (struct conn *c = server_next_ws(v->base.server, NULL); c != NULL; c = server_next_ws(v->base.server, c)) {
         struct session *s = (struct session *)conn_user(c);
         for (size_t i = 0; i < s->user_count; i++) {
             if (s->user[i].account != account)
@@ -68,8 +68,8 @@ execution_json(struct binance *v, struct text *t, bool micro, const void *what)
 
     text_put(t, "{");
     text_key_word(t, "e", "executionReport");
-    text_key_int(t, "E", stamp(emu_engine_time(v->engine), micro));
-    text_key_word(t, "s", emu_symbol_get(v->engine, o->symbol)->name);
+    text_key_int(t, "E", stamp(emu_engine_time(v->base.engine), micro));
+    text_key_word(t, "s", emu_symbol_get(v->base.engine, o->symbol)->name);
     text_key_word(t, "c", e->client_id);
     text_key_word(t, "S", emu_side_text((enum emu_side)o->side));
     text_key_word(t, "o", emu_type_text((enum emu_type)o->type));
@@ -89,7 +89,7 @@ execution_json(struct binance *v, struct text *t, bool micro, const void *what)
     text_key_decimal(t, "L", e->last_px);
     if (e->commission_asset >= 0) {
         text_key_decimal(t, "n", e->commission);
-        text_key_word(t, "N", emu_asset_name(v->engine, e->commission_asset));
+        text_key_word(t, "N", emu_asset_name(v->base.engine, e->commission_asset));
     } else {
         text_key_word(t, "n", "0");
         text_key(t, "N");
@@ -103,7 +103,7 @@ execution_json(struct binance *v, struct text *t, bool micro, const void *what)
         text_key_decimal(t, "B", e->last_prevented_qty);
         text_key_int(t, "u", e->trade_group_id);
         text_key_int(t, "U", e->counter_order_id);
-        text_key_word(t, "Cs", emu_symbol_get(v->engine, o->symbol)->name);
+        text_key_word(t, "Cs", emu_symbol_get(v->base.engine, o->symbol)->name);
     }
     text_key_int(t, "I", e->execution_id);
     text_key_bool(t, "w", o->is_working);
@@ -137,18 +137,18 @@ static void
 account_json(struct binance *v, struct text *t, bool micro, const void *what)
 {
     const struct emu_account_change *c = (const struct emu_account_change *)what;
-    const struct emu_account *a = emu_account_get(v->engine, c->account);
+    const struct emu_account *a = emu_account_get(v->base.engine, c->account);
 
     text_put(t, "{");
     text_key_word(t, "e", "outboundAccountPosition");
-    text_key_int(t, "E", stamp(emu_engine_time(v->engine), micro));
+    text_key_int(t, "E", stamp(emu_engine_time(v->base.engine), micro));
     text_key_int(t, "u", stamp(c->time_us, micro));
     text_key(t, "B");
     text_put(t, "[");
     for (unsigned i = 0; i < c->asset_count; i++) {
         text_comma(t);
         text_put(t, "{");
-        text_key_word(t, "a", emu_asset_name(v->engine, c->assets[i]));
+        text_key_word(t, "a", emu_asset_name(v->base.engine, c->assets[i]));
         text_key_decimal(t, "f", a->balance[c->assets[i]].free);
         text_key_decimal(t, "l", a->balance[c->assets[i]].locked);
         text_put(t, "}");
@@ -171,12 +171,12 @@ static void
 balance_json(struct binance *v, struct text *t, bool micro, const void *what)
 {
     const struct balance_delta *d = (const struct balance_delta *)what;
-    int64_t now = stamp(emu_engine_time(v->engine), micro);
+    int64_t now = stamp(emu_engine_time(v->base.engine), micro);
 
     text_put(t, "{");
     text_key_word(t, "e", "balanceUpdate");
     text_key_int(t, "E", now);
-    text_key_word(t, "a", emu_asset_name(v->engine, d->asset));
+    text_key_word(t, "a", emu_asset_name(v->base.engine, d->asset));
     text_key_decimal(t, "d", d->delta);
     text_key_int(t, "T", now);
     text_put(t, "}");
@@ -196,7 +196,7 @@ user_terminated(struct session *s, const struct user_sub *sub)
 
     text_put(&t, "{");
     text_key_word(&t, "e", "eventStreamTerminated");
-    text_key_int(&t, "E", stamp(emu_engine_time(s->venue->engine), s->micro));
+    text_key_int(&t, "E", stamp(emu_engine_time(s->venue->base.engine), s->micro));
     text_put(&t, "}");
     send_event(s, sub, t.at, t.len, "eventStreamTerminated");
     text_free(&t);
@@ -207,7 +207,7 @@ user_terminated(struct session *s, const struct user_sub *sub)
 static struct listen_key *
 listen_key_find(struct binance *v, const char *key)
 {
-    int64_t now_us = emu_engine_time(v->engine);
+    int64_t now_us = emu_engine_time(v->base.engine);
     for (size_t i = 0; i < v->listen_key_count; i++)
         if (strcmp(v->listen_keys[i].key, key) == 0 && v->listen_keys[i].expires_us > now_us)
             return &v->listen_keys[i];
@@ -225,7 +225,7 @@ const char *
 listen_key_make(struct binance *v, uint32_t account)
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    int64_t now_us = emu_engine_time(v->engine);
+    int64_t now_us = emu_engine_time(v->base.engine);
     struct listen_key *k = NULL;
 
     for (size_t i = 0; i < v->listen_key_count; i++) {
@@ -256,7 +256,7 @@ listen_key_keep(struct binance *v, const char *key)
 {
     struct listen_key *k = listen_key_find(v, key);
     if (k != NULL)
-        k->expires_us = emu_engine_time(v->engine) + LISTEN_KEY_LIFE_US;
+        k->expires_us = emu_engine_time(v->base.engine) + LISTEN_KEY_LIFE_US;
     return k != NULL;
 }
 

@@ -73,8 +73,8 @@ execution_announce(struct emu_engine *e, const struct symbol_state *s, const str
     account_announce(e, s, x->order->account);
 }
 
-static void
-report(struct emu_engine *e, struct symbol_state *s, const struct emu_order *o, enum emu_exec exec)
+void
+order_report(struct emu_engine *e, struct symbol_state *s, const struct emu_order *o, enum emu_exec exec)
 {
     if (order_is_house(o))
         return;
@@ -270,7 +270,8 @@ trade_of(const struct emu_engine *e, const struct symbol_state *s, const struct 
                                .time_us = e->now_us,
                                .account = o->account,
                                .symbol = (uint16_t)s->index,
-                               .commission_asset = (uint8_t)(o->side == EMU_BUY ? s->base : s->quote),
+                               .commission_asset =
+                                   (uint8_t)(o->side == EMU_BUY && !e->fee_in_quote ? s->base : s->quote),
                                .is_buyer = o->side == EMU_BUY,
                                .is_maker = is_maker };
 }
@@ -346,7 +347,10 @@ affordable_qty(const struct emu_engine *e, const struct symbol_state *s, const s
         return INT64_MAX;
     if (o->side == EMU_SELL)
         return e->account[o->account].balance[s->base].free;
-    return qty_for_quote(e->account[o->account].balance[s->quote].free, px, s->def->filters.lot_step);
+    int64_t free = e->account[o->account].balance[s->quote].free;
+    if (e->fee_in_quote)
+        free = (int64_t)((wide_t)free * EMU_ONE / (EMU_ONE + e->account[o->account].taker_rate));
+    return qty_for_quote(free, px, s->def->filters.lot_step);
 }
 
 /* Runs the order against the other side until it is closed, or nothing crosses. Ends: each pass fills a maker's visible
@@ -380,12 +384,23 @@ fills_whole(const struct symbol_state *s, const struct emu_order *o)
     return sweep_book(s, o->account, &req, o->px).qty == req.qty;
 }
 
+bool
+order_would_take(const struct symbol_state *s, enum emu_side side, int64_t px)
+{
+    const struct book_side *b = &s->side[opposite(side)];
+    return b->count > 0 && crosses(side, px, b->level[b->count - 1].px);
+}
+
 /* Puts a working order through the book: match, then rest or expire. */
-static void
-work(struct emu_engine *e, struct symbol_state *s, struct emu_order *o)
+void
+order_work(struct emu_engine *e, struct symbol_state *s, struct emu_order *o)
 {
     if (o->tif == EMU_FOK && !fills_whole(s, o)) {
         order_expire(e, s, o, "FILL_OR_KILL");
+        return;
+    }
+    if ((o->flags & EMU_POST_ONLY) != 0 && order_would_take(s, o->side, o->px)) {
+        order_cancel(e, s, o, o->client_id, "POST_ONLY");
         return;
     }
     match(e, s, o);
@@ -403,7 +418,7 @@ void
 order_match_again(struct emu_engine *e, struct symbol_state *s, struct emu_order *o)
 {
     book_remove(e, s, o);
-    work(e, s, o);
+    order_work(e, s, o);
 }
 
 /* ---- triggers ---- */
@@ -437,7 +452,7 @@ trigger(struct emu_engine *e, struct symbol_state *s, struct emu_order *o)
     order_relock(e, s, o); /* a market order is paid from free */
     struct emu_execution x = execution_of(e, s, o, EMU_EXEC_NEW);
     execution_announce(e, s, &x);
-    work(e, s, o);
+    order_work(e, s, o);
 }
 
 static struct emu_order *
@@ -650,11 +665,8 @@ check_state(const struct emu_engine *e, const struct symbol_state *s, uint32_t a
         return fail(err, -2010, "Duplicate order sent.");
     if (emu_type_is_algo(r->type) && stop_is_triggered(r->side, r->type, r->stop_px, s->last_px))
         return fail(err, -2010, "Order would trigger immediately.");
-    if (r->type == EMU_LIMIT_MAKER) {
-        const struct book_side *b = &s->side[opposite(r->side)];
-        if (b->count > 0 && crosses(r->side, r->px, b->level[b->count - 1].px))
-            return fail(err, -2010, "Order would immediately match and take.");
-    }
+    if (r->type == EMU_LIMIT_MAKER && order_would_take(s, r->side, r->px))
+        return fail(err, -2010, "Order would immediately match and take.");
     if (account == EMU_HOUSE)
         return 0;
     const struct emu_filters *f = &s->def->filters;
@@ -662,7 +674,8 @@ check_state(const struct emu_engine *e, const struct symbol_state *s, uint32_t a
         (w->qty < f->lot_min || w->qty > (f->market_lot_max != 0 ? f->market_lot_max : f->lot_max)))
         return filter_failed(err, w->qty < f->lot_min ? "LOT_SIZE" : "MARKET_LOT_SIZE");
     int asset = r->side == EMU_BUY ? s->quote : s->base;
-    if (balance_needed(s, r, w) > e->account[account].balance[asset].free)
+    if (with_fee(e, r->side == EMU_BUY ? account : EMU_HOUSE, balance_needed(s, r, w)) >
+        e->account[account].balance[asset].free)
         return fail(err, -2010, "Account has insufficient balance for requested action.");
     return 0;
 }
@@ -694,6 +707,9 @@ order_accept(struct emu_engine *e, struct symbol_state *s, uint32_t account, con
     if (r->quote_order_qty != 0)
         o->qty = w->qty + (w->dry ? MAX(s->def->filters.lot_step, 1) : 0);
     o->iceberg_qty = r->iceberg_qty;
+    o->expire_us = r->expire_us;
+    o->user_ref = r->user_ref;
+    o->flags = (uint8_t)(r->flags | (r->client_id == NULL ? EMU_UNNAMED : 0));
     o->created_us = o->updated_us = e->now_us;
     o->working_us = o->is_working ? e->now_us : -1;
     if (r->client_id != NULL)
@@ -734,9 +750,9 @@ place(struct emu_engine *e, uint32_t account, const struct emu_order_req *r, str
                             "Server is currently overloaded with other requests. "
                             "Please try again in a few minutes."),
                        &out->err));
-    report(e, s, o, EMU_EXEC_NEW);
+    order_report(e, s, o, EMU_EXEC_NEW);
     if (o->is_working)
-        work(e, s, o);
+        order_work(e, s, o);
     else
         stop_wait(s, o);
     out->order = order_is_house(o) && !o->is_open ? NULL : o;
@@ -800,8 +816,9 @@ find_open(const struct emu_engine *e, uint32_t account, const struct emu_cancel_
     return o;
 }
 
-static void
-cancel(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, const char *client_id)
+void
+order_cancel(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, const char *client_id,
+             const char *reason)
 {
     order_close(e, s, o, EMU_CANCELED);
     if (order_is_house(o)) {
@@ -811,6 +828,7 @@ cancel(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, const 
     struct emu_execution x = execution_of(e, s, o, EMU_EXEC_CANCELED);
     x.client_id = client_id;
     x.orig_client_id = o->client_id;
+    x.expiry_reason = reason;
     execution_record(e, &x, 0, false);
     execution_announce(e, s, &x);
 }
@@ -840,7 +858,7 @@ emu_order_cancel(struct emu_engine *e, uint32_t account, const struct emu_cancel
         return fail(&out->err, -2011, "Order was not canceled due to cancel restrictions.");
     struct symbol_state *s = &e->symbol[req->symbol];
     cancel_id(s, req->client_id, out->client_id);
-    cancel(e, s, o, out->client_id);
+    order_cancel(e, s, o, out->client_id, NULL);
     out->order = account == EMU_HOUSE ? NULL : o;
     operation_end(e, s);
     return succeed(&out->err);
@@ -861,7 +879,7 @@ emu_order_cancel_all(struct emu_engine *e, uint32_t account, int symbol, const s
     while (u->open_head != NULL) {
         struct emu_order *o = u->open_head;
         cancel_id(s, NULL, id);
-        cancel(e, s, o, id);
+        order_cancel(e, s, o, id, NULL);
         if (out != NULL && count < out_max)
             out[count] = o;
         count++;

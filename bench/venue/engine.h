@@ -9,7 +9,8 @@
  * Always true between operations:
  *   best bid < best ask; every level's quantity is the sum of its orders' visible quantities, and is not 0;
  *   for each user and asset: free >= 0, locked == the sum of what the open orders lock;
- *   a fill moves balances between the two sides and takes commission from the received asset only;
+ *   a fill moves balances between the two sides and takes commission from the received asset, or always from the quote
+ *   asset (fee_in_quote: then a buy's lock holds the dearer of both commissions too);
  *   no waiting stop has been reached by the last price;
  *   order and trade ids of a symbol only grow; a terminal order never changes again.
  * Prices, quantities and amounts are counts of 10^-8; times are microseconds of the venue's clock.
@@ -83,6 +84,12 @@ int emu_tif_from(const char *text);
 int emu_stp_from(const char *text);
 int emu_status_from(const char *text);
 
+enum emu_order_flag {
+    EMU_POST_ONLY = 1,   /* accepted, then cancelled when it would trade at once */
+    EMU_REDUCE_ONLY = 2, /* kept and shown; the dialect decides */
+    EMU_UNNAMED = 4,     /* its client id is the venue's own, the client gave none */
+};
+
 /* Outcome of a call: code 0 is success, else a Binance error code and its message. */
 struct emu_error {
     int code;
@@ -115,7 +122,10 @@ struct emu_order {
     int64_t cum_qty, cum_quote, prevented_qty;
     int64_t created_us, updated_us, working_us; /* working_us is -1 until it works */
     int64_t locked;                             /* held from the balance: quote asset for a buy, base for a sell */
+    int64_t expire_us;                          /* good till then; 0: no end */
+    int32_t user_ref;                           /* the client's number, for dialects that have one */
     int32_t amend_count;
+    uint8_t flags;                  /* enum emu_order_flag */
     const struct emu_trade *trades; /* first trade; follow next_of_order */
     /* The engine's own links. */
     int64_t visible_qty;
@@ -147,7 +157,7 @@ struct emu_execution {
     const char *client_id; /* wire `c`: for CANCELED the id of the cancel, for REPLACED the new id, else the order's */
     const char *orig_client_id; /* wire `C`: the order's own id when `c` is not it, else "" */
     const char *reject_reason;  /* wire `r`: "NONE" or a reason */
-    const char *expiry_reason;  /* NULL or a reason */
+    const char *expiry_reason;  /* NULL or why the order ended; for CANCELED only when it was not asked for */
     int64_t execution_id;       /* wire `I` */
     int64_t time_us;            /* wire `T` */
     int64_t last_qty, last_px, last_quote, commission;
@@ -221,6 +231,7 @@ struct emu_engine_config {
     size_t symbol_count;
     uint32_t user_orders_max;       /* 0: 4 million; one more is refused with -1008 */
     int64_t maker_rate, taker_rate; /* of new accounts; 0, 0 means 0.1 % each; see emu_account_set_rates() */
+    bool fee_in_quote;              /* commission is taken from the quote asset; else from the received one */
 };
 
 /* NULL only when memory is short. The caller sets the time before the first operation. */
@@ -266,6 +277,9 @@ struct emu_order_req {
     enum emu_stp stp;
     int64_t px, stop_px, qty, quote_order_qty, iceberg_qty;
     const char *client_id; /* NULL: the venue makes one */
+    int64_t expire_us;     /* emu_orders_expire_due ends the order then */
+    int32_t user_ref;
+    uint8_t flags;
 };
 
 /* On success: err.code 0 and the order in its state after matching. `order` stays NULL for the house's closed orders.
@@ -333,6 +347,20 @@ int emu_order_replace(struct emu_engine *e, uint32_t account, const struct emu_c
 int emu_order_amend(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id, const char *orig_client_id,
                     int64_t new_qty, const char *client_id, struct emu_order_result *out, int64_t *execution_id);
 
+/* What an amend in place may change; 0 leaves a field as it is. */
+struct emu_amend {
+    int64_t px, qty, iceberg_qty;
+    bool post_only; /* refused with -2010 when the new price would trade at once */
+};
+/* Change price and quantity of a resting order, ids unchanged. It keeps its place in the queue when only its quantity
+ * shrinks, else it goes to the end of its level, and may trade at once. A quantity not above the executed one cancels
+ * the rest. Not for waiting stops. */
+int emu_order_amend_to(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id,
+                       const struct emu_amend *amend, struct emu_order_result *out);
+
+/* Ends every order whose expire_us has come, oldest first per symbol. */
+void emu_orders_expire_due(struct emu_engine *e);
+
 /* ---- queries ---- */
 /* By id and/or client id (the newest order with it). NULL and err -2013 when there is none, -2039 when they differ. */
 const struct emu_order *emu_order_find(const struct emu_engine *e, uint32_t account, int symbol, int64_t order_id,
@@ -365,6 +393,8 @@ bool emu_restore_close(struct emu_engine *e, uint32_t account, int symbol, int64
                        int64_t prevented_qty, int64_t time_us);
 bool emu_restore_amend(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id, int64_t new_qty,
                        const char *client_id, int64_t time_us);
+bool emu_restore_amend_to(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id, int64_t px, int64_t qty,
+                          int64_t iceberg_qty, int64_t time_us);
 bool emu_restore_trigger(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id, int64_t time_us);
 void emu_restore_ids(struct emu_engine *e, int symbol, int64_t order_id, int64_t trade_id, int64_t update_id,
                      int64_t execution_id);

@@ -445,9 +445,9 @@ verify_order(struct verify *v, const struct symbol_state *s, const struct emu_or
     if (qty != o->cum_qty || quote != o->cum_quote || o->cum_qty > o->qty)
         broken(v, "%s order %lld: trades add up to %lld, cumulative is %lld of %lld", s->def->name, (long long)o->id,
                (long long)qty, (long long)o->cum_qty, (long long)o->qty);
-    if (o->locked != order_lock_wanted(o))
+    if (o->locked != order_lock_wanted(v->e, o))
         broken(v, "%s order %lld locks %lld, should %lld", s->def->name, (long long)o->id, (long long)o->locked,
-               (long long)order_lock_wanted(o));
+               (long long)order_lock_wanted(v->e, o));
     if (o->is_open != (o->status == EMU_NEW || o->status == EMU_PARTIALLY_FILLED))
         broken(v, "%s order %lld: open and status disagree", s->def->name, (long long)o->id);
     if ((o->status == EMU_FILLED) != (o->cum_qty == o->qty && o->qty != 0))

@@ -59,7 +59,7 @@ emu_restore_order(struct emu_engine *e, const struct emu_order *f)
     o->updated_us = o->created_us;
     order_index(e, s, o);
     int paid = o->side == EMU_BUY ? s->quote : s->base;
-    if (order_lock_wanted(o) > e->account[o->account].balance[paid].free) {
+    if (order_lock_wanted(e, o) > e->account[o->account].balance[paid].free) {
         o->is_open = false; /* stays listed, so that its memory has an owner; the caller gives up on the file */
         return NULL;
     }
@@ -97,11 +97,13 @@ can_settle(const struct emu_engine *e, const struct symbol_state *s, const struc
     int64_t paid = buy ? f->quote_qty : f->qty;
     int64_t received = buy ? f->qty : f->quote_qty;
 
-    if (f->quote_qty < 0 || f->commission < 0 || f->commission > received)
+    if (f->quote_qty < 0 || f->commission < 0 || f->commission > (e->fee_in_quote ? f->quote_qty : received))
         return false;
+    if (e->fee_in_quote && buy)
+        paid += f->commission;
     after.cum_qty += f->qty;
     wide_t spare = (wide_t)o->locked + e->account[o->account].balance[buy ? s->quote : s->base].free;
-    return spare >= (wide_t)paid + order_lock_wanted(&after);
+    return spare >= (wide_t)paid + order_lock_wanted(e, &after);
 }
 
 bool
@@ -169,6 +171,36 @@ emu_restore_amend(struct emu_engine *e, uint32_t account, int symbol, int64_t or
     if (o->visible_qty != 0)
         book_reduce(e, s, o, 0);
     order_relock(e, s, o);
+    return true;
+}
+
+bool
+emu_restore_amend_to(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id, int64_t px, int64_t qty,
+                     int64_t iceberg_qty, int64_t time_us)
+{
+    struct emu_order *o = find(e, account, symbol, order_id);
+    if (o == NULL || px <= 0 || qty <= o->cum_qty || !emu_type_has_price(o->type))
+        return false;
+    struct symbol_state *s = &e->symbol[symbol];
+    struct emu_order after = *o;
+    after.px = px;
+    after.qty = qty;
+    int paid = o->side == EMU_BUY ? s->quote : s->base;
+    if (order_lock_wanted(e, &after) - o->locked > e->account[account].balance[paid].free)
+        return false;
+    bool keeps_place = order_keeps_place(o, px, qty, iceberg_qty);
+    if (!keeps_place && o->visible_qty != 0)
+        book_remove(e, s, o);
+    o->px = px;
+    o->qty = qty;
+    o->iceberg_qty = iceberg_qty;
+    o->amend_count++;
+    o->updated_us = time_us;
+    order_relock(e, s, o);
+    if (keeps_place)
+        book_reduce(e, s, o, 0);
+    else
+        book_rest(e, s, o);
     return true;
 }
 

@@ -76,6 +76,7 @@ emu_engine_create(const struct emu_engine_config *config)
     e->user_orders_max = config->user_orders_max != 0 ? config->user_orders_max : USER_ORDERS_MAX;
     bool rates_given = config->maker_rate != 0 || config->taker_rate != 0;
     e->default_maker_rate = rates_given ? config->maker_rate : DEFAULT_RATE;
+    e->fee_in_quote = config->fee_in_quote;
     e->default_taker_rate = rates_given ? config->taker_rate : DEFAULT_RATE;
     e->account_count = 1;
     (void)snprintf(e->account[EMU_HOUSE].name, sizeof(e->account[EMU_HOUSE].name), "house");
@@ -604,7 +605,18 @@ stop_unwait(struct symbol_state *s, struct emu_order *o)
 /* ---- balances ---- */
 
 int64_t
-order_lock_wanted(const struct emu_order *o)
+with_fee(const struct emu_engine *e, uint32_t account, int64_t quote)
+{
+    const struct emu_account *a = &e->account[account];
+
+    if (!e->fee_in_quote || account == EMU_HOUSE)
+        return quote;
+    wide_t v = quote + (wide_t)quote * MAX(a->maker_rate, a->taker_rate) / EMU_ONE;
+    return v > INT64_MAX ? INT64_MAX : (int64_t)v;
+}
+
+int64_t
+order_lock_wanted(const struct emu_engine *e, const struct emu_order *o)
 {
     int64_t leaves = order_leaves(o);
     bool priced = emu_type_has_price(o->type);
@@ -613,7 +625,7 @@ order_lock_wanted(const struct emu_order *o)
         return 0;
     if (o->side == EMU_SELL)
         return leaves;
-    return emu_quote_amount(priced ? o->px : o->stop_px, leaves);
+    return with_fee(e, o->account, emu_quote_amount(priced ? o->px : o->stop_px, leaves));
 }
 
 void
@@ -622,7 +634,7 @@ order_relock(struct emu_engine *e, const struct symbol_state *s, struct emu_orde
     if (order_is_house(o))
         return;
     struct emu_balance *b = &e->account[o->account].balance[o->side == EMU_BUY ? s->quote : s->base];
-    int64_t wanted = order_lock_wanted(o);
+    int64_t wanted = order_lock_wanted(e, o);
 
     b->free += o->locked - wanted;
     b->locked += wanted - o->locked;
@@ -637,7 +649,8 @@ order_commission(const struct emu_engine *e, const struct emu_order *o, int64_t 
 
     if (order_is_house(o))
         return 0;
-    return (int64_t)((wide_t)(o->side == EMU_BUY ? qty : quote) * (is_maker ? a->maker_rate : a->taker_rate) / EMU_ONE);
+    return (int64_t)((wide_t)(o->side == EMU_BUY && !e->fee_in_quote ? qty : quote) *
+                     (is_maker ? a->maker_rate : a->taker_rate) / EMU_ONE);
 }
 
 void
@@ -656,12 +669,13 @@ order_settle(struct emu_engine *e, const struct symbol_state *s, struct emu_orde
         return;
     }
     struct emu_account *a = &e->account[o->account];
-    int64_t wanted = order_lock_wanted(o);
+    int64_t wanted = order_lock_wanted(e, o);
     a->balance[paid].locked -= o->locked - wanted;
     a->balance[paid].free += o->locked - wanted - paid_amount;
     o->locked = wanted;
-    a->balance[received].free += received_amount - commission;
-    e->fees[received] += commission;
+    a->balance[received].free += received_amount;
+    a->balance[e->fee_in_quote ? s->quote : received].free -= commission;
+    e->fees[e->fee_in_quote ? s->quote : received] += commission;
     a->updated_us = e->now_us;
     ASSERT(a->balance[paid].free >= 0 && a->balance[paid].locked >= 0);
 }

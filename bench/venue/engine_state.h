@@ -74,6 +74,7 @@ struct emu_engine {
     uint32_t account_count;
     struct emu_account account[EMU_ACCOUNTS_MAX];
     int64_t default_maker_rate, default_taker_rate;
+    bool fee_in_quote;
     wide_t fees[EMU_ASSETS_MAX];      /* commission taken so far */
     wide_t deposited[EMU_ASSETS_MAX]; /* users' deposits minus withdrawals */
     wide_t house[EMU_ASSETS_MAX];     /* what the house won or lost by trading */
@@ -89,6 +90,13 @@ static inline int64_t
 order_leaves(const struct emu_order *o)
 {
     return o->qty - o->cum_qty;
+}
+
+/* Whether an amend to these leaves a resting order where it is in its level's queue. */
+static inline bool
+order_keeps_place(const struct emu_order *o, int64_t px, int64_t qty, int64_t iceberg_qty)
+{
+    return o->visible_qty != 0 && px == o->px && qty <= o->qty && iceberg_qty == o->iceberg_qty;
 }
 
 static inline bool
@@ -118,7 +126,9 @@ void book_reduce(struct emu_engine *e, struct symbol_state *s, struct emu_order 
 void stop_wait(struct symbol_state *s, struct emu_order *o);
 void stop_unwait(struct symbol_state *s, struct emu_order *o);
 
-int64_t order_lock_wanted(const struct emu_order *o);
+int64_t order_lock_wanted(const struct emu_engine *e, const struct emu_order *o);
+/* A quote amount and the commission that may come on top of it, for a buy that pays in the quote asset. */
+int64_t with_fee(const struct emu_engine *e, uint32_t account, int64_t quote);
 /* Moves the difference between o->locked and what it should hold between free and locked. */
 void order_relock(struct emu_engine *e, const struct symbol_state *s, struct emu_order *o);
 /* One side of a fill: relocks, moves base and quote, takes commission. cum_qty is already raised. */
@@ -134,8 +144,13 @@ void client_id_make(char out[EMU_CLIENT_ID_MAX], int symbol, int64_t number);
 /* ---- engine.c ---- */
 /* Whether the last price has reached the stop; never before the first trade. */
 bool stop_is_triggered(enum emu_side side, enum emu_type type, int64_t stop_px, int64_t last_px);
+bool order_would_take(const struct symbol_state *s, enum emu_side side, int64_t px);
+void order_report(struct emu_engine *e, struct symbol_state *s, const struct emu_order *o, enum emu_exec exec);
+void order_work(struct emu_engine *e, struct symbol_state *s, struct emu_order *o); /* match, then rest or end */
 void order_match_again(struct emu_engine *e, struct symbol_state *s, struct emu_order *o);
 void order_expire(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, const char *reason);
+void order_cancel(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, const char *client_id,
+                  const char *reason);
 void operation_end(struct emu_engine *e, struct symbol_state *s);
 
 #endif

@@ -164,6 +164,12 @@ record_new(struct emu_ledger *l, const struct emu_engine *e, const struct emu_ex
     put_decimal(l, "quoteOrderQty", o->quote_order_qty);
     put_decimal(l, "icebergQty", o->iceberg_qty);
     put_text(l, "stp", emu_stp_text(o->stp));
+    if (o->expire_us != 0)
+        put_int(l, "expire", o->expire_us);
+    if (o->user_ref != 0)
+        put_int(l, "userRef", o->user_ref);
+    if (o->flags != 0)
+        put_int(l, "flags", o->flags);
 }
 
 static void
@@ -196,6 +202,8 @@ record_close(struct emu_ledger *l, const struct emu_engine *e, const struct emu_
     put_order(l, e, o, o->client_id);
     if (x->exec == EMU_EXEC_CANCELED) {
         put_text(l, "cancelId", x->client_id);
+        if (x->expiry_reason != NULL)
+            put_text(l, "reason", x->expiry_reason);
     } else {
         put_text(l, "status", emu_status_text(o->status));
         put_text(l, "reason", x->expiry_reason != NULL ? x->expiry_reason : "");
@@ -208,10 +216,15 @@ record_close(struct emu_ledger *l, const struct emu_engine *e, const struct emu_
 static void
 record_amend(struct emu_ledger *l, const struct emu_engine *e, const struct emu_execution *x)
 {
+    bool in_place = x->orig_client_id[0] == '\0';
     begin(l, "amend");
-    put_order(l, e, x->order, x->orig_client_id);
+    put_order(l, e, x->order, in_place ? x->order->client_id : x->orig_client_id);
     put_text(l, "newClientOrderId", x->client_id);
     put_decimal(l, "qty", x->order->qty);
+    if (in_place) {
+        put_decimal(l, "px", x->order->px);
+        put_decimal(l, "icebergQty", x->order->iceberg_qty);
+    }
 }
 
 static void
@@ -391,6 +404,15 @@ get_scaled(struct reader *r, const char *key, unsigned decimals)
     return out;
 }
 
+/* A member that is written only when it is not 0. */
+static int64_t
+get_optional(const struct reader *r, const char *key, unsigned decimals)
+{
+    struct reader one = *r;
+    int64_t v = get_scaled(&one, key, decimals);
+    return one.ok ? v : 0;
+}
+
 static int64_t
 get_int(struct reader *r, const char *key)
 {
@@ -484,6 +506,9 @@ apply_new(struct reader *r)
                            .qty = get_decimal(r, "qty"),
                            .quote_order_qty = get_decimal(r, "quoteOrderQty"),
                            .iceberg_qty = get_decimal(r, "icebergQty"),
+                           .expire_us = get_optional(r, "expire", 0),
+                           .user_ref = (int32_t)get_optional(r, "userRef", 0),
+                           .flags = (uint8_t)get_optional(r, "flags", 0),
                            .created_us = get_int(r, "t") };
     get_text(r, "clientOrderId", o.client_id, sizeof(o.client_id));
     return r->ok && emu_restore_order(r->e, &o) != NULL;
@@ -539,7 +564,11 @@ apply_amend(struct reader *r)
     int64_t id = get_int(r, "orderId");
     int64_t qty = get_decimal(r, "qty");
     int64_t t = get_int(r, "t");
+    int64_t px = get_optional(r, "px", EMU_DECIMALS);
+    int64_t iceberg_qty = get_optional(r, "icebergQty", EMU_DECIMALS);
     get_text(r, "newClientOrderId", client_id, sizeof(client_id));
+    if (r->ok && px != 0)
+        return emu_restore_amend_to(r->e, (uint32_t)account, symbol, id, px, qty, iceberg_qty, t);
     return r->ok && emu_restore_amend(r->e, (uint32_t)account, symbol, id, qty, client_id, t);
 }
 

@@ -6,12 +6,13 @@
  *   venue    version                                                     the first line
  *   account  account maker taker                                         opened
  *   deposit  account asset amount t                                      amount may be negative
- *   new      account symbol orderId clientOrderId side type tif px qty stopPx quoteOrderQty icebergQty stp execId t
+ *   new      account symbol orderId clientOrderId side type tif px qty stopPx quoteOrderQty icebergQty stp
+ *            [expire] [userRef] [flags] execId t
  *   fill     account symbol orderId clientOrderId side tradeId px qty quote fee feeAsset maker cumQty cumQuote status
  *            counterOrderId half execId t      one line per user's side; half 1: the other side's line follows
- *   cancel   account symbol orderId clientOrderId cancelId cumQty cumQuote execId t
+ *   cancel   account symbol orderId clientOrderId cancelId [reason] cumQty cumQuote execId t
  *   expire   account symbol orderId clientOrderId status reason preventedQty cumQty cumQuote execId t
- *   amend    account symbol orderId clientOrderId newClientOrderId qty execId t
+ *   amend    account symbol orderId clientOrderId newClientOrderId qty [px icebergQty] execId t   with px: in place
  *   trigger  account symbol orderId clientOrderId t
  *   reject   account symbol clientOrderId code msg t
  *   ids      symbol orderId tradeId updateId execId        numbers below these may have been used (house included)

@@ -8,12 +8,11 @@
 #ifndef EXECGW_BENCH_VENUE_SERVER_H
 #define EXECGW_BENCH_VENUE_SERVER_H
 
-#include "execgw/base.h"
+#include "bench/venue/params.h"
 #include <libwebsockets.h>
 
 #define SERVER_CONNS_MAX          512
 #define SERVER_MESSAGE_BYTES_MAX  (256u * 1024)
-#define SERVER_PARAMS_MAX         64
 #define SERVER_QUEUE_BYTES        (64u * 1024 * 1024)
 #define SERVER_QUEUE_MESSAGES_MAX 200000u
 
@@ -30,27 +29,6 @@ struct wire {
 /* A new text with one reference, which the caller drops with wire_drop. */
 struct wire *wire_make(const char *text, size_t len);
 void wire_drop(struct wire *w);
-
-/* Name and value, decoded. Both NUL-terminated; a value holds no NUL of its own. */
-struct param {
-    char *name;
-    char *value;
-};
-
-/* The parameters of a request in the order they came; text is their storage. */
-struct params {
-    struct param at[SERVER_PARAMS_MAX];
-    size_t count;
-    char *text;
-};
-
-/* Value of a parameter, NULL when it is not there. */
-const char *params_find(const struct params *p, const char *name);
-
-/* Split and percent-decode `a=b&c=d`. False when there are too many, or an escape or a byte is not legal.
- * Free with params_free. */
-bool params_parse(struct params *p, const char *text, size_t len);
-void params_free(struct params *p);
 
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_HEAD, HTTP_OTHER };
 

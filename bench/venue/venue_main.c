@@ -1,6 +1,6 @@
 /* execgw-venue: the emulated venue as a program. Reads its arguments, prints the line that says where it listens,
  * serves until SIGTERM or SIGINT. */
-#include "bench/venue/binance.h"
+#include "bench/venue/venue.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -14,7 +14,7 @@ struct options {
     const char *cert, *key;
     const char *replay[REPLAY_FILES_MAX];
     const char *fault[LIST_MAX];
-    struct binance_config venue;
+    struct venue_config venue;
 };
 
 static struct server *running; /* for the signal handlers */
@@ -29,15 +29,18 @@ on_signal(int number)
         server_stop(running);
 }
 
+static const struct dialect *const dialects[] = { &binance_dialect, &kraken_dialect };
+static const struct dialect *spoken = &binance_dialect;
+
 /* The dialect's tick, and what a signal asked for. */
 static void
 on_tick(void *ctx)
 {
     if (shutdown_wanted) {
         shutdown_wanted = 0;
-        binance_announce_shutdown((struct binance *)ctx);
+        spoken->announce_shutdown(ctx);
     }
-    binance_server_ops.on_tick(ctx);
+    spoken->ops->on_tick(ctx);
 }
 
 static void
@@ -153,14 +156,24 @@ static const struct option long_options[] = {
 };
 
 static bool
+parse_dialect(const char *name, struct fault *f)
+{
+    for (size_t i = 0; i < ARRAY_LEN(dialects); i++)
+        if (strcmp(dialects[i]->name, name) == 0) {
+            spoken = dialects[i];
+            return true;
+        }
+    return FAULT(f, "--dialect: %.40s is unknown; expected binance or kraken", name);
+}
+
+static bool
 parse_option(struct options *o, int opt, char **argv, int argc, struct fault *f)
 {
-    struct binance_config *v = &o->venue;
+    struct venue_config *v = &o->venue;
     int64_t n = 0;
 
     switch (opt) {
-    case OPT_DIALECT:
-        return strcmp(optarg, "binance") == 0 || FAULT(f, "--dialect: %.40s is unknown; expected binance", optarg);
+    case OPT_DIALECT: return parse_dialect(optarg, f);
     case OPT_LISTEN: return parse_listen(o, optarg, f);
     case OPT_TLS:
         if (optind >= argc || argv[optind][0] == '-')
@@ -240,39 +253,28 @@ parse_arguments(struct options *o, int argc, char **argv)
     return -1;
 }
 
-int
-main(int argc, char **argv)
+static int
+serve(const struct options *o, struct venue *v)
 {
-    struct options o;
-    struct binance *v = (struct binance *)calloc(1, sizeof(*v));
     struct fault f = { "" };
     struct sigaction stop = { .sa_handler = on_signal };
+    struct server_ops ops = *spoken->ops;
+    struct server_config sc = {
+        .host = o->host,
+        .port = o->port,
+        .cert_path = o->cert,
+        .key_path = o->key,
+        .queue_bytes_max = (size_t)o->queue_bytes,
+        .ops = &ops,
+        .ctx = v,
+    };
 
-    ASSERT(v != NULL);
-    int code = parse_arguments(&o, argc, argv);
-    if (code >= 0) {
-        free(v);
-        return code;
-    }
-    struct server_ops ops = binance_server_ops;
     ops.on_tick = on_tick;
-    bool ok = binance_init(v, &o.venue, &f);
-    if (ok) {
-        struct server_config sc = {
-            .host = o.host,
-            .port = o.port,
-            .cert_path = o.cert,
-            .key_path = o.key,
-            .queue_bytes_max = (size_t)o.queue_bytes,
-            .ops = &ops,
-            .ctx = v,
-        };
+    bool ok = spoken->init(v, &o->venue, &f);
+    if (ok)
         v->server = server_start(&sc, &f);
-    }
     if (v->server == NULL) {
         (void)fprintf(stderr, "execgw-venue: %s\n", f.text);
-        binance_close(v);
-        free(v);
         return ok ? EXIT_UNAVAILABLE : EXIT_CONFIG;
     }
     running = v->server;
@@ -280,12 +282,26 @@ main(int argc, char **argv)
     (void)sigaction(SIGINT, &stop, NULL);
     (void)sigaction(SIGUSR1, &stop, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)printf("listening on %s:%d\n", o.host, server_port(v->server));
+    (void)printf("listening on %s:%d\n", o->host, server_port(v->server));
     (void)fflush(stdout);
     server_run(v->server);
     running = NULL;
     server_free(v->server);
-    binance_close(v);
-    free(v);
     return EXIT_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o;
+    int code = parse_arguments(&o, argc, argv);
+
+    if (code >= 0)
+        return code;
+    struct venue *v = (struct venue *)calloc(1, spoken->bytes);
+    ASSERT(v != NULL);
+    code = serve(&o, v);
+    spoken->close(v);
+    free(v);
+    return code;
 }
