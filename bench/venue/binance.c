@@ -134,7 +134,7 @@ over_limit(struct session *ss)
 }
 
 static void
-on_ws_text(void *ctx, struct conn *c, const char *text, size_t len)
+on_ws_text(void *ctx, struct conn *c, const char *text, size_t len, bool late)
 {
     struct binance *v = (struct binance *)ctx;
     struct session *ss = (struct session *)conn_user(c);
@@ -142,7 +142,7 @@ on_ws_text(void *ctx, struct conn *c, const char *text, size_t len)
     if (ss == NULL || over_limit(ss))
         return;
     if (ss->kind == SESSION_API)
-        api_on_text(ss, text, len);
+        api_on_text(ss, text, len, late);
     else
         streams_on_text(v->streams, ss, text, len);
 }
@@ -233,6 +233,8 @@ binance_close(void *state)
 
     if (v->streams != NULL)
         streams_free(v->streams);
+    for (size_t i = 0; i < ARRAY_LEN(v->first_depth); i++)
+        text_free(&v->first_depth[i]);
     venue_close(&v->base);
 }
 

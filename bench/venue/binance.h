@@ -91,6 +91,7 @@ struct call {
     bool data_done;         /* data stands as it is, also with a 429 */
     int64_t retry_after_us; /* 0 none */
     bool counts_order;      /* answers show order counts */
+    bool lost;              /* a fault: it was carried out and nobody is told */
     int32_t weight;
 };
 
@@ -197,7 +198,7 @@ bool listen_key_drop(struct binance *v, const char *key);
 
 /* ---- WebSocket API and REST ---- */
 
-void api_on_text(struct session *ss, const char *text, size_t len);
+void api_on_text(struct session *ss, const char *text, size_t len, bool late);
 void rest_on_request(struct binance *v, struct conn *c, const struct http_request *rq);
 
 /* ---- the venue ---- */
@@ -211,12 +212,14 @@ struct listen_key {
 struct binance {
     struct venue base;
     struct streams *streams;
+    struct text first_depth[EMU_SYMBOLS_MAX]; /* the first depth answers, for a fault */
     struct emu_limit weight, raw;
     struct emu_order_limits orders[EMU_ACCOUNTS_MAX];
     struct listen_key listen_keys[LISTEN_KEYS_MAX];
     size_t listen_key_count;
     uint64_t id_state; /* for listenKeys */
     int32_t orders_10s_max, weight_max;
+    bool mute_amends;                       /* a fault: the amend under way is not told */
     int64_t shutdown_mono_ns;               /* when announced; 0: not */
     char last_cancel_id[EMU_CLIENT_ID_MAX]; /* of the newest CANCELED execution */
 };

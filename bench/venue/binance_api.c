@@ -120,11 +120,7 @@ answer(struct session *s, const struct call *c, const char *id, bool limits, con
     text_put(&t, "}");
     if (fault_hit(h, FAULT_GARBAGE))
         t.len = t.len * 2 / 3;
-    if (fault_hit(h, FAULT_FRAGMENT))
-        conn_fragment_next(s->conn);
-    (void)conn_send_late(s->conn, t.at, t.len, h->delay_ms);
-    if (fault_hit(h, FAULT_DUPLICATE_REPLY))
-        (void)conn_send_late(s->conn, t.at, t.len, h->delay_ms);
+    conn_send_faulty(s->conn, t.at, t.len, h);
     text_free(&t);
 }
 
@@ -141,9 +137,10 @@ refuse(struct session *s, const char *id, unsigned status, int code, const char 
 }
 
 static void
-run_request(struct session *s, const struct call_def *def, const struct params *p, const char *id)
+run_request(struct session *s, const struct call_def *def, const struct params *p, const char *id,
+            const struct fault_hits *hits)
 {
-    struct fault_hits h = fault_draw(&s->venue->base.faults, FAULT_ON_REPLY, def->ws);
+    struct fault_hits h = *hits;
     struct call c = {
         .venue = s->venue,
         .session = s,
@@ -156,21 +153,33 @@ run_request(struct session *s, const struct call_def *def, const struct params *
     const char *show = params_find(p, "returnRateLimits");
     bool limits = show != NULL ? strcasecmp(show, "true") == 0 : s->show_limits;
 
-    if (fault_hit(&h, FAULT_LOSE_REQUEST))
-        return;
     if (fault_before(&h, &c))
         call_run(&c);
     fault_after(&h, &c);
     if (fault_hit(&h, FAULT_CLOSE))
         conn_close(s->conn, 0, "", false);
-    else if (!fault_hit(&h, FAULT_DROP_REPLY))
+    else if (!fault_hit(&h, FAULT_DROP_REPLY) && !c.lost)
         answer(s, &c, id, limits, &h);
     call_free(&c);
 }
 
-void
-api_on_text(struct session *s, const char *text, size_t len)
+/* What the faults leave of a request before it is looked at. */
+static bool
+arrives(struct session *s, const struct call_def *def, const char *text, size_t len, bool late, struct fault_hits *h)
 {
+    *h = (struct fault_hits){ .accept = true };
+    if (late)
+        return true;
+    *h = fault_draw(&s->venue->base.faults, FAULT_ON_REPLY, def->ws);
+    if (fault_hit(h, FAULT_DELAY_REQUEST))
+        (void)conn_receive_late(s->conn, text, len, h->wait_ms);
+    return !fault_hit(h, FAULT_DELAY_REQUEST) && !fault_hit(h, FAULT_LOSE_REQUEST);
+}
+
+void
+api_on_text(struct session *s, const char *text, size_t len, bool late)
+{
+    struct fault_hits h;
     char id[ID_TEXT_MAX] = "null";
     struct params p = { 0 };
     json_error_t err;
@@ -190,8 +199,8 @@ api_on_text(struct session *s, const char *text, size_t len)
         refuse(s, id, 404, -1020, "This operation is not supported.");
     else if (!read_params(params, &p))
         refuse(s, id, 400, -1101, "Too many parameters sent for this endpoint.");
-    else
-        run_request(s, call_find_ws(method), &p, id);
+    else if (arrives(s, call_find_ws(method), text, len, late, &h))
+        run_request(s, call_find_ws(method), &p, id, &h);
     free_values(&p);
     json_decref(root);
 }

@@ -273,6 +273,14 @@ run_depth(struct call *c)
     levels_json(&c->result, "asks", l + limit, asks);
     text_put(&c->result, "}");
     free(l);
+    struct text *first = &c->venue->first_depth[symbol];
+    struct fault_hits h = fault_draw(&c->venue->base.faults, FAULT_ON_SNAPSHOT, "depth");
+    if (first->len == 0)
+        text_bytes(first, c->result.at, c->result.len);
+    if (fault_hit(&h, FAULT_STALE_SNAPSHOT)) {
+        c->result.len = 0;
+        text_bytes(&c->result, first->at, first->len);
+    }
 }
 
 static int

@@ -74,6 +74,8 @@ answer(struct conn *conn, const struct call *c, const struct fault_hits *h)
     }
     if (fault_hit(h, FAULT_GARBAGE))
         t.len = t.len * 2 / 3;
+    if (fault_hit(h, FAULT_CUT))
+        conn_cut_http(conn, h->at, h->wait_ms);
     conn_reply_http(conn, c->status, headers, reply_headers(c, headers), t.at, t.len, h->delay_ms, false);
     text_free(&t);
 }
@@ -92,7 +94,7 @@ static void
 run_request(struct binance *v, struct conn *conn, const struct http_request *rq, const struct call_def *def,
             const struct params *all)
 {
-    struct fault_hits h = fault_draw(&v->base.faults, FAULT_ON_REPLY, fault_method(def));
+    struct fault_hits h = { .accept = true };
     struct call c = {
         .venue = v,
         .def = def,
@@ -105,6 +107,12 @@ run_request(struct binance *v, struct conn *conn, const struct http_request *rq,
         .body_len = rq->body_len,
     };
 
+    if (!rq->late)
+        h = fault_draw(&v->base.faults, FAULT_ON_REPLY, fault_method(def));
+    if (fault_hit(&h, FAULT_DELAY_REQUEST)) {
+        conn_http_late(conn, h.wait_ms);
+        return;
+    }
     if (fault_hit(&h, FAULT_LOSE_REQUEST)) {
         conn_drop_http(conn, false);
         return;
@@ -112,7 +120,7 @@ run_request(struct binance *v, struct conn *conn, const struct http_request *rq,
     if (fault_before(&h, &c))
         call_run(&c);
     fault_after(&h, &c);
-    if (fault_hit(&h, FAULT_CLOSE) || fault_hit(&h, FAULT_DROP_REPLY))
+    if (fault_hit(&h, FAULT_CLOSE) || fault_hit(&h, FAULT_DROP_REPLY) || c.lost)
         conn_drop_http(conn, fault_hit(&h, FAULT_CLOSE));
     else
         answer(conn, &c, &h);

@@ -359,10 +359,10 @@ send_market(struct streams *s, const struct stream_sub *sub, struct wire *w, con
             conn_close(ss->conn, 0, "", false);
         if (fault_hit(&h, FAULT_GAP) || ss->silent)
             return;
-        if (fault_hit(&h, FAULT_FRAGMENT_MARKET))
-            conn_fragment_next(ss->conn);
-        if (fault_hit(&h, FAULT_DUPLICATE_MARKET))
-            (void)conn_send(ss->conn, w);
+        if (h.kinds != 0) {
+            conn_send_faulty(ss->conn, (const char *)w->bytes + LWS_PRE, w->len, &h);
+            return;
+        }
     }
     (void)conn_send(ss->conn, w);
 }

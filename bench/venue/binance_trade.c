@@ -361,6 +361,23 @@ read_restriction(struct call *c, enum emu_cancel_restriction *out)
     return true;
 }
 
+/* A fault: the order trades just before its cancel is carried out. */
+static void
+fill_before_cancel(struct call *c, const struct emu_cancel_req *rq)
+{
+    struct fault_hits h = fault_draw(&c->venue->base.faults, FAULT_ON_CANCEL, "order.cancel");
+    struct emu_error ignored = { 0 };
+
+    if (!fault_hit(&h, FAULT_FILL_CANCEL))
+        return;
+    const struct emu_order *o =
+        emu_order_find(c->venue->base.engine, c->account, rq->symbol, rq->order_id, rq->orig_client_id, &ignored);
+    if (o != NULL && o->is_open)
+        (void)emu_order_hit(
+            c->venue->base.engine, c->account, rq->symbol, o->id,
+            fault_part(&h, o->qty - o->cum_qty, emu_symbol_get(c->venue->base.engine, rq->symbol)->filters.lot_step));
+}
+
 static void
 run_cancel(struct call *c)
 {
@@ -371,6 +388,7 @@ run_cancel(struct call *c)
         !read_order_id(c, "orderId", "origClientOrderId", &rq.order_id, &rq.orig_client_id) ||
         !legal_client_id(c, "newClientOrderId", &rq.client_id) || !read_restriction(c, &rq.restriction))
         return;
+    fill_before_cancel(c, &rq);
     if (rq.order_id == 0 && rq.orig_client_id == NULL)
         call_fail(c, 400, -2011, "Unknown order sent.");
     else if (emu_order_cancel(c->venue->base.engine, c->account, &rq, &out) != 0)
@@ -478,6 +496,7 @@ run_replace(struct call *c)
         return;
     }
     bool stop = strcmp(mode, "STOP_ON_FAILURE") == 0;
+    fill_before_cancel(c, &cancel);
     (void)emu_order_replace(c->venue->base.engine, c->account, &cancel, &rq, stop, false, &out);
     if (out.err.code == 0) {
         replace_json(c, &c->result, &out, how);
@@ -508,7 +527,11 @@ run_amend(struct call *c)
     struct emu_error ignored = { 0 };
     const struct emu_order *before = emu_order_find(c->venue->base.engine, c->account, symbol, id, orig, &ignored);
     (void)snprintf(old_id, sizeof(old_id), "%s", before != NULL ? before->client_id : "");
-    if (emu_order_amend(c->venue->base.engine, c->account, symbol, id, orig, qty, new_id, &out, &execution_id) != 0) {
+    struct fault_hits h = fault_draw(&c->venue->base.faults, FAULT_ON_AMEND, "order.amend.keepPriority");
+    c->lost = c->venue->mute_amends = fault_hit(&h, FAULT_LOSE_AMEND);
+    int code = emu_order_amend(c->venue->base.engine, c->account, symbol, id, orig, qty, new_id, &out, &execution_id);
+    c->venue->mute_amends = false;
+    if (code != 0) {
         call_fail_engine(c, &out.err);
         return;
     }

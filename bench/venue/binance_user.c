@@ -32,9 +32,7 @@ send_event(struct session *s, const struct user_sub *sub, const char *event, siz
     } else {
         text_bytes(&t, event, len);
     }
-    (void)conn_send_late(s->conn, t.at, t.len, h.delay_ms);
-    if (fault_hit(&h, FAULT_DUPLICATE_EVENT))
-        (void)conn_send_late(s->conn, t.at, t.len, h.delay_ms);
+    conn_send_faulty(s->conn, t.at, t.len, &h);
     text_free(&t);
 }
 
@@ -130,7 +128,8 @@ user_on_execution(struct binance *v, const struct emu_execution *e)
         (void)snprintf(v->last_cancel_id, sizeof(v->last_cancel_id), "%s", e->client_id);
     if (e->exec == EMU_EXEC_TRADE && o->cum_qty == e->last_qty)
         emu_order_limits_filled(&v->orders[o->account], e->time_us);
-    broadcast(v, o->account, "executionReport", execution_json, e);
+    if (!(v->mute_amends && e->exec == EMU_EXEC_REPLACED))
+        broadcast(v, o->account, "executionReport", execution_json, e);
 }
 
 static void

@@ -112,6 +112,7 @@ void
 order_expire(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, const char *reason)
 {
     order_close(e, s, o, EMU_EXPIRED);
+    o->end_reason = reason;
     if (order_is_house(o))
         return;
     struct emu_execution x = execution_of(e, s, o, EMU_EXEC_EXPIRED);
@@ -127,6 +128,7 @@ order_prevent(struct emu_engine *e, struct symbol_state *s, struct emu_order *o,
 {
     o->prevented_qty = order_leaves(o);
     order_close(e, s, o, EMU_EXPIRED_IN_MATCH);
+    o->end_reason = "SELF_TRADE_PREVENTION";
     struct emu_execution x = execution_of(e, s, o, EMU_EXEC_TRADE_PREVENTION);
     x.prevented_match_id = match_id;
     x.last_prevented_qty = o->prevented_qty;
@@ -159,7 +161,7 @@ floor_to_step(int64_t qty, int64_t step)
 
 /* The largest quantity on the step that `quote` pays for at px. */
 static int64_t
-qty_for_quote(int64_t quote, int64_t px, int64_t step)
+quote_buys(int64_t quote, int64_t px, int64_t step)
 {
     wide_t q = (wide_t)quote * EMU_ONE / px;
     return floor_to_step(q > INT64_MAX ? INT64_MAX : (int64_t)q, step);
@@ -205,7 +207,7 @@ sweep_book(const struct symbol_state *s, uint32_t account, const struct emu_orde
         if (!crosses(req->side, limit_px, l->px))
             break;
         int64_t q = MIN(level_offers(l, account, req->stp, &stopped), qty_left);
-        int64_t affordable = qty_for_quote(quote_left, l->px, s->def->filters.lot_step);
+        int64_t affordable = quote_buys(quote_left, l->px, s->def->filters.lot_step);
         bool full = affordable < q;
         q = MIN(q, affordable);
         int64_t quote = emu_quote_amount(l->px, q);
@@ -291,8 +293,8 @@ execution_of_fill(struct emu_engine *e, struct symbol_state *s, const struct emu
 }
 
 /* Trades qty between the two at the maker's price. Both may be done afterwards; a done maker has left the book. */
-static void
-fill(struct emu_engine *e, struct symbol_state *s, struct emu_order *taker, struct emu_order *maker, int64_t qty)
+void
+order_fill(struct emu_engine *e, struct symbol_state *s, struct emu_order *taker, struct emu_order *maker, int64_t qty)
 {
     int64_t px = maker->px;
     int64_t id = id_next(e, s, &s->trade_id, &s->trade_id_block);
@@ -350,7 +352,7 @@ affordable_qty(const struct emu_engine *e, const struct symbol_state *s, const s
     int64_t free = e->account[o->account].balance[s->quote].free;
     if (e->fee_in_quote)
         free = (int64_t)((wide_t)free * EMU_ONE / (EMU_ONE + e->account[o->account].taker_rate));
-    return qty_for_quote(free, px, s->def->filters.lot_step);
+    return quote_buys(free, px, s->def->filters.lot_step);
 }
 
 /* Runs the order against the other side until it is closed, or nothing crosses. Ends: each pass fills a maker's visible
@@ -372,7 +374,7 @@ match(struct emu_engine *e, struct symbol_state *s, struct emu_order *o)
         int64_t qty = MIN(MIN(order_leaves(o), maker->visible_qty), affordable_qty(e, s, o, l->px));
         if (qty == 0)
             return;
-        fill(e, s, o, maker, qty);
+        order_fill(e, s, o, maker, qty);
     }
 }
 
@@ -682,9 +684,9 @@ check_state(const struct emu_engine *e, const struct symbol_state *s, uint32_t a
 
 /* ---- place ---- */
 
-static struct emu_order *
+struct emu_order *
 order_accept(struct emu_engine *e, struct symbol_state *s, uint32_t account, const struct emu_order_req *r,
-             const struct sweep *w)
+             int64_t qty_for_quote)
 {
     struct emu_order *o = order_take(e, account);
     if (o == NULL)
@@ -703,9 +705,8 @@ order_accept(struct emu_engine *e, struct symbol_state *s, uint32_t account, con
     o->stop_px = r->stop_px;
     o->qty = r->qty;
     o->quote_order_qty = r->quote_order_qty;
-    /* A quote quantity becomes a quantity now; one step more keeps it open to expire when the book is not enough. */
     if (r->quote_order_qty != 0)
-        o->qty = w->qty + (w->dry ? MAX(s->def->filters.lot_step, 1) : 0);
+        o->qty = qty_for_quote;
     o->iceberg_qty = r->iceberg_qty;
     o->expire_us = r->expire_us;
     o->user_ref = r->user_ref;
@@ -743,7 +744,8 @@ place(struct emu_engine *e, uint32_t account, const struct emu_order_req *r, str
         w = sweep_book(s, account, r, 0);
     if (check_state(e, s, account, r, &w, &out->err) != 0)
         return reject(e, account, r, &out->err);
-    struct emu_order *o = order_accept(e, s, account, r, &w);
+    /* A quote quantity becomes a quantity now; one step more keeps it open to expire when the book is not enough. */
+    struct emu_order *o = order_accept(e, s, account, r, w.qty + (w.dry ? MAX(s->def->filters.lot_step, 1) : 0));
     if (o == NULL)
         return reject(e, account, r,
                       (fail(&out->err, -1008,
@@ -821,6 +823,7 @@ order_cancel(struct emu_engine *e, struct symbol_state *s, struct emu_order *o, 
              const char *reason)
 {
     order_close(e, s, o, EMU_CANCELED);
+    o->end_reason = reason;
     if (order_is_house(o)) {
         house_drop(e, o);
         return;

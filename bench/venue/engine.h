@@ -127,6 +127,7 @@ struct emu_order {
     int32_t amend_count;
     uint8_t flags;                  /* enum emu_order_flag */
     const struct emu_trade *trades; /* first trade; follow next_of_order */
+    const char *end_reason;         /* why it ended, when nobody asked for it; NULL otherwise, and after a reload */
     /* The engine's own links. */
     int64_t visible_qty;
     struct emu_trade *trades_tail;
@@ -249,6 +250,8 @@ int emu_symbol_find(const struct emu_engine *e, const char *name); /* index or -
 const struct emu_symbol_def *emu_symbol_get(const struct emu_engine *e, int symbol);
 enum emu_symbol_status emu_symbol_status_get(const struct emu_engine *e, int symbol);
 void emu_symbol_status_set(struct emu_engine *e, int symbol, enum emu_symbol_status status);
+/* Other filters from now on; what rests stays. */
+void emu_filters_set(struct emu_engine *e, int symbol, const struct emu_filters *filters);
 int emu_symbol_base(const struct emu_engine *e, int symbol);  /* asset index */
 int emu_symbol_quote(const struct emu_engine *e, int symbol); /* asset index */
 int emu_asset_count(const struct emu_engine *e);
@@ -357,6 +360,10 @@ struct emu_amend {
  * the rest. Not for waiting stops. */
 int emu_order_amend_to(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id,
                        const struct emu_amend *amend, struct emu_order_result *out);
+
+/* The house trades `qty` (at most what is shown) with a user's resting order, at its price: what a test calls just
+ * before it cancels. False when there is nothing to trade with. */
+bool emu_order_hit(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id, int64_t qty);
 
 /* Ends every order whose expire_us has come, oldest first per symbol. */
 void emu_orders_expire_due(struct emu_engine *e);

@@ -1,4 +1,5 @@
-/* Amends in place and orders that end by their own clock: what the engine decides of a resting order later on. */
+/* What happens to a resting order later on: amends in place, an end by its own clock, a hit on a test's order; and
+ * other filters while running. */
 #include "bench/venue/engine_state.h"
 
 #define EXPIRE_PASSES_MAX 1000000 /* each pass ends one order */
@@ -82,6 +83,41 @@ emu_order_amend_to(struct emu_engine *e, uint32_t account, int symbol, int64_t o
     operation_end(e, s);
     out->order = o;
     return 0;
+}
+
+bool
+emu_order_hit(struct emu_engine *e, uint32_t account, int symbol, int64_t order_id, int64_t qty)
+{
+    ASSERT(symbol >= 0 && symbol < e->symbol_count);
+    struct symbol_state *s = &e->symbol[symbol];
+    struct emu_order *maker = order_by_id(s, account, order_id);
+
+    if (maker == NULL || maker->visible_qty == 0 || qty <= 0)
+        return false;
+    qty = MIN(qty, maker->visible_qty);
+    struct emu_order_req rq = { .symbol = symbol,
+                                .side = maker->side == EMU_BUY ? EMU_SELL : EMU_BUY,
+                                .type = EMU_LIMIT,
+                                .tif = EMU_IOC,
+                                .px = maker->px,
+                                .qty = qty };
+    struct emu_order *taker = order_accept(e, s, EMU_HOUSE, &rq, 0);
+    order_fill(e, s, taker, maker, qty);
+    ASSERT(!taker->is_open);
+    order_release_house(e, taker);
+    operation_end(e, s);
+    return true;
+}
+
+void
+emu_filters_set(struct emu_engine *e, int symbol, const struct emu_filters *filters)
+{
+    ASSERT(symbol >= 0 && symbol < e->symbol_count && filters->px_tick > 0 && filters->lot_step > 0);
+    struct symbol_state *s = &e->symbol[symbol];
+
+    s->own = *s->def;
+    s->own.filters = *filters;
+    s->def = &s->own;
 }
 
 static struct emu_order *

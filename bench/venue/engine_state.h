@@ -45,7 +45,8 @@ struct avg_bucket {
 };
 
 struct symbol_state {
-    const struct emu_symbol_def *def;
+    const struct emu_symbol_def *def; /* own, after emu_filters_set */
+    struct emu_symbol_def own;
     int index, base, quote;
     enum emu_symbol_status status;
     struct book_side side[EMU_SIDE_COUNT];
@@ -145,6 +146,10 @@ void client_id_make(char out[EMU_CLIENT_ID_MAX], int symbol, int64_t number);
 /* Whether the last price has reached the stop; never before the first trade. */
 bool stop_is_triggered(enum emu_side side, enum emu_type type, int64_t stop_px, int64_t last_px);
 bool order_would_take(const struct symbol_state *s, enum emu_side side, int64_t px);
+struct emu_order *order_accept(struct emu_engine *e, struct symbol_state *s, uint32_t account,
+                               const struct emu_order_req *r, int64_t qty_for_quote);
+void order_fill(struct emu_engine *e, struct symbol_state *s, struct emu_order *taker, struct emu_order *maker,
+                int64_t qty);
 void order_report(struct emu_engine *e, struct symbol_state *s, const struct emu_order *o, enum emu_exec exec);
 void order_work(struct emu_engine *e, struct symbol_state *s, struct emu_order *o); /* match, then rest or end */
 void order_match_again(struct emu_engine *e, struct symbol_state *s, struct emu_order *o);

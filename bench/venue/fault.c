@@ -3,7 +3,7 @@
 
 #include "execgw/fixed.h"
 
-_Static_assert(FAULT_KIND_COUNT <= 32, "a bit each");
+_Static_assert(FAULT_KIND_COUNT <= 64, "a bit each");
 
 static const struct {
     const char *text;
@@ -20,6 +20,13 @@ fault_help(FILE *to)
 {
     for (size_t i = 0; i < FAULT_KIND_COUNT; i++)
         (void)fprintf(to, "    %-17s %s\n", kinds[i].text, kinds[i].help);
+}
+
+int64_t
+fault_part(const struct fault_hits *h, int64_t v, int64_t step)
+{
+    int64_t part = (int64_t)((wide_t)v * h->percent / 100);
+    return part - part % step;
 }
 
 void
@@ -72,9 +79,14 @@ spec_key(struct fault_spec *s, const char *spec, const char *key, const char *va
         s->ms = (uint32_t)v;
     else if (strcmp(key, "accept") == 0)
         s->accept = v != 0;
+    else if (strcmp(key, "at") == 0)
+        s->at = (uint32_t)v;
+    else if (strcmp(key, "percent") == 0)
+        s->percent = (uint32_t)MIN(v, 100);
     else
-        return FAULT(f, "--fault %.80s: unknown key %.40s; expected p, every, method, accept, after, count or ms", spec,
-                     key);
+        return FAULT(
+            f, "--fault %.80s: unknown key %.40s; expected p, every, method, accept, after, count, ms, at or percent",
+            spec, key);
     return true;
 }
 
@@ -104,6 +116,8 @@ fault_add(struct fault_plan *p, const char *spec, struct fault *f)
     s.kind = (enum fault_kind)k;
     s.accept = s.kind != FAULT_1008;
     s.ms = s.kind == FAULT_418 ? 2000 : 1000;
+    s.at = 1;
+    s.percent = 100;
     if (value != NULL && !spec_key(&s, spec, "ms", value, f))
         return false;
     for (char *one = keys != NULL ? strtok_r(keys, ",", &save) : NULL; one != NULL; one = strtok_r(NULL, ",", &save)) {
@@ -129,7 +143,8 @@ fault_draw(struct fault_plan *p, enum fault_point point, const char *method)
         struct fault_spec *s = &p->at[i];
         if (kinds[s->kind].point != point || (s->method[0] != '\0' && strcmp(s->method, method) != 0))
             continue;
-        if (s->kind == FAULT_GAP && strcmp(method, "depth") != 0)
+        bool book = strcmp(method, "depth") == 0 || strcmp(method, "book") == 0;
+        if ((s->kind == FAULT_GAP || s->kind == FAULT_BAD_CHECKSUM) && !book)
             continue;
         if (++s->seen <= s->after || (s->count != 0 && s->fired >= s->count))
             continue;
@@ -137,7 +152,9 @@ fault_draw(struct fault_plan *p, enum fault_point point, const char *method)
         if (!fires)
             continue;
         s->fired++;
-        h.kinds |= UINT32_C(1) << s->kind;
+        h.kinds |= UINT64_C(1) << s->kind;
+        h.at = s->at;
+        h.percent = s->percent;
         if (s->kind == FAULT_DELAY_REPLY || s->kind == FAULT_DELAY_EVENT)
             h.delay_ms = s->ms;
         else

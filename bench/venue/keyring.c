@@ -62,6 +62,15 @@ keyring_demo_binance(struct keyring *k, struct fault *f)
     return ed->public_key != NULL || FAULT(f, "this OpenSSL has no Ed25519");
 }
 
+bool
+keyring_demo_kraken(struct keyring *k, struct fault *f)
+{
+    (void)f;
+    *k = (struct keyring){ 0 };
+    key_set_secret(keyring_add(k, DEMO_KRAKEN_KEY, KEY_HMAC, DEMO_ACCOUNT), DEMO_KRAKEN_SECRET);
+    return true;
+}
+
 static EVP_PKEY *
 public_key_read(const char *path)
 {

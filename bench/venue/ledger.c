@@ -33,8 +33,8 @@ struct emu_ledger {
 
 /* ---- CRC-32 (IEEE 802.3, reflected) ---- */
 
-static uint32_t
-crc32_of(const char *p, size_t n)
+uint32_t
+emu_crc32(const char *p, size_t n)
 {
     static const uint32_t nibble[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
                                          0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
@@ -85,7 +85,7 @@ begin(struct emu_ledger *l, const char *ev)
 static void
 end(struct emu_ledger *l)
 {
-    uint32_t crc = crc32_of(l->buf + l->line_start, l->len - l->line_start);
+    uint32_t crc = emu_crc32(l->buf + l->line_start, l->len - l->line_start);
     put(l, ",\"crc\":\"%08x\"}\n", crc);
 }
 
@@ -356,7 +356,7 @@ line_parse(const char *p, size_t n, struct line *out)
     if (n < CRC_TEXT_BYTES + 2 || *p != '{')
         return false;
     size_t body = n - CRC_TEXT_BYTES - 1;
-    (void)snprintf(crc, sizeof(crc), ",\"crc\":\"%08x\"}", crc32_of(p, body));
+    (void)snprintf(crc, sizeof(crc), ",\"crc\":\"%08x\"}", emu_crc32(p, body));
     if (memcmp(p + body, crc, CRC_TEXT_BYTES + 1) != 0)
         return false;
     out->count = 0;

@@ -41,4 +41,7 @@ void emu_ledger_close(struct emu_ledger *l);
 /* False after a write failed (disk full): the server must stop answering, as a venue without its record would. */
 bool emu_ledger_ok(const struct emu_ledger *l);
 
+/* CRC-32 (IEEE 802.3), as zlib has it. */
+uint32_t emu_crc32(const char *p, size_t n);
+
 #endif

@@ -245,6 +245,14 @@ pause_us(const struct emu_market *m, struct symbol_market *s)
 /* ---- the interface ---- */
 
 static void
+fit(struct symbol_market *s, const struct emu_symbol_def *def)
+{
+    s->tick = def->filters.px_tick;
+    s->step = def->filters.lot_step;
+    s->spacing = MAX(1, def->start_px / 200000 / s->tick); /* a ladder of 250 reaches about 0.13 % either way */
+}
+
+static void
 symbol_start(struct emu_market *m, int index, uint64_t seed)
 {
     struct symbol_market *s = &m->symbol[index];
@@ -253,9 +261,7 @@ symbol_start(struct emu_market *m, int index, uint64_t seed)
 
     s->symbol = index;
     s->rng = seed * UINT64_C(0xd1342543de82ef95) + (uint64_t)index + 1;
-    s->tick = def->filters.px_tick;
-    s->step = def->filters.lot_step;
-    s->spacing = MAX(1, def->start_px / 200000 / s->tick); /* a ladder of 250 reaches about 0.13 % either way */
+    fit(s, def);
     s->next_us = emu_engine_time(m->e);
     set_fair(m, s, start != 0 ? start : def->start_px);
     mend(m, s, m->levels);
@@ -315,6 +321,18 @@ due_first(struct emu_market *m, int64_t now_us)
             first = s;
     }
     return first;
+}
+
+void
+emu_market_refit(struct emu_market *m, int symbol)
+{
+    struct symbol_market *s = &m->symbol[symbol];
+
+    for (int side = 0; side < EMU_SIDE_COUNT; side++)
+        for (uint32_t i = 0; i < m->slot_count; i++)
+            withdraw(m, s, &s->slot[side][i]);
+    fit(s, emu_symbol_get(m->e, symbol));
+    move_to(m, s, s->fair_px);
 }
 
 int

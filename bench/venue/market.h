@@ -36,6 +36,8 @@ void emu_market_pause(struct emu_market *m, int symbol, bool paused); /* symbol 
 void emu_market_set_rate(struct emu_market *m, uint32_t rate_milli);
 /* The fair price jumps to px and the ladder is rebuilt there, trading through whatever rests on the way. */
 void emu_market_move(struct emu_market *m, int symbol, int64_t px);
+/* The symbol's filters changed: the ladder is built anew on its tick and step. */
+void emu_market_refit(struct emu_market *m, int symbol);
 int64_t emu_market_fair_px(const struct emu_market *m, int symbol);
 
 #endif

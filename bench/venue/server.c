@@ -3,97 +3,24 @@
  * One protocol serves everything: its HTTP callbacks gather a whole request, its WebSocket callbacks a whole text. A
  * connection's state hangs on its wsi (opaque user data) from its first request to its close, across an upgrade.
  *
- * libwebsockets decodes a query before anyone sees it; params hold the decoded values, and the signature check
- * (binance_sign.c) encodes them again.
- *
  * Always true: every struct conn is in the server's list; a conn is freed only by the callback that says its wsi is
  * gone; nothing is written outside a WRITEABLE callback. */
-#include "bench/venue/server.h"
+#include "bench/venue/server_state.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
 #include <time.h>
 
-#define HTTP_BODY_MAX     (64u * 1024)
-#define HTTP_QUERY_MAX    (64u * 1024)
 #define WS_BATCH_MAX      64 /* texts written per turn of one connection: others get theirs in between */
 #define CLOSE_GRACE_S     3
 #define KEEPALIVE_S       60
-#define CLOSE_REASON_MAX  123
-#define PING_MAX          125
 #define RX_CHUNK_BYTES    65536
 #define LATE_MESSAGES_MAX 10000
 
-struct queued {
-    struct queued *next;
-    struct wire *wire;
-    int64_t due_mono_ns; /* late list only */
-    bool fragment;
-};
-
-struct conn {
-    struct server *server;
-    struct lws *wsi;
-    struct conn *prev;
-    struct conn *next;
-    enum conn_kind kind;
-    uint64_t id;
-    void *user;
-
-    struct queued *head; /* WebSocket texts to write */
-    struct queued *tail;
-    struct queued *late; /* not due yet, unordered */
-    size_t late_count;
-    size_t queued_bytes;
-    size_t queued_count;
-    char ping[PING_MAX];
-    size_t ping_len;
-    bool ping_wanted;
-    bool fragment_next;
-    bool closing;
-    bool close_flush;
-    bool ws_open; /* told the dialect */
-    unsigned close_code;
-    char close_reason[CLOSE_REASON_MAX + 1];
-
-    char *rx; /* the text being gathered, or an HTTP body */
-    size_t rx_len;
-    size_t rx_room;
-
-    /* HTTP: the request being answered. */
-    enum http_method method;
-    char *path;
-    struct params query;
-    char api_key[129];
-    char content_type[65];
-    char time_unit[17];
-    bool in_request;
-    char *reply; /* head and body with LWS_PRE in front; NULL until answered */
-    size_t reply_len;
-    size_t reply_head_len;
-    int64_t reply_due_mono_ns;
-    bool reply_close;
-};
-
-struct server {
-    struct lws_context *lws;
-    struct lws_vhost *vhost;
-    const struct server_ops *ops;
-    void *ctx;
-    size_t queue_bytes_max;
-    struct conn *head;
-    struct conn *tail;
-    size_t conn_count;
-    uint64_t next_id;
-    lws_sorted_usec_list_t tick;
-    struct lws_protocols protocols[2];
-    volatile sig_atomic_t stop;
-};
-
 /* ---- texts ---------------------------------------------------------------------------------------------------- */
 
-static void *
-take(size_t bytes)
+void *
+server_take(size_t bytes)
 {
     void *p = calloc(1, bytes);
     ASSERT(p != NULL);
@@ -170,12 +97,12 @@ server_next_ws(struct server *s, struct conn *after)
     return c;
 }
 
-static struct conn *
+struct conn *
 conn_make(struct server *s, struct lws *wsi)
 {
     if (s->conn_count == SERVER_CONNS_MAX)
         return NULL;
-    struct conn *c = (struct conn *)take(sizeof(*c));
+    struct conn *c = (struct conn *)server_take(sizeof(*c));
     c->server = s;
     c->wsi = wsi;
     c->id = ++s->next_id;
@@ -191,22 +118,20 @@ conn_make(struct server *s, struct lws *wsi)
 }
 
 static void
-request_forget(struct conn *c)
-{
-    free(c->path);
-    free(c->reply);
-    params_free(&c->query);
-    c->path = NULL;
-    c->reply = NULL;
-    c->in_request = false;
-    c->rx_len = 0;
-}
-
-static void
 queued_free(struct queued *q)
 {
     wire_drop(q->wire);
     free(q);
+}
+
+static void
+queue_free(struct queued **list)
+{
+    while (*list != NULL) {
+        struct queued *q = *list;
+        *list = q->next;
+        queued_free(q);
+    }
 }
 
 static void
@@ -217,16 +142,11 @@ conn_free(struct conn *c)
     c->ws_open = false;
     if (c->user != NULL)
         s->ops->on_ws_closed(s->ctx, c); /* also after a handshake that failed half way */
-    while (c->head != NULL) {
-        struct queued *q = c->head;
-        c->head = q->next;
-        queued_free(q);
-    }
-    while (c->late != NULL) {
-        struct queued *q = c->late;
-        c->late = q->next;
-        queued_free(q);
-    }
+    queue_free(&c->head);
+    queue_free(&c->late);
+    queue_free(&c->held);
+    queue_free(&c->arriving);
+    free(c->rest);
     request_forget(c);
     free(c->rx);
     if (c->prev != NULL)
@@ -294,7 +214,7 @@ queue_append(struct conn *c, struct queued *q)
 }
 
 static bool
-queue_wire(struct conn *c, struct wire *w, bool fragment)
+queue_wire(struct conn *c, struct wire *w, const struct queued *how)
 {
     if (c->closing || c->kind != CONN_WS)
         return false;
@@ -304,22 +224,55 @@ queue_wire(struct conn *c, struct wire *w, bool fragment)
         conn_close(c, 1008, "client too slow: its output queue is full", false);
         return false;
     }
-    struct queued *q = (struct queued *)take(sizeof(*q));
+    struct queued *q = (struct queued *)server_take(sizeof(*q));
     w->refs++;
     q->wire = w;
-    q->fragment = fragment;
+    q->fragment = how->fragment;
+    q->cut_at = how->cut_at;
+    q->cut_ms = how->cut_ms;
     c->queued_bytes += w->len;
     c->queued_count++;
     queue_append(c, q);
     return true;
 }
 
+/* What the next text has been told about its frames. */
+static struct queued
+how_next(struct conn *c)
+{
+    struct queued how = { .fragment = c->fragment_next, .cut_at = c->cut_at, .cut_ms = c->cut_ms };
+    c->fragment_next = false;
+    c->cut_at = 0;
+    return how;
+}
+
+/* The held texts go, all of them or the ones that are due. */
+static void
+release_held(struct conn *c, int64_t now_ns)
+{
+    struct queued **p = &c->held;
+
+    while (*p != NULL) {
+        struct queued *q = *p;
+        if (q->due_mono_ns > now_ns) {
+            p = &q->next;
+            continue;
+        }
+        *p = q->next;
+        c->late_count--;
+        (void)queue_wire(c, q->wire, q);
+        queued_free(q);
+    }
+}
+
 bool
 conn_send(struct conn *c, struct wire *w)
 {
-    bool fragment = c->fragment_next;
-    c->fragment_next = false;
-    return queue_wire(c, w, fragment);
+    struct queued how = how_next(c);
+    bool sent = queue_wire(c, w, &how);
+
+    release_held(c, INT64_MAX);
+    return sent;
 }
 
 bool
@@ -331,22 +284,64 @@ conn_send_text(struct conn *c, const char *text, size_t len)
     return sent;
 }
 
+/* A text for later in one of the lists of texts that wait; NULL when there is no room. */
+static struct queued *
+wait_make(struct conn *c, const char *text, size_t len, unsigned ms)
+{
+    if (c->closing || c->late_count == LATE_MESSAGES_MAX)
+        return NULL;
+    struct queued *q = (struct queued *)server_take(sizeof(*q));
+    *q = how_next(c);
+    q->wire = wire_make(text, len);
+    q->due_mono_ns = server_mono_ns() + (int64_t)ms * NS_PER_MS;
+    c->late_count++;
+    return q;
+}
+
 bool
 conn_send_late(struct conn *c, const char *text, size_t len, unsigned delay_ms)
 {
     if (delay_ms == 0)
         return conn_send_text(c, text, len);
-    if (c->closing || c->late_count == LATE_MESSAGES_MAX)
+    struct queued *q = wait_make(c, text, len, delay_ms);
+    if (q == NULL)
         return false;
-    struct queued *q = (struct queued *)take(sizeof(*q));
-    q->wire = wire_make(text, len);
-    q->fragment = c->fragment_next;
-    c->fragment_next = false;
-    q->due_mono_ns = server_mono_ns() + (int64_t)delay_ms * NS_PER_MS;
     q->next = c->late;
     c->late = q;
-    c->late_count++;
     return true;
+}
+
+bool
+conn_send_held(struct conn *c, const char *text, size_t len, unsigned ms_max)
+{
+    struct queued *q = wait_make(c, text, len, ms_max);
+    struct queued **p = &c->held;
+
+    if (q == NULL)
+        return false;
+    while (*p != NULL)
+        p = &(*p)->next;
+    *p = q;
+    return true;
+}
+
+bool
+conn_receive_late(struct conn *c, const char *text, size_t len, unsigned ms)
+{
+    struct queued *q = wait_make(c, text, len, ms);
+
+    if (q == NULL)
+        return false;
+    q->next = c->arriving;
+    c->arriving = q;
+    return true;
+}
+
+void
+conn_cut_next(struct conn *c, uint32_t at, uint32_t ms)
+{
+    c->cut_at = MAX(at, 1u);
+    c->cut_ms = ms;
 }
 
 void
@@ -367,34 +362,95 @@ conn_ping(struct conn *c, const char *payload, size_t len)
     return true;
 }
 
-/* The due ones of the late list move to the queue, earliest first. */
+/* Takes the earliest due one out of an unordered list; NULL when none is due. */
+static struct queued *
+take_due(struct queued **list, int64_t now_ns)
+{
+    struct queued **best = NULL;
+
+    for (struct queued **p = list; *p != NULL; p = &(*p)->next)
+        if ((*p)->due_mono_ns <= now_ns && (best == NULL || (*p)->due_mono_ns <= (*best)->due_mono_ns))
+            best = p;
+    if (best == NULL)
+        return NULL;
+    struct queued *q = *best;
+    *best = q->next;
+    return q;
+}
+
+/* What is due: late texts move to the queue, texts that arrive late reach the dialect. */
 static void
 conn_release_late(struct conn *c, int64_t now_ns)
 {
-    for (;;) {
-        struct queued **best = NULL;
-        for (struct queued **p = &c->late; *p != NULL; p = &(*p)->next)
-            if ((*p)->due_mono_ns <= now_ns && (best == NULL || (*p)->due_mono_ns <= (*best)->due_mono_ns))
-                best = p;
-        if (best == NULL)
-            return;
-        struct queued *q = *best;
-        *best = q->next;
+    struct queued *q;
+
+    while ((q = take_due(&c->late, now_ns)) != NULL) {
         c->late_count--;
-        if (c->closing) {
-            queued_free(q);
-            continue;
-        }
-        (void)queue_wire(c, q->wire, q->fragment);
+        (void)queue_wire(c, q->wire, q);
         queued_free(q);
     }
+    release_held(c, now_ns);
+    while ((q = take_due(&c->arriving, now_ns)) != NULL) {
+        c->late_count--;
+        if (!c->closing)
+            c->server->ops->on_ws_text(c->server->ctx, c, (const char *)q->wire->bytes + LWS_PRE, q->wire->len, true);
+        queued_free(q);
+    }
+    if (c->rest != NULL && c->rest_due_mono_ns <= now_ns)
+        (void)lws_callback_on_writable(c->wsi);
+}
+
+/* The frame as bytes: its first part now, the rest when it is due. libwebsockets passes these bytes on as they are. */
+static int
+write_cut(struct conn *c, const struct queued *q)
+{
+    const struct wire *w = q->wire;
+    uint8_t head[10] = { 0x81 };
+    size_t n = 2;
+
+    if (w->len < 126) {
+        head[1] = (uint8_t)w->len;
+    } else {
+        n = w->len <= UINT16_MAX ? 4 : 10;
+        head[1] = n == 4 ? 126 : 127;
+        for (size_t i = 0; i < n - 2; i++)
+            head[n - 1 - i] = (uint8_t)((uint64_t)w->len >> (8 * i));
+    }
+    uint8_t *frame = (uint8_t *)server_take(LWS_PRE + n + w->len);
+    memcpy(frame + LWS_PRE, head, n);
+    memcpy(frame + LWS_PRE + n, w->bytes + LWS_PRE, w->len);
+    size_t first = MIN(q->cut_at, n + w->len);
+    c->rest_len = n + w->len - first;
+    if (c->rest_len != 0) {
+        c->rest = (uint8_t *)server_take(LWS_PRE + c->rest_len);
+        memcpy(c->rest + LWS_PRE, frame + LWS_PRE + first, c->rest_len);
+        c->rest_due_mono_ns = server_mono_ns() + (int64_t)q->cut_ms * NS_PER_MS;
+    }
+    int result = lws_write(c->wsi, frame + LWS_PRE, first, LWS_WRITE_HTTP);
+    free(frame);
+    return result;
+}
+
+/* The rest of a cut frame, when it is due. False while it is not. */
+static bool
+write_rest(struct conn *c, int *result)
+{
+    *result = 0;
+    if (c->rest == NULL)
+        return true;
+    if (server_mono_ns() < c->rest_due_mono_ns)
+        return false;
+    *result = lws_write(c->wsi, c->rest + LWS_PRE, c->rest_len, LWS_WRITE_HTTP);
+    free(c->rest);
+    c->rest = NULL;
+    return true;
 }
 
 /* One text as three frames: one byte, the middle, one byte. */
 static int
 write_fragmented(struct lws *wsi, const struct wire *w)
 {
-    uint8_t *copy = (uint8_t *)take(LWS_PRE + w->len);
+    uint8_t *copy = (uint8_t *)server_take(LWS_PRE + w->len);
     memcpy(copy + LWS_PRE, w->bytes + LWS_PRE, w->len);
     size_t cut[4] = { 0, 1, w->len - 1, w->len };
     int result = 0;
@@ -409,7 +465,7 @@ write_fragmented(struct lws *wsi, const struct wire *w)
             one[LWS_PRE] = copy[LWS_PRE + cut[i]];
             result = lws_write(wsi, one + LWS_PRE, 1, (enum lws_write_protocol)how);
         } else {
-            uint8_t *part = (uint8_t *)take(LWS_PRE + n);
+            uint8_t *part = (uint8_t *)server_take(LWS_PRE + n);
             memcpy(part + LWS_PRE, copy + LWS_PRE + cut[i], n);
             result = lws_write(wsi, part + LWS_PRE, n, (enum lws_write_protocol)how);
             free(part);
@@ -422,6 +478,12 @@ write_fragmented(struct lws *wsi, const struct wire *w)
 static int
 ws_writeable(struct conn *c)
 {
+    int result;
+
+    if (!write_rest(c, &result))
+        return 0;
+    if (result < 0)
+        return -1;
     if (c->closing && (!c->close_flush || c->head == NULL)) {
         lws_close_reason(c->wsi, (enum lws_close_status)c->close_code, (unsigned char *)c->close_reason,
                          strlen(c->close_reason));
@@ -434,13 +496,14 @@ ws_writeable(struct conn *c)
         if (lws_write(c->wsi, buf + LWS_PRE, c->ping_len, LWS_WRITE_PING) < 0)
             return -1;
     }
-    for (unsigned i = 0; i < WS_BATCH_MAX && c->head != NULL; i++) {
+    for (unsigned i = 0; i < WS_BATCH_MAX && c->head != NULL && c->rest == NULL; i++) {
         if (i != 0 && lws_send_pipe_choked(c->wsi))
             break;
         struct queued *q = c->head;
         struct wire *w = q->wire;
-        int n = q->fragment && w->len > 3 ? write_fragmented(c->wsi, w)
-                                          : lws_write(c->wsi, w->bytes + LWS_PRE, w->len, LWS_WRITE_TEXT);
+        int n = q->cut_at != 0              ? write_cut(c, q)
+                : q->fragment && w->len > 3 ? write_fragmented(c->wsi, w)
+                                            : lws_write(c->wsi, w->bytes + LWS_PRE, w->len, LWS_WRITE_TEXT);
         c->head = q->next;
         if (c->head == NULL)
             c->tail = NULL;
@@ -452,7 +515,7 @@ ws_writeable(struct conn *c)
     }
     if (c->head == NULL && !c->closing)
         c->server->ops->on_ws_drained(c->server->ctx, c);
-    if (c->head != NULL || c->closing)
+    if (c->rest == NULL && (c->head != NULL || c->closing))
         (void)lws_callback_on_writable(c->wsi);
     return 0;
 }
@@ -471,226 +534,9 @@ ws_receive(struct conn *c, const void *in, size_t len)
     if (lws_frame_is_binary(c->wsi))
         conn_close(c, 1003, "text frames only", false);
     else if (!c->closing)
-        c->server->ops->on_ws_text(c->server->ctx, c, c->rx, c->rx_len);
+        c->server->ops->on_ws_text(c->server->ctx, c, c->rx, c->rx_len, false);
     c->rx_len = 0;
     return 0;
-}
-
-/* ---- HTTP ----------------------------------------------------------------------------------------------------- */
-
-static const char *
-http_reason(unsigned status)
-{
-    static const struct {
-        unsigned status;
-        const char *text;
-    } reasons[] = { { 200, "OK" },
-                    { 400, "Bad Request" },
-                    { 401, "Unauthorized" },
-                    { 403, "Forbidden" },
-                    { 404, "Not Found" },
-                    { 405, "Method Not Allowed" },
-                    { 409, "Conflict" },
-                    { 413, "Payload Too Large" },
-                    { 418, "I'm a teapot" },
-                    { 429, "Too Many Requests" },
-                    { 500, "Internal Server Error" },
-                    { 502, "Bad Gateway" },
-                    { 503, "Service Unavailable" },
-                    { 504, "Gateway Timeout" } };
-    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-        if (reasons[i].status == status)
-            return reasons[i].text;
-    return "Unknown";
-}
-
-void
-conn_reply_http(struct conn *c, unsigned status, const struct http_header *headers, size_t header_count,
-                const char *body, size_t len, unsigned delay_ms, bool close)
-{
-    ASSERT(c->kind == CONN_HTTP && c->in_request && c->reply == NULL);
-    size_t room = 512 + header_count * 128 + len;
-    c->reply = (char *)take(LWS_PRE + room);
-    char *p = c->reply + LWS_PRE;
-    char *end = p + room;
-    bool close_after = close || c->reply_close;
-
-    p += snprintf(p, (size_t)(end - p),
-                  "HTTP/1.1 %u %s\r\ncontent-type: application/json;charset=UTF-8\r\ncontent-length: %zu\r\n"
-                  "cache-control: no-cache, no-store, must-revalidate\r\nconnection: %s\r\n",
-                  status, http_reason(status), len, close_after ? "close" : "keep-alive");
-    for (size_t i = 0; i < header_count; i++)
-        p += snprintf(p, (size_t)(end - p), "%s %s\r\n", headers[i].name, headers[i].value);
-    p += snprintf(p, (size_t)(end - p), "\r\n");
-    c->reply_head_len = (size_t)(p - (c->reply + LWS_PRE));
-    if (c->method != HTTP_HEAD) {
-        memcpy(p, body, len);
-        p += len;
-    }
-    c->reply_len = (size_t)(p - (c->reply + LWS_PRE));
-    c->reply_close = close_after;
-    c->reply_due_mono_ns = delay_ms == 0 ? 0 : server_mono_ns() + (int64_t)delay_ms * NS_PER_MS;
-    lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
-    if (delay_ms == 0)
-        (void)lws_callback_on_writable(c->wsi);
-}
-
-void
-conn_drop_http(struct conn *c, bool cut)
-{
-    lws_set_timeout(c->wsi, cut ? PENDING_TIMEOUT_USER_OK : NO_PENDING_TIMEOUT, cut ? LWS_TO_KILL_ASYNC : 0);
-}
-
-static int
-http_writeable(struct conn *c)
-{
-    if (c->reply == NULL || c->reply_due_mono_ns != 0)
-        return 0;
-    if (lws_write(c->wsi, (unsigned char *)c->reply + LWS_PRE, c->reply_len, LWS_WRITE_HTTP) < 0)
-        return -1;
-    bool close = c->reply_close;
-    request_forget(c);
-    c->reply_close = false;
-    if (close || lws_http_transaction_completed(c->wsi))
-        return -1;
-    return 0;
-}
-
-static void
-http_complete(struct conn *c)
-{
-    struct http_request rq = {
-        .method = c->method,
-        .path = c->path,
-        .query = &c->query,
-        .body = c->rx_len != 0 ? c->rx : "",
-        .body_len = c->rx_len,
-        .content_type = c->content_type,
-        .api_key = c->api_key,
-        .time_unit = c->time_unit,
-    };
-    c->server->ops->on_http(c->server->ctx, c, &rq);
-}
-
-/* The query's parameters, as libwebsockets decoded them. False when they do not fit. */
-static bool
-query_read(struct lws *wsi, struct params *p)
-{
-    size_t room = (size_t)lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) + SERVER_PARAMS_MAX + 2;
-
-    *p = (struct params){ 0 };
-    if (room > HTTP_QUERY_MAX)
-        return false;
-    p->text = (char *)take(room);
-    char *s = p->text;
-    size_t left = room;
-    for (int i = 0;; i++) {
-        int n = lws_hdr_copy_fragment(wsi, s, (int)left, WSI_TOKEN_HTTP_URI_ARGS, i);
-        if (n < 0)
-            return true;
-        if (n == 0)
-            continue;
-        if (p->count == SERVER_PARAMS_MAX || (size_t)n + 1 > left || strlen(s) != (size_t)n)
-            return false;
-        char *eq = strchr(s, '=');
-        if (eq != NULL)
-            *eq = '\0';
-        p->at[p->count].name = s;
-        p->at[p->count].value = eq != NULL ? eq + 1 : s + n;
-        p->count++;
-        s += n + 1;
-        left -= (size_t)n + 1;
-    }
-}
-
-static enum http_method
-method_read(struct lws *wsi)
-{
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI))
-        return HTTP_POST;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_PUT_URI))
-        return HTTP_PUT;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_DELETE_URI))
-        return HTTP_DELETE;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI))
-        return HTTP_HEAD;
-    return lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) ? HTTP_GET : HTTP_OTHER;
-}
-
-static void
-header_read(struct lws *wsi, enum lws_token_indexes token, char *to, size_t room)
-{
-    if (lws_hdr_copy(wsi, to, (int)room, token) < 0)
-        to[0] = '\0';
-}
-
-/* The head of a request is in. Answers at once when there is no body to wait for. */
-static int
-http_begin(struct conn *c, const char *path, size_t path_len)
-{
-    static const char api_key[] = "x-mbx-apikey:";
-    static const char time_unit[] = "x-mbx-time-unit:";
-    char text[32];
-
-    if (c->in_request)
-        return -1;
-    request_forget(c);
-    c->in_request = true;
-    c->kind = CONN_HTTP;
-    c->method = method_read(c->wsi);
-    c->path = strndup(path, path_len);
-    ASSERT(c->path != NULL);
-    if (lws_hdr_custom_copy(c->wsi, c->api_key, sizeof(c->api_key), api_key, (int)sizeof(api_key) - 1) < 0)
-        c->api_key[0] = '\0';
-    if (lws_hdr_custom_copy(c->wsi, c->time_unit, sizeof(c->time_unit), time_unit, (int)sizeof(time_unit) - 1) < 0)
-        c->time_unit[0] = '\0';
-    header_read(c->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, c->content_type, sizeof(c->content_type));
-    header_read(c->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text, sizeof(text));
-    bool has_length = text[0] != '\0';
-    long long length = has_length ? strtoll(text, NULL, 10) : 0;
-    c->reply_close = false;
-    header_read(c->wsi, WSI_TOKEN_CONNECTION, text, sizeof(text));
-    if (strcasecmp(text, "close") == 0)
-        c->reply_close = true;
-    if (!query_read(c->wsi, &c->query)) {
-        conn_reply_http(c, 400, NULL, 0, "{}", 2, 0, true);
-        return 0;
-    }
-    if (length > 0 || (c->method == HTTP_POST && has_length))
-        return 0; /* HTTP_BODY_COMPLETION answers */
-    if (!has_length && (c->method == HTTP_POST || c->method == HTTP_PUT))
-        c->reply_close = true; /* libwebsockets expects a body here; there is none */
-    http_complete(c);
-    return 0;
-}
-
-/* An upgrade request: ask the dialect before the handshake is answered. */
-static int
-ws_confirm(struct server *s, struct lws *wsi)
-{
-    struct conn *c = (struct conn *)lws_get_opaque_user_data(wsi);
-    char path[2048];
-    struct params query;
-
-    if (c == NULL)
-        c = conn_make(s, wsi);
-    if (c == NULL)
-        return -1;
-    if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) <= 0)
-        return -1;
-    bool fits = query_read(wsi, &query);
-    unsigned status = fits ? s->ops->on_ws_open(s->ctx, c, path, &query) : 400;
-    params_free(&query);
-    if (status == 0) {
-        c->kind = CONN_WS;
-        return 0;
-    }
-    /* lws_return_http_status would say HTTP/1.0 here: the request's version is not read yet. */
-    char refusal[LWS_PRE + 160];
-    int n = snprintf(refusal + LWS_PRE, sizeof(refusal) - LWS_PRE,
-                     "HTTP/1.1 %u %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", status, http_reason(status));
-    (void)lws_write(wsi, (unsigned char *)refusal + LWS_PRE, (size_t)n, LWS_WRITE_HTTP_HEADERS);
-    return 1;
 }
 
 /* ---- libwebsockets -------------------------------------------------------------------------------------------- */
@@ -766,12 +612,9 @@ on_tick(lws_sorted_usec_list_t *sul)
 
     lws_sul_schedule(s->lws, 0, &s->tick, on_tick, SERVER_TICK_MS * LWS_US_PER_MS);
     for (struct conn *c = s->head; c != NULL; c = c->next) {
-        if (c->late != NULL)
+        if (c->late_count != 0 || c->rest != NULL)
             conn_release_late(c, now_ns);
-        if (c->reply != NULL && c->reply_due_mono_ns != 0 && c->reply_due_mono_ns <= now_ns) {
-            c->reply_due_mono_ns = 0;
-            (void)lws_callback_on_writable(c->wsi);
-        }
+        http_tick(c, now_ns);
     }
     s->ops->on_tick(s->ctx);
 }
@@ -797,7 +640,7 @@ server_start(const struct server_config *cfg, struct fault *f)
                     cfg->host);
         return NULL;
     }
-    struct server *s = (struct server *)take(sizeof(*s));
+    struct server *s = (struct server *)server_take(sizeof(*s));
     s->ops = cfg->ops;
     s->ctx = cfg->ctx;
     s->queue_bytes_max = cfg->queue_bytes_max;

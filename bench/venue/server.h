@@ -39,8 +39,10 @@ struct http_request {
     const char *body;           /* raw, NUL-terminated, "" when there is none */
     size_t body_len;
     const char *content_type; /* "" when not given */
-    const char *api_key;      /* X-MBX-APIKEY, "" when not given */
+    const char *api_key;      /* X-MBX-APIKEY or API-Key, "" when not given */
+    const char *api_sign;     /* API-Sign, "" when not given */
     const char *time_unit;    /* X-MBX-TIME-UNIT, "" when not given */
+    bool late;                /* conn_http_late gave it back */
 };
 
 struct http_header {
@@ -56,7 +58,8 @@ struct server_ops {
     void (*on_http)(void *ctx, struct conn *c, const struct http_request *rq);
     /* A client asks for a WebSocket. 0 = welcome (conn_user may be set), else the HTTP status to refuse with. */
     unsigned (*on_ws_open)(void *ctx, struct conn *c, const char *path, const struct params *query);
-    void (*on_ws_text)(void *ctx, struct conn *c, const char *text, size_t len);
+    /* late: conn_receive_late gave it back. */
+    void (*on_ws_text)(void *ctx, struct conn *c, const char *text, size_t len, bool late);
     void (*on_ws_pong)(void *ctx, struct conn *c);
     /* The socket is gone; free what conn_user holds. Only when on_ws_open set it. */
     void (*on_ws_closed)(void *ctx, struct conn *c);
@@ -102,6 +105,12 @@ bool conn_send(struct conn *c, struct wire *w);
 bool conn_send_text(struct conn *c, const char *text, size_t len);
 /* The same after delay_ms; later texts overtake it. */
 bool conn_send_late(struct conn *c, const char *text, size_t len, unsigned delay_ms);
+/* The same after the next text that is sent, or after ms_max when none is. */
+bool conn_send_held(struct conn *c, const char *text, size_t len, unsigned ms_max);
+/* A text of the client reaches on_ws_text again, marked late, after ms. */
+bool conn_receive_late(struct conn *c, const char *text, size_t len, unsigned ms);
+/* Stop this connection's next frame after `at` bytes, its header included; the rest follows ms later. */
+void conn_cut_next(struct conn *c, uint32_t at, uint32_t ms);
 /* Send this connection's next text as several frames with cuts at odd places. */
 void conn_fragment_next(struct conn *c);
 /* What is queued and not yet given to the kernel. */
@@ -113,6 +122,10 @@ void conn_close(struct conn *c, unsigned code, const char *reason, bool flush);
 /* Answer an HTTP request after delay_ms (0 = now). headers may be NULL. close ends the connection after it. */
 void conn_reply_http(struct conn *c, unsigned status, const struct http_header *headers, size_t header_count,
                      const char *body, size_t len, unsigned delay_ms, bool close);
+/* Stop the answer to come after `at` bytes; the rest follows ms later. */
+void conn_cut_http(struct conn *c, uint32_t at, uint32_t ms);
+/* Give the request back to on_http, marked late, after ms. */
+void conn_http_late(struct conn *c, uint32_t ms);
 /* Never answer; the client must give up by itself. cut = close its connection at once. */
 void conn_drop_http(struct conn *c, bool cut);
 

@@ -149,7 +149,7 @@ venue_open(struct venue *v, const struct venue_config *cfg, const struct venue_e
     v->engine = emu_engine_create(&ec);
     if (v->engine == NULL)
         return FAULT(f, "not enough memory for the engine");
-    (void)venue_now_us(v);
+    v->opened_us = venue_now_us(v);
     return open_ledger(v, cfg, f) && open_accounts(v, f);
 }
 

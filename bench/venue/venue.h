@@ -9,6 +9,7 @@
 
 #include "bench/venue/engine.h"
 #include "bench/venue/fault.h"
+#include "bench/venue/faulty.h"
 #include "bench/venue/keyring.h"
 #include "bench/venue/ledger.h"
 #include "bench/venue/market.h"
@@ -41,6 +42,7 @@ struct venue {
     struct replay replay;
     bool has_replay;
     bool replay_full_speed;
+    int64_t opened_us;
     struct tape tape[EMU_SYMBOLS_MAX];
     struct emu_symbol_def *symbol_defs; /* ours when a recording brought symbols, else NULL */
     char *symbol_text;                  /* their names */

@@ -1,2 +1,0 @@
-#include "bench/venue/venue.h"
-const struct dialect kraken_dialect = { .name = "kraken" };
