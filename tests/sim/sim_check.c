@@ -234,7 +234,12 @@ record_next(struct sim *s, struct journal_record_header *h, const uint8_t **payl
                 return true;
             }
         }
+        /* A segment may be there before it is begun: the last one goes on until then. */
+        struct journal_segment_header next;
         if (o->segment + 1 >= c->segments)
+            return false;
+        memcpy(&next, c->segment[o->segment + 1], sizeof(next));
+        if (next.magic == 0 || next.first_seq != o->seq + 1)
             return false;
         o->segment++;
         o->offset = sizeof(struct journal_segment_header);
