@@ -115,6 +115,10 @@ static const struct key journal_keys[] = {
            "none: survives the process (synced once a second to learn of disk errors); interval: synced every "
            "sync_interval_ms; always: no byte of an order leaves before its record is on disk"),
     INT(struct config_journal, sync_interval_ms, 1, 60000, "100", "with sync = \"interval\": at most this old on disk"),
+    INT(struct config_journal, keep_segments, 0, 65536, "0",
+        "finished segments kept at a start; older ones become a snapshot; 0: all are kept"),
+    OTHER(struct config_journal, archive, KEY_PATH, "",
+          "folder on the same file system that older segments are moved to; \"\" = they are removed"),
 };
 
 static const struct key client_keys[] = {

@@ -50,6 +50,8 @@ struct config_journal {
     int64_t segment_bytes;
     int32_t sync; /* enum config_sync */
     int64_t sync_interval_ms;
+    int64_t keep_segments; /* 0 = all, for ever */
+    char archive[CONFIG_PATH_BYTES];
 };
 
 struct config_client {

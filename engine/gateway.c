@@ -538,6 +538,17 @@ gateway_work(struct gateway *g, struct now now)
     return more;
 }
 
+/* When the bytes left: for who reads the journal afterwards. Never at the cost of what must be recorded. */
+static void
+journal_sent(struct gateway *g, const struct order *o, mono_ns_t sent, struct now now)
+{
+    struct journal_sent s = { .mono_ns = sent.ns };
+
+    memcpy(s.clordid, o->clordid, CLORDID_BYTES);
+    if (!g->journal_full && journal_room_order(g->p.journal, sizeof(s)))
+        (void)gateway_journal(g, JOURNAL_SENT, &s, sizeof(s), now);
+}
+
 void
 gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now)
 {
@@ -558,6 +569,7 @@ gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now)
         if (o->submit_mono_ns > 0 && sent.ns >= o->submit_mono_ns)
             metric_observe_ns(g->p.metrics, METRIC_ORDER_TO_WIRE, 0, sent.ns - o->submit_mono_ns);
         metric_add(g->p.metrics, METRIC_ORDER_SENT, o->venue, 1);
+        journal_sent(g, o, sent, now);
         if (g->venue[o->venue].cfg->ops->needs_connection) {
             order_stamp_wire(g->p.orders, s->slot, sent);
             report_order(g, o, REPORT_SENT, 0, now);

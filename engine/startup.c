@@ -3,6 +3,7 @@
 #include "engine/dialect.h"
 #include "engine/io/shared_map.h"
 #include "engine/io/tls_memory.h"
+#include "engine/journal_compact.h"
 #include "engine/venue/sign.h"
 #include "feed/ws_handshake.h"
 #include "monitoring/metric_page.h"
@@ -408,55 +409,37 @@ replay_record(void *ctx, const struct journal_record *rec)
     }
 }
 
-static bool
-all_zero(const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (p[i] != 0)
-            return false;
-    return true;
-}
-
-/* Map every segment with records in it, replay, unmap. *next: number of the segment to go on in. */
+/* Replay every segment with records in it. *next: number of the segment to go on in. */
 static bool
 replay_segments(struct app *a, uint32_t *next, struct fault *fault)
 {
     const struct journal_replay_ops ops = { .ctx = a, .delta = replay_delta, .record = replay_record };
-    uint32_t first = journal_file_first(a->files);
-    uint32_t last = journal_file_last(a->files);
-    uint32_t count = last == 0 ? 0 : last - first + 1;
-    uint32_t mapped = 0;
-    uint32_t used = 0;
-    bool ok = true;
+    struct journal_map m;
 
-    *next = 1;
-    if (count == 0)
-        return journal_replay(NULL, 0, &a->identity, a->orders, &ops, &a->replayed, fault);
-    struct journal_region *region = (struct journal_region *)calloc(count, sizeof(*region));
-    struct journal_segment *segment = (struct journal_segment *)calloc(count, sizeof(*segment));
-    char(*name)[224] = (char(*)[224])calloc(count, sizeof(*name));
-    if (region == NULL || segment == NULL || name == NULL)
-        ok = FAULT(fault, "journal: no memory for %u segments", count);
-    for (; ok && mapped < count; mapped++) {
-        ok = journal_file_map(a->files, first + mapped, &region[mapped], fault);
-        if (!ok)
-            break;
-        (void)snprintf(name[mapped], sizeof(name[mapped]), "%.159s/journal-%08u.seg", a->config.journal.dir,
-                       first + mapped);
-        segment[mapped] = (struct journal_segment){ region[mapped].base, region[mapped].bytes, name[mapped] };
-        if (!all_zero(region[mapped].base, MIN(region[mapped].bytes, sizeof(struct journal_segment_header))))
-            used = mapped + 1; /* prepared ahead and never begun segments at the end do not count */
-    }
-    if (ok) {
-        ok = journal_replay(segment, used, &a->identity, a->orders, &ops, &a->replayed, fault);
-        *next = first + used;
-    }
-    for (uint32_t i = 0; i < mapped; i++)
-        journal_file_unmap(&region[i]);
-    free(region);
-    free(segment);
-    free(name);
+    if (!journal_map_open(&m, a->files, fault))
+        return false;
+    *next = m.mapped == 0 ? 1 : m.first + m.count;
+    bool ok = journal_replay(m.segment, m.count, &a->identity, a->orders, &ops, &a->replayed, fault);
+    journal_map_close(&m);
     return ok;
+}
+
+/* Finished segments beyond those that are to be kept become a snapshot. */
+static bool
+compact_journal(struct app *a, struct now now, struct fault *fault)
+{
+    const struct config_journal *c = &a->config.journal;
+    struct order_counts counts = order_counts_of(&a->config);
+    struct compact_result r;
+
+    if (c->keep_segments == 0)
+        return true;
+    if (!journal_compact(a->files, &counts, (uint32_t)c->keep_segments, c->archive[0] != '\0' ? c->archive : NULL, now,
+                         &r, fault))
+        return false;
+    if (r.summed > 0)
+        log_write(a->log_main, LOG_JOURNAL_COMPACT, c->dir, r.summed, r.records, r.dropped);
+    return true;
 }
 
 static bool
@@ -485,7 +468,7 @@ open_journal(struct app *a, struct fault *fault)
     uint8_t hash[32] = { 0 };
     uint32_t next;
 
-    if (!replay_segments(a, &next, fault))
+    if (!compact_journal(a, now, fault) || !replay_segments(a, &next, fault))
         return false;
     if (a->replayed.torn)
         log_write(a->log_main, LOG_JOURNAL_TORN, c->dir, 0, a->replayed.last_seq);

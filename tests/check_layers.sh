@@ -12,7 +12,7 @@ allowed() {
     engine/venue) echo "include/execgw engine/venue feed" ;;
     engine/client) echo "include/execgw engine/client engine/oms" ;;
     engine/lib) echo "include/execgw engine/lib" ;;
-    engine/cli) echo "include/execgw engine/cli engine/oms monitoring" ;;
+    engine/cli) echo "include/execgw engine/cli engine/oms engine monitoring" ;;
     engine) echo "include/execgw engine risk feed engine/oms engine/venue engine/client engine/io monitoring" ;;
     bench | bench/* | tests | tests/*) echo "*" ;;
     *) echo "" ;;
@@ -34,6 +34,9 @@ while IFS= read -r file; do
         for m in $may; do [ "$m" = "$target" ] && ok=1; done
         if [ "$dir" = engine/venue ] && [ "$target" = feed ]; then
             case $inc in feed/ws_frame.h | feed/json_scan.h) ;; *) ok=0 ;; esac
+        fi
+        if [ "$dir" = engine/cli ] && [ "$target" = engine ]; then
+            case $inc in engine/journal_compact.h | engine/replay.h) ;; *) ok=0 ;; esac
         fi
         for c in $core_free_of_io; do
             case $file in "$c"*) [ "$target" = engine/io ] && ok=0 ;; esac

@@ -20,7 +20,12 @@ struct cli {
     bool wait;
     bool follow;
     bool verify;
-    unsigned flags; /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
+    bool events;
+    bool compact;
+    int keep;            /* segments that stay as they are */
+    const char *archive; /* NULL: removed */
+    const char *export;  /* "csv", "json"; NULL = no */
+    unsigned flags;      /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
     enum time_in_force tif;
     int timeout_ms;
     int argc; /* what is left after options and the command's name */

@@ -5,7 +5,7 @@
  *
  * Always true: reads only; takes no lock, so the gateway is not disturbed. */
 #include "engine/oms/journal.h"
-#include "engine/cli/cli.h"
+#include "engine/cli/cli_journal.h"
 #include "engine/oms/journal_text.h"
 
 #include <dirent.h>
@@ -234,9 +234,27 @@ follow(struct cli *c, struct files *f, struct journal_reader *reader, struct jou
     return EXIT_OK;
 }
 
+static int
+one_purpose(const struct cli *c)
+{
+    int purposes = c->follow + c->verify + c->compact + (c->export != NULL);
+
+    if (purposes > 1)
+        return cli_fail(c, EXIT_USAGE, "journal takes one of --follow, --verify, --export and --compact");
+    if (c->events && c->export == NULL)
+        return cli_fail(c, EXIT_USAGE, "--events belongs to --export");
+    if (c->archive != NULL && !c->compact)
+        return cli_fail(c, EXIT_USAGE, "--archive belongs to --compact");
+    return EXIT_OK;
+}
+
 int
 cli_journal(struct cli *c)
 {
+    if (one_purpose(c) != EXIT_OK)
+        return EXIT_USAGE;
+    if (c->compact)
+        return cli_journal_compact(c, c->argv[0]);
     const char *dir = c->argv[0];
     struct files *f = calloc(1, sizeof(*f));
     struct journal_text *text = malloc(sizeof(*text));
@@ -257,7 +275,9 @@ cli_journal(struct cli *c)
         code = cli_fail(c, EXIT_FAILED, "journal: %s holds no %s", dir, "journal-NNNNNNNN.seg");
     if (code == EXIT_OK && !journal_reader_init(&reader, f->segment, f->count, &fault))
         code = cli_fail(c, EXIT_FAILED, "journal: %s", fault.text);
-    if (code == EXIT_OK) {
+    if (code == EXIT_OK && c->export != NULL) {
+        code = cli_journal_export(c, f->segment, f->count);
+    } else if (code == EXIT_OK) {
         enum journal_read got = records_print(c, &reader, text, &count, &fault);
         if (c->follow && got != JOURNAL_READ_CORRUPT)
             code = follow(c, f, &reader, text, &count, dir);

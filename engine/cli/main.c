@@ -16,6 +16,11 @@ enum option_id {
     OPTION_REDUCE_ONLY,
     OPTION_FOLLOW,
     OPTION_VERIFY,
+    OPTION_EXPORT,
+    OPTION_EVENTS,
+    OPTION_COMPACT,
+    OPTION_KEEP,
+    OPTION_ARCHIVE,
     OPTION_END
 };
 #define TAKES(o) (1u << ((o)-OPTION_SOCKET))
@@ -23,12 +28,23 @@ enum option_id {
 #define SESSION  (COMMON | TAKES(OPTION_SOCKET) | TAKES(OPTION_TIMEOUT))
 
 static const struct option options[] = {
-    { "socket", required_argument, NULL, OPTION_SOCKET },     { "json", no_argument, NULL, OPTION_JSON },
-    { "timeout", required_argument, NULL, OPTION_TIMEOUT },   { "help", no_argument, NULL, OPTION_HELP },
-    { "version", no_argument, NULL, OPTION_VERSION },         { "wait", no_argument, NULL, OPTION_WAIT },
-    { "tif", required_argument, NULL, OPTION_TIF },           { "post-only", no_argument, NULL, OPTION_POST_ONLY },
-    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY }, { "follow", no_argument, NULL, OPTION_FOLLOW },
-    { "verify", no_argument, NULL, OPTION_VERIFY },           { NULL, 0, NULL, 0 },
+    { "socket", required_argument, NULL, OPTION_SOCKET },
+    { "json", no_argument, NULL, OPTION_JSON },
+    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
+    { "help", no_argument, NULL, OPTION_HELP },
+    { "version", no_argument, NULL, OPTION_VERSION },
+    { "wait", no_argument, NULL, OPTION_WAIT },
+    { "tif", required_argument, NULL, OPTION_TIF },
+    { "post-only", no_argument, NULL, OPTION_POST_ONLY },
+    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY },
+    { "follow", no_argument, NULL, OPTION_FOLLOW },
+    { "verify", no_argument, NULL, OPTION_VERIFY },
+    { "export", required_argument, NULL, OPTION_EXPORT },
+    { "events", no_argument, NULL, OPTION_EVENTS },
+    { "compact", no_argument, NULL, OPTION_COMPACT },
+    { "keep", required_argument, NULL, OPTION_KEEP },
+    { "archive", required_argument, NULL, OPTION_ARCHIVE },
+    { NULL, 0, NULL, 0 },
 };
 
 static const struct cli_command {
@@ -75,10 +91,23 @@ static const struct cli_command {
       true },
     { "confirm", "TOKEN", "the second step of what another command has asked for", "", cli_confirm, 1, 1, SESSION,
       true },
-    { "journal", "DIR [--follow] [--verify]", "print the journal in DIR; needs no gateway",
+    { "journal", "DIR [--follow|--verify|--export csv|json [--events]|--compact [--keep N] [--archive DIR]]",
+      "print, verify, export or compact the journal in DIR; needs no gateway",
       "  --follow       keep printing what is appended, until interrupted\n"
-      "  --verify       print nothing but the verdict: checksums, sequence, order of segments\n",
-      cli_journal, 1, 1, COMMON | TAKES(OPTION_FOLLOW) | TAKES(OPTION_VERIFY), false },
+      "  --verify       print nothing but the verdict: checksums, sequence, order of segments, a torn tail\n"
+      "  --export       one row per order: what was asked, decided and done, with the times of decision, submit, "
+      "receipt,\n"
+      "                 risk, send, acknowledgement and fills, ours and the venue's. csv has a line of names, json a\n"
+      "                 value per line\n"
+      "  --events       one row per record instead\n"
+      "  --compact      make one snapshot of all segments but the last; the gateway must not run\n"
+      "  --keep N       so many of the last segments stay as they are (default 1)\n"
+      "  --archive DIR  move segments that are no longer needed there, on the same file system, instead of removing "
+      "them\n",
+      cli_journal, 1, 1,
+      COMMON | TAKES(OPTION_FOLLOW) | TAKES(OPTION_VERIFY) | TAKES(OPTION_EXPORT) | TAKES(OPTION_EVENTS) |
+          TAKES(OPTION_COMPACT) | TAKES(OPTION_KEEP) | TAKES(OPTION_ARCHIVE),
+      false },
 };
 
 static void
@@ -150,6 +179,22 @@ option_take(struct cli *c, int id, const char *value)
     case OPTION_WAIT: c->wait = true; return true;
     case OPTION_FOLLOW: c->follow = true; return true;
     case OPTION_VERIFY: c->verify = true; return true;
+    case OPTION_EVENTS: c->events = true; return true;
+    case OPTION_COMPACT: c->compact = true; return true;
+    case OPTION_ARCHIVE: c->archive = value; return true;
+    case OPTION_EXPORT:
+        c->export = value;
+        if (strcmp(value, "csv") == 0 || strcmp(value, "json") == 0)
+            return true;
+        (void)cli_fail(c, EXIT_USAGE, "--export %s: expected csv or json", value);
+        return false;
+    case OPTION_KEEP:
+        if (decimal_parse(value, strlen(value), 0, &ms) == DECODE_OK && ms >= 0 && ms <= 65536) {
+            c->keep = (int)ms;
+            return true;
+        }
+        (void)cli_fail(c, EXIT_USAGE, "--keep %s: expected a number of segments in [0, 65536]", value);
+        return false;
     case OPTION_POST_ONLY: c->flags |= COMMAND_POST_ONLY; return true;
     case OPTION_REDUCE_ONLY: c->flags |= COMMAND_REDUCE_ONLY; return true;
     case OPTION_HELP:
@@ -200,7 +245,7 @@ run(struct cli *c, const struct cli_command *cmd)
 int
 main(int argc, char **argv)
 {
-    struct cli c = { .program = argv[0], .tif = TIF_GTC, .timeout_ms = 10000 };
+    struct cli c = { .program = argv[0], .tif = TIF_GTC, .timeout_ms = 10000, .keep = 1 };
     uint32_t given = 0;
     int id;
 

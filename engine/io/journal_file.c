@@ -328,6 +328,88 @@ all_zero(const struct journal_region *s)
     return s->base[0] == 0 && memcmp(s->base, s->base + 1, s->bytes - 1) == 0;
 }
 
+/* ---- compaction ---- */
+
+const char *
+journal_file_dir(const struct journal_file *j)
+{
+    return j->dir;
+}
+
+bool
+journal_file_replace_begin(struct journal_file *j, uint32_t index, size_t bytes, struct journal_region *out,
+                           struct fault *fault)
+{
+    char part[NAME_BYTES];
+
+    ASSERT(!j->started && index >= j->first && index <= j->last && bytes >= SEGMENT_MIN && bytes % PAGE_BYTES == 0);
+    name_of(index, "new", part);
+    (void)unlinkat(j->dir_fd, part, 0);
+    int fd = openat(j->dir_fd, part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int err = fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)bytes);
+    if (err == 0)
+        return segment_map(j, index, fd, PROT_READ | PROT_WRITE, out, fault);
+    if (fd >= 0)
+        (void)close(fd);
+    (void)unlinkat(j->dir_fd, part, 0);
+    return FAULT(fault, "%s/%s: cannot be made (%zu bytes): %s", j->dir, part, bytes, strerror(err));
+}
+
+/* A finished segment goes to the archive, under its own name. keep: it stays here too. */
+static bool
+archive_segment(struct journal_file *j, const char *archive, const char *name, bool keep, struct fault *fault)
+{
+    (void)mkdir(archive, 0700); /* there already, or open says what is wrong */
+    int to = open(archive, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = to < 0 ? errno : 0;
+
+    if (err == 0 && (keep ? linkat(j->dir_fd, name, to, name, 0) : renameat(j->dir_fd, name, to, name)) != 0 &&
+        !(keep && errno == EEXIST))
+        err = errno;
+    if (err == 0 && fsync(to) != 0)
+        err = errno;
+    if (to >= 0)
+        (void)close(to);
+    return err == 0 || FAULT(fault, "%s: %s cannot be moved there: %s", archive, name,
+                             err == EXDEV ? "another file system" : strerror(err));
+}
+
+bool
+journal_file_replace_end(struct journal_file *j, struct journal_region *r, const char *archive, struct fault *fault)
+{
+    char part[NAME_BYTES];
+    char name[NAME_BYTES];
+    bool ok = true;
+
+    name_of(r->index, "new", part);
+    name_of(r->index, "seg", name);
+    if (msync(r->base, r->bytes, MS_SYNC) != 0 || fsync(r->fd) != 0)
+        ok = FAULT(fault, "%s/%s: cannot be synced: %s", j->dir, part, strerror(errno));
+    ok = ok && (archive == NULL || archive_segment(j, archive, name, true, fault));
+    if (ok && (renameat(j->dir_fd, part, j->dir_fd, name) != 0 || fsync(j->dir_fd) != 0))
+        ok = FAULT(fault, "%s/%s: cannot take its name: %s", j->dir, part, strerror(errno));
+    if (!ok)
+        (void)unlinkat(j->dir_fd, part, 0);
+    segment_drop(r);
+    return ok;
+}
+
+bool
+journal_file_drop(struct journal_file *j, uint32_t index, const char *archive, uint32_t *dropped, struct fault *fault)
+{
+    ASSERT(!j->started && index <= j->last);
+    for (*dropped = 0; j->first < index; j->first++, (*dropped)++) {
+        char name[NAME_BYTES];
+        name_of(j->first, "seg", name);
+        if (archive != NULL ? !archive_segment(j, archive, name, false, fault) : unlinkat(j->dir_fd, name, 0) != 0)
+            return archive != NULL ? false : FAULT(fault, "%s/%s: %s", j->dir, name, strerror(errno));
+        /* In this order on disk too: a gap would refuse the next start. */
+        if (fsync(j->dir_fd) != 0)
+            return FAULT(fault, "journal directory %s: cannot be synced: %s", j->dir, strerror(errno));
+    }
+    return true;
+}
+
 /* ---- the toucher ---- */
 
 static COLD void

@@ -32,6 +32,20 @@ uint32_t journal_file_last(const struct journal_file *j);
 bool journal_file_map(struct journal_file *j, uint32_t index, struct journal_region *out, struct fault *fault);
 void journal_file_unmap(struct journal_region *segment);
 
+const char *journal_file_dir(const struct journal_file *j);
+
+/* Another segment in the place of segment `index`: a zeroed region of `bytes` (a multiple of 4096, at least 65536) to
+ * write to; then it goes to disk and takes the name in one step (the old file is kept in the folder `archive`, or lost
+ * with NULL) and is unmapped. When that fails all is as it was. Before journal_file_start. */
+bool journal_file_replace_begin(struct journal_file *j, uint32_t index, size_t bytes, struct journal_region *out,
+                                struct fault *fault);
+bool journal_file_replace_end(struct journal_file *j, struct journal_region *r, const char *archive,
+                              struct fault *fault);
+/* Remove the segments before `index`, or move them to the folder `archive` on the same file system: the oldest first.
+ * *dropped: how many. Before journal_file_start. */
+bool journal_file_drop(struct journal_file *j, uint32_t index, const char *archive, uint32_t *dropped,
+                       struct fault *fault);
+
 /* Go on writing in segment `index`: the last with records, or 1 in an empty directory. Blocks until it is there and
  * starts the toucher, which prepares index + 1. What lies behind `index` and is not empty was voided by replay: it is
  * kept under the name journal-<8 digits>.void-<n>. out->base is writable up to out->bytes. */

@@ -464,6 +464,7 @@ payload_of(uint16_t type)
     case JOURNAL_BALANCE: return PAYLOAD(struct journal_balance, 16);
     case JOURNAL_REPORT: return PAYLOAD(struct report, 256);
     case JOURNAL_NOTE: return PAYLOAD(struct journal_note, 120);
+    case JOURNAL_SENT: return PAYLOAD(struct journal_sent, 32);
     default: return (struct payload){ 0, 0 };
     }
 }

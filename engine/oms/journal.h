@@ -38,7 +38,8 @@ enum journal_mode { JOURNAL_PAPER = 1, JOURNAL_LIVE = 2 };
     X(JOURNAL_CURSOR, 12, "cursor")            /* struct journal_cursor */                            \
     X(JOURNAL_BALANCE, 13, "balance")          /* struct journal_balance */                           \
     X(JOURNAL_REPORT, 0x8001, "report")        /* struct report: as given to a client; advisory */    \
-    X(JOURNAL_NOTE, 0x8002, "note")            /* struct journal_note; advisory */
+    X(JOURNAL_NOTE, 0x8002, "note")            /* struct journal_note; advisory */                    \
+    X(JOURNAL_SENT, 0x8003, "sent")            /* struct journal_sent; advisory */
 
 enum journal_type {
 #define X(name, number, text) name = number,
@@ -114,6 +115,14 @@ struct journal_balance {
     value_t amount; /* at 10^-8 */
 };
 _Static_assert(sizeof(struct journal_balance) == 16, "journal payload");
+
+/* The bytes of a new order were given to the kernel. */
+struct journal_sent {
+    char clordid[CLORDID_BYTES];
+    uint32_t reserved;
+    int64_t mono_ns;
+};
+_Static_assert(sizeof(struct journal_sent) == 32, "journal payload");
 
 struct journal_note {
     char text[120];

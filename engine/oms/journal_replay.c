@@ -194,7 +194,11 @@ take_snapshot(struct replay *p, const struct journal_record *rec)
     wrong = journal_snapshot_restore(rec, p->t, snapshot_delta, p);
     if (wrong == NULL && journal_snapshot_end(rec) != (p->snapshot_left == 0))
         wrong = "the snapshot is not whole";
-    return wrong == NULL || refuse(p, rec, wrong);
+    if (wrong != NULL)
+        return refuse(p, rec, wrong);
+    if (p->ops != NULL && p->ops->record != NULL)
+        p->ops->record(p->ops->ctx, rec);
+    return true;
 }
 
 /* Headers: the term, where writing goes on, that the journal is ours, and whole from its beginning or a snapshot on. */

@@ -131,6 +131,7 @@ totals_restore(struct order_table *t, const struct snapshot_totals *from)
     for (unsigned i = 0; i < ORDER_OUTCOME_COUNT; i++)
         totals.outcome[i] = from->outcome[i];
     order_totals_restore(t, &totals);
+    order_image_expect(t, from->live, from->done);
 }
 
 const char *
@@ -364,8 +365,6 @@ journal_snapshot_gather(struct journal_snapshot *s, const struct journal_segment
     if (!journal_replay(segments, count, NULL, s->table, &ops, &s->replayed, fault) ||
         !journal_header_check(&segments[count - 1], &s->header, fault))
         return false;
-    if (s->replayed.torn)
-        return FAULT(fault, "the last of the segments ends with a torn record: it is not finished");
     return s->fault == NULL || FAULT(fault, "journal: %s", s->fault);
 }
 
@@ -482,9 +481,12 @@ static void
 put_totals(struct journal_snapshot *s)
 {
     const struct order_totals *t = order_totals(s->table);
-    struct snapshot_totals out = {
-        .intents = t->intents, .denied = t->denied, .trades = t->trades, .overfills = t->overfills
-    };
+    struct snapshot_totals out = { .live = t->live,
+                                   .done = t->done,
+                                   .intents = t->intents,
+                                   .denied = t->denied,
+                                   .trades = t->trades,
+                                   .overfills = t->overfills };
 
     _Static_assert(ORDER_OUTCOME_COUNT <= SNAPSHOT_TOTALS_MAX, "one place per outcome");
     for (unsigned i = 0; i < ORDER_OUTCOME_COUNT; i++)
@@ -492,7 +494,7 @@ put_totals(struct journal_snapshot *s)
     put(s, SNAPSHOT_TOTALS, NULL, 0, &out, sizeof(out), 1);
 }
 
-/* Positions before the fills that count from them, keys before the orders that were made with them. */
+/* Positions before the fills that count from them, counts and keys before the orders. */
 static void
 put_all(struct journal_snapshot *s)
 {
@@ -500,10 +502,10 @@ put_all(struct journal_snapshot *s)
     s->bytes = sizeof(struct journal_segment_header);
     put_kept(s);
     put_fills(s);
+    put_totals(s);
     put_keys(s);
     put_orders(s);
     put_trades(s);
-    put_totals(s);
     put(s, SNAPSHOT_END, NULL, 0, NULL, 0, 0);
 }
 
@@ -516,22 +518,29 @@ journal_snapshot_bytes(struct journal_snapshot *s)
 }
 
 bool
-journal_snapshot_write(struct journal_snapshot *s, uint8_t *base, size_t bytes, const char *build, struct now now,
-                       struct fault *fault)
+journal_snapshot_gains(const struct journal_snapshot *s)
+{
+    return s->records <= s->replayed.last_seq;
+}
+
+uint64_t
+journal_snapshot_records(const struct journal_snapshot *s)
+{
+    return s->records;
+}
+
+void
+journal_snapshot_write(struct journal_snapshot *s, uint8_t *base, size_t bytes, const char *build, struct now now)
 {
     const struct journal_segment_header *h = &s->header;
     uint64_t last = s->replayed.last_seq;
 
-    ASSERT(bytes >= journal_snapshot_bytes(s));
+    ASSERT(bytes >= journal_snapshot_bytes(s) && journal_snapshot_gains(s));
     uint64_t records = s->records;
-    if (records > last)
-        return FAULT(fault, "the snapshot would have %llu records, the segments have %llu: nothing is gained",
-                     (unsigned long long)records, (unsigned long long)last);
     journal_init(&s->journal, &h->identity, build, h->config_hash, s->replayed.last_term, last - records, h->index);
     s->journal.header.snapshot_records = records;
     s->now = now;
     ASSERT(journal_region(&s->journal, base, bytes, now));
     put_all(s);
     ASSERT(s->records == records && s->journal.seq == last);
-    return true;
 }

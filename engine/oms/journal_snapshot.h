@@ -5,11 +5,12 @@
  * next as if nothing had happened. Its records are of type SNAPSHOT; each holds one part:
  *   RECORD  a record as it was: definitions, the last control of each kind, positions, cursors, balances
  *   FILLS   what was traded since a position was set, summed up per account, instrument, client and fee currency
- *   KEYS, ORDERS, TRADES, TOTALS  what the order table holds (order_image.h)
+ *   TOTALS, KEYS, ORDERS, TRADES  what the order table holds (order_image.h)
  *   END     the last one
  *
  * Always true: replay of a snapshot and of what follows it leaves order table and positions as replay of everything
- * does, for tables of the counts it was made with, or smaller. Prices of summed fills are averages, rounded. */
+ * does, for tables of the counts that it was made with; in a smaller one the oldest are forgotten. Prices of summed
+ * fills are averages, rounded. */
 #ifndef EXECGW_ENGINE_OMS_JOURNAL_SNAPSHOT_H
 #define EXECGW_ENGINE_OMS_JOURNAL_SNAPSHOT_H
 
@@ -74,6 +75,8 @@ _Static_assert(sizeof(struct snapshot_keys) == 16, "journal payload");
 
 #define SNAPSHOT_TOTALS_MAX 16
 struct snapshot_totals {
+    uint32_t live; /* orders that follow */
+    uint32_t done;
     uint64_t intents;
     uint64_t denied;
     uint64_t trades;
@@ -108,9 +111,14 @@ bool journal_snapshot_gather(struct journal_snapshot *s, const struct journal_se
 /* Bytes of a segment that holds it: a multiple of 4096, at least JOURNAL_SEGMENT_MIN. */
 size_t journal_snapshot_bytes(struct journal_snapshot *s);
 
-/* Into a zeroed region of that many bytes. False with a sentence when it would have more records than the segments it
- * stands for, so that nothing is gained. */
-bool journal_snapshot_write(struct journal_snapshot *s, uint8_t *base, size_t bytes, const char *build, struct now now,
-                            struct fault *fault);
+/* Records of it, as last counted or written. */
+uint64_t journal_snapshot_records(const struct journal_snapshot *s);
+
+/* False when it would have more records than the segments that it stands for: sequences would not suffice, and nothing
+ * is gained. After journal_snapshot_bytes. */
+bool journal_snapshot_gains(const struct journal_snapshot *s);
+
+/* Into a zeroed region of that many bytes. */
+void journal_snapshot_write(struct journal_snapshot *s, uint8_t *base, size_t bytes, const char *build, struct now now);
 
 #endif

@@ -461,6 +461,12 @@ write_payload(struct writer *w, const struct journal_text *t, const struct journ
     case JOURNAL_BALANCE: write_balance(w, t, rec->payload); break;
     case JOURNAL_REPORT: write_report(w, t, rec->payload); break;
     case JOURNAL_NOTE: field_text(w, "text", ((const struct journal_note *)rec->payload)->text, 120); break;
+    case JOURNAL_SENT: {
+        const struct journal_sent *sent = rec->payload;
+        field_text(w, "clordid", sent->clordid, CLORDID_BYTES);
+        field_int(w, "sent_mono_ns", sent->mono_ns);
+        break;
+    }
     default: field_uint(w, "payload_bytes", rec->payload_bytes); break;
     }
 }

@@ -145,9 +145,6 @@ image_fault(const struct order_table *t, const struct order_image *img)
     if (clordid_parse(img->clordid, t->instance, &id) != CLORDID_OURS || id.term != img->term || id.seq != img->seq ||
         order_find(t, img->clordid) != ORDER_NONE)
         return "a ClOrdID is not ours or was there before";
-    if ((img->replaces != ORDER_NONE && img->replaces >= t->pool) ||
-        (img->replaced_by != ORDER_NONE && img->replaced_by >= t->pool))
-        return "an order replaces one that is not there";
     if (t->pool_used == t->pool || (live && t->totals.live >= t->counts.live_max))
         return "more orders than the table holds: raise memory.orders_max";
     return NULL;
@@ -180,16 +177,40 @@ amend_put(struct order_table *t, uint32_t slot, const struct order_image *img)
         hash_add(&t->by_alias, key_hash(img->client, a->key), slot);
 }
 
+void
+order_image_expect(struct order_table *t, uint32_t live, uint32_t done)
+{
+    uint64_t all = (uint64_t)live + done;
+
+    t->image_skip = all > t->pool ? (uint32_t)MIN(all - t->pool, done) : 0;
+    t->image_left = t->image_skip;
+}
+
+/* Of an image's number, as written. */
+static uint32_t
+slot_of(const struct order_table *t, uint32_t number)
+{
+    return number == ORDER_NONE || number < t->image_skip ? ORDER_NONE : number - t->image_skip;
+}
+
 const char *
 order_image_restore(struct order_table *t, const struct order_image *img, struct order_delta *d)
 {
-    const char *wrong = image_fault(t, img);
+    const char *wrong = NULL;
 
+    memset(d, 0, sizeof(*d));
+    if (t->image_left > 0 && order_state_terminal((enum order_state)img->state)) {
+        t->image_left--;
+        return NULL;
+    }
+    wrong = image_fault(t, img);
     if (wrong != NULL)
         return wrong;
     uint32_t slot = t->pool_used++;
     struct order *o = &t->order[slot];
-    *o = (struct order){ .replaces = img->replaces, .replaced_by = img->replaced_by, .done_next = ORDER_NONE };
+    *o = (struct order){ .replaces = slot_of(t, img->replaces),
+                         .replaced_by = slot_of(t, img->replaced_by),
+                         .done_next = ORDER_NONE };
 #define X(name) o->name = img->name;
     SAME_FIELDS(X)
 #undef X

@@ -87,7 +87,9 @@ uint32_t order_image_slots(const struct order_table *t);
 void order_image_begin(const struct order_table *t, struct order_image_walk *w, uint32_t *number_of);
 bool order_image_next(const struct order_table *t, struct order_image_walk *w, struct order_image *out);
 
-/* Into an empty table, in the same order; d is what it means for risk. NULL, or what is wrong with it. */
+/* Into an empty table, in the same order, after order_image_expect: of more orders than the table has slots the oldest
+ * terminal ones are passed over. d is what it means for risk. NULL, or what is wrong with it. */
+void order_image_expect(struct order_table *t, uint32_t live, uint32_t done);
 const char *order_image_restore(struct order_table *t, const struct order_image *img, struct order_delta *d);
 
 /* After the last one: what they say of each other holds. NULL, or what is wrong. */

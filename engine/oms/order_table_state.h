@@ -136,6 +136,8 @@ struct order_table {
     int64_t cursor1[INSTRUMENT_MAX]; /* trade cursor + 1; 0 = none */
     struct walk walk[ORDER_WALKS_MAX];
     struct order_totals totals;
+    uint32_t image_skip; /* while it is filled from images: terminal orders that it does not keep */
+    uint32_t image_left;
 };
 
 static inline uint32_t

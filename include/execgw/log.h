@@ -98,6 +98,8 @@ enum log_level {
     X(LOG_JOURNAL_ORPHANS, LOG_WARN, "journal_orphans",                                                                \
       "{events} events of the journal are of orders that memory.orders_max has no room to remember; positions are "    \
       "compared with the venue")                                                                                       \
+    X(LOG_JOURNAL_COMPACT, LOG_INFO, "journal_compact",                                                                \
+      "journal {text}: {segments} segments became a snapshot of {records} records, {dropped} dropped")                 \
     X(LOG_JOURNAL_TORN, LOG_WARN, "journal_torn", "journal {text}: torn tail of {bytes} bytes cut after seq {seq}")    \
     X(LOG_JOURNAL_ERROR, LOG_ERROR, "journal_error", "journal failed, errno {errno}: {text}; new orders stop")         \
     /* The log itself; written by the log thread. */                                                                   \
