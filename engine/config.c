@@ -1224,9 +1224,7 @@ check_dialect(struct loader *l, uint32_t e, const struct config_venue *v)
                   (long long)v->depth, name);
     if (!l->c->live)
         return;
-    if (d->ops == NULL)
-        ERROR_KEY(l, SECTION_VENUE, e, "dialect", "\"%s\" has no order entry in this version, expected --paper", name);
-    else if (d->ops->rest != 0 && *v->rest_url == '\0')
+    if (d->ops->rest != 0 && *v->rest_url == '\0')
         ERROR_KEY(l, SECTION_VENUE, e, "rest_url", "is not set, expected https://HOST[:PORT]: %s answers there", name);
     if ((d->key_types >> v->key_type & 1) == 0)
         ERROR_KEY(l, SECTION_VENUE, e, "key_type", "is \"%s\", which %s does not sign with",

@@ -18,7 +18,7 @@
 #define STOP_MAX_NS       (5 * NS_PER_S)
 #define KILL_NOTES_HELD   4096u /* lines of the kill switch's proof between two looks of the first thread */
 
-enum { WAKE_DOORBELL, WAKE_CONNECTOR, WAKE_REFDATA };
+enum { WAKE_DOORBELL, WAKE_CONNECTOR, WAKE_REFDATA, WAKE_REST };
 
 struct session_slot {
     uint32_t generation;
@@ -43,6 +43,7 @@ struct core {
     int connector_bell;
     int refdata_bell;
     int release_bell;
+    int rest_bell[VENUE_MAX];
     bool connector_wake;
     bool refdata_wake;
     size_t market_budget;
@@ -171,6 +172,17 @@ port_kill_note(void *ctx, const struct kill_note *n)
         atomic_fetch_add_explicit(&c->kill_lost, 1, memory_order_relaxed);
 }
 
+static bool
+port_rest_send(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len)
+{
+    struct core *c = (struct core *)ctx;
+
+    if (c->p.rest[venue] == NULL || !rest_send(c->p.rest[venue], bytes, len))
+        return false;
+    loop_bell_ring(c->loop, c->rest_bell[venue]);
+    return true;
+}
+
 /* ---- events -------------------------------------------------------------------------------------------------------
  */
 
@@ -252,6 +264,17 @@ refdata_results(struct core *c)
         }
     }
     return true;
+}
+
+/* Answers over HTTP; the body is read where the client left it, before it may be asked again. */
+static void
+rest_results(struct core *c)
+{
+    struct rest_answer a;
+
+    for (uint16_t i = 0; i < c->p.gateway_config.venue_count; i++)
+        if (c->p.rest[i] != NULL && rest_poll(c->p.rest[i], &a))
+            gateway_on_rest(c->g, i, a.status, a.body, a.len, c->now);
 }
 
 static void
@@ -503,6 +526,7 @@ turn(struct core *c)
     loop_reap(c->loop);
     connector_results(c);
     bool more = refdata_results(c);
+    rest_results(c);
     unix_port_events(c);
     more |= loop_deliver(c->loop, LOOP_ORDER, ORDER_BYTES, &handler);
     unsigned taken = gateway_poll_commands(c->g, COMMANDS_PER_TURN, c->now);
@@ -546,6 +570,13 @@ arm(struct core *c)
     c->connector_bell = loop_bell_open(c->loop, connector_request_fd(c->p.connector));
     c->refdata_bell = loop_bell_open(c->loop, refdata_request_fd(c->p.refdata));
     c->release_bell = loop_bell_open(c->loop, unix_port_release_fd(c->p.unix_port));
+    for (unsigned i = 0; i < VENUE_MAX; i++) {
+        if (c->p.rest[i] == NULL)
+            continue;
+        ASSERT(loop_watch_eventfd(c->loop, rest_result_fd(c->p.rest[i]), WAKE_REST) >= 0);
+        c->rest_bell[i] = loop_bell_open(c->loop, rest_request_fd(c->p.rest[i]));
+        ASSERT(c->rest_bell[i] >= 0);
+    }
     ASSERT(c->connector_bell >= 0 && c->refdata_bell >= 0 && c->release_bell >= 0);
     c->now = loop_now(c->loop);
     timer_init(&c->timers, GATEWAY_TIMERS(c->p.gateway_config.order_slots), &c->loop_arena, c->now.mono);
@@ -596,8 +627,9 @@ loop_config_of(const struct config *c)
         .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = 256 },
         .recv_buffer_bytes = 16384,
         .send_buffer_bytes = 131072,
-        .watch_max = 2 * CLIENT_SESSION_MAX + 3, /* an ended session's is free again when its cancel completes */
-        .bell_max = CLIENT_SESSION_MAX + 4,
+        .watch_max =
+            2 * CLIENT_SESSION_MAX + 3 + VENUE_MAX, /* an ended session's is free again when its cancel completes */
+        .bell_max = CLIENT_SESSION_MAX + 4 + VENUE_MAX,
         .close_linger_ms = 200,
         .busy = c->loop.mode == LOOP_BUSY,
     };
@@ -644,6 +676,7 @@ core_init(const struct core_parts *parts, struct arena *arena)
         .kill_note = port_kill_note,
         .journal_next = port_journal_next,
         .stamp = port_stamp,
+        .rest_send = port_rest_send,
         .fetch_instruments = port_fetch_instruments,
         .fetch_snapshot = port_fetch_snapshot,
     };

@@ -14,6 +14,7 @@
 #include "engine/io/connector.h"
 #include "engine/io/journal_file.h"
 #include "engine/io/loop.h"
+#include "engine/io/rest.h"
 #include "engine/io/timer.h"
 #include "engine/io/unix_port.h"
 #include "engine/refdata.h"
@@ -28,6 +29,7 @@ struct core_parts {
     struct journal_region region; /* in use */
     struct connector *connector;
     struct refdata *refdata;
+    struct rest *rest[VENUE_MAX]; /* NULL: the venue asks nothing over HTTP */
     struct unix_port *unix_port;
     int doorbell_fd; /* rung by the unix port and main */
     struct endpoint endpoint[GATEWAY_CONNS];

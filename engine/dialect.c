@@ -1,4 +1,17 @@
 #include "engine/dialect.h"
+#include "engine/venue/sign.h"
+
+/* Its secret stands in base64. */
+static bool
+kraken_secret_check(const uint8_t *secret, size_t n, struct fault *fault)
+{
+    struct hmac512_key key;
+
+    if (!hmac512_key_init(&key, secret, n, fault))
+        return false;
+    hmac512_key_clear(&key);
+    return true;
+}
 
 const struct dialect dialects[DIALECT_COUNT] = {
     [DIALECT_BINANCE] = {
@@ -12,6 +25,8 @@ const struct dialect dialects[DIALECT_COUNT] = {
         .feed = &feed_kraken,
         .refdata = &refdata_kraken,
         .refdata_at_market = true,
+        .ops = &venue_kraken,
+        .secret_check = kraken_secret_check,
         .key_types = 1u << KEY_TYPE_HMAC,
         .recv_window_min_ms = 500,
     },

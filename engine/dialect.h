@@ -14,9 +14,11 @@ struct dialect {
     const struct feed_dialect *feed;
     const struct refdata_dialect *refdata;
     bool refdata_at_market;      /* instruments come from market_url, else from api_url */
-    const struct venue_ops *ops; /* live order entry; NULL: on paper only */
+    const struct venue_ops *ops; /* live order entry */
     unsigned key_types;          /* bit per enum config_key_type that signs for it */
     int64_t recv_window_min_ms;
+    /* Whether a shared secret can sign, before anything starts; NULL: any bytes can. */
+    bool (*secret_check)(const uint8_t *secret, size_t n, struct fault *fault);
 };
 
 extern const struct dialect dialects[DIALECT_COUNT];

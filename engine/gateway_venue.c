@@ -514,7 +514,7 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     const struct order *o = order_at(g->p.orders, slot);
     struct order_aux *a = &g->aux[slot];
     struct order_event ev;
-    bool query = r->kind == VENUE_STATUS;
+    bool query = r->kind == VENUE_STATUS && r->request != VENUE_RQ_COUNT; /* else the stream told it */
 
     event_of(g, o, r, ORDER_EV_STATUS, &ev, v->now);
     if (query && a->ask == ASK_QUERY && a->asked_venue_ns >= proof_venue_ns(v, o))

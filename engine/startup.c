@@ -21,6 +21,9 @@
 #define ACK_MARGIN_NS    (2 * NS_PER_S) /* past the venue's deadline before "not found" is proof */
 #define CLOCK_EVERY_NS   (30 * NS_PER_S)
 #define CONNECT_MAX_NS   (10 * NS_PER_S)
+#define REST_REQUEST_MAX 4096u
+#define REST_BODY_MAX    (1u << 20)
+#define REST_TIMEOUT_MS  4000u /* a step of the log-on, or an ask, waits 5 s */
 #define STEP_MAX_NS      (5 * NS_PER_S)
 #define STABLE_NS        (60 * NS_PER_S)
 #define ORDER_SILENCE_NS (75 * NS_PER_S) /* the venue pings every 20 s */
@@ -334,8 +337,11 @@ check_secret(const struct config_venue *v, const struct key_file *secret, struct
     struct ed25519_key key;
     struct fault why;
 
-    if (v->key_type != KEY_TYPE_ED25519)
-        return true; /* any bytes are an HMAC secret */
+    if (v->key_type != KEY_TYPE_ED25519) {
+        const struct dialect *d = &dialects[v->dialect];
+        return d->secret_check == NULL || d->secret_check(secret->bytes, secret->len, &why) ||
+               FAULT(fault, "venue.%.15s.key_file: %.100s: %.110s", v->name, v->key_file, why.text);
+    }
     if (!ed25519_key_init(&key, secret->bytes, secret->len, &why))
         return FAULT(fault, "venue.%.15s.key_file: %.100s: %.110s", v->name, v->key_file, why.text);
     ed25519_key_clear(&key);
@@ -638,6 +644,34 @@ refdata_log(void *ctx, const char *text)
     log_write((struct log_port *)ctx, LOG_WARNING, text);
 }
 
+/* One HTTP client per venue whose live order entry asks over HTTP. */
+static bool
+start_rest(struct app *a, struct fault *fault)
+{
+    for (uint32_t i = 0; i < a->config.venues; i++) {
+        const struct config_venue *v = &a->config.venue[i];
+        char url[CONFIG_PATH_BYTES + 8];
+        if (a->parts.gateway_config.venue[i].ops->rest == 0)
+            continue;
+        struct rest_config rc = {
+            .name = v->name,
+            .ca_file = v->ca_file,
+            .request_max = REST_REQUEST_MAX,
+            .body_max = REST_BODY_MAX,
+            .timeout_ms = REST_TIMEOUT_MS,
+            .log = refdata_log,
+            .log_ctx = a->log_refdata,
+        };
+        (void)snprintf(url, sizeof(url), "ws%.*s", CONFIG_PATH_BYTES, v->rest_url + 4); /* "https..." was checked */
+        if (!endpoint_parse(url, &rc.endpoint, fault))
+            return false;
+        a->parts.rest[i] = rest_start(&rc, fault);
+        if (a->parts.rest[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
 static bool
 start_refdata(struct app *a, struct fault *fault)
 {
@@ -711,7 +745,7 @@ make_core(struct app *a, struct fault *fault)
     memcpy(a->parts.gateway_parts.feed, a->feed, sizeof(a->feed));
     a->parts.connector = connector_init(&nc, &a->arena, fault);
     if (a->parts.connector == NULL || !connector_start(a->parts.connector, fault) || !start_refdata(a, fault) ||
-        !start_unix_port(a, &market, fault))
+        !start_rest(a, fault) || !start_unix_port(a, &market, fault))
         return false;
     a->core = core_init(&a->parts, &a->arena);
     arena_seal(&a->arena);
@@ -779,6 +813,8 @@ teardown(struct app *a)
         unix_port_stop(a->parts.unix_port);
     if (a->parts.refdata != NULL)
         refdata_stop(a->parts.refdata);
+    for (unsigned i = 0; i < VENUE_MAX; i++)
+        rest_stop(a->parts.rest[i]);
     if (a->parts.connector != NULL)
         connector_stop(a->parts.connector);
     for (unsigned i = 0; i < VENUE_MAX; i++) {

@@ -76,6 +76,108 @@ no_passphrase(char *buf, int size, int rwflag, void *u)
     return -1;
 }
 
+/* ---- HMAC-SHA512 ---- */
+
+#define SHA512_BLOCK 128
+
+static int
+base64_digit(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Bytes written to out (room for n * 3 / 4), or -1. */
+static int
+base64_decode(const uint8_t *s, size_t n, uint8_t *out)
+{
+    uint32_t bits = 0;
+    unsigned have = 0;
+    int len = 0;
+
+    while (n > 0 && s[n - 1] == '=')
+        n--;
+    for (size_t i = 0; i < n; i++) {
+        int d = base64_digit(s[i]);
+        if (d < 0)
+            return -1;
+        bits = bits << 6 | (uint32_t)d;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            out[len++] = (uint8_t)(bits >> have);
+        }
+    }
+    return n % 4 == 1 || (bits & ((1u << have) - 1)) != 0 ? -1 : len;
+}
+
+static void
+hmac512_pad(SHA512_CTX *ctx, const uint8_t *key, uint8_t pad)
+{
+    uint8_t block[SHA512_BLOCK];
+
+    for (size_t i = 0; i < sizeof(block); i++)
+        block[i] = key[i] ^ pad;
+    (void)SHA512_Init(ctx);
+    (void)SHA512_Update(ctx, block, sizeof(block));
+    OPENSSL_cleanse(block, sizeof(block));
+}
+
+bool
+hmac512_key_init(struct hmac512_key *k, const uint8_t *base64, size_t n, struct fault *fault)
+{
+    uint8_t secret[HMAC512_SECRET_MAX];
+    uint8_t key[SHA512_BLOCK] = { 0 };
+
+    if (n == 0 || n > HMAC512_SECRET_MAX)
+        return FAULT(fault, "a secret of %zu characters, expected 1 to %d of base64", n, HMAC512_SECRET_MAX);
+    int len = base64_decode(base64, n, secret);
+    if (len <= 0) {
+        OPENSSL_cleanse(secret, sizeof(secret));
+        return FAULT(fault, "the secret is not base64");
+    }
+    if ((size_t)len > sizeof(key)) /* RFC 2104: a longer key is its hash */
+        (void)SHA512(secret, (size_t)len, key);
+    else
+        memcpy(key, secret, (size_t)len);
+    hmac512_pad(&k->inner, key, 0x36);
+    hmac512_pad(&k->outer, key, 0x5c);
+    OPENSSL_cleanse(secret, sizeof(secret));
+    OPENSSL_cleanse(key, sizeof(key));
+    return true;
+}
+
+void
+hmac512_sign_base64(const struct hmac512_key *k, const void *a, size_t a_bytes, const void *b, size_t b_bytes,
+                    char *out)
+{
+    uint8_t sum[HMAC512_BYTES];
+    char text[HMAC512_BASE64_BYTES + 1];
+    SHA512_CTX ctx = k->inner;
+
+    (void)SHA512_Update(&ctx, a, a_bytes);
+    (void)SHA512_Update(&ctx, b, b_bytes);
+    (void)SHA512_Final(sum, &ctx);
+    ctx = k->outer;
+    (void)SHA512_Update(&ctx, sum, sizeof(sum));
+    (void)SHA512_Final(sum, &ctx);
+    (void)EVP_EncodeBlock((unsigned char *)text, sum, (int)sizeof(sum));
+    memcpy(out, text, HMAC512_BASE64_BYTES);
+}
+
+void
+hmac512_key_clear(struct hmac512_key *k)
+{
+    OPENSSL_cleanse(k, sizeof(*k));
+}
+
+/* ---- Ed25519 ---- */
+
 bool
 ed25519_key_init(struct ed25519_key *k, const uint8_t *pem, size_t n, struct fault *fault)
 {

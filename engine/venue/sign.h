@@ -1,4 +1,4 @@
-/* Request signatures: HMAC-SHA256 from a saved keyed mid-state, Ed25519 from a loaded key.
+/* Request signatures: HMAC-SHA256 and HMAC-SHA512 from a saved keyed mid-state, Ed25519 from a loaded key.
  *
  * Used by the venue adapters. An HMAC key is hashed once into its inner and outer state (and, with hmac_key_extend, the
  * constant first part of every payload too), so a signature costs the payload's own blocks and two more.
@@ -30,6 +30,24 @@ void hmac_key_extend(struct hmac_key *k, const void *prefix, size_t n);
 void hmac_sign_hex(const struct hmac_key *k, const void *payload, size_t n, char *out);
 
 void hmac_key_clear(struct hmac_key *k);
+
+#define HMAC512_BYTES        64
+#define HMAC512_BASE64_BYTES 88  /* no NUL */
+#define HMAC512_SECRET_MAX   256 /* bytes of a secret given in base64 */
+
+struct hmac512_key {
+    SHA512_CTX inner;
+    SHA512_CTX outer;
+};
+
+/* base64: the secret as the venue gives it, padding optional. False with the fault filled when it is not that. */
+bool hmac512_key_init(struct hmac512_key *k, const uint8_t *base64, size_t n, struct fault *fault);
+
+/* Of a, then b. Base64, HMAC512_BASE64_BYTES of it, no NUL. */
+void hmac512_sign_base64(const struct hmac512_key *k, const void *a, size_t a_bytes, const void *b, size_t b_bytes,
+                         char *out);
+
+void hmac512_key_clear(struct hmac512_key *k);
 
 struct ed25519_key {
     void *pkey; /* EVP_PKEY */

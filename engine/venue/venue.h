@@ -72,7 +72,8 @@ enum venue_report_kind {
     VENUE_EXPIRED,
     VENUE_CANCEL_REJECTED, /* the cancel (or the cancel half of a replace) was refused: the order is not thereby dead */
     VENUE_UNKNOWN,         /* outcome of the request on this order is not known: code, text */
-    VENUE_STATUS,          /* answer to QUERY: state, cum_qty, venue_order_id. Fills come from TRADES */
+    VENUE_STATUS,          /* answer to QUERY, or told by the stream (request VENUE_RQ_COUNT): state, cum_qty,
+                              venue_order_id. Fills come from TRADES */
     VENUE_NOT_FOUND,       /* answer to QUERY: the venue knows no such order (now) */
     VENUE_QUERY_FAILED,    /* QUERY, TRADES or OPEN_ORDERS could not be answered: ask again later */
     VENUE_TRADES_END,      /* every trade of the answer was reported as VENUE_FILL before this; code 1: the answer was
@@ -198,6 +199,7 @@ struct venue_ops {
 };
 
 extern const struct venue_ops venue_binance;
+extern const struct venue_ops venue_kraken;
 extern const struct venue_ops venue_paper;
 
 #endif
