@@ -297,7 +297,9 @@ rig_say(struct rig *r, const struct venue_report *report)
 static struct venue_report
 rig_report(enum venue_report_kind kind, const char *clordid)
 {
-    struct venue_report v = { .kind = (uint8_t)kind, .request = VENUE_RQ_COUNT, .trade_id = -1 };
+    struct venue_report v = { .kind = (uint8_t)kind,
+                              .request = kind == VENUE_STATUS ? VENUE_RQ_QUERY : VENUE_RQ_COUNT,
+                              .trade_id = -1 };
     if (clordid != NULL)
         memcpy(v.clordid, clordid, CLORDID_BYTES);
     return v;

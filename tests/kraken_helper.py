@@ -1,0 +1,94 @@
+"""The Kraken dialect of the emulator and gateways in front of it, for the e2e_kraken*.py tests."""
+import decimal, re
+from gateway_helper import *
+
+D = decimal.Decimal
+KEY = "demoKrakenApiKeyOfTheEmulatedVenue0123456789abcdefghijkl"
+SECRET = "ZGVtb0tyYWtlblNlY3JldE9mVGhlRW11bGF0ZWRWZW51ZTAxMjM0NTY3ODlhYmNkZWZnaGlqa2xtbm9wcXJzdHU="
+SYMBOLS = ("BTC/USD", "ETH/USD")
+
+VENUE = """
+[venue.kraken]
+dialect = "kraken"
+market_url = "wss://localhost:{port}/v2"
+api_url = "wss://localhost:{port}/v2"
+rest_url = "https://localhost:{port}"
+ca_file = "{ca}"
+api_key = "{key}"
+key_file = "{secret}"
+key_type = "hmac"
+symbols = [{symbols}]
+depth = {depth}
+reconnect_min_ms = 100
+reconnect_max_ms = 1000
+request_timeout_ms = 1500
+recv_window_ms = 1000
+{more}
+"""
+
+
+class KrakenVenue(Venue):
+    def __init__(self, folder, *args, port=0):
+        self.name = f"kraken.{time.monotonic_ns()}.log"
+        Process.__init__(self, [os.path.join(BIN, "execgw-venue"), "--dialect", "kraken", "--listen", f"127.0.0.1:{port}",
+                                "--tls", folder.file("venue.pem"), folder.file("venue.key"), "--ledger",
+                                folder.file("kraken.ledger"), *args], folder.file(self.name))
+        self.port = int(wait_for("the venue listens", self.listening).group(1))
+
+
+def section(folder, port, symbols=SYMBOLS, depth=10, more=""):
+    """The venue's part of a configuration, its secret written beside it."""
+    secret = folder.file("kraken.key")
+    if not os.path.exists(secret):
+        with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+            f.write(SECRET + "\n")
+    return VENUE.format(port=port, ca=folder.file("ca.pem"), key=KEY, secret=secret, depth=depth, more=more,
+                        symbols=", ".join(f'"{s}"' for s in symbols))
+
+
+def alone(folder, port, **kw):
+    """Edits the common configuration so that Kraken is its only venue."""
+    return lambda text: re.sub(r"\[venue\.binance\].*?(?=\[risk\])", lambda _: section(folder, port, **kw), text, flags=re.S)
+
+
+def top(gw, symbol="BTC/USD"):
+    _, out, _ = gw.cli("status")
+    for book in out[0]["books"]:
+        if book["symbol"] == symbol:
+            return D(book["bid"]), D(book["ask"])
+    raise AssertionError(out)
+
+
+def ledger(folder):
+    with open(folder.file("kraken.ledger")) as f:
+        return [json.loads(line) for line in f if line.strip()]
+
+
+def new(gw, *args, ok=True):
+    code, out, _ = gw.cli("new", *args, ok=ok)
+    return code, out[-1] if out else None
+
+
+@contextlib.contextmanager
+def kraken(*venue_args, mode="live", risk="", **kw):
+    """The venue and a gateway that is ready; both must end with 0."""
+    folder = Folder()
+    venue = gateway = None
+    try:
+        venue = KrakenVenue(folder, *venue_args)
+        gateway = Gateway(folder, venue.port, mode=mode, edit=alone(folder, venue.port, **kw), risk=risk)
+        gateway.ready()
+        yield folder, venue, gateway
+        code = gateway.end()
+        assert code == 0, f"the gateway ended with {code}\n{gateway.text()[-4000:]}"
+        assert venue.end() == 0, venue.text()[-4000:]
+    except BaseException:
+        for p in (gateway, venue):
+            if p:
+                print(p.text()[-6000:])
+        raise
+    finally:
+        for p in (gateway, venue):
+            if p and p.alive():
+                p.end(signal.SIGKILL)
+        folder.remove()
