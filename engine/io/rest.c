@@ -9,9 +9,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define HEADERS_MAX 8
-#define LOOK_US     (20 * 1000) /* how often a running request looks whether it is to stop */
-#define READ_BYTES  4096
+#define HEADERS_MAX    8
+#define LENGTH_UNKNOWN UINT64_MAX
+#define LOOK_US        (20 * 1000) /* how often a running request looks whether it is to stop */
+#define READ_BYTES     4096
 
 enum rest_state { REST_FREE, REST_ASKED, REST_ANSWERED };
 
@@ -35,7 +36,8 @@ struct rest {
     size_t body_len;
     unsigned status;
     /* Of the request under way, on the thread. */
-    struct lws_context *context;
+    struct lws_context *context; /* from the first request on: reading the system's authorities takes a while */
+    struct lws *wsi;
     lws_sorted_usec_list_t look;
     int64_t deadline_us;
     char method[8];
@@ -44,6 +46,7 @@ struct rest {
     unsigned headers;
     uint8_t *send; /* in `request` */
     size_t send_len;
+    uint64_t length; /* of the body, as the answer said; LENGTH_UNKNOWN */
     bool over;
     bool complete;
     bool too_long;
@@ -150,6 +153,26 @@ body_write(struct rest *r, struct lws *wsi)
     return all ? 0 : -1;
 }
 
+/* How long the body is to be, where the answer says so. */
+static int
+head_read(struct rest *r, struct lws *wsi)
+{
+    char text[24];
+    int n = lws_hdr_copy(wsi, text, (int)sizeof(text), WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    char *end = text;
+
+    r->status = lws_http_client_http_response(wsi);
+    r->length = LENGTH_UNKNOWN;
+    if (n > 0) {
+        r->length = strtoull(text, &end, 10);
+        if (*end != '\0') {
+            finish(r, "its content-length is not a number");
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int
 body_read(struct rest *r, const void *in, size_t len)
 {
@@ -180,11 +203,13 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 {
     struct rest *r = (struct rest *)lws_context_user(lws_get_context(wsi));
 
+    if (reason == LWS_CALLBACK_WSI_DESTROY && wsi == r->wsi)
+        r->wsi = NULL;
     switch (reason) {
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_CLIENT_VERIFY_CERTS: return trust(r, (SSL_CTX *)user);
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: return add_headers(r, wsi, (uint8_t **)in, *(uint8_t **)in + len);
     case LWS_CALLBACK_CLIENT_HTTP_WRITEABLE: return body_write(r, wsi);
-    case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP: r->status = lws_http_client_http_response(wsi); return 0;
+    case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP: return head_read(r, wsi);
     case LWS_CALLBACK_RECEIVE_CLIENT_HTTP: {
         char buffer[LWS_PRE + READ_BYTES];
         char *p = buffer + LWS_PRE;
@@ -192,9 +217,9 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
         return lws_http_client_read(wsi, &p, &n) < 0 ? -1 : 0;
     }
     case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ: return body_read(r, in, len);
-    case LWS_CALLBACK_COMPLETED_CLIENT_HTTP:
-        r->complete = true;
-        finish(r, NULL);
+    case LWS_CALLBACK_COMPLETED_CLIENT_HTTP: /* also when the connection ended early */
+        r->complete = r->length == LENGTH_UNKNOWN || r->length == r->body_len;
+        finish(r, r->complete ? NULL : "the connection ended before the answer did");
         return -1; /* the connection has served */
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         finish(r, in != NULL ? (const char *)in : "the connection failed");
@@ -241,12 +266,11 @@ context_new(struct rest *r)
     return lws_create_context(&info);
 }
 
-/* One request from beginning to end. A context of its own: nothing of one request meets the next. */
+/* One request from beginning to end, over a connection of its own: nothing of one request meets the next. */
 static void
 serve(struct rest *r)
 {
     const struct endpoint *ep = &r->cfg.endpoint;
-    struct lws *wsi = NULL;
 
     r->over = r->complete = r->too_long = false;
     r->status = 0;
@@ -256,7 +280,8 @@ serve(struct rest *r)
         (void)snprintf(r->why, sizeof(r->why), "the request is not one that can be sent");
         return;
     }
-    r->context = context_new(r);
+    if (r->context == NULL)
+        r->context = context_new(r);
     if (r->context == NULL) {
         (void)snprintf(r->why, sizeof(r->why), "no memory, or ca_file cannot be read");
         return;
@@ -273,7 +298,7 @@ serve(struct rest *r)
         .local_protocol_name = protocols[0].name,
         .alpn = "http/1.1",
         .ssl_connection = (ep->tls ? LCCSCF_USE_SSL : 0) | LCCSCF_HTTP_NO_FOLLOW_REDIRECT,
-        .pwsi = &wsi,
+        .pwsi = &r->wsi,
     };
     r->deadline_us = lws_now_usecs() + (int64_t)r->cfg.timeout_ms * 1000;
     memset(&r->look, 0, sizeof(r->look));
@@ -283,11 +308,12 @@ serve(struct rest *r)
     while (!r->over)
         if (lws_service(r->context, 0) < 0)
             finish(r, "libwebsockets gave up");
-    bool complete = r->complete;
-    lws_context_destroy(r->context); /* whatever closes now says nothing more: it is over */
-    r->context = NULL;
-    if (!complete || r->too_long)
+    lws_sul_schedule(r->context, 0, &r->look, NULL, LWS_SET_TIMER_USEC_CANCEL);
+    if (!r->complete || r->too_long)
         r->status = 0;
+    if (r->wsi != NULL) /* whatever it says while it closes comes too late: it is over */
+        lws_set_timeout(r->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+    r->wsi = NULL;
 }
 
 /* ---- the thread ---- */
@@ -319,6 +345,8 @@ rest_main(void *arg)
         atomic_store_explicit(&r->state, REST_ANSWERED, memory_order_release);
         (void)eventfd_write(r->result_fd, 1);
     }
+    if (r->context != NULL)
+        lws_context_destroy(r->context);
     return NULL;
 }
 

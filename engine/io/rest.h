@@ -2,7 +2,7 @@
  *
  * libwebsockets does the work; names, handshakes and waiting never meet the core. The request and the body of the
  * answer stand in two buffers that change hands: the core's while nothing is asked, the thread's until the answer is
- * announced.
+ * announced. A body in chunks that is cut short between them cannot be told from a whole one: its reader must.
  *
  * Always true: a request that was taken is answered exactly once, within timeout_ms of being taken up (a name look-up
  * apart); certificate chain and host are verified; a redirect is an answer like any other and is not followed; a body
