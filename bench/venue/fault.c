@@ -154,7 +154,7 @@ fault_draw(struct fault_plan *p, enum fault_point point, const char *method)
         s->fired++;
         h.kinds |= UINT64_C(1) << s->kind;
         h.at = s->at;
-        h.percent = s->percent;
+        h.percent = MAX(h.percent, s->percent);
         if (s->kind == FAULT_DELAY_REPLY || s->kind == FAULT_DELAY_EVENT)
             h.delay_ms = s->ms;
         else
