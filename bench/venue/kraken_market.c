@@ -143,6 +143,7 @@ ticker_json(struct text *t, const struct kraken *k, int symbol)
         text_key(t, rows[i].key);
         text_fixed(t, rows[i].v, rows[i].decimals);
     }
+    text_key_time(t, "timestamp", y.close_us);
     text_put(t, "}");
 }
 
