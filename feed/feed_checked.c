@@ -31,6 +31,13 @@ best_levels(const struct book *b, enum side side, uint32_t max, struct level *to
     return n;
 }
 
+/* What the last digit of the venue's text counts; negative: it has so many zeros more than the instrument. */
+static inline int64_t
+unit_of(unsigned decimals, unsigned digits)
+{
+    return likely(digits <= decimals) ? pow10_i64[decimals - digits] : (int64_t)decimals - (int64_t)digits;
+}
+
 static bool
 proven(const struct feed *f, const struct line *l)
 {
@@ -39,9 +46,8 @@ proven(const struct feed *f, const struct line *l)
     uint32_t asks = best_levels(&l->book, SIDE_SELL, f->dialect->checksum_levels, ask);
     uint32_t bids = best_levels(&l->book, SIDE_BUY, f->dialect->checksum_levels, bid);
 
-    return f->dialect->checksum(f->decoder, pow10_i64[l->ins->px_decimals - l->px_digits],
-                                pow10_i64[l->ins->qty_decimals - l->qty_digits], ask, asks, bid,
-                                bids) == f->msg.checksum;
+    return f->dialect->checksum(f->decoder, unit_of(l->ins->px_decimals, l->px_digits),
+                                unit_of(l->ins->qty_decimals, l->qty_digits), ask, asks, bid, bids) == f->msg.checksum;
 }
 
 /* Not published: the checksum comes first. False: no room, which a book twice as deep as subscribed always has. */

@@ -107,18 +107,30 @@ digits_before(char *end, uint64_t v)
     return end;
 }
 
+/* A value's digits in the venue's text; unit as in struct feed_dialect. */
+static inline char *
+value_before(char *end, int64_t v, int64_t unit)
+{
+    if (likely(unit == 1))
+        return digits_before(end, (uint64_t)v);
+    if (unit > 0)
+        return digits_before(end, (uint64_t)(v / unit));
+    for (int64_t zeros = -unit; zeros > 0; zeros--)
+        *--end = '0';
+    return digits_before(end, (uint64_t)v);
+}
+
 static inline char *
 level_before(char *end, const struct level *l, int64_t px_unit, int64_t qty_unit)
 {
-    end = digits_before(end, (uint64_t)(likely(qty_unit == 1) ? l->qty : l->qty / qty_unit));
-    return digits_before(end, (uint64_t)(likely(px_unit == 1) ? l->px : l->px / px_unit));
+    return value_before(value_before(end, l->qty, qty_unit), l->px, px_unit);
 }
 
 uint32_t
 kraken_md_checksum(const struct crc32 *crc, int64_t px_unit, int64_t qty_unit, const struct level *asks,
                    uint32_t ask_count, const struct level *bids, uint32_t bid_count)
 {
-    char text[2 * KRAKEN_CHECKSUM_LEVELS * 2 * 20];
+    char text[2 * KRAKEN_CHECKSUM_LEVELS * 2 * (20 + DECIMALS_MAX)];
     char *p = text + sizeof(text);
 
     ASSERT(ask_count <= KRAKEN_CHECKSUM_LEVELS && bid_count <= KRAKEN_CHECKSUM_LEVELS);
@@ -307,7 +319,7 @@ read_number(struct json_scan *j, unsigned decimals, uint8_t *digits, int64_t *ou
     res = decimal_parse(t.s, t.n, decimals, out);
     if (res == DECODE_OK && *out < 0)
         return DECODE_MALFORMED;
-    if (res == DECODE_OK && fraction > decimals)
+    if (res == DECODE_OK && fraction > DECIMALS_MAX)
         return DECODE_PRECISION;
     if (res == DECODE_OK)
         *digits = MAX(*digits, (uint8_t)fraction);

@@ -40,8 +40,7 @@ void kraken_md_init(struct kraken_md *d, uint32_t instruments_max, struct arena 
 bool kraken_md_add(struct kraken_md *d, const struct instrument *ins, uint32_t slot);
 
 /* As struct feed_dialect's decode. Returns DECODE_OK; DECODE_IGNORED; DECODE_MALFORMED; DECODE_UNKNOWN_SYMBOL;
- * DECODE_PRECISION (more digits than the instrument has, zeros too: its text is not what the checksum would be made
- * of); DECODE_RANGE. */
+ * DECODE_PRECISION (more digits than the instrument has, zeros apart); DECODE_RANGE. */
 enum decode_result kraken_md_decode(const struct kraken_md *d, const uint8_t *buf, size_t len, struct md_msg *out);
 
 /* The checksum of the best levels, at most KRAKEN_CHECKSUM_LEVELS of a side, best first: asks, then bids, price then

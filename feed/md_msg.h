@@ -96,7 +96,8 @@ struct feed_dialect {
     /* One request for as many symbols as fit; *used says how many. Returns the bytes written, 0 when none fits. */
     size_t (*request)(const struct md_request *rq, char *buf, size_t room, size_t *used);
     /* Checked: the checksum of a book's best levels, each side best first, at most checksum_levels of it. The units are
-     * what one unit of the last digit in the venue's text counts, in the instrument's decimals. Hot. */
+     * what one of the last digit in the venue's text counts, in the instrument's decimals; negative: so many zeros
+     * stand in the text behind the instrument's last digit. Hot. */
     uint32_t (*checksum)(const void *decoder, int64_t px_unit, int64_t qty_unit, const struct level *asks,
                          uint32_t ask_count, const struct level *bids, uint32_t bid_count);
     uint32_t checksum_levels;

@@ -167,7 +167,9 @@ TEST(numbers_are_exact_or_refused_by_name)
     CHECK_EQ(ask("BTC/USD", "62806.6", "1", "4294967295"), DECODE_OK);
     CHECK_EQ(ask("BTC/USD", "62806.6", "1", "4294967296"), DECODE_MALFORMED);
     CHECK_EQ(ask("BTC/USD", "62806.65", "1", "1"), DECODE_PRECISION);
-    CHECK_EQ(ask("BTC/USD", "62806.60", "1", "1"), DECODE_PRECISION); /* its text is not the instrument's */
+    CHECK_EQ(ask("BTC/USD", "62806.60", "1", "1"), DECODE_OK);
+    CHECK_EQ(msg.asks[0].px, 628066);
+    CHECK_EQ(msg.px_digits, 2); /* the checksum is made of its text, zeros and all */
     CHECK_EQ(ask("BTC/USD", "62806.6", "0.000000001", "1"), DECODE_PRECISION);
     CHECK_EQ(ask("BTC/USD", "6.28066e4", "1", "1"), DECODE_MALFORMED);
     CHECK_EQ(ask("BTC/USD", "62806.6", "1e-05", "1"), DECODE_MALFORMED);
@@ -289,6 +291,10 @@ TEST(checksum_text_has_no_points_and_no_leading_zeros)
     CHECK_EQ(kraken_md_checksum(&md.crc, 10, 100, asks, 1, bids, 1),
              crc32_of(&md.crc, "45285210000045283510000000", 26));
     CHECK_EQ(kraken_md_checksum(&md.crc, 1, 1, asks, 0, bids, 0), 0);
+    /* And with fewer: the text has two zeros more behind the price, one more behind the quantity. */
+    asks[0] = (struct level){ 4528, 10 };
+    bids[0] = (struct level){ 1, 5 };
+    CHECK_EQ(kraken_md_checksum(&md.crc, -2, -1, asks, 1, bids, 1), crc32_of(&md.crc, "45280010010050", 14));
 }
 
 TEST(requests_are_what_the_venue_documents)
