@@ -201,6 +201,9 @@ turn_outcome(const struct gateway *g, const struct turn *t, struct now now, qty_
     *left = t->c.cmd.qty - o->cum_qty;
     if (*left <= 0)
         return DENY_ORDER_DONE;
+    /* Its key was taken by the cancel; when more have come since than are kept, nothing tells that it may be used. */
+    if (order_key_check(g->p.orders, t->c.cmd.client, t->c.cmd.key).kind != ORDER_KEY_REPEAT_ASKED)
+        return DENY_DUPLICATE_KEY;
     return now.mono.ns > t->until.ns ? DENY_EXPIRED_COMMAND : DENY_NONE;
 }
 

@@ -272,8 +272,8 @@ lost_work(struct gateway_venue *v, uint32_t max, struct now now)
             break;
         }
         const struct order *o = order_at(g->p.orders, slot);
-        if (o->venue != v->id || o->request == REQUEST_NONE || order_unknown(o))
-            continue;
+        if (o->venue != v->id || o->request == REQUEST_NONE || request_state_unknown((enum request_state)o->request))
+            continue; /* a cancel may be in flight over an order whose placing is unknown: that is lost too */
         struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
         memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
         (void)snprintf(ev.text, sizeof(ev.text), "%s", v->lost_why);
@@ -319,6 +319,8 @@ venue_step(struct gateway_venue *v, struct now now)
         v->rest_step_waits = true; /* gateway_on_rest comes back to it; the step's time-out runs */
         return;
     }
+    if (now.mono.ns < v->blocked_until.ns)
+        return; /* told to be quiet meanwhile: the step's time-out closes, and the ban's end connects again */
     v->now = now;
     if (step == STEP_TIME) {
         v->time_sent = now;

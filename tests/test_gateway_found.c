@@ -72,4 +72,74 @@ TEST(a_shorter_ban_that_is_told_later_does_not_end_a_longer_one)
     rig_end(&rig);
 }
 
+TEST(a_ban_that_is_told_during_the_log_on_stops_its_next_step_until_it_is_over)
+{
+    rig_start(&rig);
+    struct instrument ins = rig_instrument();
+    gateway_on_definition(rig.g, &ins, rig.now);
+    gateway_on_definitions_end(rig.g, 0, true, rig.now);
+    uint32_t conn = GATEWAY_CONN(0, CONN_ROLE_ORDER);
+    rig_connect(&rig, conn);
+    struct venue_report v = rig_report(VENUE_RATE_LIMITED, NULL);
+    v.venue_time_ns = rig.now.wall.ns;
+    v.retry_after_ns = v.venue_time_ns + 20 * NS_PER_S;
+    rig_say(&rig, &v);
+    v = rig_report(VENUE_TIME, NULL);
+    v.venue_time_ns = rig.now.wall.ns;
+    rig_say(&rig, &v);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_LOGON), 0);
+    rig_pass(&rig, 6 * NS_PER_S);
+    CHECK(!rig.wanted[conn]);
+    rig_disconnect(&rig, conn);
+    rig_pass(&rig, 14 * NS_PER_S - 1);
+    CHECK(!rig.wanted[conn]);
+    rig_pass(&rig, 1);
+    CHECK(rig.wanted[conn]);
+    rig_end(&rig);
+}
+
+TEST(a_replace_in_turn_whose_key_was_forgotten_meanwhile_is_denied)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    struct venue_report v = rig_report(VENUE_FILL, clordid); /* filled in part: the cancel goes first */
+    v.trade_id = 1;
+    v.last_px = 99900;
+    v.last_qty = v.cum_qty = 40000;
+    rig_say(&rig, &v);
+    struct command c = rig_limit(&rig, SIDE_BUY, 99800, 150000);
+    c.verb = COMMAND_REPLACE;
+    c.target_key = key;
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    for (unsigned i = 0; i < 40; i++) /* more than are kept of keys that made no order */
+        (void)rig_new(&rig, SIDE_BUY, 0, 1000);
+    while (rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).kind == REPORT_DENIED) {
+    }
+    v = rig_report(VENUE_CANCELED, clordid);
+    v.cum_qty = 40000;
+    rig_say(&rig, &v);
+    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_DUPLICATE_KEY);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
+    rig_end(&rig);
+}
+
+TEST(a_cancel_over_an_order_of_unknown_fate_is_lost_with_its_connection)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    rig_pass(&rig, 2 * NS_PER_S);
+    CHECK(order_unknown(order_of(key)));
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK_EQ(order_of(key)->request, REQUEST_CANCEL_IN_FLIGHT);
+    rig_disconnect(&rig, GATEWAY_CONN(0, CONN_ROLE_ORDER));
+    CHECK_EQ(order_of(key)->request, REQUEST_CANCEL_UNKNOWN);
+    rig_end(&rig);
+}
+
 TEST_MAIN()
