@@ -112,7 +112,7 @@ refuse(struct sim *s, uint32_t wire, const char *id, int status, int code, const
 /* ---- the private stream ------------------------------------------------------------------------------------------ */
 
 static void
-stream(struct sim *s, struct text *t)
+stream(struct sim *s, struct text *t, uint32_t mine)
 {
     for (uint32_t c = 0; c < GATEWAY_CONNS; c++) {
         uint32_t w = s->core.wire[c];
@@ -124,6 +124,8 @@ stream(struct sim *s, struct text *t)
         }
         if (sim_fate(s, FATE_event_unreadable))
             spoil(s, t);
+        if (mine != SIM_NONE)
+            s->oracle.mine[mine].told_wire = w;
         bool late = sim_fate(s, FATE_event_late);
         wire_say(s, w, t->at, t->len, delay(s, late), late);
         if (sim_fate(s, FATE_event_twice))
@@ -163,7 +165,7 @@ binance_execution(struct sim *s, const struct vorder *o, const char *type, uint3
     put_amount(&t, "Z", o->quote);
     put_amount(&t, "Y", tr != NULL ? (int64_t)((__int128)tr->px * tr->qty / SIM_VENUE_ONE) : 0);
     put(&t, ",\"Q\":\"0.00000000\",\"W\":%lld,\"V\":\"NONE\"}}", ms(o->made_ns));
-    stream(s, &t);
+    stream(s, &t, o->mine);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
@@ -439,14 +441,17 @@ call_replace(const struct call *c)
         sim_fail(s, "a cancel-replace that goes on after a failure: it could place two orders");
     struct vorder *old = cancel_target(c, "cancelOrderId", "cancelOrigClientOrderId");
     bool takes = new_read(c, &rq, &why);
+    bool only_new = strcmp(param(c, "cancelRestrictions"), "ONLY_NEW") == 0;
+    if (old != NULL && only_new && old->cum > 0)
+        old = NULL;
     if (old == NULL) {
         refused_for_good(s, rq.clordid);
         put(&t,
             "{\"id\":\"%s\",\"status\":400,\"error\":{\"code\":-2022,\"msg\":\"Order cancel-replace "
             "failed.\",\"data\":{"
             "\"cancelResult\":\"FAILURE\",\"newOrderResult\":\"NOT_ATTEMPTED\",\"cancelResponse\":{\"code\":-2011,"
-            "\"msg\":\"Unknown order sent.\"},\"newOrderResponse\":null}}",
-            c->id);
+            "\"msg\":\"%s\"},\"newOrderResponse\":null}}",
+            c->id, only_new ? "Order was not canceled due to cancel restrictions." : "Unknown order sent.");
         answer_end(c, &t);
         return;
     }
@@ -507,7 +512,9 @@ call_status(const struct call *c)
     if (query_fails(c))
         return;
     struct vorder *o = ledger_find(s, symbol, param_number(c, "orderId"), param(c, "origClientOrderId"));
-    if (o == NULL || o->shown_ns > venue_clock(s)) {
+    /* An order that is over and has traded may be on its way to the archive: only its trades tell of it. */
+    bool blind = o != NULL && !vorder_open(o) && o->cum > 0 && sim_fate(s, FATE_archive);
+    if (o == NULL || o->shown_ns > venue_clock(s) || blind) {
         refuse(s, c->wire, c->id, 400, -2013, "Order does not exist.");
         return;
     }
@@ -531,6 +538,8 @@ call_open_orders(const struct call *c)
         const struct vorder *o = &l->order[l->open[i]];
         if (o->shown_ns > venue_clock(s))
             continue;
+        if (o->mine != SIM_NONE && s->wire[c->wire].venue_up) /* not when the request was late and its wire is gone */
+            s->oracle.mine[o->mine].listed_wire = c->wire;
         put(&t, "%s", first ? "" : ",");
         put_status(s, &t, o);
         first = false;
@@ -799,6 +808,14 @@ binance_peek(struct sim *s, const char *text, size_t len, struct out *o)
         sim_fail(s, "the core sends something that is no request: %.200s", text);
     if (strcmp(name, "order.place") == 0 || strcmp(name, "order.cancelReplace") == 0) {
         peek_new(s, &c, o);
+    } else if (strcmp(name, "order.status") == 0) {
+        struct mine *m = check_find(s, param(&c, "origClientOrderId"));
+        if (m != NULL)
+            m->asked_wire = o->wire;
+    } else if (strcmp(name, "myTrades") == 0 && param_number(&c, "orderId") != 0) {
+        const struct vorder *v = ledger_find(s, symbol_find(s, param(&c, "symbol")), param_number(&c, "orderId"), "");
+        if (v != NULL && v->mine != SIM_NONE)
+            s->oracle.mine[v->mine].asked_wire = o->wire;
     } else if (strcmp(name, "order.cancel") == 0) {
         struct mine *m = check_find(s, param(&c, "origClientOrderId"));
         if (m == NULL)

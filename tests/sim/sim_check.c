@@ -48,6 +48,8 @@ check_init(struct sim *s)
     o->ban_known_until_ns = 0;
     o->records = o->turns = 0;
     o->again_until = 0;
+    o->killed = false;
+    memset(o->state, 0, sizeof(o->state));
     o->touched_count = 0;
 }
 
@@ -89,7 +91,51 @@ touch(struct oracle *o, uint32_t mine)
         o->touched[o->touched_count++] = mine;
 }
 
+/* ---- the truth ----------------------------------------------------------------------------------------------------
+ */
+
+/* The most that may still have been or be filled, as the ledger and the wires stand. */
+static int64_t
+worst(const struct sim *s, const struct mine *m)
+{
+    if (m->vorder != SIM_NONE) {
+        const struct vorder *v = &s->venue.order[m->vorder];
+        return vorder_open(v) ? v->qty : v->cum;
+    }
+    return m->sends > 0 && !m->refused && venue_clock(s) < m->until_ns ? m->qty : 0;
+}
+
 /* ---- the journal ------------------------------------------------------------------------------------------------- */
+
+/* What is accepted was allowed: not killed, not halted, in time, on the tick, and a reduction where it says so. */
+static void
+check_allowed(struct sim *s, const struct order_intent *in)
+{
+    const struct oracle *o = &s->oracle;
+    const struct command *k = &in->command;
+    const struct instrument *ins = route_instrument(&s->core.route, k->instrument, 0);
+    const struct position *p = risk_position(s->core.risk, k->account, k->instrument);
+    uint8_t strictest = MAX(o->state[LEVEL_GLOBAL][0], o->state[LEVEL_VENUE][0]);
+
+    strictest = MAX(strictest, o->state[LEVEL_ACCOUNT][k->account]);
+    strictest = MAX(strictest, o->state[LEVEL_INSTRUMENT][k->instrument % CLIENT_MAX]);
+    strictest = MAX(strictest, o->state[LEVEL_CLIENT][k->client % CLIENT_MAX]);
+    if (o->killed || strictest == TRADING_HALTED)
+        sim_fail(s, "order %s is accepted while %s", in->clordid, o->killed ? "killed" : "halted");
+    if (k->deadline_wall_ns != 0 && k->deadline_wall_ns < host_clock(s).wall.ns)
+        sim_fail(s, "order %s is accepted after its command's deadline", in->clordid);
+    if (ins == NULL || ins->version != k->instrument_version)
+        sim_fail(s, "order %s is accepted for version %u of instrument %u, which is not in force", in->clordid,
+                 k->instrument_version, k->instrument);
+    if (in->qty <= 0 || in->qty > ins->qty_max || (k->type != ORDER_MARKET && k->px % ins->tick != 0))
+        sim_fail(s, "order %s is accepted with quantity %lld at %lld, tick %lld", in->clordid, (long long)in->qty,
+                 (long long)k->px, (long long)ins->tick);
+    bool reduces = k->side == SIDE_BUY ? p->qty + p->reserved[SIDE_BUY] <= 0 : p->qty - p->reserved[SIDE_SELL] >= 0;
+    bool must = (k->flags & COMMAND_REDUCE_ONLY) != 0 || strictest == TRADING_REDUCING;
+    if (must && !reduces && k->verb == COMMAND_NEW)
+        sim_fail(s, "order %s must reduce and does not: position %lld with %lld buys and %lld sells open", in->clordid,
+                 (long long)p->qty, (long long)p->reserved[SIDE_BUY], (long long)p->reserved[SIDE_SELL]);
+}
 
 /* The intent says what its client asked, and the key is accepted once in the life of the journal. */
 static struct asked *
@@ -108,12 +154,13 @@ check_asked(struct sim *s, const struct order_intent *in)
         sim_fail(s, "key %llu of client %u is accepted twice", (unsigned long long)k->key, k->client);
     if (a->denied)
         sim_fail(s, "key %llu of client %u was denied and is accepted now", (unsigned long long)k->key, k->client);
+    check_allowed(s, in);
     if (w->verb == k->verb && w->side == k->side && w->px == k->px && w->qty == k->qty &&
         w->instrument == k->instrument && w->type == k->type && w->tif == k->tif && w->flags == k->flags &&
         w->target_key == k->target_key && w->instrument_version == k->instrument_version)
         return a;
-    /* A key that was used before its first command came through, with other words: both were asked. */
-    if (!a->gap)
+    /* The first command may never have come through, or was denied for want of room, which does not take its key. */
+    if (!a->varied)
         sim_fail(s, "key %llu of client %u is accepted with other words than asked", (unsigned long long)k->key,
                  k->client);
     return a;
@@ -161,6 +208,10 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
         .qty = scale(in->qty, ins->qty_decimals),
         .total = scale(k->qty, ins->qty_decimals),
         .vorder = SIM_NONE,
+        .changed_wire = SIM_NONE,
+        .asked_wire = SIM_NONE,
+        .listed_wire = SIM_NONE,
+        .told_wire = SIM_NONE,
     };
     memcpy(m->clordid, in->clordid, CLORDID_BYTES);
     if (m->replace) {
@@ -182,9 +233,38 @@ read_event(struct sim *s, const struct order_event *ev, bool request)
 
     if (m == NULL)
         sim_fail(s, "the journal has an event of %s, which nobody sent", ev->clordid);
+    sim_trace(s, "journal: %s %s", order_event_text((enum order_event_kind)ev->kind), ev->clordid);
     if (request && ev->kind == ORDER_EV_CANCEL_SENT)
         m->cancel_records++;
     touch(&s->oracle, (uint32_t)(m - s->oracle.mine));
+}
+
+/* The kill switch calls it proven that nothing of ours is open at the venue, nor on its way there. */
+static void
+check_kill_proof(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->oracle.count; i++) {
+        const struct mine *m = &s->oracle.mine[i];
+        const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
+        if (v != NULL ? vorder_open(v) : worst(s, m) > 0)
+            sim_fail(s, "the kill switch is called proven, and order %s is %s", m->clordid,
+                     v != NULL ? "open" : "on its way");
+    }
+}
+
+static void
+read_control(struct sim *s, const struct journal_control *c)
+{
+    struct oracle *o = &s->oracle;
+
+    switch ((enum journal_control_kind)c->kind) {
+    case CONTROL_KILL: o->killed = true; break;
+    case CONTROL_RELEASE: o->killed = false; break;
+    case CONTROL_STATE:
+        o->state[c->level % LEVEL_COUNT][c->level == LEVEL_GLOBAL ? 0 : c->id % CLIENT_MAX] = (uint8_t)c->value;
+        break;
+    default: break;
+    }
 }
 
 static void
@@ -193,6 +273,7 @@ read_record(struct sim *s, const struct journal_record_header *h, const uint8_t 
     union {
         struct order_intent intent;
         struct order_event event;
+        struct journal_control control;
     } u;
 
     switch ((enum journal_type)h->type) {
@@ -205,8 +286,24 @@ read_record(struct sim *s, const struct journal_record_header *h, const uint8_t 
         memcpy(&u.event, payload, sizeof(u.event));
         read_event(s, &u.event, h->type == JOURNAL_REQUEST);
         break;
+    case JOURNAL_CONTROL:
+        memcpy(&u.control, payload, sizeof(u.control));
+        read_control(s, &u.control);
+        if (u.control.kind == CONTROL_KILL_PROOF && u.control.value == KILL_PROVEN)
+            check_kill_proof(s);
+        break;
     default: break;
     }
+}
+
+/* The segment was begun with record `seq`. A spare one may stand ready while this one still takes small records. */
+static bool
+segment_follows(const uint8_t *segment, uint64_t seq)
+{
+    struct journal_segment_header h;
+
+    memcpy(&h, segment, sizeof(h));
+    return h.magic == JOURNAL_MAGIC && h.first_seq == seq;
 }
 
 /* The next record of the disk, whole; false when there is none (yet). */
@@ -234,12 +331,7 @@ record_next(struct sim *s, struct journal_record_header *h, const uint8_t **payl
                 return true;
             }
         }
-        /* A segment may be there before it is begun: the last one goes on until then. */
-        struct journal_segment_header next;
-        if (o->segment + 1 >= c->segments)
-            return false;
-        memcpy(&next, c->segment[o->segment + 1], sizeof(next));
-        if (next.magic == 0 || next.first_seq != o->seq + 1)
+        if (o->segment + 1 >= c->segments || !segment_follows(c->segment[o->segment + 1], o->seq + 1))
             return false;
         o->segment++;
         o->offset = sizeof(struct journal_segment_header);
@@ -300,6 +392,23 @@ check_cut(struct sim *s, uint64_t seq)
 
 /* ---- what leaves and what arrives -------------------------------------------------------------------------------- */
 
+/* A new order leaves over a connection only when the venue has told, over this connection, of every order from before:
+ * by its list or because it was asked. */
+static void
+check_reconciled(struct sim *s, const struct mine *sent, uint32_t wire)
+{
+    for (uint32_t i = 0; i < s->oracle.count; i++) {
+        const struct mine *m = &s->oracle.mine[i];
+        if (m->ended || m == sent || m->sends == 0 || m->changed_wire == wire || m->listed_wire == wire ||
+            m->asked_wire == wire || m->told_wire == wire)
+            continue;
+        sim_fail(s,
+                 "order %s leaves over wire %u before the venue was asked about %s (listed %u, asked %u, changed %u, "
+                 "told %u)",
+                 sent->clordid, wire, m->clordid, m->listed_wire, m->asked_wire, m->changed_wire, m->told_wire);
+    }
+}
+
 void
 check_sent(struct sim *s, const struct out *out)
 {
@@ -310,9 +419,15 @@ check_sent(struct sim *s, const struct out *out)
         if (++m->sends > 1)
             sim_fail(s, "order %s is sent twice", m->clordid);
         m->until_ns = out->until_ns;
+        m->changed_wire = out->wire;
+        if (m->target != SIM_NONE)
+            s->oracle.mine[m->target].changed_wire = out->wire;
+        check_reconciled(s, m, out->wire);
     } else if (out->kind == OUT_CANCEL) {
-        if (++m->cancels > m->cancel_records && !s->core.disk_full)
+        /* One that is over here and listed there is taken off by what the list says, without a record. */
+        if (!m->ended && ++m->cancels > m->cancel_records && !s->core.disk_full)
             sim_fail(s, "a cancel of %s leaves the core and is not in the journal", m->clordid);
+        m->changed_wire = out->wire;
     }
     touch(&s->oracle, out->mine);
 }
@@ -330,19 +445,17 @@ check_placed(struct sim *s, struct vorder *v)
         sim_fail(s, "the venue has order %s at another price", v->clordid);
     if (m->qty != v->qty)
         sim_fail(s, "the venue has order %s with another quantity", v->clordid);
+    if (m->target != SIM_NONE && s->oracle.mine[m->target].vorder != SIM_NONE) {
+        const struct mine *old = &s->oracle.mine[m->target];
+        const struct vorder *o = &s->venue.order[old->vorder];
+        if (vorder_open(o))
+            sim_fail(s, "order %s is placed while %s, which it replaces, is open", m->clordid, old->clordid);
+        if (o->cum + v->qty > m->total)
+            sim_fail(s, "order %s of %.8f is placed where %.8f of %s, which it replaces, is filled: more than %.8f",
+                     m->clordid, (double)v->qty / 1e8, (double)o->cum / 1e8, old->clordid, (double)m->total / 1e8);
+    }
     m->vorder = (uint32_t)(v - s->venue.order);
     v->mine = (uint32_t)(m - s->oracle.mine);
-}
-
-/* The most that may still have been or be filled, as the ledger and the wires stand. */
-static int64_t
-worst(const struct sim *s, const struct mine *m)
-{
-    if (m->vorder != SIM_NONE) {
-        const struct vorder *v = &s->venue.order[m->vorder];
-        return vorder_open(v) ? v->qty : v->cum;
-    }
-    return m->sends > 0 && !m->refused && venue_clock(s) < m->until_ns ? m->qty : 0;
 }
 
 /* ---- one order --------------------------------------------------------------------------------------------------- */
@@ -414,6 +527,21 @@ check_order(struct sim *s, struct mine *m)
 
 /* ---- sums -------------------------------------------------------------------------------------------------------- */
 
+/* Over a connection that has ended nothing is awaited any more: once the venue is reconciled over another one, what was
+ * in flight is unknown or answered. */
+static void
+check_waits(struct sim *s, const struct order *o)
+{
+    uint32_t wire = s->core.wire[GATEWAY_CONN(0, CONN_ROLE_ORDER)];
+    const struct mine *m = check_find(s, o->clordid);
+    bool waits = !order_unknown(o) && o->request != REQUEST_NONE;
+
+    if (waits && m != NULL && m->changed_wire != SIM_NONE && wire != SIM_NONE && m->changed_wire != wire &&
+        risk_venue_of(s->core.risk, 0)->reconciled && risk_venue_of(s->core.risk, 0)->logged_on)
+        sim_fail(s, "order %s (%s) waits for an answer over a connection that has ended", m->clordid,
+                 request_state_text((enum request_state)o->request));
+}
+
 /* Reservations and counts of risk are those of the order table, and the worst case is within its limit. */
 static void
 check_sums(struct sim *s)
@@ -434,6 +562,7 @@ check_sums(struct sim *s)
         if (o->end_state == 0 && o->reserved < o->qty - o->cum_qty)
             sim_fail(s, "order %s is alive with %lld open and %lld reserved", o->clordid,
                      (long long)(o->qty - o->cum_qty), (long long)o->reserved);
+        check_waits(s, o);
         reserved[o->instrument][o->side] += o->reserved;
         open[o->instrument]++;
         unknown[o->instrument] += order_unknown(o);
@@ -532,6 +661,10 @@ check_report(struct sim *s, struct client *c, const struct report *r)
     if (r->clordid[0] == '\0')
         return;
     struct mine *m = check_find(s, r->clordid);
+    bool alias = r->key > 0 && r->key < SIM_KEYS && r->client == c->client &&
+                 c->asked[r->key].command.verb == COMMAND_REPLACE && !c->asked[r->key].accepted;
+    if (m != NULL && m->client == r->client && m->key != r->key && alias)
+        return; /* a replace that made no order is answered with the order it meant */
     if (m == NULL || m->client != r->client || m->key != r->key)
         sim_fail(s, "client %u is told of order %s, key %llu, which is not so", c->client, r->clordid,
                  (unsigned long long)r->key);

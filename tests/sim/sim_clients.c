@@ -101,6 +101,8 @@ submit(struct sim *s, struct client *c, struct command *cmd)
     cmd->submit_mono_ns = s->t;
     if (cmd->key != 0 && !c->asked[cmd->key].used)
         c->asked[cmd->key] = (struct asked){ .command = *cmd, .used = true, .mine = SIM_NONE };
+    else if (cmd->key != 0)
+        c->asked[cmd->key].varied = true;
     if (!ring_put(&c->command, cmd))
         c->asked[cmd->key].gap = true; /* the ring is full: it never got there */
     else if (cmd->key != 0 || cmd->verb != COMMAND_NEW)

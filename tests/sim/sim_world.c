@@ -51,7 +51,9 @@ sim_choose(struct sim *s)
         uint32_t most = fate[i].most;
         bool on = calm ? sim_any(s, FATE_COUNT) == 0 : sim_any(s, 2) == 0;
         uint32_t steep = (uint32_t)sim_any(s, 3);
-        uint64_t v = 1 + sim_any(s, most);
+        if (most == 0)
+            on = false;
+        uint64_t v = 1 + sim_any(s, MAX(most, 1u));
         for (; steep > 0; steep--)
             v = 1 + sim_any(s, v);
         s->fate[i] = on ? (uint32_t)v : 0;
