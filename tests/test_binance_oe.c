@@ -959,6 +959,84 @@ TEST(open_orders_end_only_after_every_one_could_be_read)
     CHECK_EQ(f->got[0].kind, VENUE_QUERY_FAILED);
 }
 
+TEST(an_open_order_whose_numbers_cannot_be_read_is_there_all_the_same)
+{
+    static const char *const odd[] = {
+        ANSWER("O", "[" ORDER_ENTRY("BTCUSDT", "web_1", "PENDING_SOMETHING", "0.0") "]"),
+        ANSWER("O", "[" ORDER_ENTRY("XRPUSDT", "web_1", "PENDING_SOMETHING", "0.0") "]"),
+        ANSWER("O", "[" ORDER_ENTRY("BTCUSDT", "web_1", "NEW", "0.0000000001") "]"),
+        ANSWER("O", "[{\"symbol\":\"BTCUSDT\",\"orderId\":12,\"clientOrderId\":\"web_1\"}]"),
+    };
+    struct fixture *f = fixture_hmac();
+
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        decode_text(f, odd[i], DECODE_OK);
+        CHECK_EQ(f->count, 2);
+        CHECK_EQ(f->got[0].kind, VENUE_OPEN_ORDER);
+        CHECK_EQ(f->got[0].state, ORDER_FREE);
+        CHECK_EQ(f->got[0].venue_order_id, 12);
+        CHECK_STR(f->got[0].clordid, "web_1");
+        CHECK_EQ(f->got[1].kind, VENUE_OPEN_ORDERS_END);
+    }
+}
+
+TEST(an_order_that_was_taken_over_is_asked_for_and_canceled_by_the_venues_id)
+{
+    struct fixture *f = fixture_hmac();
+    struct venue_order o = order_at(f, 0);
+
+    o.flags = COMMAND_ADOPTED;
+    o.venue_order_id = 12;
+    CHECK(submit(f, VENUE_RQ_CANCEL, &o, NULL, 0) > 0);
+    check_request(f, "order.cancel", "D" ORDER_ID,
+                  "apiKey=" API_KEY "&orderId=12&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532", true);
+    CHECK(submit(f, VENUE_RQ_QUERY, &o, NULL, 0) > 0);
+    check_request(f, "order.status", "E" ORDER_ID,
+                  "apiKey=" API_KEY "&orderId=12&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532", true);
+    decode_text(f, ANSWER("E" ORDER_ID, ORDER_ENTRY("BTCUSDT", "web_1", "NEW", "0.0")), DECODE_OK);
+    CHECK_EQ(f->got[0].kind, VENUE_STATUS);
+    CHECK_STR(f->got[0].clordid, ORDER_ID);
+    CHECK_STR(f->got[0].text, "web_1");
+    decode_text(f, ANSWER("D" ORDER_ID, CANCELED_RESULT("web_1", "CANCELED", "0.00000000")), DECODE_OK);
+    CHECK_EQ(f->got[0].kind, VENUE_CANCELED);
+    CHECK_STR(f->got[0].clordid, ORDER_ID);
+    decode_text(f, ERROR("E" ORDER_ID, "400", "-2013", "x"), DECODE_OK);
+    CHECK_EQ(f->got[0].kind, VENUE_NOT_FOUND);
+}
+
+TEST(a_question_that_is_refused_for_what_it_asks_is_told_from_one_that_comes_at_a_bad_time)
+{
+    struct fixture *f = fixture_hmac();
+
+    decode_text(f, ERROR("Q" ORDER_ID, "400", "-1121", "Invalid symbol."), DECODE_OK);
+    CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].definite == 1 && f->got[0].code == -1121);
+    decode_text(f, ERROR("Q" ORDER_ID, "400", "-1021", "x"), DECODE_OK);
+    CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].definite == 0);
+    decode_text(f, ERROR("Q" ORDER_ID, "504", "-1007", "x"), DECODE_OK);
+    CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].definite == 0);
+}
+
+TEST(balances_are_told_and_then_an_end)
+{
+    struct fixture *f = fixture_hmac();
+
+    CHECK(submit(f, VENUE_RQ_BALANCES, NULL, NULL, 0) > 0);
+    check_request(f, "account.status", "B", "apiKey=" API_KEY "&recvWindow=5000&timestamp=1645423376532", true);
+    decode_text(f,
+                ANSWER("B", "{\"canTrade\":true,\"updateTime\":1660801715793,\"balances\":[{\"asset\":\"BTC\","
+                            "\"free\":\"1.50000000\",\"locked\":\"0.25000000\"}]}"),
+                DECODE_OK);
+    CHECK_EQ(f->count, 2);
+    CHECK(f->got[0].kind == VENUE_BALANCE && f->got[0].request == VENUE_RQ_BALANCES);
+    CHECK(f->got[0].last_qty == 150000000 && f->got[0].qty == 25000000);
+    CHECK_STR(f->got[0].fee_ccy, "BTC");
+    CHECK_EQ(f->got[1].kind, VENUE_BALANCES_END);
+    decode_text(f, ANSWER("B", "{\"balances\":7}"), DECODE_OK);
+    CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].request == VENUE_RQ_BALANCES);
+    decode_text(f, ERROR("B", "400", "-1021", "x"), DECODE_OK);
+    CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].definite == 0);
+}
+
 #define TRADE_ENTRY(symbol, id)                                                                                 \
     "{\"symbol\":\"" symbol "\",\"id\":" id ",\"orderId\":12,\"orderListId\":-1,\"price\":\"23416.10000000\","  \
     "\"qty\":\"0.00635000\",\"quoteQty\":\"148.69\",\"commission\":\"0.00000635\",\"commissionAsset\":\"BTC\"," \
@@ -993,6 +1071,35 @@ TEST(trades_are_fills_and_then_an_end)
     decode_text(f, ANSWER("T" ORDER_ID, "[" TRADE_ENTRY("BTCUSDT", "5") ",{}]"), DECODE_OK);
     CHECK_EQ(f->count, 2);
     CHECK_EQ(f->got[1].kind, VENUE_QUERY_FAILED);
+}
+
+TEST(trades_of_a_symbol_are_asked_for_from_a_trade_on)
+{
+    struct fixture *f = fixture_hmac();
+    struct venue_order o = { .instrument = &f->table[3] };
+    struct venue_request rq = { .kind = VENUE_RQ_TRADES, .order = &o, .since_trade = 77 };
+
+    o.instrument = &f->table[0];
+    for (int i = 0; i < 2; i++) {
+        f->request_len =
+            venue_binance.submit(f->a, &rq, f->now, f->offset_ns, (uint8_t *)f->request, VENUE_REQUEST_BYTES, &f->sink);
+        CHECK(f->request_len > 0);
+        check_request(f, "myTrades", "W0",
+                      i == 0 ? "apiKey=" API_KEY
+                               "&fromId=77&limit=500&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532"
+                             : "apiKey=" API_KEY "&limit=500&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532",
+                      true);
+        rq.since_trade = -1;
+    }
+    decode_text(f, ANSWER("W0", "[" TRADE_ENTRY("BTCUSDT", "1650422481") "]"), DECODE_OK);
+    CHECK_EQ(f->count, 2);
+    CHECK_STR(f->got[0].clordid, "");
+    CHECK_EQ(f->got[0].venue_order_id, 12);
+    CHECK(f->got[1].kind == VENUE_TRADES_END && f->got[1].instrument == 0 && f->got[1].clordid[0] == '\0');
+    decode_text(f, ERROR("W1", "400", "-1121", "x"), DECODE_OK);
+    CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].instrument == 1 && f->got[0].definite == 1);
+    struct binance_id id;
+    CHECK(!binance_id_decode("W", 1, &id) && !binance_id_decode("W1024", 5, &id) && !binance_id_decode("Wx", 2, &id));
 }
 
 TEST(an_answer_at_the_limit_of_trades_says_that_there_may_be_more)

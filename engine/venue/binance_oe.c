@@ -17,10 +17,15 @@ alphanumeric(const char *s, size_t n)
 
 /* One letter per kind; TRADES of a whole symbol and REPLACE have more than one form. */
 static const char id_letter[VENUE_RQ_COUNT] = {
-    [VENUE_RQ_TIME] = 'M',        [VENUE_RQ_LOGON] = 'L',   [VENUE_RQ_STREAM] = 'S', [VENUE_RQ_NEW] = 'N',
-    [VENUE_RQ_CANCEL] = 'C',      [VENUE_RQ_REPLACE] = 'Y', [VENUE_RQ_QUERY] = 'Q',  [VENUE_RQ_TRADES] = 'T',
-    [VENUE_RQ_OPEN_ORDERS] = 'O', [VENUE_RQ_PING] = 'P',
+    [VENUE_RQ_TIME] = 'M',        [VENUE_RQ_LOGON] = 'L',   [VENUE_RQ_STREAM] = 'S',   [VENUE_RQ_NEW] = 'N',
+    [VENUE_RQ_CANCEL] = 'C',      [VENUE_RQ_REPLACE] = 'Y', [VENUE_RQ_QUERY] = 'Q',    [VENUE_RQ_TRADES] = 'T',
+    [VENUE_RQ_OPEN_ORDERS] = 'O', [VENUE_RQ_PING] = 'P',    [VENUE_RQ_BALANCES] = 'B',
 };
+
+#define LETTER_TRADES_SINCE 'U'
+#define LETTER_TRADES_FROM  'W'
+#define LETTER_CANCEL_BY_ID 'D'
+#define LETTER_QUERY_BY_ID  'E'
 
 static void
 bytes_copy(char *to, const char *from, size_t n)
@@ -59,7 +64,7 @@ binance_id_encode(enum venue_request_kind kind, const char *clordid, const char 
         if (likely(len > 0))
             return len;
     }
-    out[0] = kind == VENUE_RQ_TRADES && whole_symbol ? 'U' : id_letter[kind];
+    out[0] = kind == VENUE_RQ_TRADES && whole_symbol ? LETTER_TRADES_SINCE : id_letter[kind];
     if (n > 0)
         bytes_copy(out + 1, clordid, n);
     return 1 + n;
@@ -76,10 +81,28 @@ id_decode_replace(const char *s, size_t n, struct binance_id *out)
     size_t rest = n - 2 - len;
     if (common + rest > CLORDID_LEN_MAX || common + rest == 0)
         return false;
-    *out = (struct binance_id){ .kind = VENUE_RQ_REPLACE };
+    *out = (struct binance_id){ .kind = VENUE_RQ_REPLACE, .instrument = INSTRUMENT_NONE };
     memcpy(out->clordid, s + 2, len);
     memcpy(out->target, s + 2, common);
     memcpy(out->target + common, s + 2 + len, rest);
+    return true;
+}
+
+static bool
+id_decode_instrument(const char *s, size_t n, struct binance_id *out)
+{
+    uint32_t id = 0;
+
+    if (n == 0 || n > 4)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9')
+            return false;
+        id = id * 10 + (uint32_t)(s[i] - '0');
+    }
+    if (id >= INSTRUMENT_MAX)
+        return false;
+    *out = (struct binance_id){ .kind = VENUE_RQ_TRADES, .whole_symbol = true, .instrument = id };
     return true;
 }
 
@@ -90,15 +113,25 @@ binance_id_decode(const char *s, size_t n, struct binance_id *out)
         return false;
     if (s[0] >= 'a')
         return id_decode_replace(s, n, out);
+    if (s[0] == LETTER_TRADES_FROM)
+        return id_decode_instrument(s + 1, n - 1, out);
+    bool whole_symbol = s[0] == LETTER_TRADES_SINCE;
+    bool by_venue_id = s[0] == LETTER_CANCEL_BY_ID || s[0] == LETTER_QUERY_BY_ID;
+    char letter = s[0] == LETTER_CANCEL_BY_ID  ? id_letter[VENUE_RQ_CANCEL]
+                  : s[0] == LETTER_QUERY_BY_ID ? id_letter[VENUE_RQ_QUERY]
+                  : whole_symbol               ? id_letter[VENUE_RQ_TRADES]
+                                               : s[0];
     for (unsigned kind = 0; kind < VENUE_RQ_COUNT; kind++) {
-        bool whole_symbol = kind == VENUE_RQ_TRADES && s[0] == 'U';
-        if (s[0] != id_letter[kind] && !whole_symbol)
+        if (letter != id_letter[kind])
             continue;
         bool names_order = kind == VENUE_RQ_NEW || kind == VENUE_RQ_CANCEL || kind == VENUE_RQ_REPLACE ||
                            kind == VENUE_RQ_QUERY || kind == VENUE_RQ_TRADES;
         if (names_order ? n < 2 || n > 1 + CLORDID_LEN_MAX : n != 1)
             return false;
-        *out = (struct binance_id){ .kind = (enum venue_request_kind)kind, .whole_symbol = whole_symbol };
+        *out = (struct binance_id){ .kind = (enum venue_request_kind)kind,
+                                    .whole_symbol = whole_symbol,
+                                    .by_venue_id = by_venue_id,
+                                    .instrument = INSTRUMENT_NONE };
         memcpy(out->clordid, s + 1, n - 1);
         return true;
     }
@@ -446,6 +479,17 @@ submit_new(const struct binance_oe *b, const struct venue_request *rq, int64_t t
     return finish(&w, b, buf);
 }
 
+/* What a piece says, where no string goes before it. */
+static void
+put_window(struct writer *w, const struct binance_oe *b, const struct instrument *ins)
+{
+    PUT(w, "\"recvWindow\":", "&recvWindow=");
+    put_integer(w, b->cfg.recv_window_ms);
+    PUT(w, ",\"symbol\":\"", "&symbol=");
+    put_value(w, ins->symbol, strnlen(ins->symbol, SYMBOL_BYTES));
+    PUT_JSON(w, "\"");
+}
+
 /* order.cancel. Both ids where both are known: the venue looks the order up by its own and checks it against ours. */
 static int
 submit_cancel(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
@@ -456,8 +500,11 @@ submit_cancel(const struct binance_oe *b, const struct venue_request *rq, int64_
 
     if (unlikely(s == NULL))
         return -1;
+    bool by_id = (o->flags & COMMAND_ADOPTED) != 0 && o->venue_order_id != 0;
     writer_start(&w, b, buf);
     put_id(&w, rq, false);
+    if (unlikely(by_id)) /* the letter after {"id":" */
+        buf[7] = rq->kind == VENUE_RQ_CANCEL ? LETTER_CANCEL_BY_ID : LETTER_QUERY_BY_ID;
     if (rq->kind == VENUE_RQ_CANCEL)
         PUT_JSON(&w, "\",\"method\":\"order.cancel\",\"params\":{");
     else
@@ -468,9 +515,13 @@ submit_cancel(const struct binance_oe *b, const struct venue_request *rq, int64_
         put_integer(&w, (int64_t)o->venue_order_id);
         PUT_JSON(&w, ",");
     }
-    PUT(&w, "\"origClientOrderId\":\"", "&origClientOrderId=");
-    put_clordid(&w, o->clordid);
-    put_piece(&w, &s->piece[PIECE_NO_SIDE]);
+    if (unlikely(by_id)) {
+        put_window(&w, b, o->instrument);
+    } else {
+        PUT(&w, "\"origClientOrderId\":\"", "&origClientOrderId=");
+        put_clordid(&w, o->clordid);
+        put_piece(&w, &s->piece[PIECE_NO_SIDE]);
+    }
     PUT(&w, ",\"timestamp\":", "&timestamp=");
     put_integer(&w, timestamp_ms);
     return finish(&w, b, buf);
@@ -506,36 +557,62 @@ submit_replace(const struct binance_oe *b, const struct venue_request *rq, int64
     return finish(&w, b, buf);
 }
 
-/* myTrades: of one order when its venue id is known, else of its symbol from `since_ns` on. */
+/* myTrades: of one order when its venue id is known, else of its symbol from `since_ns` on; of a symbol from a trade
+ * on, or its newest. */
 static int
 submit_trades(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
 {
     const struct venue_order *o = rq->order;
-    bool by_order = o->venue_order_id != 0 && o->venue_order_id <= INT64_MAX;
+    bool sweep = o->clordid[0] == '\0';
+    bool by_order = !sweep && o->venue_order_id != 0 && o->venue_order_id <= INT64_MAX;
     struct writer w;
-    char limit[DECIMAL_TEXT];
 
     if (symbol_of(b, o) == NULL)
         return -1;
     writer_start(&w, b, buf);
-    put_id(&w, rq, !by_order);
+    if (sweep)
+        w.json += snprintf(w.json, BINANCE_ID_MAX, "{\"id\":\"%c%u", LETTER_TRADES_FROM, o->instrument->id);
+    else
+        put_id(&w, rq, !by_order);
     PUT_JSON(&w, "\",\"method\":\"myTrades\",\"params\":{");
     put_api_key(&w, b);
+    if (sweep && rq->since_trade >= 0) {
+        PUT(&w, "\"fromId\":", "&fromId=");
+        put_integer(&w, rq->since_trade);
+        PUT_JSON(&w, ",");
+    }
     PUT(&w, "\"limit\":", "&limit=");
-    put_value(&w, limit, decimal_format(limit, BINANCE_TRADES_MAX, 0));
+    put_integer(&w, BINANCE_TRADES_MAX);
     if (by_order) {
         PUT(&w, ",\"orderId\":", "&orderId=");
         put_integer(&w, (int64_t)o->venue_order_id);
     }
     PUT(&w, ",\"recvWindow\":", "&recvWindow=");
     put_integer(&w, b->cfg.recv_window_ms);
-    if (!by_order && rq->since_ns > 0) {
+    if (!sweep && !by_order && rq->since_ns > 0) {
         PUT(&w, ",\"startTime\":", "&startTime=");
         put_integer(&w, rq->since_ns / NS_PER_MS);
     }
     PUT(&w, ",\"symbol\":\"", "&symbol=");
     put_value(&w, o->instrument->symbol, strnlen(o->instrument->symbol, SYMBOL_BYTES));
     PUT(&w, "\",\"timestamp\":", "&timestamp=");
+    put_integer(&w, timestamp_ms);
+    return finish(&w, b, buf);
+}
+
+/* account.status: what is held of each currency. */
+static int
+submit_balances(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
+{
+    struct writer w;
+
+    writer_start(&w, b, buf);
+    put_id(&w, rq, false);
+    PUT_JSON(&w, "\",\"method\":\"account.status\",\"params\":{");
+    put_api_key(&w, b);
+    PUT(&w, "\"recvWindow\":", "&recvWindow=");
+    put_integer(&w, b->cfg.recv_window_ms);
+    PUT(&w, ",\"timestamp\":", "&timestamp=");
     put_integer(&w, timestamp_ms);
     return finish(&w, b, buf);
 }
@@ -631,6 +708,7 @@ binance_submit(struct venue_adapter *a, const struct venue_request *rq, struct n
     case VENUE_RQ_REPLACE: return submit_replace(b, rq, timestamp_ms, buf);
     case VENUE_RQ_TRADES: return submit_trades(b, rq, timestamp_ms, buf);
     case VENUE_RQ_OPEN_ORDERS: return submit_open_orders(b, rq, timestamp_ms, buf);
+    case VENUE_RQ_BALANCES: return submit_balances(b, rq, timestamp_ms, buf);
     case VENUE_RQ_STREAM: return submit_stream(b, rq, timestamp_ms, buf);
     default: return -1;
     }
@@ -660,6 +738,7 @@ binance_clear(struct venue_adapter *a)
 const struct venue_ops venue_binance = {
     .dialect = "binance",
     .needs_connection = true,
+    .sweeps = true,
     .footprint = binance_footprint,
     .init = binance_init,
     .clear = binance_clear,

@@ -6,7 +6,9 @@
  * A request's `id` says all that its answer needs, so nothing is kept between the two:
  *     M P L S O                    time, ping, logon, stream, open orders
  *     N C Q <ClOrdID>              new, cancel, query
+ *     D E <ClOrdID>                cancel, query of an order that the venue knows by its own id alone
  *     T U <ClOrdID>                trades of that order; of its symbol since a time
+ *     W <instrument id>, B         trades of a symbol from a trade on; balances
  *     <'a'+common> <'a'+len> <new> <target past the `common` bytes it shares with new>     cancel-replace
  *     Y <new>                      cancel-replace whose two ids do not fit in 36 bytes
  *
@@ -55,7 +57,9 @@ struct binance_oe {
 /* What a request id says. */
 struct binance_id {
     enum venue_request_kind kind;
-    bool whole_symbol; /* TRADES: not of one order only */
+    bool whole_symbol;   /* TRADES: not of one order only */
+    bool by_venue_id;    /* CANCEL, QUERY: clordid is our name only */
+    uint32_t instrument; /* TRADES without a ClOrdID; else INSTRUMENT_NONE */
     char clordid[CLORDID_BYTES];
     char target[CLORDID_BYTES]; /* REPLACE; "" when not said */
 };

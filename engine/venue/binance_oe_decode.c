@@ -531,6 +531,8 @@ canceled(const struct answer *a, struct value result, const char *clordid)
 
     if (members_read(result, order_member, OM_COUNT, m)) {
         why = order_identity(a->b, m, OM_ORIG_CLIENT_ID, &ins, &r);
+        if (why == NULL && a->id.by_venue_id)
+            memcpy(r.clordid, a->id.clordid, CLORDID_BYTES);
         if (why == NULL && clordid[0] != '\0' && strcmp(r.clordid, clordid) != 0)
             why = "origClientOrderId is not the one sent";
         if (why == NULL && ins == NULL)
@@ -668,25 +670,64 @@ order_status(const struct answer *a, struct value order, enum venue_report_kind 
     return why;
 }
 
+/* A question that was not answered. Codes that say "not now" (limits, the clock, a signature made too early) end; any
+ * other refusal is of the question itself. */
+static void
+failed(const struct answer *a, const char *why)
+{
+    struct venue_report r = report_of(VENUE_QUERY_FAILED, a->id.kind);
+    bool passing = a->code == -1003 || a->code == -1015 || a->code == -1021 || a->code == -1022 || a->code == 0;
+
+    memcpy(r.clordid, a->id.clordid, CLORDID_BYTES);
+    r.instrument = a->id.instrument;
+    r.code = a->code;
+    r.definite = why != NULL || (a->status >= 400 && a->status < 500 && !passing);
+    report_text(&r, why != NULL ? why : a->text);
+    report(a->sink, &r);
+}
+
 static void
 on_query(const struct answer *a)
 {
     struct venue_report r;
 
+    if (a->status == 400 && a->code == -2013) {
+        answer_report(a, VENUE_NOT_FOUND, a->id.clordid, NULL);
+        return;
+    }
     if (a->status != 200) {
-        answer_report(a, a->status == 400 && a->code == -2013 ? VENUE_NOT_FOUND : VENUE_QUERY_FAILED, a->id.clordid,
-                      NULL);
+        failed(a, NULL);
         return;
     }
     const char *why = order_status(a, a->result, VENUE_STATUS, &r);
+    if (why == NULL && a->id.by_venue_id) {
+        (void)snprintf(r.text, sizeof(r.text), "%s", r.clordid);
+        memcpy(r.clordid, a->id.clordid, CLORDID_BYTES);
+    }
     if (why == NULL && strcmp(r.clordid, a->id.clordid) != 0)
         why = "clientOrderId is not the one asked for";
     if (why == NULL && r.instrument == INSTRUMENT_NONE)
         why = "symbol is not ours";
     if (why != NULL)
-        answer_report(a, VENUE_QUERY_FAILED, a->id.clordid, why);
+        failed(a, why);
     else
         report(a->sink, &r);
+}
+
+/* Who it is and that it is there, without the numbers that could not be read. An order without a client id is not ours.
+ * NULL when not even its order id can be read. */
+static const char *
+order_seen(const struct answer *a, struct value order, struct venue_report *r)
+{
+    struct value m[OM_COUNT];
+    const struct instrument *ins = NULL;
+
+    *r = report_of(VENUE_OPEN_ORDER, a->id.kind);
+    if (!members_read(order, order_member, OM_COUNT, m))
+        return "order is not one object";
+    const char *why = order_identity(a->b, m, OM_CLIENT_ID, &ins, r);
+    r->state = ORDER_FREE;
+    return r->venue_order_id == 0 ? why : NULL;
 }
 
 static void
@@ -697,7 +738,7 @@ on_open_orders(const struct answer *a)
     struct venue_report r;
 
     if (a->status != 200 || !value_set(a->result)) {
-        answer_report(a, VENUE_QUERY_FAILED, a->id.clordid, NULL);
+        failed(a, NULL);
         return;
     }
     json_init(&j, a->result.s, a->result.n);
@@ -705,9 +746,10 @@ on_open_orders(const struct answer *a)
     while (json_element(&j)) {
         if (!json_raw(&j, &span))
             break;
-        const char *why = order_status(a, (struct value){ span.s, span.n }, VENUE_OPEN_ORDER, &r);
-        if (why != NULL) {
-            answer_report(a, VENUE_QUERY_FAILED, a->id.clordid, why);
+        struct value order = { span.s, span.n };
+        const char *why = order_status(a, order, VENUE_OPEN_ORDER, &r);
+        if (why != NULL && order_seen(a, order, &r) != NULL) {
+            failed(a, why);
             return;
         }
         report(a->sink, &r);
@@ -763,7 +805,7 @@ on_trades(const struct answer *a)
     uint32_t count = 0;
 
     if (a->status != 200 || !value_set(a->result)) {
-        answer_report(a, VENUE_QUERY_FAILED, a->id.clordid, NULL);
+        failed(a, NULL);
         return;
     }
     json_init(&j, a->result.s, a->result.n);
@@ -773,7 +815,7 @@ on_trades(const struct answer *a)
             break;
         const char *why = trade_read(a, (struct value){ span.s, span.n }, &r);
         if (why != NULL) {
-            answer_report(a, VENUE_QUERY_FAILED, a->id.clordid, why);
+            failed(a, why);
             return;
         }
         report(a->sink, &r);
@@ -781,9 +823,56 @@ on_trades(const struct answer *a)
     }
     r = report_of(json_done(&j) ? VENUE_TRADES_END : VENUE_QUERY_FAILED, VENUE_RQ_TRADES);
     memcpy(r.clordid, a->id.clordid, CLORDID_BYTES);
+    r.instrument = a->id.instrument;
     if (r.kind == VENUE_TRADES_END)
         r.code = count >= BINANCE_TRADES_MAX;
     report(a->sink, &r);
+}
+
+/* A balance that does not fit (a coin counted by the trillion) is left out: it is information, not exposure. False when
+ * the list is not one whole array. */
+static bool
+balances_read(struct value list, const char *const name[3], enum venue_request_kind request, int64_t venue_time_ns,
+              const struct venue_sink *sink)
+{
+    struct json_scan j;
+    struct json_text span;
+    struct json_text ccy;
+    struct value m[3];
+
+    if (!value_set(list))
+        return false;
+    json_init(&j, list.s, list.n);
+    (void)json_array(&j);
+    while (json_element(&j)) {
+        struct venue_report r = report_of(VENUE_BALANCE, request);
+        if (!json_raw(&j, &span))
+            break;
+        if (!members_read((struct value){ span.s, span.n }, name, 3, m) || !value_text(m[0], &ccy) || ccy.escaped ||
+            ccy.n == 0 || ccy.n >= CURRENCY_BYTES || !value_decimal(m[1], VALUE_DECIMALS, &r.last_qty) ||
+            !value_decimal(m[2], VALUE_DECIMALS, &r.qty) || r.last_qty < 0 || r.qty < 0)
+            continue;
+        memcpy(r.fee_ccy, ccy.s, ccy.n);
+        r.venue_time_ns = venue_time_ns;
+        report(sink, &r);
+    }
+    return json_done(&j);
+}
+
+/* account.status */
+static void
+on_balances(const struct answer *a)
+{
+    static const char *const account[] = { "balances", "updateTime" };
+    static const char *const name[] = { "asset", "free", "locked" };
+    struct value m[2];
+
+    if (a->status != 200 || !members_read(a->result, account, 2, m) ||
+        !balances_read(m[0], name, VENUE_RQ_BALANCES, value_time_ns(m[1]), a->sink)) {
+        failed(a, a->status != 200 ? NULL : "balances cannot be read");
+        return;
+    }
+    answer_report(a, VENUE_BALANCES_END, a->id.clordid, NULL);
 }
 
 static void
@@ -820,10 +909,10 @@ on_ping(const struct answer *a)
 }
 
 static void (*const on_answer[VENUE_RQ_COUNT])(const struct answer *) = {
-    [VENUE_RQ_TIME] = on_time,   [VENUE_RQ_LOGON] = on_logon,   [VENUE_RQ_STREAM] = on_stream,
-    [VENUE_RQ_NEW] = on_new,     [VENUE_RQ_CANCEL] = on_cancel, [VENUE_RQ_REPLACE] = on_replace,
-    [VENUE_RQ_QUERY] = on_query, [VENUE_RQ_TRADES] = on_trades, [VENUE_RQ_OPEN_ORDERS] = on_open_orders,
-    [VENUE_RQ_PING] = on_ping,
+    [VENUE_RQ_TIME] = on_time,   [VENUE_RQ_LOGON] = on_logon,       [VENUE_RQ_STREAM] = on_stream,
+    [VENUE_RQ_NEW] = on_new,     [VENUE_RQ_CANCEL] = on_cancel,     [VENUE_RQ_REPLACE] = on_replace,
+    [VENUE_RQ_QUERY] = on_query, [VENUE_RQ_TRADES] = on_trades,     [VENUE_RQ_OPEN_ORDERS] = on_open_orders,
+    [VENUE_RQ_PING] = on_ping,   [VENUE_RQ_BALANCES] = on_balances,
 };
 
 /* An answer that cannot be read, to a request that is known: nothing is proven. */
@@ -889,7 +978,7 @@ decode_answer(struct answer *a, struct value id, struct value status, struct val
     bool known = value_text(id, &t) && !t.escaped && binance_id_decode(t.s, t.n, &a->id);
 
     if (!known)
-        a->id.kind = VENUE_RQ_COUNT;
+        a->id = (struct binance_id){ .kind = VENUE_RQ_COUNT, .instrument = INSTRUMENT_NONE };
     if (!value_i64(status, &a->status) || a->status < 100 || a->status > 599) {
         a->status = 0;
         return known ? answer_unreadable(a, "answer without a readable status") : orphan(a);
@@ -1036,33 +1125,12 @@ decode_execution(const struct binance_oe *b, const struct value v[EVENT_LETTERS]
     return foreign ? DECODE_UNKNOWN_SYMBOL : DECODE_OK;
 }
 
-/* A balance that does not fit (a coin counted by the trillion) is left out: it is information, not exposure. */
 static enum decode_result
 decode_balances(const struct value v[EVENT_LETTERS], const struct venue_sink *sink)
 {
     static const char *const name[] = { "a", "f", "l" };
-    struct json_scan j;
-    struct json_text span;
-    struct json_text ccy;
-    struct value m[3];
 
-    if (!value_set(v['B']))
-        return DECODE_MALFORMED;
-    json_init(&j, v['B'].s, v['B'].n);
-    (void)json_array(&j);
-    while (json_element(&j)) {
-        struct venue_report r = report_of(VENUE_BALANCE, VENUE_RQ_COUNT);
-        if (!json_raw(&j, &span))
-            break;
-        if (!members_read((struct value){ span.s, span.n }, name, 3, m) || !value_text(m[0], &ccy) || ccy.escaped ||
-            ccy.n == 0 || ccy.n >= CURRENCY_BYTES || !value_decimal(m[1], VALUE_DECIMALS, &r.last_qty) ||
-            !value_decimal(m[2], VALUE_DECIMALS, &r.qty) || r.last_qty < 0 || r.qty < 0)
-            continue;
-        memcpy(r.fee_ccy, ccy.s, ccy.n);
-        r.venue_time_ns = value_time_ns(v['E']);
-        report(sink, &r);
-    }
-    return json_done(&j) ? DECODE_OK : DECODE_MALFORMED;
+    return balances_read(v['B'], name, VENUE_RQ_COUNT, value_time_ns(v['E']), sink) ? DECODE_OK : DECODE_MALFORMED;
 }
 
 /* text: from the event's first byte on; whole: it is one well-formed value. */

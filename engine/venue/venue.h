@@ -25,7 +25,9 @@ enum venue_request_kind {
                          does not say which target, its report carries clordid "" and the order's comes after it. A
                          target with a fill is left as it is and nothing is placed: both are refused */
     VENUE_RQ_QUERY,   /* one order by ClOrdID; VENUE_STATUS or VENUE_NOT_FOUND */
-    VENUE_RQ_TRADES,  /* trades of `order`'s instrument: by venue_order_id when known, else since `since_ns` */
+    VENUE_RQ_TRADES,  /* trades of `order`'s instrument: by venue_order_id when known, else since `since_ns`. With an
+                         empty clordid: the account's trades in that instrument from `since_trade` on, oldest first
+                         (only where ops->sweeps) */
     VENUE_RQ_OPEN_ORDERS, /* every open order of the account; VENUE_OPEN_ORDER each, then VENUE_OPEN_ORDERS_END */
     VENUE_RQ_PING,
     VENUE_RQ_AMEND, /* `order` keeps its id and its place: px and qty are the new ones, qty the total with the filled
@@ -33,11 +35,13 @@ enum venue_request_kind {
     VENUE_RQ_CANCEL_ALL, /* everything of the account, or of `order`'s instrument; each order's end comes as its own
                             report */
     VENUE_RQ_DEADMAN,    /* the venue cancels everything unless asked again within `countdown_ns`; 0 ends it */
-    VENUE_RQ_BALANCES,   /* VENUE_BALANCE each, then VENUE_BALANCES_END */
+    VENUE_RQ_BALANCES,   /* VENUE_BALANCE each, then VENUE_BALANCES_END (only where ops->sweeps) */
     VENUE_RQ_COUNT
 };
 
-/* An order as an adapter needs it. Borrowed for the call. */
+/* An order as an adapter needs it. Borrowed for the call. With COMMAND_ADOPTED in flags the venue knows the order by
+ * venue_order_id alone: requests name it by that, answers name it by clordid, which is ours; in an answer to QUERY,
+ * text is the client id that the venue has for it. */
 struct venue_order {
     const struct instrument *instrument;
     char clordid[CLORDID_BYTES];
@@ -45,7 +49,7 @@ struct venue_order {
     uint8_t side;            /* enum side */
     uint8_t type;            /* enum order_type */
     uint8_t tif;             /* enum time_in_force */
-    uint8_t flags;           /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
+    uint8_t flags;           /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY | COMMAND_ADOPTED */
     px_t px;
     qty_t qty;
     px_t trigger_px;
@@ -56,6 +60,7 @@ struct venue_request {
     const struct venue_order *order;  /* NEW, CANCEL, REPLACE, AMEND, QUERY, TRADES; CANCEL_ALL: NULL = everything */
     const struct venue_order *target; /* REPLACE: the order to cancel */
     int64_t since_ns;                 /* TRADES: venue clock, since the epoch; 0 = by order only */
+    int64_t since_trade;              /* TRADES of an instrument: trade id; -1 = the newest ones */
     int64_t countdown_ns;             /* DEADMAN */
 };
 
@@ -75,10 +80,11 @@ enum venue_report_kind {
     VENUE_STATUS,          /* answer to QUERY, or told by the stream (request VENUE_RQ_COUNT): state, cum_qty,
                               venue_order_id. Fills come from TRADES */
     VENUE_NOT_FOUND,       /* answer to QUERY: the venue knows no such order (now) */
-    VENUE_QUERY_FAILED,    /* QUERY, TRADES or OPEN_ORDERS could not be answered: ask again later */
+    VENUE_QUERY_FAILED,    /* QUERY, TRADES, OPEN_ORDERS or BALANCES could not be answered: ask again later */
     VENUE_TRADES_END,      /* every trade of the answer was reported as VENUE_FILL before this; code 1: the answer was
                               cut at the venue's limit, ask again from the last trade's time */
-    VENUE_OPEN_ORDER,      /* one order of the account, ours or foreign: as VENUE_STATUS */
+    VENUE_OPEN_ORDER,      /* one order of the account, ours or foreign: as VENUE_STATUS. Where its numbers cannot be
+                              read, state is ORDER_FREE: only that it is there is known */
     VENUE_OPEN_ORDERS_END,
     VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch); venue_time_ns: that
                            clock when it said so */
@@ -102,8 +108,9 @@ struct venue_report {
     uint8_t request; /* enum venue_request_kind that this answers; VENUE_RQ_COUNT = unsolicited (private stream) */
     uint8_t state;   /* STATUS, OPEN_ORDER: enum order_state */
     uint8_t side;
-    uint8_t maker; /* FILL: 1 added liquidity, 0 took it */
-    uint8_t pad[3];
+    uint8_t maker;    /* FILL: 1 added liquidity, 0 took it */
+    uint8_t definite; /* QUERY_FAILED: 1 refused for what it asks, so that the same question will be refused again */
+    uint8_t pad[2];
     uint32_t instrument;         /* INSTRUMENT_NONE when the venue's symbol is not ours */
     int32_t code;                /* venue's error code; 0 none */
     char clordid[CLORDID_BYTES]; /* of the order meant, ours or foreign (foreign ids are cut); "" unknown */
@@ -163,6 +170,7 @@ struct venue_ops {
     const char *dialect;   /* "binance", "paper" */
     bool needs_connection; /* false: paper */
     bool amends;           /* changes an order in place; else a replace is cancel and new */
+    bool sweeps;           /* answers BALANCES, and TRADES of an instrument with trade ids that rise */
     uint32_t rest;         /* bit per enum venue_request_kind: its bytes are an HTTP request, its answer comes to
                               decode_rest() */
     /* Bytes that init() takes from the arena. */
