@@ -80,6 +80,8 @@ static const char *const loop_choices[] = { "busy", "block", NULL };
 static const char *const sync_choices[] = { "none", "interval", "always", NULL };
 static const char *const dialect_choices[] = { "binance", "kraken", NULL };
 static const char *const key_type_choices[] = { "hmac", "ed25519", NULL };
+static const char *const foreign_choices[] = { "report", "adopt", "cancel", NULL };
+static const char *const balance_choices[] = { "report", "position", NULL };
 static const char *const disconnect_choices[] = { "nothing", "cancel", NULL };
 static const char *const format_choices[] = { "text", "json", NULL };
 static const char *const level_choices[] = { "debug", "info", "warn", "error", NULL };
@@ -184,6 +186,13 @@ static const struct key venue_keys[] = {
     INT(struct config_venue, reconnect_max_ms, 1, 600000, "30000", "longest wait before connecting again"),
     INT(struct config_venue, refresh_s, 1, 86400, "3600", "trading rules are fetched again this often"),
     INT(struct config_venue, request_timeout_ms, 10, 600000, "5000", "an answer later than this is UNKNOWN"),
+    INT(struct config_venue, audit_s, 1, 3600, "60",
+        "open orders, trades and balances are compared with the venue's this often"),
+    CHOICE(struct config_venue, foreign_orders, foreign_choices, "report",
+           "open orders that are not ours: counted and logged; taken over; or taken over and canceled"),
+    CHOICE(
+        struct config_venue, balance_changes, balance_choices, "report",
+        "a change of the venue's balance that no trade explains: counted and logged; or the position follows it too"),
 };
 
 static const struct key account_keys[] = {

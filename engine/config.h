@@ -108,7 +108,12 @@ struct config_venue {
     int64_t reconnect_max_ms;
     int64_t refresh_s; /* instrument rules fetched again */
     int64_t request_timeout_ms;
+    int64_t audit_s;
+    int32_t foreign_orders;  /* enum foreign_policy of the gateway */
+    int32_t balance_changes; /* enum config_balance */
 };
+
+enum config_balance { CONFIG_BALANCE_REPORT, CONFIG_BALANCE_POSITION };
 
 struct config_account {
     char name[CONFIG_NAME_BYTES];

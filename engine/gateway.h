@@ -14,6 +14,7 @@
 
 #include "engine/client/client_port.h"
 #include "engine/kill_note.h"
+#include "engine/oms/balances.h"
 #include "engine/oms/journal.h"
 #include "engine/oms/order_table.h"
 #include "engine/route.h"
@@ -66,6 +67,13 @@ struct gateway_port {
     bool (*fetch_snapshot)(void *ctx, const struct instrument *ins, uint32_t levels);
 };
 
+/* What is done about open orders at the venue that are not ours. */
+enum foreign_policy {
+    FOREIGN_REPORT, /* counted and logged */
+    FOREIGN_ADOPT,  /* taken over: reserved, listed and canceled like ours */
+    FOREIGN_CANCEL  /* taken over and canceled */
+};
+
 /* One venue, as configured. */
 struct gateway_venue_config {
     const char *name;
@@ -78,7 +86,9 @@ struct gateway_venue_config {
     int64_t unknown_margin_ns;  /* beyond the venue's deadline, before "not found" is proof */
     int64_t refresh_ns;         /* instrument rules are fetched again */
     int64_t clock_ns;           /* the venue's clock is asked again */
-    int64_t audit_ns;           /* the list of open orders is asked for again, with the clock */
+    int64_t audit_ns;           /* open orders, trades and balances are asked for again, with the clock */
+    enum foreign_policy foreign;
+    bool balance_moves_position; /* a change of balance that no trade explains changes the position too */
     struct session_config market;
     struct session_config order;
 };
@@ -103,6 +113,7 @@ struct gateway_parts {
     struct route *route;
     struct risk *risk;
     struct order_table *orders;
+    struct balances *balances; /* NULL: not compared */
     struct journal *journal;
     struct feed *feed[VENUE_MAX];
     struct client_port *clients;

@@ -31,6 +31,10 @@ aux_reset(struct gateway *g, uint32_t slot)
     if (g->aux[slot].ask == ASK_QUERY || g->aux[slot].ask == ASK_TRADES)
         for (uint16_t i = 0; i < g->cfg.venue_count; i++)
             (void)asking_remove(&g->venue[i], slot);
+    if (g->aux[slot].reconciling != 0)
+        reconcile_settled(&g->venue[g->aux[slot].venue], &g->aux[slot]);
+    if (g->aux[slot].stuck)
+        ask_answered(&g->venue[g->aux[slot].venue], &g->aux[slot]);
     g->aux[slot] = (struct order_aux){ .request_deadline = MONO_NEVER, .ask_at = MONO_NEVER };
 }
 
@@ -91,6 +95,7 @@ ask_enqueue(struct gateway_venue *v, uint32_t slot)
     ASSERT(v->queue_count < v->g->cfg.order_slots);
     v->queue[(v->queue_head + v->queue_count) % v->g->cfg.order_slots] = slot;
     v->queue_count++;
+    a->venue = v->id;
     a->ask = ASK_QUEUED;
     a->ask_at = MONO_NEVER;
 }
@@ -106,6 +111,16 @@ ask_later(struct gateway_venue *v, uint32_t slot, int64_t at_least_ns, struct no
     ask_soon(v->g, slot, MAX(MIN(delay, ASK_BACKOFF_MAX_NS), at_least_ns), now);
 }
 
+/* Whatever it says, the question was answered. */
+void
+ask_answered(struct gateway_venue *v, struct order_aux *a)
+{
+    a->refused = 0;
+    if (a->stuck)
+        metric_set(v->g->p.metrics, METRIC_ORDER_STUCK, v->id, --v->stuck);
+    a->stuck = false;
+}
+
 static void
 ask_done(struct gateway_venue *v, uint32_t slot, struct now now)
 {
@@ -117,6 +132,7 @@ ask_done(struct gateway_venue *v, uint32_t slot, struct now now)
     a->trades_next = false;
     a->not_found = false;
     a->ask_at = MONO_NEVER;
+    ask_answered(v, a);
     reconcile_settled(v, a);
     aux_arm(g, slot);
     if (a->cancel_wanted && order_live(o) && o->request == REQUEST_NONE && !order_cancel_now(g, slot, now))
@@ -147,8 +163,17 @@ ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_fou
     bool proven = a->asked_venue_ns >= proof_ns;
 
     a->trades_next = false;
-    if (answered == ASK_TRADES && a->not_found && never_seen)
-        not_placed(v, slot, now);
+    ask_answered(v, a);
+    if (answered == ASK_TRADES && a->not_found && never_seen) {
+        bool more;
+        a->suspect = suspect_of(v, o, &more);
+        if (a->suspect != 0) { /* a trade that could be of this order: whose is it? */
+            ask_enqueue(v, slot);
+            return;
+        }
+        if (!more)
+            not_placed(v, slot, now);
+    }
     if (!order_live(o)) {
         ask_done(v, slot, now);
         return;
@@ -188,9 +213,15 @@ ask_end(struct gateway_venue *v, uint32_t slot, enum ask kind)
 }
 
 void
-ask_failed(struct gateway_venue *v, uint32_t slot, struct now now)
+ask_failed(struct gateway_venue *v, uint32_t slot, bool definite, struct now now)
 {
-    /* Not settled: a reconciliation goes on waiting for it. */
+    struct order_aux *a = &v->g->aux[slot];
+
+    /* Not settled: a reconciliation goes on waiting for it, unless the venue refuses to answer at all. */
+    a->refused = definite ? (uint8_t)MIN(a->refused + 1, UINT8_MAX) : 0;
+    a->suspect = 0;
+    if (a->refused >= ASK_REFUSALS)
+        reconcile_settled(v, a);
     ask_later(v, slot, 0, now);
 }
 
@@ -204,9 +235,13 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
     struct venue_request rq = { .kind = a->trades_next ? VENUE_RQ_TRADES : VENUE_RQ_QUERY, .order = &vo };
 
     venue_order_fill(g, o, &vo);
-    if (a->trades_next)
+    if (a->suspect != 0) {
+        rq.kind = VENUE_RQ_QUERY;
+        vo.venue_order_id = a->suspect;
+        vo.flags |= COMMAND_ADOPTED;
+    } else if (a->trades_next)
         rq.since_ns = a->since_ns != 0 ? a->since_ns : MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
-    a->ask = a->trades_next ? ASK_TRADES : ASK_QUERY;
+    a->ask = rq.kind == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY;
     a->asked_venue_ns = venue_clock_ns(v, now);
     a->asked_mono_ns = now.mono.ns;
     a->ask_at = mono_after(now.mono, ASK_TIMEOUT_NS);
@@ -217,7 +252,7 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
                                 GATEWAY_SEND_MAX, &v->sink);
     if (n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n))) {
         (void)ask_end(v, slot, (enum ask)a->ask);
-        ask_failed(v, slot, now);
+        ask_failed(v, slot, false, now);
     }
 }
 
@@ -272,7 +307,7 @@ venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
         a->ask_at = MONO_NEVER;
         if (a->ask == ASK_QUERY || a->ask == ASK_TRADES) {
             (void)ask_end(v, slot, (enum ask)a->ask);
-            ask_failed(v, slot, now);
+            ask_failed(v, slot, false, now);
         } else if (ask_needless(a, o)) {
             a->trades_next = false;
         } else if (a->ask == ASK_NONE && v->session[ROLE_ORDER].state == SESSION_READY) {
@@ -317,11 +352,16 @@ reconcile_work(struct gateway_venue *v, struct now now)
         if (settled)
             continue;
         a->reconciling = v->generation;
+        a->venue = v->id;
         v->reconcile_left++;
         if (a->ask == ASK_NONE)
             ask_enqueue(v, slot);
     }
-    if (v->reconcile_walk >= 0 || v->reconcile_left > 0)
+    /* Ids of this term are above those of an earlier run only once the clock has reached it: the journal of that run
+     * may be lost, and its term was its time. */
+    bool term_ahead = v->cfg->ops->needs_connection && now.wall.ns / NS_PER_S < (int64_t)g->cfg.term &&
+                      (int64_t)g->cfg.term - now.wall.ns / NS_PER_S <= TERM_AHEAD_S;
+    if (v->reconcile_walk >= 0 || v->reconcile_left > 0 || v->account.active || term_ahead)
         return;
     v->reconciling = false;
     v->reconciled = true;
@@ -368,6 +408,7 @@ audit_listed(struct gateway_venue *v)
 {
     v->auditing = false;
     v->audit_walk = order_walk_open(v->g->p.orders, CLIENT_NONE);
+    account_start(v, v->now);
     venue_publish_state(v);
 }
 

@@ -1,6 +1,7 @@
 /* What the gateway remembers, shared by its files and by nobody else: gateway.c (events, sessions), gateway_market.c
  * (bytes to books), gateway_order.c (commands to requests), gateway_venue.c (venue reports to orders), gateway_ask.c
- * (asking when they do not come), gateway_control.c (what an operator does), gateway_kill.c (the kill switch).
+ * (asking when they do not come), gateway_recover.c (what the venue has and we do not know), gateway_control.c (what an
+ * operator does), gateway_kill.c (the kill switch).
  *
  * Truth about orders is in oms, about positions in risk, about books in feed; what is here is only who must be asked
  * what, and when. */
@@ -25,8 +26,10 @@
 #define ASK_BACKOFF_NS     (200 * NS_PER_MS)
 #define ASK_BACKOFF_MAX_NS (10 * NS_PER_S)
 #define ASK_SETTLE_NS      (100 * NS_PER_MS) /* the private stream usually answers first */
+#define ASK_REFUSALS       5u                /* refused for good so often: it will not be answered */
 #define SUBSCRIBE_GAP_NS   (250 * NS_PER_MS) /* the venue takes 5 messages a second */
 #define FEED_TIMER_NS      (100 * NS_PER_MS)
+#define TERM_AHEAD_S       60 /* further ahead, the clock was set back: there is no waiting for it */
 #define FETCH_RETRY_NS     (2 * NS_PER_S)
 #define CLOCK_OFF_MAX_NS   (INT64_C(5) * 365 * 86400 * NS_PER_S) /* sums with any time of day stay in range */
 
@@ -54,7 +57,43 @@ struct order_aux {
     bool trades_next;   /* the next ask is for trades */
     bool not_found;     /* a query after the deadline found nothing; trades decide */
     bool cancel_wanted; /* cancel it, as often as it takes: until the order is proven over */
+    bool stuck;         /* its questions are refused for good: the reconciliation goes on without it */
     uint8_t cancels_refused;
+    uint8_t refused;  /* answers in a row that refuse the question itself */
+    uint16_t venue;   /* where it is asked about */
+    uint64_t suspect; /* the venue's order id that is asked about in its place; 0 = itself */
+};
+
+/* An order at the venue that trades say exists and no table has. */
+struct suspect {
+    uint64_t venue_order_id;
+    uint32_t instrument;
+    uint8_t side;
+    px_t px; /* of its first trade */
+};
+
+#define SUSPECTS_MAX 16u
+#define CLEARED_MAX  64u
+
+/* One answer's list of trades, while it is told. */
+struct trade_page {
+    int64_t next;    /* one past the highest id */
+    int64_t settled; /* one past the highest that the cursor may pass */
+    uint32_t suspects;
+    bool more; /* than SUSPECTS_MAX */
+    struct suspect suspect[SUSPECTS_MAX];
+};
+
+/* Trades of each instrument from its cursor on, then balances: one question after the other. */
+struct account_sweep {
+    bool active;
+    bool asked; /* the answer to `instrument` is awaited */
+    uint8_t refused;
+    uint8_t doubts;      /* times that the balances did not agree in this sweep */
+    uint32_t instrument; /* route's count: balances */
+    int64_t from;        /* trade id where the next page begins; -1 = at the cursor */
+    int64_t asked_venue_ns;
+    mono_ns_t at; /* no answer until then: ask again; nothing asked: not before */
 };
 
 struct gateway_venue {
@@ -113,6 +152,13 @@ struct gateway_venue {
     mono_ns_t audit_asked;
     int64_t listed_mono_ns; /* when the list of open orders was last asked for */
     uint32_t foreign;
+    /* The account. */
+    struct account_sweep account;
+    struct trade_page page;
+    struct suspect cleared[CLEARED_MAX]; /* orders that said that they are somebody else's */
+    uint32_t cleared_next;
+    uint32_t stuck;
+    value_t held[CURRENCY_MAX];                  /* balances, while they are told */
     uint64_t order_decoded[DECODE_RESULT_COUNT]; /* messages of the order session, as far as not OK */
 };
 
@@ -238,6 +284,7 @@ struct gateway {
     uint32_t books_live;
     bool ready;
     mono_ns_t second_at;
+    bool another_host; /* ids of ours that we have not given out are at a venue: no new orders until the next start */
     struct two_step two_step;
     struct kill_run kill;
     _Alignas(64) uint8_t scratch[WS_HEADER_ROOM + GATEWAY_SEND_MAX];
@@ -356,6 +403,25 @@ bool venue_work(struct gateway_venue *v, struct now now);
 void venue_order_timer(struct gateway *g, uint32_t slot, struct now now);
 void venue_publish_state(struct gateway_venue *v);
 void venue_recover(struct gateway_venue *v, struct now now);
+uint16_t gateway_currency(struct gateway *g, const char *name, struct now now);
+void gateway_delta(struct gateway *g, const struct order_delta *d);
+/* gateway_recover.c */
+bool foreign_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES]);
+uint32_t foreign_order(struct gateway_venue *v, const struct venue_report *r);
+bool trade_counted(const struct gateway_venue *v, const struct order *o, const struct venue_report *r);
+bool trade_forgotten(const struct gateway_venue *v, const struct order *o, int64_t trade_id);
+bool trade_was_lost(const struct gateway_venue *v, const struct venue_report *r);
+void page_trade(struct gateway_venue *v, const struct venue_report *r, uint32_t slot);
+void suspect_clear(struct gateway_venue *v, uint32_t instrument, uint64_t venue_order_id);
+uint64_t suspect_of(struct gateway_venue *v, const struct order *o, bool *more);
+void account_trade(struct gateway_venue *v, const struct venue_report *r);
+void account_start(struct gateway_venue *v, struct now now);
+void account_stop(struct gateway_venue *v);
+void account_work(struct gateway_venue *v, struct now now);
+void account_trades_end(struct gateway_venue *v, const struct venue_report *r);
+void account_failed(struct gateway_venue *v, const struct venue_report *r);
+void account_balance(struct gateway_venue *v, const struct venue_report *r);
+void account_balances_end(struct gateway_venue *v);
 /* gateway_ask.c */
 void positions_reconciled(struct gateway_venue *v, bool reconciled);
 void reconcile_settled(struct gateway_venue *v, struct order_aux *a);
@@ -369,7 +435,8 @@ int64_t proof_venue_ns(const struct gateway_venue *v, const struct order *o);
 void ask_enqueue(struct gateway_venue *v, uint32_t slot);
 void ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_found, struct now now);
 bool ask_end(struct gateway_venue *v, uint32_t slot, enum ask kind);
-void ask_failed(struct gateway_venue *v, uint32_t slot, struct now now);
+void ask_answered(struct gateway_venue *v, struct order_aux *a);
+void ask_failed(struct gateway_venue *v, uint32_t slot, bool definite, struct now now);
 bool asks_work(struct gateway_venue *v, struct now now);
 void aux_reset(struct gateway *g, uint32_t slot);
 void aux_arm(struct gateway *g, uint32_t slot);

@@ -146,6 +146,7 @@ aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_ou
         if (a->ask == ASK_NONE) { /* nor will it be asked about again: nobody waits for that */
             a->ask_at = MONO_NEVER;
             reconcile_settled(&g->venue[o->venue], a);
+            ask_answered(&g->venue[o->venue], a);
         }
     } else if (out == ORDER_HELD) {
         a->trades_next = true;
@@ -164,6 +165,15 @@ aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_ou
     aux_arm(g, slot);
 }
 
+/* What a change of an order, or a trade of nobody's, does to positions, reservations and expected balances. */
+void
+gateway_delta(struct gateway *g, const struct order_delta *d)
+{
+    risk_apply(g->p.risk, d);
+    if (g->p.balances != NULL)
+        balances_apply(g->p.balances, &g->p.route->table[d->instrument], d);
+}
+
 /* The one way in which an order changes after it was placed: journal, table, risk, clients. */
 enum order_outcome
 apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum journal_type type, struct now now)
@@ -179,7 +189,7 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
     uint64_t seq = gateway_journal(g, type, ev, sizeof(*ev), now);
     enum order_outcome out = order_table_event(g->p.orders, slot, ev, &d);
     if (d.client != CLIENT_NONE)
-        risk_apply(g->p.risk, &d); /* a duplicate too may have raised what the venue counts */
+        gateway_delta(g, &d); /* a duplicate too may have raised what the venue counts */
     if (out == ORDER_APPLIED || out == ORDER_LATE || out == ORDER_HELD) {
         count_state(g, o, state_before, now);
         if (unlikely((o->marks & ORDER_MARK_AMENDS) != 0))
@@ -200,8 +210,8 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
     return out;
 }
 
-static uint16_t
-currency_of(struct gateway *g, const char *name, struct now now)
+uint16_t
+gateway_currency(struct gateway *g, const char *name, struct now now)
 {
     bool is_new;
     uint16_t id = route_currency(g->p.route, name, &is_new);
@@ -231,7 +241,7 @@ event_of(struct gateway *g, const struct order *o, const struct venue_report *r,
         .last_qty = terms ? r->qty : r->last_qty,
         .cum_qty = r->cum_qty,
         .fee = r->fee,
-        .fee_ccy = r->fee_ccy[0] != '\0' ? currency_of(g, r->fee_ccy, now) : 0,
+        .fee_ccy = r->fee_ccy[0] != '\0' ? gateway_currency(g, r->fee_ccy, now) : 0,
         .venue_time_ns = r->venue_time_ns,
         .mono_ns = now.mono.ns,
     };
@@ -366,6 +376,7 @@ venue_on_ready(struct gateway_venue *v, struct now now)
     v->reconcile_left = 0;
     v->reconciling = true;
     v->audit_asked = now.mono;
+    account_start(v, now);
     log_write(v->g->p.log, LOG_LOGON, NULL, v->id);
     if (unlikely(v->g->kill.on))
         kill_venue_up(v, now);
@@ -396,6 +407,7 @@ venue_on_down(struct gateway_venue *v, struct now now)
     v->rest_step_waits = false;
     v->reconciling = false;
     audit_stop(v);
+    account_stop(v);
     if (v->reconcile_walk >= 0)
         order_walk_close(g->p.orders, v->reconcile_walk);
     v->reconcile_walk = -1;
@@ -443,6 +455,7 @@ venue_work(struct gateway_venue *v, struct now now)
 
     if (unlikely(v->cancels_wait) && v->reconciled && venue_can_send(v, now) && order_sweep_wanted(v->g))
         v->cancels_wait = false;
+    account_work(v, now);
     reconcile_work(v, now);
     if (unlikely(v->g->kill.on))
         more |= kill_work(v, now);
@@ -508,6 +521,26 @@ cancel_ghost(struct gateway_venue *v, uint32_t slot, enum order_outcome out)
     (void)order_cancel_now(v->g, slot, v->now);
 }
 
+/* The answer about an order that may have been this one under the venue's id: true when it is. Otherwise it is somebody
+ * else's and the trades are looked at again. */
+static bool
+suspect_answered(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
+{
+    struct order_aux *a = &v->g->aux[slot];
+    const struct order *o = order_at(v->g->p.orders, slot);
+    uint64_t asked = a->suspect;
+
+    a->suspect = 0;
+    if (r != NULL && strcmp(r->text, o->clordid) == 0)
+        return true;
+    suspect_clear(v, o->instrument, asked);
+    if (ask_end(v, slot, ASK_QUERY)) {
+        a->trades_next = true;
+        ask_enqueue(v, slot);
+    }
+    return false;
+}
+
 /* One order of the venue's list of open ones, or a query's answer. */
 static void
 on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
@@ -518,6 +551,14 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     struct order_event ev;
     bool query = r->kind == VENUE_STATUS && r->request != VENUE_RQ_COUNT; /* else the stream told it */
 
+    if (query && a->suspect != 0 && a->ask == ASK_QUERY && !suspect_answered(v, slot, r))
+        return;
+    if (r->state == ORDER_FREE) { /* it is there; no more could be read */
+        a->seen = v->generation;
+        if (order_unknown(o))
+            ask_soon(g, slot, ASK_SETTLE_NS, v->now);
+        return;
+    }
     event_of(g, o, r, ORDER_EV_STATUS, &ev, v->now);
     if (query && a->ask == ASK_QUERY && a->asked_venue_ns >= proof_venue_ns(v, o))
         ev.flags |= ORDER_EVENT_PROVEN;
@@ -533,33 +574,19 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
         ask_next(v, slot, ASK_QUERY, false, v->now);
 }
 
-static void
-on_foreign(struct gateway_venue *v, const struct venue_report *r)
-{
-    struct clordid id;
-
-    v->foreign++;
-    if (!v->auditing) /* every audit would say it again */
-        log_write(v->g->p.log, LOG_FOREIGN_ORDER, r->clordid, v->id, r->venue_order_id);
-    if (unlikely(clordid_parse(r->clordid, v->g->cfg.instance, &id) == CLORDID_OURS && id.term > v->g->cfg.term)) {
-        risk_arm(v->g->p.risk, false);
-        log_write(v->g->p.log, LOG_WARNING,
-                  "the venue has an order of this instance with a later term: another host is trading; no new orders");
-    }
-    venue_publish_state(v);
-}
-
-/* Trades of an answer may name the venue's order id only, which is unique within its instrument and no further
- * (Binance Spot counts orders and trades per symbol). */
+/* By the venue's order id, which is unique within its instrument and no further (Binance Spot counts orders and trades
+ * per symbol): trades of an answer may name that only, and orders taken over go by another name there. */
 static uint32_t
-find_asked(const struct gateway_venue *v, const struct venue_report *r)
+find_by_venue(const struct gateway_venue *v, const struct venue_report *r)
 {
-    for (uint32_t i = 0; i < v->asking_count; i++) {
-        const struct order *o = order_at(v->g->p.orders, v->asking[i]);
-        if (r->venue_order_id != 0 && o->venue_order_id == r->venue_order_id && o->instrument == r->instrument)
-            return v->asking[i];
-    }
-    return ORDER_NONE;
+    uint32_t slot = order_find_venue(v->g->p.orders, r->instrument, r->venue_order_id);
+
+    if (slot == ORDER_NONE || r->instrument == INSTRUMENT_NONE)
+        return ORDER_NONE;
+    const struct order *o = order_at(v->g->p.orders, slot);
+    if (o->venue != v->id || (r->clordid[0] != '\0' && (o->flags & COMMAND_ADOPTED) == 0))
+        return ORDER_NONE; /* a name that is not ours on an order that is: believed in nothing */
+    return slot;
 }
 
 /* A report under our ClOrdID whose instrument or venue order id is another order's: believed in nothing. */
@@ -580,9 +607,21 @@ on_order_event(struct gateway_venue *v, uint32_t slot, const struct venue_report
     struct order_event ev;
 
     event_of(g, o, r, kind, &ev, v->now);
+    if (kind == ORDER_EV_FILL) {
+        if (trade_forgotten(v, o, r->trade_id)) {
+            metric_add(g->p.metrics, METRIC_FILL_DUPLICATES, v->id, 1);
+            return;
+        }
+        ev.flags |= trade_counted(v, o, r) ? ORDER_EVENT_COUNTED : 0;
+    }
     enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);
     if (!v->reconciled)
         v->differences += out == ORDER_APPLIED || out == ORDER_LATE;
+    if (kind == ORDER_EV_FILL && (out == ORDER_APPLIED || out == ORDER_LATE) && trade_was_lost(v, r)) {
+        metric_add(g->p.metrics, METRIC_FILL_LOST, v->id, 1);
+        metric_add(g->p.metrics, METRIC_RECONCILE_DIFFERENCES, v->id, 1);
+        log_write(g->p.log, LOG_FILL_LOST, o->clordid, o->client, o->key, r->trade_id);
+    }
     if (kind == ORDER_EV_ACK)
         cancel_ghost(v, slot, out);
     /* After a refusal the venue is asked first. */
@@ -607,6 +646,23 @@ on_trades_end(struct gateway_venue *v, uint32_t slot, const struct venue_report 
     ask_next(v, slot, ASK_TRADES, false, v->now);
 }
 
+/* The venue did not answer. Refused for good, again and again: it stays what it is, reserved, and nothing waits for it.
+ */
+static void
+ask_refused(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
+{
+    struct gateway *g = v->g;
+    struct order_aux *a = &g->aux[slot];
+
+    ask_failed(v, slot, r->definite != 0, v->now);
+    if (a->refused < ASK_REFUSALS || a->stuck)
+        return;
+    const struct order *o = order_at(g->p.orders, slot);
+    a->stuck = true;
+    metric_set(g->p.metrics, METRIC_ORDER_STUCK, v->id, ++v->stuck);
+    log_write(g->p.log, LOG_ORDER_STUCK, r->text, o->client, o->key, r->code);
+}
+
 /* A message that names no order and may have been about one. What the venue says with a code is an answer, and the
  * time-out of whatever it answers will ask; anything else may have been a fill, so everything is asked for. */
 static void
@@ -619,6 +675,21 @@ on_unreadable(struct gateway_venue *v, const struct venue_report *r)
     if (r->code == 0)
         session_broken(v, ROLE_ORDER, "order entry is closed and reconciled: that message may have been a fill",
                        v->now);
+}
+
+/* A report of an order that is in no table: the account may be shared. The slot of an order that is taken over. */
+static uint32_t
+somebody_elses(struct gateway_venue *v, const struct venue_report *r)
+{
+    if (r->kind == VENUE_OPEN_ORDER)
+        return foreign_order(v, r);
+    if (r->clordid[0] != '\0') {
+        (void)foreign_host(v, r->clordid);
+        suspect_clear(v, r->instrument, r->venue_order_id);
+    }
+    if (r->kind == VENUE_FILL)
+        account_trade(v, r);
+    return ORDER_NONE;
 }
 
 /* Reports about one order. */
@@ -634,17 +705,19 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
     struct gateway *g = v->g;
     uint32_t slot = r->clordid[0] != '\0' ? order_find(g->p.orders, r->clordid) : ORDER_NONE;
 
-    if (slot == ORDER_NONE && r->kind == VENUE_FILL)
-        slot = find_asked(v, r);
+    if (slot == ORDER_NONE)
+        slot = find_by_venue(v, r);
+    if (r->kind == VENUE_FILL && r->request == VENUE_RQ_TRADES)
+        page_trade(v, r, slot);
     if (slot == ORDER_NONE && r->clordid[0] == '\0' && r->request == VENUE_RQ_REPLACE) {
         v->target_report = *r; /* the report of the pair's new order comes next and names it */
         v->target_waits = true;
         return;
     }
     if (slot == ORDER_NONE) {
-        if (r->kind == VENUE_OPEN_ORDER)
-            on_foreign(v, r);
-        return; /* somebody else's order: the account may be shared */
+        slot = somebody_elses(v, r);
+        if (slot == ORDER_NONE)
+            return;
     }
     if (unlikely(names_another(order_at(g->p.orders, slot), r))) {
         log_write(g->p.log, LOG_WARNING, "a venue report names our order but another instrument or venue order id");
@@ -662,16 +735,20 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
     case VENUE_STATUS:
     case VENUE_OPEN_ORDER: on_status(v, slot, r); break;
     case VENUE_NOT_FOUND:
-        if (ask_end(v, slot, ASK_QUERY))
+        if (g->aux[slot].suspect != 0 && g->aux[slot].ask == ASK_QUERY)
+            (void)suspect_answered(v, slot, NULL);
+        else if (ask_end(v, slot, ASK_QUERY))
             ask_next(v, slot, ASK_QUERY, true, v->now);
         break;
     case VENUE_TRADES_END:
         if (ask_end(v, slot, ASK_TRADES))
             on_trades_end(v, slot, r);
+        v->page = (struct trade_page){ 0 };
         break;
     case VENUE_QUERY_FAILED:
+        v->page = (struct trade_page){ 0 };
         if (ask_end(v, slot, r->request == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY))
-            ask_failed(v, slot, v->now);
+            ask_refused(v, slot, r);
         break;
     case VENUE_CANCEL_REJECTED:
         on_order_event(v, slot, r, r->request == VENUE_RQ_AMEND ? ORDER_EV_AMEND_REJECTED : ORDER_EV_CANCEL_REJECTED);
@@ -724,8 +801,8 @@ venue_on_report(void *ctx, const struct venue_report *r)
         else
             on_order_report(v, r);
         break;
-    case VENUE_BALANCE:
-    case VENUE_BALANCES_END:
+    case VENUE_BALANCE: account_balance(v, r); break;
+    case VENUE_BALANCES_END: account_balances_end(v); break;
     case VENUE_DEADMAN:
     case VENUE_RATE_BUDGET:
     case VENUE_REPORT_KIND_COUNT: break;
@@ -734,6 +811,10 @@ venue_on_report(void *ctx, const struct venue_report *r)
             audit_stop(v); /* the next one will do */
         else if (r->kind == VENUE_QUERY_FAILED && r->request == VENUE_RQ_OPEN_ORDERS)
             session_broken(v, ROLE_ORDER, "the venue could not list the open orders", v->now);
+        else if (r->clordid[0] == '\0' && r->kind == VENUE_TRADES_END)
+            account_trades_end(v, r);
+        else if (r->kind == VENUE_QUERY_FAILED && (r->request == VENUE_RQ_BALANCES || r->clordid[0] == '\0'))
+            account_failed(v, r);
         else
             on_order_report(v, r);
         break;

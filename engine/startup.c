@@ -298,6 +298,7 @@ footprint(const struct app *a)
     n += route_footprint((uint32_t)c->memory.instruments_max);
     n += risk_footprint(&rc);
     n += order_table_footprint(&oc);
+    n += balances_footprint();
     n += client_port_footprint(&cc);
     n += connector_footprint(&nc);
     for (uint16_t i = 0; i < c->venues; i++) {
@@ -385,7 +386,10 @@ identity_of(const struct app *a, struct journal_identity *who)
 static void
 replay_delta(void *ctx, const struct order_delta *d)
 {
-    risk_apply(((struct app *)ctx)->risk, d);
+    struct app *a = (struct app *)ctx;
+
+    risk_apply(a->risk, d);
+    balances_apply(a->balances, &a->route.table[d->instrument], d);
 }
 
 static void
@@ -412,6 +416,9 @@ replay_record(void *ctx, const struct journal_record *rec)
     } else if (rec->type == JOURNAL_POSITION) {
         const struct journal_position *p = (const struct journal_position *)rec->payload;
         risk_set_position(a->risk, p->account, p->instrument, p->qty, false);
+    } else if (rec->type == JOURNAL_BALANCE) {
+        const struct journal_balance *b = (const struct journal_balance *)rec->payload;
+        balances_set(a->balances, b->venue, b->ccy, b->amount);
     }
 }
 
@@ -484,7 +491,9 @@ open_journal(struct app *a, struct fault *fault)
         log_write(a->log_main, LOG_JOURNAL_ORPHANS, NULL, a->replayed.orphans);
     if (!journal_file_start(a->files, next, &a->parts.region, fault))
         return false;
-    a->term = clordid_next_term(a->replayed.last_term, now.wall.ns);
+    /* A journal without a past may have had one that was lost: the term of an earlier start in this very second is not
+     * taken again. */
+    a->term = clordid_next_term(a->replayed.last_term, now.wall.ns + (a->replayed.records == 0 ? NS_PER_S : 0));
     memcpy(hash, &a->config.hash, sizeof(a->config.hash));
     journal_init(&a->journal, &a->identity, EXECGW_VERSION, hash, a->term, a->replayed.last_seq,
                  a->replayed.next_segment_index);
@@ -546,8 +555,10 @@ gateway_config_of(struct app *a)
             .request_timeout_ns = v->request_timeout_ms * NS_PER_MS,
             .unknown_margin_ns = ACK_MARGIN_NS,
             .refresh_ns = v->refresh_s * NS_PER_S,
-            .clock_ns = CLOCK_EVERY_NS,
-            .audit_ns = 2 * CLOCK_EVERY_NS,
+            .clock_ns = MIN(CLOCK_EVERY_NS, v->audit_s * NS_PER_S),
+            .audit_ns = v->audit_s * NS_PER_S,
+            .foreign = (enum foreign_policy)v->foreign_orders,
+            .balance_moves_position = v->balance_changes == CONFIG_BALANCE_POSITION,
             .market = session_config_of(v, false),
             .order = session_config_of(v, true),
         };
@@ -736,6 +747,7 @@ make_core(struct app *a, struct fault *fault)
         .route = &a->route,
         .risk = a->risk,
         .orders = a->orders,
+        .balances = a->balances,
         .journal = &a->journal,
         .clients = client_port_init(&cc, &a->arena),
         .md = &a->md,
@@ -792,6 +804,7 @@ startup(struct app *a, struct fault *fault, int *exit_code)
     a->risk = risk_init(&rc, &a->arena);
     if (!risk_set_limits(a->risk, &a->limits, now, fault))
         return false;
+    a->balances = balances_init(&a->arena);
     a->orders = order_table_init(&oc, a->identity.instance, &a->arena);
     a->files = journal_file_open(c->journal.dir, (size_t)c->journal.segment_bytes, fault);
     if (a->files == NULL)

@@ -28,6 +28,7 @@ struct app {
     struct route route;
     struct risk *risk;
     struct order_table *orders;
+    struct balances *balances;
     struct journal journal;
     struct journal_identity identity;
     struct journal_replayed replayed;

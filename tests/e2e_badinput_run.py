@@ -39,10 +39,11 @@ def restarts():
         assert [o["clordid"] for o in gw.cli("orders")[1][0]] == [r["clordid"]]
         assert positions(gw) == held, positions(gw)
         gw.end(signal.SIGKILL)
-        # A new journal: what stands at the venue is somebody else's, and is named.
+        # A new journal: what stands at the venue under an id of ours is taken over, and new ids are above it.
         os.rename(s.folder.file("journal"), s.folder.file("old"))
         gw = s.gateway()
-        assert "is not ours" in gw.text() and gw.metric("order_foreign") == 1, gw.text()
+        assert "taken over" in gw.text() and gw.metric("order_adopted_total") == 1, gw.text()
+        assert [o["clordid"] for o in gw.cli("orders")[1][0]] == [r["clordid"]]
         assert new(gw, "buy", "0.01", top(gw)[0] - 50, "--wait")[0] == "ok"
         assert gw.end() == 0
         ids = [e["clientOrderId"] for e in ledger(s.folder) if e["ev"] == "new"]

@@ -27,6 +27,9 @@ struct rig_request {
     px_t px;
     qty_t qty;
     uint64_t journal_seq; /* of the journal's last record when the request was encoded */
+    uint64_t venue_order_id;
+    uint8_t flags;
+    int64_t since_trade;
 };
 
 struct rig {
@@ -34,6 +37,7 @@ struct rig {
     struct route route;
     struct risk *risk;
     struct order_table *orders;
+    struct balances *balances;
     struct journal journal;
     struct feed *feed;
     struct client_port *clients;
@@ -44,6 +48,9 @@ struct rig {
     uint32_t segments; /* the last one is in use */
     uint32_t term;
     struct journal_replayed replayed;
+    enum foreign_policy foreign; /* of the next start */
+    bool balance_moves_position;
+    bool sweeps; /* the venue answers questions for trades and balances */
     void *market;
     struct now now;
     bool connected[GATEWAY_CONNS];
@@ -89,6 +96,9 @@ script_submit(struct venue_adapter *a, const struct venue_request *rq, struct no
                                .journal_seq = r->journal.seq };
     if (rq->order != NULL) {
         memcpy(q->clordid, rq->order->clordid, CLORDID_BYTES);
+        q->venue_order_id = rq->order->venue_order_id;
+        q->flags = rq->order->flags;
+        q->since_trade = rq->since_trade;
         q->px = rq->order->px;
         q->qty = rq->order->qty;
     }
@@ -141,7 +151,7 @@ script_instrument(struct venue_adapter *a, const struct instrument *ins)
     (void)ins;
 }
 
-static const struct venue_ops script_ops = {
+static struct venue_ops script_ops = {
     .dialect = "script",
     .needs_connection = true,
     .footprint = script_footprint,
@@ -301,7 +311,7 @@ rig_report(enum venue_report_kind kind, const char *clordid)
                               .request = kind == VENUE_STATUS ? VENUE_RQ_QUERY : VENUE_RQ_COUNT,
                               .trade_id = -1 };
     if (clordid != NULL)
-        memcpy(v.clordid, clordid, CLORDID_BYTES);
+        (void)snprintf(v.clordid, sizeof(v.clordid), "%s", clordid);
     return v;
 }
 
@@ -501,7 +511,10 @@ rig_instrument(void)
 static void
 rig_replay_delta(void *ctx, const struct order_delta *d)
 {
-    risk_apply(((struct rig *)ctx)->risk, d);
+    struct rig *r = (struct rig *)ctx;
+
+    risk_apply(r->risk, d);
+    balances_apply(r->balances, &r->route.table[d->instrument], d);
 }
 
 static void
@@ -526,6 +539,9 @@ rig_replay_record(void *ctx, const struct journal_record *rec)
         if (c->kind == CONTROL_STATE)
             CHECK(
                 kill_set_state(risk_kill(r->risk), (enum trading_level)c->level, c->id, (enum trading_state)c->value));
+    } else if (rec->type == JOURNAL_BALANCE) {
+        const struct journal_balance *b = (const struct journal_balance *)rec->payload;
+        balances_set(r->balances, b->venue, b->ccy, b->amount);
     }
 }
 
@@ -590,6 +606,7 @@ rig_begin(struct rig *r)
     CHECK(risk_set_limits(r->risk, &limits, r->now, &fault));
     risk_arm(r->risk, true);
     r->orders = order_table_init(&oc, who.instance, &r->arena);
+    r->balances = balances_init(&r->arena);
     r->feed = feed_init(&fc, &r->arena, &fault);
     CHECK(r->feed != NULL);
     r->clients = client_port_init(&cc, &r->arena);
@@ -603,6 +620,7 @@ rig_begin(struct rig *r)
         .route = &r->route,
         .risk = r->risk,
         .orders = r->orders,
+        .balances = r->balances,
         .journal = &r->journal,
         .feed = { r->feed },
         .clients = r->clients,
@@ -635,6 +653,9 @@ rig_begin(struct rig *r)
                                                  .order = sc };
     gc.durable_first = r->durable_first;
     gc.venue[0].order.step_count = 4;
+    gc.venue[0].foreign = r->foreign;
+    gc.venue[0].balance_moves_position = r->balance_moves_position;
+    script_ops.sweeps = r->sweeps;
     r->g = gateway_init(&gc, &parts, &r->arena);
     arena_seal(&r->arena);
     gateway_start(r->g, r->now);
@@ -655,6 +676,18 @@ rig_start(struct rig *r)
     rig_begin(r);
 }
 
+/* At a venue that tells trades of the account and balances. */
+static inline void
+rig_start_sweeping(struct rig *r, enum foreign_policy foreign, bool balance_moves_position)
+{
+    memset(r, 0, sizeof(*r));
+    r->now = (struct now){ { NS_PER_S }, { INT64_C(1700000000) * NS_PER_S } };
+    r->sweeps = true;
+    r->foreign = foreign;
+    r->balance_moves_position = balance_moves_position;
+    rig_begin(r);
+}
+
 static void
 rig_free(struct rig *r)
 {
@@ -665,7 +698,7 @@ rig_free(struct rig *r)
     free(r->session_mem[1]);
 }
 
-/* Killed and started again: what is left is the journal, the venue and the clocks. */
+/* Killed and started again two seconds later: what is left is the journal, the venue and the clocks. */
 static inline void
 rig_restart(struct rig *r)
 {
@@ -676,9 +709,12 @@ rig_restart(struct rig *r)
     memset(r, 0, sizeof(*r));
     memcpy(r->segment, old->segment, sizeof(r->segment));
     r->segments = old->segments;
-    r->now = old->now;
+    r->now = (struct now){ mono_after(old->now.mono, 2 * NS_PER_S), { old->now.wall.ns + 2 * NS_PER_S } };
     r->key = old->key;
     r->amends = old->amends;
+    r->foreign = old->foreign;
+    r->balance_moves_position = old->balance_moves_position;
+    r->sweeps = old->sweeps;
     free(old);
     rig_begin(r);
 }

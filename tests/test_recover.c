@@ -1,4 +1,5 @@
 /* Killed and started again: what the journal says lives on, the venue is asked about all of it before anything new. */
+#include "execgw/admission.h"
 #include "tests/gateway_rig.h"
 
 #define ORDER_CONN GATEWAY_CONN(0, CONN_ROLE_ORDER)
@@ -167,6 +168,418 @@ TEST(ids_of_a_later_start_are_above_those_of_an_earlier_one)
         rig_say_kind(&rig, VENUE_REJECTED, q->clordid);
     }
     CHECK_EQ(gateway_orders_live(rig.g), 1);
+    rig_end(&rig);
+}
+
+/* ---- the account: trades from the cursor on, foreign orders, balances -------------------------------------------- */
+
+/* A trade of an answer: by the venue's order id only, old enough for the cursor. */
+static struct venue_report
+account_trade_report(uint64_t order, int64_t trade, enum side side, qty_t qty)
+{
+    struct venue_report v = fill_report(NULL, order, trade, qty, 0);
+    v.request = VENUE_RQ_TRADES;
+    v.side = (uint8_t)side;
+    v.venue_time_ns = rig.now.wall.ns - 60 * NS_PER_S;
+    return v;
+}
+
+static void
+trades_end(void)
+{
+    struct venue_report v = rig_report(VENUE_TRADES_END, NULL);
+    v.request = VENUE_RQ_TRADES;
+    rig_say(&rig, &v);
+}
+
+static void
+balance(const char *ccy, value_t amount)
+{
+    struct venue_report v = rig_report(VENUE_BALANCE, NULL);
+    v.request = VENUE_RQ_BALANCES;
+    v.last_qty = amount;
+    (void)snprintf(v.fee_ccy, sizeof(v.fee_ccy), "%s", ccy);
+    rig_say(&rig, &v);
+}
+
+static void
+balances_end(void)
+{
+    struct venue_report v = rig_report(VENUE_BALANCES_END, NULL);
+    v.request = VENUE_RQ_BALANCES;
+    rig_say(&rig, &v);
+}
+
+#define BTC_HELD (10 * VALUE_ONE)
+
+/* The rest of the log-on after the list of open orders: no trade, balances that agree with a position of `qty`. */
+static void
+account_answers(qty_t qty)
+{
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    trades_end();
+    CHECK(rig_take(&rig, VENUE_RQ_BALANCES) != NULL);
+    balance("BTC", BTC_HELD + qty * 1000);
+    balance("USDT", 100000 * VALUE_ONE - qty * 999 * 1000);
+    balances_end();
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+}
+
+static void
+sweeping_ready(enum foreign_policy foreign, bool balance_moves_position)
+{
+    rig_start_sweeping(&rig, foreign, balance_moves_position);
+    rig_up(&rig);
+    account_answers(0);
+}
+
+/* Once more from the list of open orders to the balances, as the audit does; the trades are the caller's. */
+static void
+audit_to_trades(void)
+{
+    rig_pass(&rig, 61 * NS_PER_S);
+    if (rig_take(&rig, VENUE_RQ_TIME) != NULL) {
+        struct venue_report t = rig_report(VENUE_TIME, NULL);
+        t.venue_time_ns = rig.now.wall.ns;
+        rig_say(&rig, &t);
+    }
+    CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
+}
+
+TEST(the_first_start_takes_trades_and_balances_as_the_past_and_orders_wait_for_that)
+{
+    rig_start_sweeping(&rig, FOREIGN_REPORT, false);
+    rig_up(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->since_trade == -1 && q->clordid[0] == '\0');
+    struct venue_report old = account_trade_report(900, 41, SIDE_BUY, 70000);
+    rig_say(&rig, &old);
+    trades_end();
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 42);
+    CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
+    CHECK(rig_take(&rig, VENUE_RQ_BALANCES) != NULL);
+    balance("BTC", 5 * VALUE_ONE);
+    balances_end();
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    CHECK_EQ(rig_position(&rig)->qty, 0);
+
+    rig_restart(&rig);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 42);
+    rig_up(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->since_trade == 42);
+    rig_end(&rig);
+}
+
+TEST(trades_made_while_we_were_down_count_once_whoever_tells_them)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready(FOREIGN_REPORT, false);
+    uint64_t key = working_buy(77, clordid);
+    rig_restart(&rig);
+    rig_up(&rig);
+    struct venue_report o = open_order(clordid, 77, 100000, 30000);
+    rig_say(&rig, &o);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL || rig_requests(&rig, VENUE_RQ_TRADES) > 0);
+    struct venue_report f = account_trade_report(77, 5, SIDE_BUY, 30000);
+    struct venue_report foreign = account_trade_report(990, 6, SIDE_SELL, 1000);
+    rig_say(&rig, &f);
+    rig_say(&rig, &foreign);
+    trades_end();
+    CHECK_EQ(order_of(key)->cum_qty, 30000);
+    CHECK_EQ(rig_position(&rig)->qty, 29000);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 7);
+    f = fill_report(clordid, 77, 5, 30000, 30000);
+    rig_say(&rig, &f); /* and by the stream */
+    foreign.request = VENUE_RQ_COUNT;
+    rig_say(&rig, &foreign);
+    CHECK_EQ(rig_position(&rig)->qty, 29000);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_FOREIGN_FILLS, 0), 1);
+
+    rig_restart(&rig);
+    CHECK_EQ(rig_position(&rig)->qty, 29000);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 7);
+    rig_end(&rig);
+}
+
+TEST(a_cursor_passes_no_trade_that_is_younger_than_its_margin)
+{
+    sweeping_ready(FOREIGN_REPORT, false);
+    audit_to_trades();
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    struct venue_report a = account_trade_report(990, 8, SIDE_BUY, 1000);
+    struct venue_report b = account_trade_report(991, 9, SIDE_BUY, 1000);
+    b.venue_time_ns = rig.now.wall.ns - 4 * NS_PER_S;
+    rig_say(&rig, &a);
+    rig_say(&rig, &b);
+    trades_end();
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 9);
+    CHECK_EQ(rig_position(&rig)->qty, 2000);
+    rig_end(&rig);
+}
+
+TEST(a_fill_that_the_stream_did_not_tell_is_found_by_the_audit)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready(FOREIGN_REPORT, false);
+    uint64_t key = working_buy(77, clordid);
+    audit_to_trades();
+    struct venue_report o = open_order(clordid, 77, 100000, 0);
+    rig_say(&rig, &o);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    struct venue_report f = account_trade_report(77, 5, SIDE_BUY, 30000);
+    rig_say(&rig, &f);
+    trades_end();
+    CHECK_EQ(order_of(key)->cum_qty, 30000);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_FILL_LOST, 0), 1);
+    CHECK_EQ(rig_position(&rig)->qty, 30000);
+    rig_end(&rig);
+}
+
+TEST(an_order_under_our_id_that_the_journal_has_lost_is_taken_over_with_its_trades)
+{
+    char clordid[CLORDID_BYTES];
+    struct clordid_mint mint;
+    sweeping_ready(FOREIGN_REPORT, false);
+    CHECK(clordid_mint_init(&mint, "01", rig.term - 5));
+    (void)clordid_mint_next(&mint, clordid);
+    rig_restart(&rig);
+    rig_up(&rig);
+    struct venue_report o = open_order(clordid, 77, 100000, 20000);
+    rig_say(&rig, &o);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    uint32_t slot = order_find(rig.orders, clordid);
+    CHECK(slot != ORDER_NONE);
+    CHECK_EQ(order_at(rig.orders, slot)->client, CLIENT_ADOPTED);
+    CHECK_EQ(order_at(rig.orders, slot)->state, ORDER_NEW);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000); /* its trades are not seen yet */
+    struct venue_report f = account_trade_report(77, 5, SIDE_BUY, 20000);
+    rig_say(&rig, &f);
+    trades_end();
+    CHECK_EQ(rig_position(&rig)->qty, 20000);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 80000);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_FOREIGN, 0), 0);
+
+    rig_restart(&rig); /* it is in the journal now */
+    CHECK(order_find(rig.orders, clordid) != ORDER_NONE);
+    CHECK_EQ(rig_position(&rig)->qty, 20000);
+    rig_end(&rig);
+}
+
+TEST(a_foreign_order_is_reported_and_its_trades_count)
+{
+    sweeping_ready(FOREIGN_REPORT, false);
+    audit_to_trades();
+    struct venue_report o = open_order("web_1234567890", 990, 100000, 0);
+    rig_say(&rig, &o);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_FOREIGN, 0), 1);
+    CHECK_EQ(gateway_orders_live(rig.g), 0);
+    struct venue_report f = fill_report("web_1234567890", 990, 15, 1000, 1000);
+    rig_say(&rig, &f);
+    rig_say(&rig, &f);
+    CHECK_EQ(rig_position(&rig)->qty, 1000);
+    rig_end(&rig);
+}
+
+TEST(a_foreign_order_that_is_taken_over_goes_by_the_venues_id_and_its_past_trades_count_once)
+{
+    sweeping_ready(FOREIGN_ADOPT, false);
+    struct venue_report f = fill_report("web_1234567890", 990, 15, 1000, 1000);
+    rig_say(&rig, &f); /* traded before it was seen as an order */
+    CHECK_EQ(rig_position(&rig)->qty, 1000);
+    audit_to_trades();
+    struct venue_report o = open_order("web_1234567890", 990, 100000, 1000);
+    rig_say(&rig, &o);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    uint32_t slot = order_find_venue(rig.orders, 0, 990);
+    CHECK(slot != ORDER_NONE);
+    const struct order *a = order_at(rig.orders, slot);
+    CHECK(a->client == CLIENT_ADOPTED && (a->flags & COMMAND_ADOPTED) != 0 && a->qty == 100000);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_ADOPTED, 0), 1);
+    struct venue_report t = account_trade_report(990, 15, SIDE_BUY, 1000);
+    rig_say(&rig, &t);
+    trades_end();
+    CHECK_EQ(a->cum_qty, 1000);
+    CHECK_EQ(rig_position(&rig)->qty, 1000);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 99000);
+    f = fill_report("web_1234567890", 990, 16, 2000, 3000);
+    rig_say(&rig, &f);
+    CHECK_EQ(rig_position(&rig)->qty, 3000);
+
+    /* The operator sees it and cancels it. */
+    struct command c = {
+        .verb = COMMAND_CANCEL, .target_key = a->key, .target_client = CLIENT_ADOPTED, .key = ++rig.key
+    };
+    rig_command(&rig, RIG_OPERATOR, c);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_CANCEL);
+    CHECK(q != NULL && q->venue_order_id == 990 && (q->flags & COMMAND_ADOPTED) != 0);
+    struct venue_report end = rig_report(VENUE_CANCELED, "web_1234567890");
+    end.venue_order_id = 990;
+    rig_say(&rig, &end);
+    CHECK_EQ(gateway_orders_live(rig.g), 0);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+
+    rig_restart(&rig);
+    CHECK_EQ(rig.replayed.live, 0);
+    CHECK_EQ(rig_position(&rig)->qty, 3000);
+    rig_end(&rig);
+}
+
+TEST(foreign_orders_are_canceled_where_that_is_the_policy)
+{
+    sweeping_ready(FOREIGN_CANCEL, false);
+    audit_to_trades();
+    struct venue_report o = open_order("web_1234567890", 990, 100000, 0);
+    rig_say(&rig, &o);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_CANCEL);
+    CHECK(q != NULL && q->venue_order_id == 990);
+    rig_end(&rig);
+}
+
+TEST(an_order_of_which_only_the_name_can_be_read_is_reported_and_the_list_goes_on)
+{
+    sweeping_ready(FOREIGN_ADOPT, false);
+    audit_to_trades();
+    struct venue_report o = open_order("web_1234567890", 990, 0, 0);
+    o.state = ORDER_FREE;
+    rig_say(&rig, &o);
+    o = open_order("web_2", 991, 100000, 0);
+    rig_say(&rig, &o);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_FOREIGN, 0), 1);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_ADOPTED, 0), 1);
+    rig_end(&rig);
+}
+
+TEST(an_id_of_ours_on_the_stream_that_we_have_not_given_out_is_another_host)
+{
+    char clordid[CLORDID_BYTES];
+    struct clordid_mint mint;
+    sweeping_ready(FOREIGN_REPORT, false);
+    CHECK(clordid_mint_init(&mint, "01", rig.term + 1));
+    (void)clordid_mint_next(&mint, clordid);
+    rig_say_kind(&rig, VENUE_NEW_ACK, clordid);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ANOTHER_HOST, 0), 1);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_NOT_ARMED);
+    rig_end(&rig);
+}
+
+TEST(before_an_order_is_called_never_placed_every_trade_that_could_be_its_is_asked_about)
+{
+    sweeping_ready(FOREIGN_REPORT, false);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    rig_pass(&rig, 5 * NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    rig_pass(&rig, 5 * NS_PER_S);
+    (void)rig_take(&rig, VENUE_RQ_QUERY);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    for (int i = 0; i < 2; i++) { /* somebody else's, then ours */
+        CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+        struct venue_report f = account_trade_report(990, 5, SIDE_BUY, 1000);
+        rig_say(&rig, &f);
+        f = account_trade_report(992, 6, SIDE_SELL, 1000); /* the other side: never ours */
+        rig_say(&rig, &f);
+        f = account_trade_report(991, 7, SIDE_BUY, 1000);
+        rig_say(&rig, &f);
+        rig_say_kind(&rig, VENUE_TRADES_END, clordid);
+        CHECK(order_unknown(order_of(key)));
+        struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+        CHECK(q != NULL && (q->flags & COMMAND_ADOPTED) != 0 && q->venue_order_id == (i == 0 ? 990 : 991));
+        struct venue_report s = open_order(clordid, q->venue_order_id, 100000, 1000);
+        s.kind = VENUE_STATUS;
+        s.request = VENUE_RQ_QUERY;
+        (void)snprintf(s.text, sizeof(s.text), "%s", i == 0 ? "web_1" : clordid);
+        rig_say(&rig, &s);
+    }
+    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    CHECK_EQ(order_of(key)->venue_order_id, 991);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
+    struct venue_report f = account_trade_report(991, 7, SIDE_BUY, 1000);
+    memcpy(f.clordid, clordid, CLORDID_BYTES);
+    rig_say(&rig, &f);
+    CHECK_EQ(order_of(key)->cum_qty, 1000);
+    CHECK_EQ(rig_position(&rig)->qty, 1000 - 1000 + 1000); /* each of the three trades once */
+    rig_end(&rig);
+}
+
+TEST(an_order_whose_questions_are_refused_for_good_holds_nothing_up_and_stays_reserved)
+{
+    char clordid[CLORDID_BYTES];
+    rig_ready(&rig);
+    (void)working_buy(77, clordid);
+    rig_restart(&rig);
+    rig_up(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    for (int i = 0; i < 5; i++) {
+        CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
+        CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+        struct venue_report no = rig_report(VENUE_QUERY_FAILED, clordid);
+        no.request = VENUE_RQ_QUERY;
+        no.definite = 1;
+        no.code = -1121;
+        rig_say(&rig, &no);
+        rig_pass(&rig, 4 * NS_PER_S);
+    }
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_STUCK, 0), 1);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000);
+    rig_pass(&rig, 20 * NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL); /* it is still asked about, slowly */
+    rig_say_kind(&rig, VENUE_CANCELED, clordid);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_STUCK, 0), 0);
+    rig_end(&rig);
+}
+
+TEST(a_change_of_balance_that_no_trade_explains_is_said_once_and_moves_the_position_only_by_policy)
+{
+    for (int moves = 0; moves < 2; moves++) {
+        sweeping_ready(FOREIGN_REPORT, moves == 1);
+        audit_to_trades();
+        rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+        for (int look = 0; look < 2; look++) { /* the second answer that says the same decides */
+            CHECK_EQ(metric_get(rig.metrics, METRIC_BALANCE_DIFFERENCES, 0), 0);
+            CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+            trades_end();
+            CHECK(rig_take(&rig, VENUE_RQ_BALANCES) != NULL);
+            balance("BTC", BTC_HELD - VALUE_ONE / 2);
+            balance("USDT", 100000 * VALUE_ONE);
+            balances_end();
+            rig_pass(&rig, 2 * NS_PER_S);
+        }
+        CHECK_EQ(metric_get(rig.metrics, METRIC_BALANCE_DIFFERENCES, 0), 1);
+        CHECK_EQ(rig_position(&rig)->qty, moves == 1 ? -50000 : 0);
+        CHECK_EQ(metric_get(rig.metrics, METRIC_POSITION_REPAIRED, 0), moves);
+        rig_restart(&rig);
+        CHECK_EQ(rig_position(&rig)->qty, moves == 1 ? -50000 : 0);
+        rig_end(&rig);
+    }
+}
+
+TEST(balances_that_trades_explain_are_no_difference_over_a_restart)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready(FOREIGN_REPORT, false);
+    (void)working_buy(77, clordid);
+    struct venue_report f = fill_report(clordid, 77, 5, 100000, 100000);
+    rig_say(&rig, &f);
+    rig_restart(&rig);
+    rig_up(&rig);
+    account_answers(100000);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_BALANCE_DIFFERENCES, 0), 0);
     rig_end(&rig);
 }
 

@@ -73,6 +73,22 @@ enum log_level {
     X(LOG_ORDER_RESOLVED, LOG_INFO, "order_resolved", "client {client} key {key} resolved: {text}")                    \
     X(LOG_FILL_LATE, LOG_WARN, "fill_late", "client {client} key {key} filled after it was terminal, trade {trade}")   \
     X(LOG_FOREIGN_ORDER, LOG_WARN, "foreign_order", "venue {venue}: open order {id} is not ours: {text}")              \
+    X(LOG_ORDER_ADOPTED, LOG_WARN, "order_adopted", "venue {venue}: open order {id} taken over as key {key}: {text}")  \
+    X(LOG_FOREIGN_TRADE, LOG_WARN, "foreign_trade",                                                                    \
+      "venue {venue}: trade {trade} of order {id}, which is not ours, counted in {text}")                              \
+    X(LOG_ANOTHER_HOST, LOG_ERROR, "another_host",                                                                     \
+      "venue {venue}: {text} is an id of this instance that this run has not given out: another host trades this "     \
+      "account with this instance, or its journal was copied; no new orders until the next start")                     \
+    X(LOG_ORDER_STUCK, LOG_ERROR, "order_stuck",                                                                       \
+      "client {client} key {key}: the venue refuses to say what became of it, code {code}: {text}; it stays reserved") \
+    X(LOG_FILL_LOST, LOG_WARN, "fill_lost",                                                                            \
+      "client {client} key {key}: trade {trade} was found by asking, the report stream did not tell it")               \
+    X(LOG_BALANCE_DIFFERENCE, LOG_ERROR, "balance_difference",                                                         \
+      "venue {venue}: balance of {text} differs by {difference} x 10^-8 from what trades explain")                     \
+    X(LOG_POSITION_REPAIRED, LOG_ERROR, "position_repaired",                                                           \
+      "venue {venue}: position in {text} changed by {by} units, as the venue's balance did")                           \
+    X(LOG_SWEEP_REFUSED, LOG_ERROR, "sweep_refused",                                                                   \
+      "venue {venue}: trades or balances cannot be asked for, code {code}: {text}")                                    \
     X(LOG_LOGON, LOG_INFO, "logon", "venue {venue}: order entry logged on")                                            \
     X(LOG_LOGON_REFUSED, LOG_ERROR, "logon_refused", "venue {venue}: logon refused, code {code}: {text}")              \
     X(LOG_RECONCILED, LOG_INFO, "reconciled",                                                                          \

@@ -126,6 +126,22 @@
     X(METRIC_RECONCILE_RUNS, "reconcile_runs_total", COUNTER, VENUE, NONE, COUNT, "Reconciliations finished")          \
     X(METRIC_RECONCILE_DIFFERENCES, "reconcile_differences_total", COUNTER, VENUE, NONE, COUNT,                        \
       "Differences between the venue's orders or fills and ours that reconciling found")                               \
+    X(METRIC_ORDER_ADOPTED, "order_adopted_total", COUNTER, VENUE, NONE, COUNT,                                        \
+      "Open orders found at the venue and taken over")                                                                 \
+    X(METRIC_ORDER_STUCK, "order_stuck", GAUGE, VENUE, NONE, COUNT,                                                    \
+      "Orders whose questions the venue refuses to answer; their risk stays reserved")                                 \
+    X(METRIC_FOREIGN_FILLS, "foreign_fill_total", COUNTER, VENUE, NONE, COUNT,                                         \
+      "Trades of the account that are of no order of ours; they move the position")                                    \
+    X(METRIC_FILL_LOST, "fill_lost_total", COUNTER, VENUE, NONE, COUNT,                                                \
+      "Fills that the report stream did not tell and asking found")                                                    \
+    X(METRIC_BALANCE_DIFFERENCES, "balance_difference_total", COUNTER, VENUE, NONE, COUNT,                             \
+      "Changes of a venue's balance that no trade explains")                                                           \
+    X(METRIC_POSITION_REPAIRED, "position_repaired_total", COUNTER, VENUE, NONE, COUNT,                                \
+      "Positions set from the venue's balance")                                                                        \
+    X(METRIC_SWEEP_REFUSED, "sweep_refused_total", COUNTER, VENUE, NONE, COUNT,                                        \
+      "Questions for trades or balances that the venue refused for good")                                              \
+    X(METRIC_ANOTHER_HOST, "another_host", GAUGE, NONE, NONE, COUNT,                                                   \
+      "1 once ids of this instance were seen that this run has not given out: no new orders")                          \
     X(METRIC_ORDER_TO_WIRE, "order_to_wire_seconds", HISTOGRAM, NONE, NONE, NS,                                        \
       "From the client's submit stamp to the order being given to the kernel")                                         \
     X(METRIC_ORDER_ACK, "order_ack_seconds", HISTOGRAM, VENUE, NONE, NS,                                               \

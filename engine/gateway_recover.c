@@ -1,0 +1,499 @@
+/* What the venue has and we do not know: orders that are not ours, or no longer known to be; trades of the account;
+ * what it holds of each currency.
+ *
+ * After a log-on, before new orders, and again with every audit: the venue's list of open orders is read (gateway_ask.c
+ * asks for it), the trades of each instrument from its cursor on, and the balances. Trades find their order by the
+ * venue's order id; a trade that is nobody's moves the position all the same, once. A foreign order is reported, taken
+ * over or canceled by the venue's policy; one under a ClOrdID of ours that the journal has lost is always taken over.
+ *
+ * Always true: one question of the sweep is on its way at most; a cursor passes only trades that were counted, and only
+ * those that are old enough for the venue to have listed whatever came before them. */
+#include "engine/gateway_state.h"
+#include "execgw/admission.h"
+
+/* A venue may list a trade a little after one with a higher id. */
+#define CURSOR_MARGIN_NS (5 * NS_PER_S)
+/* A trade that the stream has had time to tell, found by asking: it was lost on the way. */
+#define LOST_MARGIN_NS (2 * NS_PER_S)
+#define SWEEP_RETRY_NS NS_PER_S
+#define SWEEP_DOUBT_NS (2 * NS_PER_S)
+#define SWEEP_DOUBTS   3u
+#define SWEEP_REFUSALS 3u
+
+/* ---- foreign orders ---------------------------------------------------------------------------------------------- */
+
+/* An id of this instance that this run has not given out, of this term or a later one: two hosts trade one account. */
+bool
+foreign_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES])
+{
+    struct gateway *g = v->g;
+    struct clordid id;
+
+    if (clordid_parse(clordid, g->cfg.instance, &id) != CLORDID_OURS || id.term < g->cfg.term ||
+        (id.term == g->cfg.term && id.seq <= g->mint.seq))
+        return false;
+    if (!g->another_host) {
+        g->another_host = true;
+        risk_arm(g->p.risk, false);
+        metric_set(g->p.metrics, METRIC_ANOTHER_HOST, 0, 1);
+        log_write(g->p.log, LOG_ANOTHER_HOST, clordid, v->id);
+    }
+    return true;
+}
+
+/* Take an order of the venue's list over: into journal, table and risk. `own`: the ClOrdID is one of ours. Its slot, or
+ * ORDER_NONE when it cannot be held. */
+static uint32_t
+adopt(struct gateway_venue *v, const struct venue_report *r, bool own)
+{
+    struct gateway *g = v->g;
+    const struct instrument *ins = route_instrument(g->p.route, r->instrument, 0);
+    struct order_delta d;
+
+    if (ins == NULL || r->state == ORDER_FREE || r->venue_order_id == 0)
+        return ORDER_NONE;
+    struct order_intent in = {
+        .command = { .version = MESSAGE_VERSION,
+                     .verb = COMMAND_NEW,
+                     .flags = own ? 0 : COMMAND_ADOPTED,
+                     .client = CLIENT_ADOPTED,
+                     .key = order_last_key(g->p.orders, CLIENT_ADOPTED) + 1,
+                     .target_key = r->venue_order_id,
+                     .account = v->cfg->account,
+                     .instrument = ins->id,
+                     .instrument_version = ins->version,
+                     .side = r->side,
+                     .type = ORDER_LIMIT,
+                     .tif = TIF_GTC,
+                     .px = r->px,
+                     .qty = r->qty },
+        .venue = v->id,
+        .qty = r->qty,
+        .recv_mono_ns = v->now.mono.ns,
+        .risk_mono_ns = v->now.mono.ns,
+        .venue_deadline_ns = v->now.wall.ns + v->clock_offset_ns, /* it was there at this time */
+    };
+    if (own)
+        memcpy(in.clordid, r->clordid, CLORDID_BYTES);
+    else
+        (void)clordid_mint_next(&g->mint, in.clordid);
+    if (order_intent_fault(g->p.orders, &in) != NULL || g->journal_down ||
+        gateway_journal(g, JOURNAL_INTENT, &in, sizeof(in), v->now) == 0)
+        return ORDER_NONE;
+    uint32_t slot = order_table_intent(g->p.orders, &in, &d);
+    ASSERT(slot != ORDER_NONE);
+    risk_apply(g->p.risk, &d);
+    aux_reset(g, slot);
+    metric_add(g->p.metrics, METRIC_ORDER_ADOPTED, v->id, 1);
+    log_write(g->p.log, LOG_ORDER_ADOPTED, r->clordid, v->id, (int64_t)r->venue_order_id, (int64_t)in.command.key);
+    return slot;
+}
+
+/* One order of the venue's list that is in no table. The slot it was given, or ORDER_NONE: it is not ours to manage. */
+uint32_t
+foreign_order(struct gateway_venue *v, const struct venue_report *r)
+{
+    struct gateway *g = v->g;
+    struct clordid id;
+    bool own = clordid_parse(r->clordid, g->cfg.instance, &id) == CLORDID_OURS;
+    uint32_t slot = ORDER_NONE;
+
+    if (!foreign_host(v, r->clordid) && (own || v->cfg->foreign != FOREIGN_REPORT))
+        slot = adopt(v, r, own);
+    if (slot != ORDER_NONE) {
+        g->aux[slot].cancel_wanted = !own && v->cfg->foreign == FOREIGN_CANCEL;
+        v->cancels_wait |= g->aux[slot].cancel_wanted;
+        return slot;
+    }
+    v->foreign++;
+    if (!v->auditing) /* every audit would say it again */
+        log_write(g->p.log, LOG_FOREIGN_ORDER, r->clordid, v->id, r->venue_order_id);
+    venue_publish_state(v);
+    return ORDER_NONE;
+}
+
+/* ---- trades of the account --------------------------------------------------------------------------------------- */
+
+/* Whether the position has this trade of an order's already: counted as nobody's, or made before the order was taken
+ * over from a past that positions do not reach back to. */
+bool
+trade_counted(const struct gateway_venue *v, const struct order *o, const struct venue_report *r)
+{
+    const struct gateway *g = v->g;
+    int64_t cursor = order_trade_cursor(g->p.orders, o->instrument);
+
+    if (order_trade_counted(g->p.orders, o->instrument, r->trade_id))
+        return true;
+    if (o->client != CLIENT_ADOPTED)
+        return false;
+    if (v->cfg->ops->sweeps)
+        return cursor < 0 || r->trade_id < cursor;
+    return r->venue_time_ns != 0 && r->venue_time_ns < o->venue_deadline_ns;
+}
+
+/* A trade whose id was counted and forgotten since. */
+bool
+trade_forgotten(const struct gateway_venue *v, const struct order *o, int64_t trade_id)
+{
+    return unlikely((o->marks & ORDER_MARK_FORGOTTEN) != 0) &&
+           trade_id < order_trade_cursor(v->g->p.orders, o->instrument);
+}
+
+/* A trade that belongs to no order we know. */
+void
+account_trade(struct gateway_venue *v, const struct venue_report *r)
+{
+    struct gateway *g = v->g;
+    const struct instrument *ins = route_instrument(g->p.route, r->instrument, 0);
+    struct order_delta d;
+
+    if (ins == NULL || ins->venue != v->id || !v->cfg->ops->sweeps)
+        return;
+    int64_t cursor = order_trade_cursor(g->p.orders, ins->id);
+    if (cursor < 0 || r->trade_id < cursor || order_trade_counted(g->p.orders, ins->id, r->trade_id))
+        return;
+    struct account_trade tr = {
+        .account = v->cfg->account,
+        .instrument = ins->id,
+        .instrument_version = ins->version,
+        .side = r->side,
+        .maker = r->maker,
+        .fee_ccy = r->fee_ccy[0] != '\0' ? gateway_currency(g, r->fee_ccy, v->now) : 0,
+        .trade_id = r->trade_id,
+        .px = r->last_px,
+        .qty = r->last_qty,
+        .fee = r->fee,
+        .venue_order_id = r->venue_order_id,
+        .venue_time_ns = r->venue_time_ns,
+    };
+    if (account_trade_fault(&tr) != NULL)
+        return;
+    (void)gateway_journal(g, JOURNAL_TRADE, &tr, sizeof(tr), v->now);
+    if (order_table_trade(g->p.orders, &tr, &d))
+        gateway_delta(g, &d);
+    metric_add(g->p.metrics, METRIC_FOREIGN_FILLS, v->id, 1);
+    metric_set(g->p.metrics, METRIC_POSITION, ins->id, risk_position(g->p.risk, tr.account, ins->id)->qty);
+    log_write(g->p.log, LOG_FOREIGN_TRADE, ins->symbol, v->id, tr.trade_id, (int64_t)tr.venue_order_id);
+}
+
+/* Every trade of an answer comes through here before it is counted: how far the answer reaches, and who may be meant.
+ */
+void
+page_trade(struct gateway_venue *v, const struct venue_report *r, uint32_t slot)
+{
+    struct trade_page *p = &v->page;
+
+    p->next = MAX(p->next, r->trade_id + 1);
+    if (r->venue_time_ns != 0 && r->venue_time_ns <= v->account.asked_venue_ns - CURSOR_MARGIN_NS)
+        p->settled = MAX(p->settled, r->trade_id + 1);
+    if (slot != ORDER_NONE || r->venue_order_id == 0)
+        return;
+    for (uint32_t i = 0; i < p->suspects; i++)
+        if (p->suspect[i].venue_order_id == r->venue_order_id)
+            return;
+    if (p->suspects == SUSPECTS_MAX) {
+        p->more = true;
+        return;
+    }
+    p->suspect[p->suspects++] = (struct suspect){
+        .venue_order_id = r->venue_order_id, .instrument = r->instrument, .side = r->side, .px = r->last_px
+    };
+}
+
+/* Found by asking, and too old to be on its way still. */
+bool
+trade_was_lost(const struct gateway_venue *v, const struct venue_report *r)
+{
+    return r->request == VENUE_RQ_TRADES && v->reconciled && r->venue_time_ns != 0 &&
+           r->venue_time_ns + LOST_MARGIN_NS < v->venue_at.ns + (v->now.mono.ns - v->venue_mono.ns);
+}
+
+/* ---- whose trade is it? ------------------------------------------------------------------------------------------
+ *
+ * Trades name no client id. Before "not found" is taken for proof, each order of the venue that such a trade belongs to
+ * and that could be this one is asked for by the venue's id, and says whose it is. */
+
+static bool
+cleared(const struct gateway_venue *v, uint32_t instrument, uint64_t venue_order_id)
+{
+    for (uint32_t i = 0; i < CLEARED_MAX; i++)
+        if (v->cleared[i].venue_order_id == venue_order_id && v->cleared[i].instrument == instrument)
+            return true;
+    return false;
+}
+
+void
+suspect_clear(struct gateway_venue *v, uint32_t instrument, uint64_t venue_order_id)
+{
+    if (venue_order_id == 0 || cleared(v, instrument, venue_order_id))
+        return;
+    v->cleared[v->cleared_next] = (struct suspect){ .venue_order_id = venue_order_id, .instrument = instrument };
+    v->cleared_next = (v->cleared_next + 1) % CLEARED_MAX;
+}
+
+/* The venue's order id that must be asked about before this order is called never placed; 0 none. *more: there were too
+ * many to look at, nothing is proven. */
+uint64_t
+suspect_of(struct gateway_venue *v, const struct order *o, bool *more)
+{
+    const struct trade_page *p = &v->page;
+
+    *more = false;
+    if (!v->cfg->ops->sweeps)
+        return 0;
+    for (uint32_t i = 0; i < p->suspects; i++) {
+        const struct suspect *s = &p->suspect[i];
+        bool price = o->px == 0 || o->type != ORDER_LIMIT || (o->side == SIDE_BUY ? s->px <= o->px : s->px >= o->px);
+        if (s->instrument == o->instrument && s->side == o->side && price &&
+            !cleared(v, s->instrument, s->venue_order_id))
+            return s->venue_order_id;
+    }
+    *more = p->more;
+    return 0;
+}
+
+/* ---- the sweep: trades of each instrument, then balances --------------------------------------------------------- */
+
+void
+account_start(struct gateway_venue *v, struct now now)
+{
+    struct account_sweep *s = &v->account;
+
+    if (!v->cfg->ops->sweeps || s->active)
+        return;
+    *s = (struct account_sweep){ .active = true, .from = -1, .at = now.mono };
+}
+
+void
+account_stop(struct gateway_venue *v)
+{
+    v->account = (struct account_sweep){ .at = MONO_NEVER };
+    v->page = (struct trade_page){ 0 };
+}
+
+static void
+account_retry(struct gateway_venue *v, int64_t delay_ns)
+{
+    struct account_sweep *s = &v->account;
+
+    s->asked = false;
+    s->at = mono_after(v->now.mono, delay_ns);
+}
+
+static void
+account_ask(struct gateway_venue *v, struct now now)
+{
+    struct account_sweep *s = &v->account;
+    struct venue_order vo = { .venue_order_id = 0 };
+    struct venue_request rq = { .kind = VENUE_RQ_BALANCES };
+
+    if (s->instrument < v->g->p.route->count) {
+        vo.instrument = &v->g->p.route->table[s->instrument];
+        int64_t cursor = order_trade_cursor(v->g->p.orders, s->instrument);
+        rq = (struct venue_request){ .kind = VENUE_RQ_TRADES, .order = &vo, .since_trade = MAX(cursor, s->from) };
+    } else {
+        memset(v->held, 0, sizeof(v->held));
+    }
+    s->asked = true;
+    s->asked_venue_ns = v->venue_at.ns + (now.mono.ns - v->venue_mono.ns);
+    s->at = mono_after(now.mono, ASK_TIMEOUT_NS);
+    v->now = now;
+    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,
+                                GATEWAY_SEND_MAX, &v->sink);
+    if (n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n)))
+        account_retry(v, SWEEP_RETRY_NS);
+}
+
+/* The next question of the sweep, when there is one to ask now. */
+void
+account_work(struct gateway_venue *v, struct now now)
+{
+    struct account_sweep *s = &v->account;
+    const struct route *route = v->g->p.route;
+
+    if (!s->active || now.mono.ns < s->at.ns)
+        return;
+    if (s->asked) { /* no answer in time */
+        v->now = now;
+        account_retry(v, SWEEP_RETRY_NS);
+        return;
+    }
+    while (s->instrument < route->count && (route->table[s->instrument].venue != v->id))
+        s->instrument++;
+    if (!venue_can_send(v, now) || v->session[ROLE_ORDER].state != SESSION_READY ||
+        !venue_line_free(v, s->instrument < route->count ? VENUE_RQ_TRADES : VENUE_RQ_BALANCES))
+        return;
+    account_ask(v, now);
+}
+
+static void
+account_next(struct gateway_venue *v)
+{
+    struct account_sweep *s = &v->account;
+
+    s->instrument++;
+    s->from = -1;
+    s->refused = 0;
+    s->at = v->now.mono;
+}
+
+/* All trades of one answer were told. code 1: the answer was cut, there are more. */
+void
+account_trades_end(struct gateway_venue *v, const struct venue_report *r)
+{
+    struct gateway *g = v->g;
+    struct account_sweep *s = &v->account;
+    const struct trade_page p = v->page;
+
+    v->page = (struct trade_page){ 0 };
+    if (!s->active || !s->asked || s->instrument != r->instrument)
+        return;
+    s->asked = false;
+    int64_t cursor = order_trade_cursor(g->p.orders, s->instrument);
+    int64_t reached = cursor < 0 ? p.next : p.settled; /* at first sight all of them are the past */
+    if (reached > cursor) {
+        struct journal_cursor c = { .instrument = s->instrument, .trade_id = reached };
+        (void)gateway_journal(g, JOURNAL_CURSOR, &c, sizeof(c), v->now);
+        order_trade_cursor_set(g->p.orders, s->instrument, reached);
+    }
+    if (cursor >= 0 && r->code == 1 && p.next > MAX(s->from, cursor)) {
+        s->from = p.next;
+        s->at = v->now.mono;
+    } else {
+        account_next(v);
+    }
+}
+
+/* A question that could not be answered: again in a while. One that is refused for good (a symbol that the venue no
+ * longer lists) must not hold everything up: it is left out and counted. */
+void
+account_failed(struct gateway_venue *v, const struct venue_report *r)
+{
+    struct account_sweep *s = &v->account;
+    bool trades = r->request == VENUE_RQ_TRADES;
+
+    v->page = (struct trade_page){ 0 };
+    if (!s->active || !s->asked || trades != (s->instrument < v->g->p.route->count) ||
+        (trades && s->instrument != r->instrument))
+        return;
+    s->refused = r->definite ? (uint8_t)(s->refused + 1) : 0;
+    if (s->refused < SWEEP_REFUSALS) {
+        account_retry(v, SWEEP_RETRY_NS);
+        return;
+    }
+    metric_add(v->g->p.metrics, METRIC_SWEEP_REFUSED, v->id, 1);
+    log_write(v->g->p.log, LOG_SWEEP_REFUSED, r->text, v->id, r->code);
+    s->asked = false;
+    if (trades)
+        account_next(v);
+    else
+        s->active = false;
+}
+
+/* ---- balances ---------------------------------------------------------------------------------------------------- */
+
+void
+account_balance(struct gateway_venue *v, const struct venue_report *r)
+{
+    const struct route *route = v->g->p.route;
+
+    if (r->request != VENUE_RQ_BALANCES || !v->account.asked)
+        return; /* what the stream says of balances comes with the trades that it tells */
+    for (uint32_t i = 1; i < route->currency_count; i++) {
+        if (strncmp(route->currency[i], r->fee_ccy, CURRENCY_BYTES) == 0) {
+            v->held[i] = __builtin_add_overflow(r->last_qty, r->qty, &v->held[i]) ? INT64_MAX : r->last_qty + r->qty;
+            return;
+        }
+    }
+}
+
+static void
+balance_take(struct gateway_venue *v, uint32_t ccy)
+{
+    struct journal_balance b = { .venue = v->id, .ccy = ccy, .amount = v->held[ccy] };
+
+    (void)gateway_journal(v->g, JOURNAL_BALANCE, &b, sizeof(b), v->now);
+    balances_set(v->g->p.balances, v->id, ccy, v->held[ccy]);
+}
+
+/* The one instrument whose position a balance is; NULL when there is none or more than one. */
+static const struct instrument *
+instrument_of(const struct gateway_venue *v, uint32_t ccy)
+{
+    const struct route *route = v->g->p.route;
+    const struct instrument *found = NULL;
+
+    for (uint32_t i = 0; i < route->count; i++) {
+        const struct instrument *ins = &route->table[i];
+        if (ins->venue != v->id || ins->kind != INSTRUMENT_SPOT || ins->base_ccy != ccy)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = ins;
+    }
+    return found;
+}
+
+/* The position follows what the venue holds, rounded down: what is held is never shown too high. */
+static void
+position_repair(struct gateway_venue *v, const struct instrument *ins, value_t difference)
+{
+    struct gateway *g = v->g;
+    const struct position *held = risk_position(g->p.risk, v->cfg->account, ins->id);
+    int64_t unit = ins->qty_decimals >= VALUE_DECIMALS ? 1 : pow10_i64[VALUE_DECIMALS - ins->qty_decimals];
+    int64_t finer = ins->qty_decimals > VALUE_DECIMALS ? pow10_i64[ins->qty_decimals - VALUE_DECIMALS] : 1;
+    qty_t by = difference / unit - (difference % unit < 0 ? 1 : 0);
+    struct journal_position p = { .account = v->cfg->account,
+                                  .instrument = ins->id,
+                                  .instrument_version = ins->version };
+
+    if (__builtin_mul_overflow(by, finer, &by) || __builtin_add_overflow(held->qty, by, &p.qty))
+        return;
+    (void)gateway_journal(g, JOURNAL_POSITION, &p, sizeof(p), v->now);
+    risk_set_position(g->p.risk, p.account, ins->id, p.qty, true);
+    metric_set(g->p.metrics, METRIC_POSITION, ins->id, p.qty);
+    metric_add(g->p.metrics, METRIC_POSITION_REPAIRED, v->id, 1);
+    log_write(g->p.log, LOG_POSITION_REPAIRED, ins->symbol, v->id, by);
+}
+
+static void
+balance_differs(struct gateway_venue *v, uint32_t ccy, value_t difference)
+{
+    struct gateway *g = v->g;
+    const struct instrument *ins = v->cfg->balance_moves_position ? instrument_of(v, ccy) : NULL;
+
+    metric_add(g->p.metrics, METRIC_BALANCE_DIFFERENCES, v->id, 1);
+    log_write(g->p.log, LOG_BALANCE_DIFFERENCE, g->p.route->currency[ccy], v->id, difference);
+    if (ins != NULL)
+        position_repair(v, ins, difference);
+    balance_take(v, ccy); /* said once; from here on this is what is held */
+}
+
+/* Every balance was told: compared with what trades since the last time lead to expect. */
+void
+account_balances_end(struct gateway_venue *v)
+{
+    struct gateway *g = v->g;
+    struct account_sweep *s = &v->account;
+    bool doubt = false;
+
+    if (!s->active || !s->asked)
+        return;
+    s->asked = false;
+    for (uint32_t ccy = 1; g->p.balances != NULL && ccy < g->p.route->currency_count; ccy++) {
+        value_t difference;
+        switch (balances_compare(g->p.balances, v->id, ccy, v->held[ccy], &difference)) {
+        case BALANCE_EQUAL: break;
+        case BALANCE_FIRST: balance_take(v, ccy); break;
+        case BALANCE_DOUBTED: doubt = true; break;
+        case BALANCE_DIFFERS: balance_differs(v, ccy, difference); break;
+        }
+    }
+    if (doubt && s->doubts < SWEEP_DOUBTS) { /* a trade may have come between: trades first, then balances again */
+        *s = (struct account_sweep){
+            .active = true, .from = -1, .at = mono_after(v->now.mono, SWEEP_DOUBT_NS), .doubts = s->doubts + 1u
+        };
+        return;
+    }
+    s->active = false;
+}
