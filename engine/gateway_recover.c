@@ -122,7 +122,7 @@ trade_counted(const struct gateway_venue *v, const struct order *o, const struct
     const struct gateway *g = v->g;
     int64_t cursor = order_trade_cursor(g->p.orders, o->instrument);
 
-    if (order_trade_counted(g->p.orders, o->instrument, r->trade_id))
+    if (order_trade_counted(g->p.orders, o->instrument, (enum side)o->side, r->trade_id))
         return true;
     if (o->client != CLIENT_ADOPTED)
         return false;
@@ -150,7 +150,8 @@ account_trade(struct gateway_venue *v, const struct venue_report *r)
     if (ins == NULL || ins->venue != v->id || !v->cfg->ops->sweeps)
         return;
     int64_t cursor = order_trade_cursor(g->p.orders, ins->id);
-    if (cursor < 0 || r->trade_id < cursor || order_trade_counted(g->p.orders, ins->id, r->trade_id))
+    if (cursor < 0 || r->trade_id < cursor || r->side > SIDE_SELL ||
+        order_trade_known(g->p.orders, ins->id, (enum side)r->side, r->trade_id))
         return;
     struct account_trade tr = {
         .account = v->cfg->account,
@@ -183,6 +184,8 @@ page_trade(struct gateway_venue *v, const struct venue_report *r, uint32_t slot)
 {
     struct trade_page *p = &v->page;
 
+    if (r->trade_id < 0 || r->trade_id == INT64_MAX)
+        return;
     p->next = MAX(p->next, r->trade_id + 1);
     if (r->venue_time_ns != 0 && r->venue_time_ns <= v->account.asked_venue_ns - CURSOR_MARGIN_NS)
         p->settled = MAX(p->settled, r->trade_id + 1);

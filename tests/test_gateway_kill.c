@@ -155,7 +155,8 @@ TEST(an_order_of_ours_that_only_the_venue_knows_is_canceled_and_is_no_proof)
     CHECK(q != NULL);
     CHECK_MEM(q->clordid, r.clordid, CLORDID_BYTES);
     CHECK_EQ(status().order_state, KILL_CANCELING);
-    CHECK_EQ(status().qty, 1);
+    CHECK(status().qty >= 1);
+    rig_say_kind(&rig, VENUE_CANCELED, r.clordid); /* it was taken over: its end is told like that of any of ours */
     rig_pass(&rig, 10 * NS_PER_S);
     list(NULL);
     CHECK_EQ(status().order_state, KILL_PROVEN);

@@ -1142,7 +1142,8 @@ TEST(a_trade_of_nobodys_order_counts_once_and_its_order_when_it_is_found_moves_n
     CHECK(o.d.fill_qty == 3 && o.d.side == SIDE_SELL && o.d.fee == 5);
     CHECK(!order_table_trade(o.t, &tr, &o.d));
     CHECK_EQ(o.d.fill_qty, 0);
-    CHECK(order_trade_counted(o.t, 0, 7) && !order_trade_counted(o.t, 1, 7) && !order_trade_counted(o.t, 0, 8));
+    CHECK(order_trade_counted(o.t, 0, SIDE_SELL, 7) && !order_trade_counted(o.t, 1, SIDE_SELL, 7));
+    CHECK(!order_trade_counted(o.t, 0, SIDE_SELL, 8) && !order_trade_counted(o.t, 0, SIDE_BUY, 7));
     uint32_t a = oms_new(&o, SIDE_SELL, 10);
     struct order_event ev = oms_event(&o, a, ORDER_EV_FILL);
     ev.trade_id = 7;
@@ -1156,6 +1157,29 @@ TEST(a_trade_of_nobodys_order_counts_once_and_its_order_when_it_is_found_moves_n
     CHECK_EQ(order_table_event(o.t, a, &ev, &o.d), ORDER_DUPLICATE);
     tr.trade_id = -1;
     CHECK(account_trade_fault(&tr) != NULL);
+    oms_free(&o);
+}
+
+TEST(a_trade_of_an_order_that_was_forgotten_does_not_count_again_as_nobodys)
+{
+    struct oms o;
+    oms_init(&o, 4, 2);
+    uint32_t a = oms_new(&o, SIDE_BUY, 10);
+    struct order_event ev = oms_event(&o, a, ORDER_EV_FILL);
+    ev.trade_id = 7;
+    ev.last_px = 100;
+    ev.last_qty = 10;
+    CHECK_EQ(order_table_event(o.t, a, &ev, &o.d), ORDER_APPLIED);
+    for (int i = 0; i < 8; i++) {
+        uint32_t slot = oms_new(&o, SIDE_BUY, 10);
+        ev = oms_event(&o, slot, ORDER_EV_REJECTED);
+        (void)order_table_event(o.t, slot, &ev, &o.d);
+    }
+    struct account_trade tr = { .side = SIDE_BUY, .trade_id = 7, .px = 100, .qty = 10 };
+    CHECK(order_trade_known(o.t, 0, SIDE_BUY, 7));
+    CHECK(!order_table_trade(o.t, &tr, &o.d));
+    tr.side = SIDE_SELL; /* the other side of a trade with ourselves */
+    CHECK(order_table_trade(o.t, &tr, &o.d));
     oms_free(&o);
 }
 

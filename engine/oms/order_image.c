@@ -284,13 +284,13 @@ order_trade_image(const struct order_table *t, uint32_t i)
     uint64_t first = t->trades - order_trade_count(t);
     const struct trade *tr = &t->trade[(first + i) % t->counts.trades_kept];
 
-    return (struct trade_image){ .seq = tr->seq, .trade_id = tr->trade_id, .term = tr->term };
+    return (struct trade_image){ .seq = tr->seq, .trade_id = tr->trade_id, .term = tr->term, .market = tr->market };
 }
 
 void
 order_trade_restore(struct order_table *t, const struct trade_image *tr)
 {
-    trade_remember(t, (struct trade_owner){ .seq = tr->seq, .term = tr->term }, tr->trade_id);
+    trade_remember(t, (struct trade_owner){ .seq = tr->seq, .term = tr->term, .market = tr->market }, tr->trade_id);
 }
 
 void

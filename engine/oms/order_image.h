@@ -68,10 +68,10 @@ struct order_image {
 _Static_assert(sizeof(struct order_image) == 368, "snapshot payload");
 
 struct trade_image {
-    uint64_t seq; /* of the order's ClOrdID; with term 0: an instrument */
+    uint64_t seq; /* of the order's ClOrdID */
     int64_t trade_id;
-    uint32_t term;
-    uint32_t pad;
+    uint32_t term;   /* 0: no order's */
+    uint32_t market; /* instrument * 2 + side */
 };
 _Static_assert(sizeof(struct trade_image) == 24, "snapshot payload");
 

@@ -248,7 +248,11 @@ const char *account_trade_fault(const struct account_trade *tr);
 bool order_table_trade(struct order_table *t, const struct account_trade *tr, struct order_delta *d);
 
 /* Counted as nobody's: the order that it turns out to belong to counts it with ORDER_EVENT_COUNTED. */
-bool order_trade_counted(const struct order_table *t, uint32_t instrument, int64_t trade_id);
+bool order_trade_counted(const struct order_table *t, uint32_t instrument, enum side side, int64_t trade_id);
+
+/* Counted for any order, forgotten ones too, or as nobody's. An account that trades with itself has a trade on both
+ * sides. */
+bool order_trade_known(const struct order_table *t, uint32_t instrument, enum side side, int64_t trade_id);
 
 /* Trade ids of this instrument below the cursor have been asked for and counted; -1: never asked. It only rises. */
 int64_t order_trade_cursor(const struct order_table *t, uint32_t instrument);

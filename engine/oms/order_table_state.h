@@ -100,7 +100,8 @@ hash_remove(struct hash *h, uint32_t hash, uint32_t value)
 struct trade {
     uint64_t seq; /* of the order's ClOrdID */
     int64_t trade_id;
-    uint32_t term;
+    uint32_t term;   /* 0: no order's */
+    uint32_t market; /* instrument * 2 + side */
     uint32_t hash;
 };
 
@@ -152,22 +153,23 @@ key_hash(uint32_t client, uint64_t key)
     return hash_mix(key, (uint64_t)client << 32 | 1);
 }
 
-/* Whose trade it is: an order's ClOrdID, or (term 0, which no order has) an instrument's. */
+/* Whose trade it is: an order's ClOrdID, or nobody's (term 0, which no order has), of one side of an instrument. */
 struct trade_owner {
     uint64_t seq;
     uint32_t term;
+    uint32_t market;
 };
 
 static inline struct trade_owner
 owner_order(const struct order *o)
 {
-    return (struct trade_owner){ .seq = o->seq, .term = o->term };
+    return (struct trade_owner){ .seq = o->seq, .term = o->term, .market = o->instrument * 2 + o->side };
 }
 
 static inline struct trade_owner
-owner_instrument(uint32_t instrument)
+owner_nobody(uint32_t instrument, enum side side)
 {
-    return (struct trade_owner){ .seq = instrument, .term = 0 };
+    return (struct trade_owner){ .market = instrument * 2 + (uint32_t)side };
 }
 
 /* order_trade.c: the trades that were counted, the oldest of which make room. */

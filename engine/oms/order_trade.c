@@ -3,23 +3,30 @@
 #include "engine/oms/order_table_state.h"
 
 static inline uint32_t
-trade_hash(struct trade_owner w, int64_t trade_id)
+trade_hash(uint32_t market, int64_t trade_id)
 {
-    return hash_mix((uint64_t)trade_id, w.seq << 8 ^ w.term);
+    return hash_mix((uint64_t)trade_id, (uint64_t)market << 32 | 3);
+}
+
+/* Counted for this owner; any: for whomever. */
+static bool
+trade_find(const struct order_table *t, struct trade_owner w, bool any, int64_t trade_id)
+{
+    uint32_t hash = trade_hash(w.market, trade_id);
+    uint32_t pos = hash;
+    uint32_t i;
+    while ((i = hash_next(&t->by_trade, hash, &pos)) != ORDER_NONE) {
+        const struct trade *tr = &t->trade[i];
+        if (tr->trade_id == trade_id && tr->market == w.market && (any || (tr->seq == w.seq && tr->term == w.term)))
+            return true;
+    }
+    return false;
 }
 
 bool
 trade_seen(const struct order_table *t, struct trade_owner w, int64_t trade_id)
 {
-    uint32_t hash = trade_hash(w, trade_id);
-    uint32_t pos = hash;
-    uint32_t i;
-    while ((i = hash_next(&t->by_trade, hash, &pos)) != ORDER_NONE) {
-        const struct trade *tr = &t->trade[i];
-        if (tr->trade_id == trade_id && tr->seq == w.seq && tr->term == w.term)
-            return true;
-    }
-    return false;
+    return trade_find(t, w, false, trade_id);
 }
 
 /* The oldest id makes room; its order is marked, so that the trade is not taken for a new one when it is told again. */
@@ -47,7 +54,9 @@ trade_remember(struct order_table *t, struct trade_owner w, int64_t trade_id)
 
     if (t->trades >= t->counts.trades_kept)
         trade_forget(t, i);
-    *tr = (struct trade){ .seq = w.seq, .trade_id = trade_id, .term = w.term, .hash = trade_hash(w, trade_id) };
+    *tr = (struct trade){
+        .seq = w.seq, .trade_id = trade_id, .term = w.term, .market = w.market, .hash = trade_hash(w.market, trade_id)
+    };
     hash_add(&t->by_trade, tr->hash, i);
     t->trades++;
 }
@@ -69,9 +78,9 @@ order_table_trade(struct order_table *t, const struct account_trade *tr, struct 
     *d = (struct order_delta){
         .account = tr->account, .instrument = tr->instrument, .client = CLIENT_ADOPTED, .side = tr->side
     };
-    if (order_trade_counted(t, tr->instrument, tr->trade_id))
+    if (order_trade_known(t, tr->instrument, (enum side)tr->side, tr->trade_id))
         return false;
-    trade_remember(t, owner_instrument(tr->instrument), tr->trade_id);
+    trade_remember(t, owner_nobody(tr->instrument, (enum side)tr->side), tr->trade_id);
     d->fill_qty = tr->qty;
     d->fill_px = tr->px;
     d->fee = tr->fee;
@@ -81,9 +90,15 @@ order_table_trade(struct order_table *t, const struct account_trade *tr, struct 
 }
 
 bool
-order_trade_counted(const struct order_table *t, uint32_t instrument, int64_t trade_id)
+order_trade_counted(const struct order_table *t, uint32_t instrument, enum side side, int64_t trade_id)
 {
-    return trade_seen(t, owner_instrument(instrument), trade_id);
+    return trade_seen(t, owner_nobody(instrument, side), trade_id);
+}
+
+bool
+order_trade_known(const struct order_table *t, uint32_t instrument, enum side side, int64_t trade_id)
+{
+    return trade_find(t, owner_nobody(instrument, side), true, trade_id);
 }
 
 int64_t

@@ -548,21 +548,46 @@ call_open_orders(const struct call *c)
     answer_end(c, &t);
 }
 
+/* What myTrades asks for. */
+struct trades_asked {
+    uint32_t symbol;
+    int64_t order;    /* 0 any */
+    int64_t since_ns; /* venue clock */
+    int64_t from;     /* trade id */
+};
+
+static bool
+trade_meant(const struct sim *s, const struct vtrade *tr, const struct trades_asked *q)
+{
+    const struct vorder *o = &s->venue.order[tr->order];
+
+    return o->symbol == q->symbol && (q->order == 0 || o->id == q->order) && tr->id >= q->from &&
+           tr->at_ns / NS_PER_MS * NS_PER_MS >= q->since_ns && tr->shown_ns <= venue_clock(s);
+}
+
+/* The oldest that are meant; of a symbol without any bound, the newest. */
 static void
 call_trades(const struct call *c)
 {
     struct sim *s = c->s;
     const struct ledger *l = &s->venue;
-    uint32_t symbol = symbol_find(s, param(c, "symbol"));
-    int64_t id = param_number(c, "orderId");
-    int64_t since = param_number(c, "startTime") * NS_PER_MS;
+    struct trades_asked q = { .symbol = symbol_find(s, param(c, "symbol")),
+                              .order = param_number(c, "orderId"),
+                              .since_ns = param_number(c, "startTime") * NS_PER_MS,
+                              .from = param_number(c, "fromId") };
     int64_t left = param_number(c, "limit");
+    int64_t skip = 0;
     bool first = true;
 
     if (query_fails(c))
         return;
     if (left == 0)
         left = 500;
+    if (q.order == 0 && q.since_ns == 0 && json_object_get(c->params, "fromId") == NULL) {
+        for (uint32_t i = 0; i < l->trades; i++)
+            skip += trade_meant(s, &l->trade[i], &q);
+        skip = skip > left ? skip - left : 0;
+    }
     struct text t = answer_begin(c);
     put(&t, "[");
     for (uint32_t i = 0; i < l->trades && left > 0 && t.len < SAY_MAX - 1024; i++) {
@@ -572,14 +597,13 @@ call_trades(const struct call *c)
         char qty[32];
         char quote[32];
         char fee[32];
-        if (o->symbol != symbol || (id != 0 && o->id != id) || tr->at_ns / NS_PER_MS * NS_PER_MS < since ||
-            tr->shown_ns > venue_clock(s))
+        if (!trade_meant(s, tr, &q) || skip-- > 0)
             continue;
         put(&t,
             "%s{\"symbol\":\"%s\",\"id\":%lld,\"orderId\":%lld,\"orderListId\":-1,\"price\":\"%s\",\"qty\":\"%s\","
             "\"quoteQty\":\"%s\",\"commission\":\"%s\",\"commissionAsset\":\"%s\",\"time\":%lld,\"isBuyer\":%s,"
             "\"isMaker\":%s,\"isBestMatch\":true}",
-            first ? "" : ",", s->price[symbol].symbol, (long long)tr->id, (long long)o->id, amount_text(tr->px, px),
+            first ? "" : ",", s->price[q.symbol].symbol, (long long)tr->id, (long long)o->id, amount_text(tr->px, px),
             amount_text(tr->qty, qty), amount_text((int64_t)((__int128)tr->px * tr->qty / SIM_VENUE_ONE), quote),
             amount_text(tr->fee, fee), tr->fee_ccy, ms(tr->at_ns), o->side == SIDE_BUY ? "true" : "false",
             tr->maker ? "true" : "false");
@@ -587,6 +611,17 @@ call_trades(const struct call *c)
         left--;
     }
     put(&t, "]");
+    answer_end(c, &t);
+}
+
+/* Nothing is held: the core under test is not given the means to compare. */
+static void
+call_account(const struct call *c)
+{
+    if (query_fails(c))
+        return;
+    struct text t = answer_begin(c);
+    put(&t, "{\"updateTime\":%lld,\"balances\":[]}", ms(venue_clock(c->s)));
     answer_end(c, &t);
 }
 
@@ -635,6 +670,7 @@ static const struct method {
     { "order.status", call_status, true, false },
     { "openOrders.status", call_open_orders, true, false },
     { "myTrades", call_trades, true, false },
+    { "account.status", call_account, true, false },
 };
 
 static const struct method *
