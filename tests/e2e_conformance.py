@@ -86,9 +86,9 @@ class Peer:
         self.seen[path] = (ws.seen, ws.close_code)
 
 
-def client(url, paths, timeout=240):
+def client(url, paths, *options, timeout=240):
     """One line of each path, from our client."""
-    p = subprocess.run([os.path.join(BIN, "ws_client"), url], input="\n".join(paths) + "\n", text=True, timeout=timeout,
+    p = subprocess.run([os.path.join(BIN, "ws_client"), *options, url], input="\n".join(paths) + "\n", text=True, timeout=timeout,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     lines = dict(line.split(": ", 1) for line in p.stdout.splitlines())
     if p.returncode != 0 or len(lines) != len(paths):
@@ -167,6 +167,25 @@ async def echoes_pings_and_closes_with_libwebsockets():
     print(f"libwebsockets: {len(wanted)} sessions, echoes of 0 to 16,777,216 bytes")
 
 
+async def both_transports_hear_the_same():
+    """What the loop and our codec hand on, and what libwebsockets does, of every case that breaks no rule."""
+    cases = {i: c for i, c in table().items() if c.wanted[-1] in ((8, b"\x03\xe8"), (8, b""))}
+    peer = Peer(cases)
+    server = await websockets.serve(peer.handler, "127.0.0.1", 0, create_protocol=Listening, compression=None,
+                                    max_size=None, max_queue=None, ping_interval=None, close_timeout=5)
+    url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    paths = [f"{i}/0" for i in cases] + [f"{i}/1" for i, c in cases.items() if i.startswith(("5.", "6.2"))]
+    ours = await in_thread(client, url, paths, "--listen")
+    theirs = await in_thread(client, url, paths, "--listen", "--lws")
+    server.close()
+    await server.wait_closed()
+    for path in paths:
+        messages = sum(op in (1, 2) for op, _ in cases[path.split("/")[0]].wanted)
+        assert ours[path].split(" ")[0] == str(messages), f"{path}: {ours[path]}, expected {messages} messages"
+        assert ours[path] == theirs[path], f"{path}: {ours[path]} and over libwebsockets {theirs[path]}"
+    print(f"uring and lws: {len(paths)} sessions heard alike")
+
+
 def accept(key):
     return base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
 
@@ -221,7 +240,7 @@ async def what_must_be_refused():
 
 
 async def main():
-    for test in (every_case_from_python_websockets, echoes_pings_and_closes_with_libwebsockets, what_must_be_refused):
+    for test in (every_case_from_python_websockets, both_transports_hear_the_same, echoes_pings_and_closes_with_libwebsockets, what_must_be_refused):
         await test()
 
 

@@ -1,14 +1,17 @@
-/* ws_client URL: the gateway's own way to a WebSocket (connector, io_uring loop, codec) with an echo behind it, for
- * servers that are not ours to judge.
+/* ws_client [--listen [--lws]] URL: the gateway's own way to a WebSocket (connector, io_uring loop, codec) with an echo
+ * behind it, for servers that are not ours to judge.
  *
  * Reads one path per line, connects to URL/path, echoes until the connection has ended and prints "path: how it ended".
- * A path that begins with "drive/" makes it the one that speaks: it sends messages of many sizes and pings, and
- * checks that each comes back; then it closes with 1000. */
+ * --listen echoes nothing and prints how many messages came and a digest of them; --lws does so through libwebsockets,
+ * the gateway's other transport. A path that begins with "drive/" makes it the one that speaks: it sends messages of
+ * many sizes and pings, and checks that each comes back; then it closes with 1000. */
 #include "engine/io/connector.h"
 #include "engine/io/loop.h"
+#include "engine/transport_lws.h"
 #include "feed/ws_handshake.h"
 #include "tests/conformance/ws_echo.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -30,6 +33,11 @@ static struct client {
     bool driving;
     unsigned step;
     uint8_t *message;
+    /* --listen */
+    bool listening;
+    struct transport_lws *lws; /* NULL: the loop */
+    uint64_t messages;
+    uint64_t digest;
 } c;
 
 static const struct {
@@ -67,6 +75,30 @@ send_frame(void *ctx, uint8_t opcode, const uint8_t *data, size_t len)
     struct ws_frame f = ws_encode(room, WS_HEADER_ROOM, len, opcode, &key);
     memmove(room, f.data, f.len);
     loop_send_commit(c.loop, 0, f.len, 0);
+}
+
+/* FNV-1a over kind, length and bytes of every message. */
+static void
+digest(uint8_t opcode, const uint8_t *data, size_t len)
+{
+    uint64_t h = c.digest;
+
+    h = (h ^ opcode) * UINT64_C(0x100000001B3);
+    h = (h ^ len) * UINT64_C(0x100000001B3);
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ data[i]) * UINT64_C(0x100000001B3);
+    c.digest = h;
+    c.messages++;
+}
+
+/* --listen: what would be an echo is only counted. */
+static void
+listen_message(void *ctx, uint8_t opcode, const uint8_t *data, size_t len)
+{
+    if (opcode == WS_OP_TEXT || opcode == WS_OP_BINARY)
+        digest(opcode, data, len);
+    else if (c.lws == NULL) /* libwebsockets answers pings and closes by itself */
+        send_frame(ctx, opcode, data, len);
 }
 
 /* ---- drive ---- */
@@ -147,6 +179,22 @@ on_closed(void *ctx, uint32_t conn, enum loop_end end, int err)
         die("the server hung up before everything was echoed");
     (void)snprintf(c.how, sizeof(c.how), "%s%s", loop_end_text(end), err != 0 ? " (error)" : "");
     c.ended = true;
+}
+
+static void
+on_down(void *ctx, uint32_t conn, const char *why)
+{
+    (void)ctx;
+    (void)conn;
+    (void)snprintf(c.how, sizeof(c.how), "%s", why);
+    c.ended = true;
+}
+
+static void
+on_up(void *ctx, uint32_t conn)
+{
+    (void)ctx;
+    (void)conn;
 }
 
 static void
@@ -231,6 +279,41 @@ turn(mono_ns_t until)
     connector_core_awake(c.connector);
 }
 
+/* The same over libwebsockets: a context for each, as its address is part of its configuration. */
+static void
+visit_lws(const struct endpoint *ep)
+{
+    static const struct transport_handler handler = { .on_up = on_up, .on_bytes = on_bytes, .on_down = on_down };
+    struct ws_lws_config cfg = { .pieces = 1024, .connect_timeout_s = 10 };
+    struct fault fault;
+    struct arena arena;
+
+    cfg.conn[0].used = true;
+    cfg.conn[0].endpoint = *ep;
+    arena = (struct arena){ .size = ws_lws_footprint(&cfg) };
+    arena.base = (uint8_t *)aligned_alloc(4096, (arena.size + 4095) & ~(size_t)4095);
+    ASSERT(arena.base != NULL);
+    struct ws_lws *w = ws_lws_init(&cfg, &arena, &fault);
+    if (w == NULL || !ws_lws_start(w, &fault))
+        die(fault.text);
+    transport_lws_init(c.lws, w, &cfg);
+    transport_lws_open(c.lws, 0);
+    while (!c.ended) {
+        uint64_t one = 1;
+        if (ws_lws_wake_needed(w) && write(ws_lws_request_fd(w), &one, sizeof(one)) < 0)
+            die("eventfd");
+        struct pollfd fd = { .fd = ws_lws_result_fd(w), .events = POLLIN };
+        if (ws_lws_core_sleep(w) && poll(&fd, 1, CASE_MAX_S * 1000) == 0)
+            die("a connection takes too long");
+        if (fd.revents != 0 && read(fd.fd, &one, sizeof(one)) < 0)
+            die("eventfd");
+        ws_lws_core_awake(w);
+        (void)transport_lws_deliver(c.lws, 65536, &handler);
+    }
+    ws_lws_stop(w);
+    free(arena.base);
+}
+
 static void
 visit(const char *url, const char *path)
 {
@@ -242,18 +325,27 @@ visit(const char *url, const char *path)
     if (!endpoint_parse(whole, &rq.endpoint, &fault))
         die(fault.text);
     ws_reader_init(&c.echo.reader, WS_CLIENT, c.echo.reader.buffer, MESSAGE_MAX);
-    c.echo.send = send_frame;
+    c.echo.send = c.listening ? listen_message : send_frame;
+    c.messages = 0;
+    c.digest = UINT64_C(0xCBF29CE484222325);
     c.echo.over = false;
     c.ended = false;
     c.step = 0;
     c.driving = strncmp(path, "drive/", 6) == 0;
-    mono_ns_t until = mono_after(loop_now(c.loop).mono, CASE_MAX_S * NS_PER_S);
-    ASSERT(connector_request(c.connector, &rq));
-    if (connector_wake_needed(c.connector))
-        loop_bell_ring(c.loop, c.bell);
-    while (!c.ended)
-        turn(until);
-    (void)printf("%s: %s\n", path, c.how);
+    if (c.lws != NULL) {
+        visit_lws(&rq.endpoint);
+    } else {
+        mono_ns_t until = mono_after(loop_now(c.loop).mono, CASE_MAX_S * NS_PER_S);
+        ASSERT(connector_request(c.connector, &rq));
+        if (connector_wake_needed(c.connector))
+            loop_bell_ring(c.loop, c.bell);
+        while (!c.ended)
+            turn(until);
+    }
+    if (c.listening)
+        (void)printf("%s: %llu %016llx\n", path, (unsigned long long)c.messages, (unsigned long long)c.digest);
+    else
+        (void)printf("%s: %s\n", path, c.how);
     (void)fflush(stdout);
 }
 
@@ -262,14 +354,25 @@ main(int argc, char **argv)
 {
     char path[512];
 
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: ws_client ws://HOST:PORT < PATHS\n");
+    static struct transport_lws lws;
+    int at = 1;
+
+    if (at < argc && strcmp(argv[at], "--listen") == 0) {
+        c.listening = true;
+        at++;
+    }
+    if (at < argc && c.listening && strcmp(argv[at], "--lws") == 0) {
+        c.lws = &lws;
+        at++;
+    }
+    if (at + 1 != argc) {
+        (void)fprintf(stderr, "usage: ws_client [--listen [--lws]] ws://HOST:PORT < PATHS\n");
         return 64;
     }
     make();
     while (fgets(path, sizeof(path), stdin) != NULL) {
         path[strcspn(path, "\n")] = '\0';
-        visit(argv[1], path);
+        visit(argv[at], path);
     }
     connector_stop(c.connector);
     loop_exit(c.loop);
