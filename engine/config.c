@@ -78,6 +78,7 @@ struct key {
 static const char *const mode_choices[] = { "paper", "live", NULL };
 static const char *const loop_choices[] = { "busy", "block", NULL };
 static const char *const sync_choices[] = { "none", "interval", "always", NULL };
+static const char *const transport_choices[] = { "uring", "lws", NULL };
 static const char *const dialect_choices[] = { "binance", "kraken", NULL };
 static const char *const key_type_choices[] = { "hmac", "ed25519", NULL };
 static const char *const foreign_choices[] = { "report", "adopt", "cancel", NULL };
@@ -168,6 +169,10 @@ static const struct key venue_keys[] = {
           "WebSocket API: orders, snapshots, rules; wss://HOST[:PORT]/PATH"),
     OTHER(struct config_venue, rest_url, KEY_HTTP, "",
           "kraken: log-on tokens, queries and lists, https://HOST[:PORT]; needed for live orders"),
+    CHOICE(struct config_venue, transport, transport_choices, "uring",
+           "market data: \"uring\", the loop's own; or \"lws\", libwebsockets on a thread of its own, slower"),
+    OTHER(struct config_venue, proxy, KEY_LISTEN, "",
+          "HTTP proxy for market data, needs transport = \"lws\"; \"\" = none"),
     OTHER(struct config_venue, ca_file, KEY_PATH, "", "PEM file of trusted authorities; \"\" = the system's"),
     OTHER(struct config_venue, account, KEY_NAME, "main", "name of an [account.<name>]"),
     OTHER(struct config_venue, api_key, KEY_PUBLIC, "", "public id of the API key"),
@@ -474,9 +479,8 @@ text_decimal(const char *s, size_t n)
     return n > 0 && n < DECIMAL_TEXT && *s != '-' && decimal_parse(s, n, 8, &ignored) == DECODE_OK;
 }
 
-/* "127.0.0.1:9464", "[::1]:0" -> host and port. */
-static bool
-listen_parse(const char *s, char *host, size_t room, long *port)
+bool
+config_listen_parse(const char *s, char *host, size_t room, long *port)
 {
     const char *colon = strrchr(s, ':');
     char *end;
@@ -520,7 +524,7 @@ text_fits(const struct key *k, const char *s, size_t n)
     case KEY_URL: return config_url_parse(s, &url);
     case KEY_HTTP: return config_http_url_parse(s, &url);
     case KEY_DECIMAL: return text_decimal(s, n);
-    case KEY_LISTEN: return listen_parse(s, host, sizeof(host), &port);
+    case KEY_LISTEN: return config_listen_parse(s, host, sizeof(host), &port);
     default: return true;
     }
 }
@@ -1257,6 +1261,8 @@ check_venue(struct loader *l, uint32_t e)
     check_url(l, e, "api_url", v->api_url, false);
     check_url(l, e, "rest_url", v->rest_url, true);
     check_dialect(l, e, v);
+    if (*v->proxy != '\0' && v->transport != TRANSPORT_LWS)
+        ERROR_KEY(l, SECTION_VENUE, e, "proxy", "is set, which needs transport = \"lws\"");
     if (v->reconnect_min_ms > v->reconnect_max_ms)
         ERROR_KEY(l, SECTION_VENUE, e, "reconnect_min_ms", "is %lld, expected at most reconnect_max_ms (%lld)",
                   (long long)v->reconnect_min_ms, (long long)v->reconnect_max_ms);
@@ -1317,7 +1323,7 @@ check_listen(struct loader *l)
     long port;
     const struct config_monitoring *m = &l->c->monitoring;
 
-    if (*m->listen == '\0' || !listen_parse(m->listen, host, sizeof(host), &port))
+    if (*m->listen == '\0' || !config_listen_parse(m->listen, host, sizeof(host), &port))
         return;
     if (!m->listen_remote && !host_loopback(host))
         ERROR_KEY(l, SECTION_MONITORING, 0, "listen",

@@ -25,6 +25,7 @@ enum config_mode { MODE_PAPER, MODE_LIVE };
 enum config_loop { LOOP_BUSY, LOOP_BLOCK };
 enum config_sync { SYNC_NONE, SYNC_INTERVAL, SYNC_ALWAYS };
 enum config_dialect { DIALECT_BINANCE, DIALECT_KRAKEN, DIALECT_COUNT };
+enum config_transport { TRANSPORT_URING, TRANSPORT_LWS };
 enum config_key_type { KEY_TYPE_HMAC, KEY_TYPE_ED25519 };
 enum config_on_disconnect { CONFIG_DISCONNECT_NOTHING, CONFIG_DISCONNECT_CANCEL };
 
@@ -91,6 +92,8 @@ struct config_venue {
     char market_url[CONFIG_PATH_BYTES];
     char api_url[CONFIG_PATH_BYTES];
     char rest_url[CONFIG_PATH_BYTES]; /* "" where the dialect asks nothing over HTTP */
+    int32_t transport;                /* enum config_transport: of market data */
+    char proxy[64];                   /* ADDRESS:PORT of an HTTP proxy for market data; "" = none */
     char ca_file[CONFIG_PATH_BYTES];  /* "" = the system's */
     char account[CONFIG_NAME_BYTES];  /* name of an [account.<name>] */
     char api_key[128];                /* the public id */
@@ -208,5 +211,7 @@ struct config_url {
 bool config_url_parse(const char *url, struct config_url *out);
 /* The same of a http:// or https:// URL. */
 bool config_http_url_parse(const char *url, struct config_url *out);
+/* "127.0.0.1:9464", "[::1]:0" -> host and port, 0 to 65535. False when it is no such thing or does not fit `room`. */
+bool config_listen_parse(const char *s, char *host, size_t room, long *port);
 
 #endif

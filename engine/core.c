@@ -18,7 +18,7 @@
 #define STOP_MAX_NS       (5 * NS_PER_S)
 #define KILL_NOTES_HELD   4096u /* lines of the kill switch's proof between two looks of the first thread */
 
-enum { WAKE_DOORBELL, WAKE_CONNECTOR, WAKE_REFDATA, WAKE_REST };
+enum { WAKE_DOORBELL, WAKE_CONNECTOR, WAKE_REFDATA, WAKE_REST, WAKE_LWS };
 
 struct session_slot {
     uint32_t generation;
@@ -38,10 +38,12 @@ struct core {
     struct arena loop_arena;
     struct loop_config loop_config;
     struct session_slot session[CLIENT_SESSION_MAX];
+    struct transport_lws lws;
     uint32_t generation[GATEWAY_CONNS];
     struct now now;
     int connector_bell;
     int refdata_bell;
+    int lws_bell;
     int release_bell;
     int rest_bell[VENUE_MAX];
     bool connector_wake;
@@ -77,6 +79,11 @@ static void
 port_conn_open(void *ctx, uint32_t conn)
 {
     struct core *c = (struct core *)ctx;
+
+    if (transport_lws_has(&c->lws, conn)) {
+        transport_lws_open(&c->lws, conn);
+        return;
+    }
     struct connect_request rq = {
         .kind = CONNECT_OPEN,
         .conn = conn,
@@ -94,6 +101,10 @@ port_conn_close(void *ctx, uint32_t conn)
 {
     struct core *c = (struct core *)ctx;
 
+    if (transport_lws_has(&c->lws, conn)) {
+        transport_lws_close(&c->lws, conn);
+        return;
+    }
     if (loop_attached(c->loop, conn)) {
         loop_close(c->loop, conn);
         return;
@@ -108,13 +119,20 @@ port_send_reserve(void *ctx, uint32_t conn, size_t bytes)
 {
     struct core *c = (struct core *)ctx;
 
+    if (unlikely(transport_lws_has(&c->lws, conn)))
+        return transport_lws_reserve(&c->lws, conn, bytes);
     return loop_attached(c->loop, conn) ? loop_send_reserve(c->loop, conn, bytes) : NULL;
 }
 
 static void
 port_send_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 {
-    loop_send_commit(((struct core *)ctx)->loop, conn, bytes, cover_seq);
+    struct core *c = (struct core *)ctx;
+
+    if (unlikely(transport_lws_has(&c->lws, conn)))
+        transport_lws_commit(&c->lws, conn, bytes); /* market data: nothing of it waits for the journal */
+    else
+        loop_send_commit(c->loop, conn, bytes, cover_seq);
 }
 
 static void
@@ -204,6 +222,22 @@ on_closed(void *ctx, uint32_t conn, enum loop_end end, int err)
 
     (void)snprintf(text, sizeof(text), "%s, errno %d", loop_end_text(end), err);
     gateway_on_down(c->g, conn, text, c->now);
+}
+
+static void
+on_lws_up(void *ctx, uint32_t conn)
+{
+    struct core *c = (struct core *)ctx;
+
+    gateway_on_up(c->g, conn, c->now);
+}
+
+static void
+on_lws_down(void *ctx, uint32_t conn, const char *why)
+{
+    struct core *c = (struct core *)ctx;
+
+    gateway_on_down(c->g, conn, why, c->now);
 }
 
 static void
@@ -480,10 +514,13 @@ sleep_or_go_on(struct core *c)
 
     if (cap.ns < until.ns)
         until = cap;
-    bool idle = connector_core_sleep(c->p.connector) && refdata_core_sleep(c->p.refdata) &&
-                unix_port_sleep(c->p.unix_port) && client_port_sleep(c->p.gateway_parts.clients);
+    bool idle = (c->lws.lws == NULL || ws_lws_core_sleep(c->lws.lws)) && connector_core_sleep(c->p.connector) &&
+                refdata_core_sleep(c->p.refdata) && unix_port_sleep(c->p.unix_port) &&
+                client_port_sleep(c->p.gateway_parts.clients);
     if (idle)
         loop_wait(c->loop, until);
+    if (c->lws.lws != NULL)
+        ws_lws_core_awake(c->lws.lws);
     connector_core_awake(c->p.connector);
     refdata_core_awake(c->p.refdata);
     unix_port_awake(c->p.unix_port);
@@ -520,6 +557,7 @@ static void
 turn(struct core *c)
 {
     const struct loop_handler handler = { .ctx = c, .on_bytes = on_bytes, .on_closed = on_closed };
+    const struct transport_handler lws = { .ctx = c, .on_up = on_lws_up, .on_bytes = on_bytes, .on_down = on_lws_down };
 
     c->now = loop_now(c->loop);
     c->p.log->wall_ns = c->now.wall.ns;
@@ -537,6 +575,7 @@ turn(struct core *c)
         submit(c);                               /* now, not behind a burst of market data */
     }
     more |= loop_deliver(c->loop, LOOP_MARKET, c->market_budget, &handler);
+    more |= transport_lws_deliver(&c->lws, c->market_budget, &lws);
     more |= timer_expire(&c->timers, c->now.mono, TIMERS_PER_TURN, on_timer, c);
     more |= gateway_work(c->g, c->now);
     client_faults(c);
@@ -546,6 +585,9 @@ turn(struct core *c)
     if (c->connector_wake && connector_wake_needed(c->p.connector))
         loop_bell_ring(c->loop, c->connector_bell);
     c->connector_wake = false;
+    if (c->lws.asked && ws_lws_wake_needed(c->lws.lws))
+        loop_bell_ring(c->loop, c->lws_bell);
+    c->lws.asked = false;
     if (c->refdata_wake && refdata_wake_needed(c->p.refdata))
         loop_bell_ring(c->loop, c->refdata_bell);
     c->refdata_wake = false;
@@ -576,6 +618,11 @@ arm(struct core *c)
         ASSERT(loop_watch_eventfd(c->loop, rest_result_fd(c->p.rest[i]), WAKE_REST) >= 0);
         c->rest_bell[i] = loop_bell_open(c->loop, rest_request_fd(c->p.rest[i]));
         ASSERT(c->rest_bell[i] >= 0);
+    }
+    if (c->lws.lws != NULL) {
+        ASSERT(loop_watch_eventfd(c->loop, ws_lws_result_fd(c->lws.lws), WAKE_LWS) >= 0);
+        c->lws_bell = loop_bell_open(c->loop, ws_lws_request_fd(c->lws.lws));
+        ASSERT(c->lws_bell >= 0);
     }
     ASSERT(c->connector_bell >= 0 && c->refdata_bell >= 0 && c->release_bell >= 0);
     c->now = loop_now(c->loop);
@@ -628,8 +675,8 @@ loop_config_of(const struct config *c)
         .recv_buffer_bytes = 16384,
         .send_buffer_bytes = 131072,
         .watch_max =
-            2 * CLIENT_SESSION_MAX + 3 + VENUE_MAX, /* an ended session's is free again when its cancel completes */
-        .bell_max = CLIENT_SESSION_MAX + 4 + VENUE_MAX,
+            2 * CLIENT_SESSION_MAX + 4 + VENUE_MAX, /* an ended session's is free again when its cancel completes */
+        .bell_max = CLIENT_SESSION_MAX + 5 + VENUE_MAX,
         .close_linger_ms = 200,
         .busy = c->loop.mode == LOOP_BUSY,
     };
@@ -664,6 +711,8 @@ core_init(const struct core_parts *parts, struct arena *arena)
     struct core *c = (struct core *)arena_take(arena, sizeof(*c));
 
     c->p = *parts;
+    _Static_assert(GATEWAY_CONNS <= WS_LWS_CONNS, "one id means one connection on both transports");
+    transport_lws_init(&c->lws, parts->lws, &parts->lws_config);
     c->market_budget = (size_t)parts->config->loop.md_batch * MESSAGE_BYTES;
     c->loop_config = loop_config_of(parts->config);
     c->p.gateway_parts.port = (struct gateway_port){

@@ -18,6 +18,7 @@
 #include "engine/io/timer.h"
 #include "engine/io/unix_port.h"
 #include "engine/refdata.h"
+#include "engine/transport_lws.h"
 
 /* What main built, borrowed for the life of the core. */
 struct core_parts {
@@ -28,6 +29,8 @@ struct core_parts {
     struct journal_file *files;
     struct journal_region region; /* in use */
     struct connector *connector;
+    struct ws_lws *lws; /* NULL: no venue uses it */
+    struct ws_lws_config lws_config;
     struct refdata *refdata;
     struct rest *rest[VENUE_MAX]; /* NULL: the venue asks nothing over HTTP */
     struct unix_port *unix_port;

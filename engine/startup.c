@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LWS_PIECES       2048u /* of 4 KB: what the core may be behind */
+#define LWS_CONNECT_S    10u
 #define ACK_MARGIN_NS    (2 * NS_PER_S) /* past the venue's deadline before "not found" is proof */
 #define CLOCK_EVERY_NS   (30 * NS_PER_S)
 #define CONNECT_MAX_NS   (10 * NS_PER_S)
@@ -284,6 +286,38 @@ connector_config_of(const struct app *a)
     return (struct connector_config){ .conn_max = GATEWAY_CONNS, .tls = &a->tls, .upgrade = upgrade };
 }
 
+/* Connections of the second transport: market data of the venues that want it. False: there is none. */
+static bool
+lws_config_of(const struct config *c, const struct endpoint *endpoint, struct ws_lws_config *out)
+{
+    bool any = false;
+
+    *out = (struct ws_lws_config){ .pieces = LWS_PIECES, .connect_timeout_s = LWS_CONNECT_S };
+    for (uint32_t i = 0; i < c->venues; i++) {
+        struct ws_lws_conn *k = &out->conn[GATEWAY_CONN(i, CONN_ROLE_MARKET)];
+        if (c->venue[i].transport != TRANSPORT_LWS)
+            continue;
+        any = true;
+        k->used = true;
+        k->endpoint = endpoint[GATEWAY_CONN(i, CONN_ROLE_MARKET)];
+        (void)snprintf(k->ca_file, sizeof(k->ca_file), "%s", c->venue[i].ca_file);
+        long port = 0;
+        if (c->venue[i].proxy[0] != '\0')
+            ASSERT(config_listen_parse(c->venue[i].proxy, k->proxy_host, sizeof(k->proxy_host), &port));
+        k->proxy_port = (uint16_t)port;
+    }
+    return any;
+}
+
+static bool
+start_lws(struct app *a, struct fault *fault)
+{
+    if (!lws_config_of(&a->config, a->parts.endpoint, &a->parts.lws_config))
+        return true;
+    a->parts.lws = ws_lws_init(&a->parts.lws_config, &a->arena, fault);
+    return a->parts.lws != NULL && ws_lws_start(a->parts.lws, fault);
+}
+
 static size_t
 footprint(const struct app *a)
 {
@@ -301,6 +335,9 @@ footprint(const struct app *a)
     n += balances_footprint();
     n += client_port_footprint(&cc);
     n += connector_footprint(&nc);
+    struct ws_lws_config lws;
+    if (lws_config_of(c, a->parts.endpoint, &lws))
+        n += ws_lws_footprint(&lws);
     for (uint16_t i = 0; i < c->venues; i++) {
         struct venue_config vc = venue_config_of(a, i);
         struct feed_config fc = dialect_feed_config(c, &c->venue[i]);
@@ -756,8 +793,8 @@ make_core(struct app *a, struct fault *fault)
     };
     memcpy(a->parts.gateway_parts.feed, a->feed, sizeof(a->feed));
     a->parts.connector = connector_init(&nc, &a->arena, fault);
-    if (a->parts.connector == NULL || !connector_start(a->parts.connector, fault) || !start_refdata(a, fault) ||
-        !start_rest(a, fault) || !start_unix_port(a, &market, fault))
+    if (a->parts.connector == NULL || !connector_start(a->parts.connector, fault) || !start_lws(a, fault) ||
+        !start_refdata(a, fault) || !start_rest(a, fault) || !start_unix_port(a, &market, fault))
         return false;
     a->core = core_init(&a->parts, &a->arena);
     arena_seal(&a->arena);
@@ -828,6 +865,8 @@ teardown(struct app *a)
         refdata_stop(a->parts.refdata);
     for (unsigned i = 0; i < VENUE_MAX; i++)
         rest_stop(a->parts.rest[i]);
+    if (a->parts.lws != NULL)
+        ws_lws_stop(a->parts.lws);
     if (a->parts.connector != NULL)
         connector_stop(a->parts.connector);
     for (unsigned i = 0; i < VENUE_MAX; i++) {

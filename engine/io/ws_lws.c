@@ -36,6 +36,7 @@ struct line {
     bool up;
     bool ending; /* the core wants it closed */
     bool in_message;
+    const char *distrusted; /* what is wrong with its certificate; static text, NULL = nothing so far */
     /* Messages waiting to be written. */
     uint32_t send_head;
     uint32_t send_count;
@@ -263,7 +264,6 @@ on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, 
     uintptr_t id = (uintptr_t)lws_get_opaque_user_data(wsi);
     uint32_t conn = (uint32_t)id - 1;
 
-    (void)user;
     if (reason == LWS_CALLBACK_RAW_RX_FILE) {
         uint64_t count;
         if (read(w->request_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
@@ -283,13 +283,21 @@ on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, 
         l->up = true;
         tell(w, conn, WS_LWS_UP, NULL, 0);
         return l->ending ? -1 : 0;
+    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION: /* user: its X509_STORE_CTX; len: passed so far */
+        if (len == 0)
+            l->distrusted = X509_verify_cert_error_string(X509_STORE_CTX_get_error((X509_STORE_CTX *)user));
+        return len == 0;
     case LWS_CALLBACK_CLIENT_RECEIVE: deliver(w, conn, wsi, (const uint8_t *)in, len); return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: tell(w, conn, WS_LWS_END, in, MIN(len, CLOSE_CODE_MAX)); return 0;
     case LWS_CALLBACK_CLIENT_WRITEABLE: return write_next(l, wsi);
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: {
         char why[160];
-        (void)snprintf(why, sizeof(why), "%s: %s", w->cfg.conn[conn].endpoint.host,
-                       in != NULL ? (const char *)in : "libwebsockets could not connect");
+        if (l->distrusted != NULL)
+            (void)snprintf(why, sizeof(why), "%s: its certificate is not trusted: %s", w->cfg.conn[conn].endpoint.host,
+                           l->distrusted);
+        else
+            (void)snprintf(why, sizeof(why), "%s: %s", w->cfg.conn[conn].endpoint.host,
+                           in != NULL ? (const char *)in : "libwebsockets could not connect");
         down(w, conn, why);
         return 0;
     }
