@@ -105,6 +105,8 @@ static const struct key memory_keys[] = {
     INT(struct config_memory, instruments_max, 1, INSTRUMENT_MAX, "64", "instruments, all versions ever used"),
     INT(struct config_memory, clients_max, 1, CLIENT_MAX, "16", "clients connected at once"),
     INT(struct config_memory, levels_max, 100, 65536, "5000", "price levels per side of a book"),
+    INT(struct config_memory, message_max_bytes, 65536, 16777216, "1048576",
+        "longest WebSocket message of a venue; a longer one closes the connection"),
     POWER2(struct config_memory, md_ring, 64, 16777216, "65536", "slots of the market-data ring that clients read"),
     INT(struct config_memory, tls_pool_bytes, 1048576, 1073741824, "16777216", "memory for TLS"),
     POWER2(struct config_memory, log_records, 16, 1048576, "1024", "slots of each thread's log ring"),

@@ -1,12 +1,18 @@
 #include "engine/gateway_state.h"
 
+static size_t
+message_max(const struct gateway_config *cfg)
+{
+    return cfg->message_max != 0 ? cfg->message_max : GATEWAY_MESSAGE_MAX;
+}
+
 size_t
 gateway_footprint(const struct gateway_config *cfg)
 {
     size_t n = arena_cost(sizeof(struct gateway)) + arena_cost(sizeof(struct order_aux) * cfg->order_slots);
 
     n += cfg->venue_count * arena_cost(sizeof(uint32_t) * cfg->order_slots);
-    n += cfg->venue_count * CONN_ROLE_REFDATA * arena_cost(GATEWAY_MESSAGE_MAX);
+    n += cfg->venue_count * CONN_ROLE_REFDATA * arena_cost(message_max(cfg));
     return n;
 }
 
@@ -28,8 +34,8 @@ venue_init(struct gateway *g, uint16_t id, struct arena *arena)
     session_init(&v->session[ROLE_MARKET], &v->cfg->market);
     session_init(&v->session[ROLE_ORDER], &v->cfg->order);
     for (unsigned role = 0; role < CONN_ROLE_REFDATA; role++)
-        ws_reader_init(&v->reader[role], WS_CLIENT, (uint8_t *)arena_take(arena, GATEWAY_MESSAGE_MAX),
-                       GATEWAY_MESSAGE_MAX);
+        ws_reader_init(&v->reader[role], WS_CLIENT, (uint8_t *)arena_take(arena, message_max(&g->cfg)),
+                       message_max(&g->cfg));
     metric_name_venue(g->p.metrics, id, v->cfg->name);
 }
 
@@ -310,7 +316,7 @@ gateway_on_up(struct gateway *g, uint32_t conn, struct now now)
     unsigned role = conn % 2;
 
     ASSERT(conn / 2 < g->cfg.venue_count);
-    ws_reader_init(&v->reader[role], WS_CLIENT, v->reader[role].buffer, GATEWAY_MESSAGE_MAX);
+    ws_reader_init(&v->reader[role], WS_CLIENT, v->reader[role].buffer, message_max(&g->cfg));
     metric_set(g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, role), 1);
     metric_add(g->p.metrics, METRIC_CONN_OPENED, metric_pair(METRIC_CONN_OPENED, v->id, role), 1);
     log_write(g->p.log, LOG_CONN_UP, v->cfg->name, conn, mono_since(now.mono, v->opening[role]) / NS_PER_MS);

@@ -98,6 +98,7 @@ struct gateway_config {
     uint16_t venue_count;
     uint32_t order_slots; /* of the order table: live and kept ones; slots are below it */
     uint32_t accounts;    /* ids in [0, accounts) */
+    size_t message_max;   /* bytes of one WebSocket message, assembled; 0 = 1 MiB */
     char instance[CLORDID_INSTANCE + 1];
     bool kill_foreign; /* the kill switch cancels orders that are not ours as well */
     uint32_t term;

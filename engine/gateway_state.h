@@ -13,7 +13,7 @@
 #include "engine/two_step.h"
 #include "feed/ws_frame.h"
 
-#define GATEWAY_MESSAGE_MAX (1u << 20) /* one WebSocket message, assembled */
+#define GATEWAY_MESSAGE_MAX (1u << 20) /* one WebSocket message, assembled, where the configuration says nothing */
 #define GATEWAY_SEND_MAX    16384u     /* one outbound message, framed */
 #define GATEWAY_ORDER_ROOM  2048u      /* of these, a new order's or cancel's */
 #define SENT_MAX            1024u      /* new orders waiting for their wire stamp: a turn's worth, or a slow sync's */

@@ -579,6 +579,7 @@ gateway_config_of(struct app *a)
         .venue_count = (uint16_t)c->venues,
         .order_slots = (uint32_t)c->memory.orders_max,
         .accounts = ACCOUNT_MAX,
+        .message_max = (size_t)c->memory.message_max_bytes,
         .kill_foreign = c->kill.foreign,
     };
     for (uint32_t i = 0; i < c->venues; i++) {

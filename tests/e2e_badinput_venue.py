@@ -27,6 +27,7 @@ def broken_frames():
         ("huge", frame(1, b"", length=1 << 62), "longer than the configured limit"),
         ("negative length", frame(1, b"", length=1 << 63), "top bit"),
         ("large", frame(1, b"", length=64 << 20), "longer than the configured limit"),
+        ("one too large", frame(1, b"", length=65537), "longer than the configured limit"),
         ("reserved bit", frame(1, text, rsv=4), "reserved"),
         ("reserved opcode", frame(5, text), "opcode"),
         ("no beginning", frame(0, text), "continuation"),
@@ -45,7 +46,8 @@ def rss(gw):
 
 
 def quick(config):
-    return config.replace("reconnect_min_ms = 100", "reconnect_min_ms = 10").replace("reconnect_max_ms = 1000", "reconnect_max_ms = 50")
+    return config.replace("reconnect_min_ms = 100", "reconnect_min_ms = 10").replace("reconnect_max_ms = 1000", "reconnect_max_ms = 50").replace(
+        "[memory]\n", "[memory]\nmessage_max_bytes = 65536\n")
 
 
 class Hostile(Stage):
@@ -93,7 +95,7 @@ def frames():
         for path in (MARKET, API):
             s.meet(gw, path, "after", "not JSON", send(frame(1, b"hello") + frame(1, b"") + frame(2, b"\0\1"), True),
                    "message not read")
-            s.meet(gw, path, "after", "deep", send(frame(1, b"[" * 60000), True), "message not read")
+            s.meet(gw, path, "after", "deep and as large as may be", send(frame(1, b"[" * 65536), True), "message not read")
             s.meet(gw, path, "after", "pings", send(frame(9, b"x" * 125) * 3000, True), "connection_up")
         s.meet(gw, MARKET, "after", "unreadable", send(frame(1, UNREADABLE), True), "message not read")
         wait_for("they are counted", lambda: gw.metric("feed_decoded_total", result="malformed") >= 5)
