@@ -295,7 +295,7 @@ static const struct section sections[SECTION_COUNT] = {
                               limit_keys, risk.override, risk.overrides),
 };
 
-#define KEYS_MAX 24
+#define KEYS_MAX 40
 _Static_assert(ARRAY_LEN(venue_keys) <= KEYS_MAX && ARRAY_LEN(limit_keys) <= KEYS_MAX &&
                    ARRAY_LEN(risk_keys) <= KEYS_MAX,
                "room to remember where each value came from");
