@@ -63,8 +63,13 @@ struct rig {
     bool no_room;
     bool durable_first; /* set before rig_start */
     bool amends;        /* the same: the venue amends in place */
-    uint64_t cover_seq; /* of the last message to order entry */
-    uint8_t *spare;     /* what journal_next gives; NULL = none */
+    bool over_http;     /* the same: log-on and questions go over HTTP */
+    bool rest_busy;     /* a request over HTTP waits for rig_rest */
+    bool rest_refused;  /* none can be queued */
+    uint32_t rest_sent;
+    uint32_t rest_pages; /* requests that the question under way takes beyond the first */
+    uint64_t cover_seq;  /* of the last message to order entry */
+    uint8_t *spare;      /* what journal_next gives; NULL = none */
     uint8_t out[65536];
     /* One strategy, one operator. */
     void *session_mem[2];
@@ -174,7 +179,62 @@ static const struct venue_ops script_ops_amends = {
     .decode = script_decode,
 };
 
+/* Answers over HTTP are the same reports, one behind the other. */
+static enum decode_result
+script_decode_rest(struct venue_adapter *a, unsigned status, const uint8_t *body, size_t len, struct now now,
+                   const struct venue_sink *sink)
+{
+    enum decode_result res = DECODE_OK;
+
+    (void)status;
+    for (size_t at = 0; at + sizeof(struct venue_report) <= len && res == DECODE_OK; at += sizeof(struct venue_report))
+        res = script_decode(a, body + at, sizeof(struct venue_report), now, sink);
+    return res;
+}
+
+static int
+script_rest_more(struct venue_adapter *a, struct now now, int64_t offset, uint8_t *buf, size_t room)
+{
+    (void)a;
+    (void)now;
+    (void)offset;
+    ASSERT(room >= 16);
+    if (rig_now->rest_pages == 0)
+        return 0;
+    rig_now->rest_pages--;
+    memset(buf, 'p', 16);
+    return 16;
+}
+
+static const struct venue_ops script_ops_rest = {
+    .dialect = "script",
+    .needs_connection = true,
+    .rest = 1u << VENUE_RQ_LOGON | 1u << VENUE_RQ_QUERY | 1u << VENUE_RQ_TRADES | 1u << VENUE_RQ_OPEN_ORDERS,
+    .footprint = script_footprint,
+    .init = script_init,
+    .on_disconnected = script_disconnected,
+    .on_instrument = script_instrument,
+    .submit = script_submit,
+    .decode = script_decode,
+    .decode_rest = script_decode_rest,
+    .rest_more = script_rest_more,
+};
+
 /* ---- actions ---- */
+
+static bool
+rig_rest_send(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len)
+{
+    struct rig *r = (struct rig *)ctx;
+
+    (void)bytes;
+    CHECK(venue == 0 && len == 16 && !r->rest_busy); /* one at a time */
+    if (r->rest_refused)
+        return false;
+    r->rest_busy = true;
+    r->rest_sent++;
+    return true;
+}
 
 static void
 rig_open(void *ctx, uint32_t conn)
@@ -322,6 +382,16 @@ rig_say_kind(struct rig *r, enum venue_report_kind kind, const char *clordid)
     rig_say(r, &v);
 }
 
+/* The answer to the request over HTTP: `n` reports. */
+static inline void
+rig_rest(struct rig *r, unsigned status, const struct venue_report *reports, size_t n)
+{
+    CHECK(r->rest_busy);
+    r->rest_busy = false;
+    gateway_on_rest(r->g, 0, status, (const uint8_t *)reports, n * sizeof(*reports), r->now);
+    rig_work(r);
+}
+
 /* The newest request of a kind that was not taken before; NULL when there is none. */
 static struct rig_request *
 rig_take(struct rig *r, enum venue_request_kind kind)
@@ -361,7 +431,7 @@ rig_disconnect(struct rig *r, uint32_t conn)
 }
 
 /* Answer the log-on sequence up to the list of open orders, which the test may fill before. */
-static void
+static inline void
 rig_logon(struct rig *r)
 {
     struct venue_report t = rig_report(VENUE_TIME, NULL);
@@ -631,6 +701,7 @@ rig_begin(struct rig *r)
                   .conn_close = rig_close,
                   .send_reserve = rig_reserve,
                   .send_commit = rig_commit,
+                  .rest_send = rig_rest_send,
                   .timer_arm = rig_timer,
                   .journal_next = rig_journal_next,
                   .stamp = rig_stamp,
@@ -641,7 +712,9 @@ rig_begin(struct rig *r)
         .venue_count = 1, .order_slots = RIG_ORDERS, .accounts = 1, .instance = "01", .term = r->term, .seed = 7
     };
     gc.venue[0] = (struct gateway_venue_config){ .name = "script",
-                                                 .ops = r->amends ? &script_ops_amends : &script_ops,
+                                                 .ops = r->over_http ? &script_ops_rest
+                                                        : r->amends  ? &script_ops_amends
+                                                                     : &script_ops,
                                                  .snapshot_levels = 100,
                                                  .recv_window_ns = NS_PER_S,
                                                  .request_timeout_ns = 2 * NS_PER_S,
@@ -668,10 +741,12 @@ rig_start(struct rig *r)
 {
     bool durable_first = r->durable_first;
     bool amends = r->amends;
+    bool over_http = r->over_http;
 
     memset(r, 0, sizeof(*r));
     r->durable_first = durable_first;
     r->amends = amends;
+    r->over_http = over_http;
     r->now = (struct now){ { NS_PER_S }, { INT64_C(1700000000) * NS_PER_S } };
     rig_begin(r);
 }
@@ -715,12 +790,13 @@ rig_restart(struct rig *r)
     r->foreign = old->foreign;
     r->balance_moves_position = old->balance_moves_position;
     r->sweeps = old->sweeps;
+    r->over_http = old->over_http;
     free(old);
     rig_begin(r);
 }
 
 /* Everything up: instruments, book, order entry logged on and asking for the open orders. */
-static void
+static inline void
 rig_up(struct rig *r)
 {
     struct instrument ins = rig_instrument();
@@ -736,7 +812,7 @@ rig_up(struct rig *r)
     rig_logon(r);
 }
 
-static void
+static inline void
 rig_ready(struct rig *r)
 {
     rig_start(r);

@@ -1,0 +1,161 @@
+/* The gateway and a venue that answers over HTTP: log-on, questions one at a time, further pages, answers that come too
+ * late or never. */
+#include "tests/gateway_rig.h"
+
+static struct rig rig;
+
+static void
+http_report(unsigned status, enum venue_report_kind kind, unsigned request, const char *clordid)
+{
+    struct venue_report v = rig_report(kind, clordid);
+
+    v.request = (uint8_t)request;
+    v.state = ORDER_CANCELED;
+    rig_rest(&rig, status, &v, status != 0);
+}
+
+/* Connected, and the clock known. */
+static void
+to_logon(void)
+{
+    struct instrument ins = rig_instrument();
+    struct venue_report t = rig_report(VENUE_TIME, NULL);
+
+    rig.over_http = true;
+    rig_start(&rig);
+    gateway_on_definition(rig.g, &ins, rig.now);
+    gateway_on_definitions_end(rig.g, 0, true, rig.now);
+    rig_connect(&rig, GATEWAY_CONN(0, CONN_ROLE_MARKET));
+    rig_book(&rig);
+    rig_connect(&rig, GATEWAY_CONN(0, CONN_ROLE_ORDER));
+    CHECK(rig_take(&rig, VENUE_RQ_TIME) != NULL);
+    t.venue_time_ns = rig.now.wall.ns;
+    rig_say(&rig, &t);
+}
+
+static void
+to_ready(void)
+{
+    to_logon();
+    CHECK(rig_take(&rig, VENUE_RQ_LOGON) != NULL);
+    http_report(200, VENUE_LOGGED_ON, VENUE_RQ_LOGON, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_STREAM) != NULL);
+    rig_say_kind(&rig, VENUE_STREAM_UP, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
+    http_report(200, VENUE_OPEN_ORDERS_END, VENUE_RQ_OPEN_ORDERS, NULL);
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    CHECK(!rig.rest_busy);
+}
+
+static const struct order *
+order_of(uint64_t key)
+{
+    return order_at(rig.orders, order_find_key(rig.orders, RIG_CLIENT, key));
+}
+
+TEST(steps_of_the_logon_go_by_the_way_that_the_venue_has_for_them)
+{
+    to_ready();
+    CHECK_EQ(rig.rest_sent, 2); /* token and list; time and stream went over the session */
+    rig_end(&rig);
+}
+
+TEST(questions_go_one_at_a_time_and_each_is_answered)
+{
+    to_ready();
+    uint64_t a = rig_new(&rig, SIDE_BUY, 99000, 100);
+    uint64_t b = rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 3 * NS_PER_S); /* no answer to either: unknown, and asked about */
+    CHECK(order_unknown(order_of(a)) && order_unknown(order_of(b)));
+    uint32_t sent = rig.rest_sent;
+    CHECK(rig.rest_busy);
+    rig_pass(&rig, NS_PER_S);
+    CHECK_EQ(rig.rest_sent, sent);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL);
+    http_report(200, VENUE_STATUS, VENUE_RQ_QUERY, q->clordid);
+    CHECK(rig.rest_busy); /* the other's turn */
+    q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL);
+    http_report(200, VENUE_STATUS, VENUE_RQ_QUERY, q->clordid);
+    CHECK_EQ(order_of(a)->state, ORDER_CANCELED);
+    CHECK_EQ(order_of(b)->state, ORDER_CANCELED);
+    rig_end(&rig);
+}
+
+TEST(a_question_of_several_pages_keeps_the_line_until_its_end)
+{
+    to_ready();
+    uint64_t a = rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(rig.rest_busy);
+    uint32_t sent = rig.rest_sent;
+    rig.rest_pages = 2;
+    rig_rest(&rig, 200, NULL, 0);
+    CHECK(rig.rest_busy);
+    rig_rest(&rig, 200, NULL, 0);
+    CHECK(rig.rest_busy);
+    CHECK_EQ(rig.rest_sent, sent + 2);
+    http_report(200, VENUE_STATUS, VENUE_RQ_QUERY, order_of(a)->clordid);
+    CHECK_EQ(order_of(a)->state, ORDER_CANCELED);
+    CHECK(!rig.rest_busy);
+    rig_end(&rig);
+}
+
+TEST(no_answer_is_no_evidence_and_the_question_is_asked_again)
+{
+    to_ready();
+    uint64_t a = rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 3 * NS_PER_S);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(rig.rest_busy);
+        http_report(i == 0 ? 0 : 200, VENUE_QUERY_FAILED, VENUE_RQ_QUERY, order_of(a)->clordid);
+        CHECK(order_unknown(order_of(a)));
+        rig_pass(&rig, 20 * NS_PER_S);
+    }
+    rig.rest_refused = true; /* nor one that could not even be queued */
+    http_report(200, VENUE_QUERY_FAILED, VENUE_RQ_QUERY, order_of(a)->clordid);
+    rig_pass(&rig, 20 * NS_PER_S);
+    CHECK(order_unknown(order_of(a)));
+    rig.rest_refused = false;
+    rig_pass(&rig, 20 * NS_PER_S);
+    CHECK(rig.rest_busy);
+    rig_end(&rig);
+}
+
+TEST(an_answer_to_a_session_that_ended_is_dropped_and_the_next_logon_waits_for_the_line)
+{
+    to_ready();
+    uint64_t a = rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(rig.rest_busy);
+    rig_disconnect(&rig, GATEWAY_CONN(0, CONN_ROLE_ORDER));
+    rig_pass(&rig, 5 * NS_PER_S);
+    rig_connect(&rig, GATEWAY_CONN(0, CONN_ROLE_ORDER));
+    struct venue_report t = rig_report(VENUE_TIME, NULL);
+    t.venue_time_ns = rig.now.wall.ns;
+    uint32_t logons = rig_requests(&rig, VENUE_RQ_LOGON);
+    rig_say(&rig, &t);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_LOGON), logons); /* the line is not free */
+    http_report(200, VENUE_STATUS, VENUE_RQ_QUERY, order_of(a)->clordid);
+    CHECK(order_unknown(order_of(a))); /* what it said belongs to the session before */
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_LOGON), logons + 1);
+    CHECK(rig.rest_busy);
+    rig_end(&rig);
+}
+
+TEST(a_logon_without_an_answer_ends_the_session_in_time)
+{
+    to_logon();
+    CHECK(rig.rest_busy);
+    CHECK(rig.wanted[GATEWAY_CONN(0, CONN_ROLE_ORDER)]);
+    http_report(200, VENUE_LOGON_REFUSED, VENUE_RQ_LOGON, NULL);
+    CHECK(!rig.wanted[GATEWAY_CONN(0, CONN_ROLE_ORDER)]);
+    rig_end(&rig);
+    to_logon();
+    rig_pass(&rig, 60 * NS_PER_S); /* the step's own time-out */
+    CHECK(!rig.wanted[GATEWAY_CONN(0, CONN_ROLE_ORDER)]);
+    rig_end(&rig);
+}
+
+TEST_MAIN()
