@@ -567,9 +567,9 @@ read_envelope(const char *buf, size_t len, struct envelope *e)
 static enum decode_result
 answer(const struct kraken_md *d, const struct envelope *e, struct md_msg *m)
 {
-    bool off = JSON_IS(e->method, "unsubscribe");
+    bool off = e->method.s != NULL && JSON_IS(e->method, "unsubscribe");
 
-    if (!off && !JSON_IS(e->method, "subscribe") && e->error.s == NULL)
+    if (!off && e->error.s == NULL && (e->method.s == NULL || !JSON_IS(e->method, "subscribe")))
         return DECODE_IGNORED; /* pong, and what is to come */
     const struct kraken_symbol *s = find_symbol(d, &e->symbol);
     m->slot = s != NULL ? s->slot : MD_NO_SLOT;
@@ -641,6 +641,8 @@ general_message(const struct kraken_md *d, const char *buf, size_t len, struct m
         m->kind = MD_MSG_OTHER;
         return answer(d, &e, m);
     }
+    if (e.channel.s == NULL)
+        return DECODE_IGNORED;
     if (JSON_IS(e.channel, "status") && e.data.s != NULL)
         return status(&e, m);
     if (JSON_IS(e.channel, "trade"))
@@ -692,7 +694,7 @@ kraken_md_request(const struct md_request *rq, char *buf, size_t room, size_t *u
                                     : ",\"snapshot\":false",
                             (long long)rq->id);
     size_t len = (size_t)head_len;
-    if (room < (size_t)(head_len + tail_len))
+    if (room < (size_t)head_len + (size_t)tail_len)
         return 0;
     memcpy(buf, head, len);
     for (; n < rq->count; n++) {

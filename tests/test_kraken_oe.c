@@ -668,6 +668,23 @@ TEST(an_unacknowledged_order_is_looked_for_among_the_open_and_then_the_closed_on
     CHECK_EQ(got[0].kind, VENUE_NOT_FOUND);
 }
 
+TEST(an_order_taken_over_is_found_by_the_hash_of_its_id_when_nothing_else_is_known)
+{
+    open_fresh(true);
+    struct venue_order o = order_of("OURNAME");
+    o.flags = COMMAND_ADOPTED;
+    o.venue_order_id = kraken_order_hash("OX-9", 4);
+    CHECK(ask(VENUE_RQ_QUERY, &o, 0));
+    CHECK(strstr(text, "OpenOrders") != NULL && strstr(text, "cl_ord_id") == NULL);
+    answer(200, "{\"error\":[],\"result\":{\"open\":{" LISTED("OZ-1", "OURNAME", "open", "1", "0") "}}}");
+    CHECK(more());
+    CHECK(strstr(text, "ClosedOrders") != NULL && strstr(text, "cl_ord_id") == NULL);
+    answer(200, "{\"error\":[],\"result\":{\"closed\":{" LISTED("OX-9", "", "closed", "1", "1") "},\"count\":1}}");
+    CHECK_EQ(got[0].kind, VENUE_STATUS);
+    CHECK_STR(got[0].clordid, "OURNAME");
+    CHECK_EQ(got[0].state, ORDER_FILLED);
+}
+
 TEST(closed_orders_are_looked_through_to_their_end_before_not_found_is_said)
 {
     open_fresh(true);

@@ -89,6 +89,7 @@ struct kraken_rest {
     uint8_t stage; /* enum kraken_rest_stage; IDLE: nothing is asked */
     uint8_t kind;  /* enum venue_request_kind */
     bool more;     /* another page, or the next list, is to be asked for */
+    bool unnamed;  /* QUERY: the venue has no name of ours for it; its id is known by its hash only */
     uint32_t offset;
     uint32_t pages;
     uint32_t instrument;

@@ -232,7 +232,7 @@ static enum decode_result
 decode_answer(struct kraken_oe *k, const struct answer *a, struct now now, const struct venue_sink *sink)
 {
     const struct kraken_request *rq = request_of(k, a->req_id);
-    bool pong = JSON_IS(a->method, "pong");
+    bool pong = a->method.s != NULL && JSON_IS(a->method, "pong");
 
     if (rq == NULL) {
         if (a->error.s == NULL)
@@ -624,7 +624,7 @@ kraken_oe_decode(struct venue_adapter *a, const uint8_t *msg, size_t len, struct
     }
     if (e.answer.method.s != NULL || (e.channel.s == NULL && e.answer.error.s != NULL))
         return decode_answer(k, &e.answer, now, sink);
-    if (!JSON_IS(e.channel, "executions") || e.data.s == NULL)
+    if (e.channel.s == NULL || !JSON_IS(e.channel, "executions") || e.data.s == NULL)
         return DECODE_IGNORED; /* status, heartbeat, and what is to come */
     return decode_executions(k, &e.data, JSON_IS(e.type, "snapshot"), e.has_sequence, e.sequence, sink);
 }

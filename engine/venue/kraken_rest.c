@@ -1,12 +1,13 @@
 /* Kraken Spot over REST: what the WebSocket does not answer. One question at a time; some take several requests.
  *
- *   question      requests                                        answer
- *   LOGON         GetWebSocketsToken                              LOGGED_ON, LOGON_REFUSED
- *   QUERY         QueryOrders where the venue's id is known, else STATUS, NOT_FOUND
- *                 OpenOrders and then ClosedOrders by our id: what left the first list is in the second
- *   TRADES        TradesHistory in pages of 50                    FILL each, TRADES_END
- *   OPEN_ORDERS   OpenOrders                                      OPEN_ORDER each, OPEN_ORDERS_END
- *   BALANCES      Balance                                         BALANCE each, BALANCES_END
+ *   question      requests                                              answer
+ *   LOGON         GetWebSocketsToken                                    LOGGED_ON, LOGON_REFUSED
+ *   QUERY         QueryOrders where the venue's id is known, else       STATUS, NOT_FOUND
+ *                 OpenOrders, then ClosedOrders: what left the first
+ *                 list is in the second
+ *   TRADES        TradesHistory in pages of 50                          FILL each, TRADES_END
+ *   OPEN_ORDERS   OpenOrders                                            OPEN_ORDER each, OPEN_ORDERS_END
+ *   BALANCES      Balance                                               BALANCE each, BALANCES_END
  *
  * Always true: an end is reported only when nothing was left out; whatever went wrong with an answer is QUERY_FAILED or
  * LOGON_REFUSED, never "not found"; nonces rise, also from one run to the next, as long as the wall clock does. */
@@ -67,11 +68,15 @@ write_stage(struct kraken_oe *k, struct now now, uint8_t *buf, size_t room)
         break;
     case KRAKEN_REST_OPEN:
         path = "/0/private/OpenOrders";
-        (void)snprintf(fields, sizeof(fields), "&cl_ord_id=%.*s", CLORDID_BYTES, q->clordid);
+        if (!q->unnamed)
+            (void)snprintf(fields, sizeof(fields), "&cl_ord_id=%.*s", CLORDID_BYTES, q->clordid);
         break;
     case KRAKEN_REST_CLOSED:
         path = "/0/private/ClosedOrders";
-        (void)snprintf(fields, sizeof(fields), "&cl_ord_id=%.*s&ofs=%u", CLORDID_BYTES, q->clordid, q->offset);
+        if (q->unnamed)
+            (void)snprintf(fields, sizeof(fields), "&ofs=%u", q->offset);
+        else
+            (void)snprintf(fields, sizeof(fields), "&cl_ord_id=%.*s&ofs=%u", CLORDID_BYTES, q->clordid, q->offset);
         break;
     case KRAKEN_REST_TRADES:
         path = "/0/private/TradesHistory";
@@ -107,6 +112,8 @@ kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct n
         memcpy(q.clordid, rq->order->clordid, CLORDID_BYTES);
         q.clordid[CLORDID_BYTES - 1] = '\0';
     }
+    if (rq->order == NULL && (rq->kind == VENUE_RQ_QUERY || rq->kind == VENUE_RQ_TRADES))
+        return -1;
     switch (rq->kind) {
     case VENUE_RQ_LOGON: q.stage = KRAKEN_REST_TOKEN; break;
     case VENUE_RQ_OPEN_ORDERS: q.stage = KRAKEN_REST_OPEN_ALL; break;
@@ -122,9 +129,8 @@ kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct n
         if (o != NULL) {
             q.stage = KRAKEN_REST_BY_ID;
             memcpy(q.order_id, o->order_id, sizeof(q.order_id));
-        } else if ((rq->order->flags & COMMAND_ADOPTED) != 0) {
-            return -1; /* known by the venue's id alone, and that is not known any more */
         }
+        q.unnamed = (rq->order->flags & COMMAND_ADOPTED) != 0;
         break;
     }
     default: return -1;
@@ -233,7 +239,7 @@ kraken_asset_currency(const struct json_text *asset, char out[CURRENCY_BYTES])
     else if (strcmp(plain, "XDG") == 0)
         plain = "DOGE";
     memset(out, 0, CURRENCY_BYTES);
-    memcpy(out, plain, strlen(plain));
+    (void)snprintf(out, CURRENCY_BYTES, "%s", plain);
     return true;
 }
 
@@ -460,9 +466,13 @@ on_listed(struct kraken_oe *k, const struct listed *o, struct order_list *l, con
 {
     bool all = k->rest.stage == KRAKEN_REST_OPEN_ALL;
     struct venue_report r;
-    bool wanted = all || json_equals(&o->txid, k->rest.order_id, strlen(k->rest.order_id)) ||
-                  (k->rest.clordid[0] != '\0' && o->cl_ord_id.s != NULL &&
-                   json_equals(&o->cl_ord_id, k->rest.clordid, strlen(k->rest.clordid)));
+    const struct kraken_rest *q = &k->rest;
+    bool wanted = all || json_equals(&o->txid, q->order_id, strlen(q->order_id));
+
+    if (q->unnamed)
+        wanted |= kraken_order_hash(o->txid.s, o->txid.n) == q->venue_order_id;
+    else if (q->clordid[0] != '\0' && o->cl_ord_id.s != NULL)
+        wanted |= json_equals(&o->cl_ord_id, q->clordid, strlen(q->clordid));
 
     l->seen++;
     if (!wanted)
