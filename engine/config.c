@@ -83,7 +83,7 @@ static const char *const dialect_choices[] = { "binance", "kraken", NULL };
 static const char *const key_type_choices[] = { "hmac", "ed25519", NULL };
 static const char *const foreign_choices[] = { "report", "adopt", "cancel", NULL };
 static const char *const balance_choices[] = { "report", "position", NULL };
-static const char *const disconnect_choices[] = { "nothing", "cancel", NULL };
+static const char *const disconnect_choices[] = { "nothing", "cancel", "reduce", "kill", NULL };
 static const char *const format_choices[] = { "text", "json", NULL };
 static const char *const level_choices[] = { "debug", "info", "warn", "error", NULL };
 
@@ -139,7 +139,12 @@ static const struct key client_keys[] = {
 static const struct key strategy_keys[] = {
     INT(struct config_strategy, id, 0, CLIENT_MAX - 1, NULL, "number of the strategy in messages and journal"),
     CHOICE(struct config_strategy, on_disconnect, disconnect_choices, "cancel",
-           "what happens to its open orders when its process is gone"),
+           "when its process is gone: nothing; cancel its orders; reduce: cancel them, and only reductions of it pass "
+           "until an operator says otherwise; kill: the kill switch"),
+    INT(struct config_strategy, heartbeat_ms, 0, 3600000, "0",
+        "connected and without a command for this long (a heartbeat is one): on_silence; looked at once a second; 0 = "
+        "never"),
+    CHOICE(struct config_strategy, on_silence, disconnect_choices, "cancel", "what silence does, as on_disconnect"),
     NAMED(struct config_strategy, operator_role, "operator", KEY_BOOL, "false",
           "may halt, resume and act on every strategy's orders"),
     INT(struct config_strategy, order_rate, 1, 100000, "50", "new orders and replaces per second"),
@@ -200,6 +205,9 @@ static const struct key venue_keys[] = {
     CHOICE(
         struct config_venue, balance_changes, balance_choices, "report",
         "a change of the venue's balance that no trade explains: counted and logged; or the position follows it too"),
+    INT(struct config_venue, deadman_ms, 0, 3600000, "0",
+        "where the venue offers a countdown (kraken): it cancels everything of the account when it has not heard of us "
+        "for this long, refreshed at a third of it; at least 5000; 0 = not asked for"),
 };
 
 static const struct key account_keys[] = {
@@ -1265,6 +1273,11 @@ check_venue(struct loader *l, uint32_t e)
     check_dialect(l, e, v);
     if (*v->proxy != '\0' && v->transport != TRANSPORT_LWS)
         ERROR_KEY(l, SECTION_VENUE, e, "proxy", "is set, which needs transport = \"lws\"");
+    if (v->deadman_ms != 0 && v->deadman_ms < 5000)
+        ERROR_KEY(l, SECTION_VENUE, e, "deadman_ms", "is %lld, expected 0 or at least 5000", (long long)v->deadman_ms);
+    if (v->deadman_ms != 0 && v->dialect != DIALECT_KRAKEN)
+        ERROR_KEY(l, SECTION_VENUE, e, "deadman_ms", "is %lld, expected 0: this venue has no countdown",
+                  (long long)v->deadman_ms);
     if (v->reconnect_min_ms > v->reconnect_max_ms)
         ERROR_KEY(l, SECTION_VENUE, e, "reconnect_min_ms", "is %lld, expected at most reconnect_max_ms (%lld)",
                   (long long)v->reconnect_min_ms, (long long)v->reconnect_max_ms);
@@ -1804,6 +1817,155 @@ config_reload_allowed(const struct config *running, const struct config *next, s
     }
     if (running->live != next->live)
         return FAULT(fault, "reload refused: --live or --paper has changed");
+    return true;
+}
+
+void
+config_take_limits(struct config *running, const struct config *next)
+{
+    for (enum section_id id = 0; id < SECTION_COUNT; id++) {
+        const struct section *s = &sections[id];
+        uint32_t n = 1;
+        if (id == SECTION_OVERRIDE)
+            continue;
+        if (s->stride != 0)
+            memcpy(&n, (const uint8_t *)running + s->count_offset, sizeof(n));
+        for (uint32_t e = 0; e < n; e++)
+            for (size_t i = 0; i < s->key_count; i++) {
+                size_t at = s->offset + e * s->stride + s->keys[i].offset;
+                if (key_reloads(id, &s->keys[i]))
+                    memcpy((uint8_t *)running + at, (const uint8_t *)next + at, s->keys[i].bytes);
+            }
+    }
+    memcpy(running->risk.override, next->risk.override, sizeof(running->risk.override));
+    running->risk.overrides = next->risk.overrides;
+}
+
+/* ---- one limit while running --------------------------------------------------------------------------------------
+ */
+
+static bool
+ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s);
+    size_t m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* Certainly tighter, or taken for looser. Only a maximum that stays one, a minimum and a rate are sure. */
+static enum config_change
+change_of(const struct key *k, const void *old, const void *new)
+{
+    int64_t a = 0;
+    int64_t b = 0;
+    int order;
+
+    if (memcmp(old, new, k->bytes) == 0 || (k->type == KEY_DECIMAL && strcmp(old, new) == 0))
+        return CHANGE_NONE;
+    if (strcmp(k->name, "restricted") == 0)
+        return *(const bool *)new ? CHANGE_TIGHTER : CHANGE_LOOSER;
+    if (k->type == KEY_DECIMAL) {
+        order = decimal_compare(new, old);
+        if (*(const char *)new == '\0' || (*(const char *)old == '\0' && ends_with(k->name, "_min")))
+            return *(const char *)new == '\0' ? CHANGE_LOOSER : CHANGE_TIGHTER;
+        if (*(const char *)old == '\0')
+            return ends_with(k->name, "_max") ? CHANGE_TIGHTER : CHANGE_LOOSER;
+    } else if (k->type == KEY_INT) {
+        memcpy(&a, old, sizeof(a));
+        memcpy(&b, new, sizeof(b));
+        if (a == 0 || b == 0)
+            return CHANGE_LOOSER; /* 0 often means none at all */
+        order = (b > a) - (b < a);
+    } else {
+        return CHANGE_LOOSER;
+    }
+    if (ends_with(k->name, "_min"))
+        return order > 0 ? CHANGE_TIGHTER : CHANGE_LOOSER;
+    bool most = ends_with(k->name, "_max") || ends_with(k->name, "_max_ms") || ends_with(k->name, "_max_ppm") ||
+                ends_with(k->name, "_rate") || ends_with(k->name, "_burst") || ends_with(k->name, "collar_ppm");
+    return most && order < 0 ? CHANGE_TIGHTER : CHANGE_LOOSER;
+}
+
+/* The section, its entry and the key that a path names among what a reload may change. */
+static const struct key *
+limit_find(struct config *c, const char *path, enum section_id *id, uint8_t **base, struct fault *fault)
+{
+    char section[PATH_MAX_TEXT];
+    const char *dot = strrchr(path, '.');
+    const char *name = "";
+    size_t index;
+
+    if (dot == NULL || (size_t)(dot - path) >= sizeof(section)) {
+        (void)FAULT(fault, "%.60s: expected risk.KEY, risk.instrument.SYMBOL.KEY or strategy.NAME.KEY", path);
+        return NULL;
+    }
+    memcpy(section, path, (size_t)(dot - path));
+    section[dot - path] = '\0';
+    const struct key *k = NULL;
+    if (section_find(section, id, &name) == PATH_SECTION) {
+        k = key_find(*id, dot + 1, &index);
+        if (k == NULL && *id == SECTION_RISK) {
+            *id = SECTION_LIMITS;
+            k = key_find(*id, dot + 1, &index);
+        }
+    }
+    if (k == NULL || !key_reloads(*id, k) || *id == SECTION_MONITORING) {
+        (void)FAULT(fault,
+                    "%.60s: is no limit, expected a key of [risk], [risk.instrument.<symbol>] or a strategy's rate",
+                    path);
+        return NULL;
+    }
+    const struct section *s = &sections[*id];
+    uint32_t n = 1;
+    if (s->stride != 0)
+        memcpy(&n, (const uint8_t *)c + s->count_offset, sizeof(n));
+    for (uint32_t e = 0; e < n; e++) {
+        *base = (uint8_t *)c + s->offset + e * s->stride;
+        if (s->stride == 0 || strcmp((const char *)*base, name) == 0)
+            return k;
+    }
+    (void)FAULT(fault, "%.60s: there is no [%.40s], expected one of the configuration's", path, section);
+    return NULL;
+}
+
+/* Overrides that had the default's value go with it. */
+static void
+overrides_follow(struct config *c, const struct key *k, const uint8_t *old)
+{
+    for (uint32_t e = 0; e < c->risk.overrides; e++) {
+        uint8_t *at = (uint8_t *)&c->risk.override[e] + k->offset;
+        bool same =
+            k->type == KEY_DECIMAL ? strcmp((const char *)at, (const char *)old) == 0 : memcmp(at, old, k->bytes) == 0;
+        if (same)
+            memcpy(at, (const uint8_t *)&c->risk.limits + k->offset, k->bytes);
+    }
+}
+
+bool
+config_set_limit(struct config *c, const char *key, const char *value, enum config_change *change, struct fault *fault)
+{
+    enum section_id id;
+    struct instance in = { 0 };
+    char expected[160];
+    uint8_t old[CONFIG_PATH_BYTES];
+    const struct key *k = limit_find(c, key, &id, &in.base, fault);
+
+    if (k == NULL)
+        return false;
+    ASSERT(k->bytes <= sizeof(old) && !key_is_list(k));
+    uint8_t *at = in.base + k->offset;
+    memcpy(old, at, k->bytes);
+    memset(at, 0, k->bytes); /* texts compare whole */
+    struct value v = value_from_text(k, value);
+    if (!value_store(c, &in, k, &v)) {
+        memcpy(at, old, k->bytes);
+        return FAULT(fault, "%.60s: is %.40s, expected %.100s", key, value,
+                     key_expected(k, expected, sizeof(expected)));
+    }
+    *change = change_of(k, old, at);
+    if (id == SECTION_LIMITS)
+        overrides_follow(c, k, old);
     return true;
 }
 

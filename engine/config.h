@@ -27,7 +27,7 @@ enum config_sync { SYNC_NONE, SYNC_INTERVAL, SYNC_ALWAYS };
 enum config_dialect { DIALECT_BINANCE, DIALECT_KRAKEN, DIALECT_COUNT };
 enum config_transport { TRANSPORT_URING, TRANSPORT_LWS };
 enum config_key_type { KEY_TYPE_HMAC, KEY_TYPE_ED25519 };
-enum config_on_disconnect { CONFIG_DISCONNECT_NOTHING, CONFIG_DISCONNECT_CANCEL };
+enum config_on_disconnect { CONFIG_GONE_NOTHING, CONFIG_GONE_CANCEL, CONFIG_GONE_REDUCE, CONFIG_GONE_KILL };
 
 struct config_loop_part {
     int32_t mode;     /* enum config_loop */
@@ -68,6 +68,8 @@ struct config_strategy {
     char name[CONFIG_NAME_BYTES];
     int64_t id;            /* client id, in [0, CLIENT_MAX) */
     int32_t on_disconnect; /* enum config_on_disconnect */
+    int64_t heartbeat_ms;  /* no command of it for so long: on_silence; 0 = never */
+    int32_t on_silence;    /* enum config_on_disconnect */
     bool operator_role;    /* may halt, resume and act on every client's orders */
     int64_t order_rate;    /* per second */
     int64_t order_burst;
@@ -115,6 +117,7 @@ struct config_venue {
     int64_t audit_s;
     int32_t foreign_orders;  /* enum foreign_policy of the gateway */
     int32_t balance_changes; /* enum config_balance */
+    int64_t deadman_ms;      /* the venue cancels everything when we are silent for so long; 0 = not asked to */
 };
 
 enum config_balance { CONFIG_BALANCE_REPORT, CONFIG_BALANCE_POSITION };
@@ -190,6 +193,18 @@ int config_load(int argc, char *const *argv, char *const *env, struct config *c,
 /* Whether a running gateway may go on with `next`: only limits ([risk] and its overrides, a strategy's order_rate and
  * order_burst) and monitoring.log_level may differ. False with the fault naming the first other key that does. */
 bool config_reload_allowed(const struct config *running, const struct config *next, struct fault *fault);
+
+/* After config_reload_allowed: what may differ is taken over, nothing else is touched. */
+void config_take_limits(struct config *running, const struct config *next);
+
+/* What a changed limit lets through. */
+enum config_change { CHANGE_NONE, CHANGE_TIGHTER, CHANGE_LOOSER };
+
+/* Set one limit of a loaded configuration: key is "risk.<key>", "risk.instrument.<symbol>.<key>" or
+ * "strategy.<name>.<key>", as in the file. What an override had as the default has it after. False with the fault, and
+ * *c unchanged. *change says LOOSER of everything that is not certainly tighter. */
+bool config_set_limit(struct config *c, const char *key, const char *value, enum config_change *change,
+                      struct fault *fault);
 
 /* docs/configuration.md: every section and key, from the key table. */
 void config_help_markdown(FILE *out);

@@ -18,6 +18,9 @@
 #define STOP_MAX_NS       (5 * NS_PER_S)
 #define KILL_NOTES_HELD   4096u /* lines of the kill switch's proof between two looks of the first thread */
 
+/* A box that one thread fills and another empties: EMPTY -> FULL -> EMPTY; of answers, what became of them between. */
+enum box { BOX_EMPTY, BOX_FULL, BOX_REFUSED, BOX_IN_FORCE };
+
 enum { WAKE_DOORBELL, WAKE_CONNECTOR, WAKE_REFDATA, WAKE_REST, WAKE_LWS };
 
 struct session_slot {
@@ -57,7 +60,10 @@ struct core {
     mono_ns_t unsynced_next;
     /* Signals. */
     _Atomic uint32_t signals;
-    _Atomic bool limits_offered;
+    _Atomic uint32_t limits_asked; /* enum box: of limits_ask, to the first thread */
+    struct limits_ask limits_ask;
+    _Atomic uint32_t limits_answered; /* enum box: of limits_answer and limits, from it */
+    struct limits_answer limits_answer;
     struct risk_limits limits;
     /* Lines of the kill switch's proof, to the first thread. */
     struct ring_writer kill_writer;
@@ -179,6 +185,18 @@ port_fetch_snapshot(void *ctx, const struct instrument *ins, uint32_t levels)
 
     c->refdata_wake = true;
     return refdata_request_depth(c->p.refdata, ins, levels);
+}
+
+static bool
+port_limits_ask(void *ctx, const struct limits_ask *ask)
+{
+    struct core *c = (struct core *)ctx;
+
+    if (atomic_load_explicit(&c->limits_asked, memory_order_acquire) != BOX_EMPTY)
+        return false;
+    c->limits_ask = *ask;
+    atomic_store_explicit(&c->limits_asked, BOX_FULL, memory_order_release);
+    return true;
 }
 
 static void
@@ -445,15 +463,10 @@ signals_take(struct core *c)
         gateway_halt(c->g, "signal", c->now);
     if (set & 1u << CORE_HALT_FILE)
         gateway_halt(c->g, "kill.file appeared", c->now);
-    if (set & 1u << CORE_RELOAD) {
-        struct fault f;
-        if (risk_set_limits(c->p.gateway_parts.risk, &c->limits, c->now, &f)) {
-            gateway_on_limits(c->g, c->now);
-            log_write(c->p.log, LOG_LIMITS, "reloaded", c->limits.version);
-        } else {
-            log_write(c->p.log, LOG_FAULT, f.text);
-        }
-        atomic_store_explicit(&c->limits_offered, false, memory_order_release);
+    /* Acquire: what the first thread wrote before. */
+    if (unlikely(atomic_load_explicit(&c->limits_answered, memory_order_acquire) == BOX_FULL)) {
+        bool taken = gateway_on_limits_answer(c->g, &c->limits_answer, &c->limits, c->now);
+        atomic_store_explicit(&c->limits_answered, taken ? BOX_IN_FORCE : BOX_REFUSED, memory_order_release);
     }
     if ((set & 1u << CORE_STOP) && !c->stopping) {
         c->stopping = true;
@@ -723,6 +736,7 @@ core_init(const struct core_parts *parts, struct arena *arena)
         .send_commit = port_send_commit,
         .timer_arm = port_timer_arm,
         .kill_note = port_kill_note,
+        .limits_ask = port_limits_ask,
         .journal_next = port_journal_next,
         .stamp = port_stamp,
         .rest_send = port_rest_send,
@@ -772,13 +786,37 @@ core_signal(struct core *c, enum core_signal what)
 }
 
 bool
-core_offer_limits(struct core *c, const struct risk_limits *l)
+core_take_limits_ask(struct core *c, struct limits_ask *out)
 {
-    if (atomic_load_explicit(&c->limits_offered, memory_order_acquire))
+    if (atomic_load_explicit(&c->limits_asked, memory_order_acquire) != BOX_FULL)
         return false;
-    c->limits = *l;
-    atomic_store_explicit(&c->limits_offered, true, memory_order_release);
-    core_signal(c, CORE_RELOAD);
+    *out = c->limits_ask;
+    atomic_store_explicit(&c->limits_asked, BOX_EMPTY, memory_order_release);
+    return true;
+}
+
+bool
+core_answer_limits(struct core *c, const struct limits_answer *a, const struct risk_limits *l)
+{
+    if (atomic_load_explicit(&c->limits_answered, memory_order_acquire) != BOX_EMPTY)
+        return false;
+    c->limits_answer = *a;
+    if (l != NULL)
+        c->limits = *l;
+    atomic_store_explicit(&c->limits_answered, BOX_FULL, memory_order_release);
+    core_signal(c, CORE_LIMITS);
+    return true;
+}
+
+bool
+core_limits_settled(struct core *c, bool *in_force)
+{
+    uint32_t box = atomic_load_explicit(&c->limits_answered, memory_order_acquire);
+
+    if (box != BOX_REFUSED && box != BOX_IN_FORCE)
+        return false;
+    *in_force = box == BOX_IN_FORCE;
+    atomic_store_explicit(&c->limits_answered, BOX_EMPTY, memory_order_release);
     return true;
 }
 

@@ -49,10 +49,16 @@ struct core *core_init(const struct core_parts *parts, struct arena *arena);
 bool core_start(struct core *c, struct fault *fault, int *exit_code);
 
 /* From any thread; rings the doorbell. */
-enum core_signal { CORE_STOP, CORE_STOP_NOW, CORE_HALT, CORE_HALT_FILE, CORE_RELOAD };
+enum core_signal { CORE_STOP, CORE_STOP_NOW, CORE_HALT, CORE_HALT_FILE, CORE_LIMITS };
 void core_signal(struct core *c, enum core_signal what);
-/* New limits, read when CORE_RELOAD is signalled; one at a time. False while the last ones are not yet taken. */
-bool core_offer_limits(struct core *c, const struct risk_limits *l);
+
+/* Main: what a session asks of the limits, false when nothing is. Each is answered once by core_answer_limits. */
+bool core_take_limits_ask(struct core *c, struct limits_ask *out);
+/* Main: the answer, or limits that nobody asked for (ask.slot CLIENT_SESSION_MAX); l with LIMITS_TAKE. One at a time:
+ * false while the last one is not taken. */
+bool core_answer_limits(struct core *c, const struct limits_answer *a, const struct risk_limits *l);
+/* Main: the last answer was taken; *in_force: its limits hold. False: not yet. Once per answer. */
+bool core_limits_settled(struct core *c, bool *in_force);
 
 /* Main: the next line of the kill switch's proof, false when there is none; lines that found the ring full are counted
  * in *lost, from the start. */

@@ -476,6 +476,7 @@ each_second(struct gateway *g, struct now now)
     }
     g->ready = ready;
     control_show_state(g);
+    deadman_second(g, now);
     metric_set(g->p.metrics, METRIC_HEARTBEAT, 0, now.wall.ns);
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SECOND, mono_after(now.mono, NS_PER_S));
 }
@@ -532,6 +533,8 @@ gateway_poll_commands(struct gateway *g, unsigned max, struct now now)
 bool
 gateway_work(struct gateway *g, struct now now)
 {
+    if (unlikely(g->flatten.on))
+        flatten_work(g, now);
     bool more = order_work(g, now);
 
     for (uint16_t i = 0; i < g->cfg.venue_count; i++) {
@@ -589,10 +592,9 @@ gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now)
 void
 gateway_on_client_gone(struct gateway *g, uint32_t client, enum on_disconnect policy, struct now now)
 {
-    (void)now;
     ASSERT(client < CLIENT_MAX);
-    if (policy == ON_DISCONNECT_CANCEL)
-        g->gone |= UINT64_C(1) << client;
+    g->life[client] = (struct client_life){ 0 };
+    client_policy_run(g, client, policy, "disconnected", now);
 }
 
 void

@@ -39,6 +39,29 @@
 #define GATEWAY_TIMER_ORDER(slot)   (GATEWAY_CONNS + 4 * VENUE_MAX + 8 + (slot))
 #define GATEWAY_TIMERS(orders_max)  GATEWAY_TIMER_ORDER(orders_max)
 
+/* Limits come from outside the core, whole and validated: asked for by a session or not (slot CLIENT_SESSION_MAX). */
+struct limits_ask {
+    uint32_t slot;
+    uint32_t generation; /* of the slot */
+    uint32_t client;
+    bool reload;    /* the file again; else text = "KEY VALUE" */
+    bool confirmed; /* by its second step: may loosen */
+    uint64_t request_key;
+    char text[64];
+};
+
+enum limits_answer_kind {
+    LIMITS_TAKE,    /* the set that comes with it, from here on */
+    LIMITS_CONFIRM, /* it would loosen: ask for the second step */
+    LIMITS_REFUSED  /* text says why */
+};
+
+struct limits_answer {
+    struct limits_ask ask;
+    uint8_t kind; /* enum limits_answer_kind */
+    char text[256];
+};
+
 /* The actions. All are carried out by the caller's thread, at once or queued; none may call back into the gateway. */
 struct gateway_port {
     void *ctx;
@@ -57,6 +80,9 @@ struct gateway_port {
     void (*timer_arm)(void *ctx, uint32_t timer, mono_ns_t at);
     /* The journal has no room: give it another region. False: there is none now. */
     bool (*journal_next)(void *ctx, struct now now);
+    /* Read limits off the core; false when it is busy with others. Answered by gateway_on_limits_answer. NULL: never.
+     */
+    bool (*limits_ask)(void *ctx, const struct limits_ask *ask);
     /* One line of the kill switch's proof. NULL: nobody keeps them. */
     void (*kill_note)(void *ctx, const struct kill_note *n);
     /* The clock, for stage stamps only: outside what replay reproduces. */
@@ -83,6 +109,7 @@ struct gateway_venue_config {
     uint32_t snapshot_levels;
     int64_t recv_window_ns;
     int64_t request_timeout_ns; /* no answer for so long: UNKNOWN */
+    int64_t deadman_ns;         /* the venue's countdown, refreshed at a third of it; 0 = none */
     int64_t unknown_margin_ns;  /* beyond the venue's deadline, before "not found" is proof */
     int64_t refresh_ns;         /* instrument rules are fetched again */
     int64_t clock_ns;           /* the venue's clock is asked again */
@@ -93,8 +120,15 @@ struct gateway_venue_config {
     struct session_config order;
 };
 
+/* One strategy, as configured. */
+struct gateway_client_config {
+    int64_t silence_ns; /* connected, and no command for so long; 0 = never looked at */
+    uint8_t on_silence; /* enum on_disconnect */
+};
+
 struct gateway_config {
     struct gateway_venue_config venue[VENUE_MAX];
+    struct gateway_client_config client[CLIENT_MAX];
     uint16_t venue_count;
     uint32_t order_slots; /* of the order table: live and kept ones; slots are below it */
     uint32_t accounts;    /* ids in [0, accounts) */
@@ -150,6 +184,9 @@ void gateway_on_session_end(struct gateway *g, uint32_t slot);
 void gateway_on_client_gone(struct gateway *g, uint32_t client, enum on_disconnect policy, struct now now);
 /* Other limits are in force in risk: journaled, shown. */
 void gateway_on_limits(struct gateway *g, struct now now);
+/* What became of limits that were asked for. l: the set of LIMITS_TAKE, whose version is written here; risk copies it.
+ * True when it is in force. */
+bool gateway_on_limits_answer(struct gateway *g, const struct limits_answer *a, struct risk_limits *l, struct now now);
 /* Records up to seq are on disk. To be told before gateway_on_sent; only durable_first listens. */
 void gateway_on_durable(struct gateway *g, uint64_t seq);
 /* A record was lost, or may be: new orders stop for good, cancels pass. Orders that wait for the disk never leave:

@@ -97,6 +97,14 @@ state_set(struct gateway *g, const struct command *cmd, struct now now)
     control_show_state(g);
 }
 
+void
+control_set_state(struct gateway *g, enum trading_level level, uint32_t id, enum trading_state state, uint32_t client,
+                  struct now now)
+{
+    struct command cmd = { .level = (uint8_t)level, .state = (uint8_t)state, .target_key = id, .client = client };
+    state_set(g, &cmd, now);
+}
+
 /* Is there such an id at this level? */
 static bool
 state_id_known(const struct gateway *g, const struct command *cmd)
@@ -160,6 +168,13 @@ command_confirm(struct gateway *g, const struct client_command *c, struct now no
     switch ((enum command_verb)asked.verb) {
     case COMMAND_RESUME: resume(g, &asked, now); break;
     case COMMAND_STATE: state_set(g, &asked, now); break;
+    case COMMAND_LIMITS_SET: limits_ask(g, c, &asked, true, now); return; /* which answers */
+    case COMMAND_FLATTEN:
+        if (!flatten_start(g, &asked, c->cmd.client, now)) {
+            order_deny(g, c, DENY_NOT_POSSIBLE, now);
+            return;
+        }
+        break;
     default: order_deny(g, c, DENY_NOT_POSSIBLE, now); return;
     }
     control_done(g, c, "confirmed", now);
@@ -176,6 +191,24 @@ command_resume(struct gateway *g, const struct client_command *c, struct now now
         control_ask(g, c, k->killed ? "resume: release the kill switch" : "resume: global active", now);
 }
 
+static void
+command_flatten(struct gateway *g, const struct client_command *c, struct now now)
+{
+    const struct instrument *ins = route_instrument(g->p.route, c->cmd.instrument, 0);
+    const struct kill *k = risk_kill(g->p.risk);
+    char text[40] = "flatten everything";
+
+    if (c->cmd.instrument != INSTRUMENT_NONE && ins == NULL) {
+        order_deny(g, c, DENY_UNKNOWN_INSTRUMENT, now);
+    } else if (k->killed || k->global == TRADING_HALTED) {
+        order_deny(g, c, k->killed ? DENY_KILLED : DENY_HALTED, now);
+    } else {
+        if (ins != NULL)
+            (void)snprintf(text, sizeof(text), "flatten %s", ins->symbol);
+        control_ask(g, c, text, now);
+    }
+}
+
 /* ---- every operator's command ----------------------------------------------------------------------------------- */
 
 void
@@ -188,8 +221,12 @@ control_command(struct gateway *g, const struct client_command *c, struct now no
         break;
     case COMMAND_RESUME: command_resume(g, c, now); break;
     case COMMAND_STATE: command_state(g, c, now); break;
+    case COMMAND_FLATTEN: command_flatten(g, c, now); break;
     case COMMAND_CONFIRM: command_confirm(g, c, now); break;
     case COMMAND_KILL_STATUS: kill_answer(g, c, now); break;
+    case COMMAND_LIMITS_SET:
+    case COMMAND_RELOAD: limits_ask(g, c, &c->cmd, false, now); break;
+    case COMMAND_WHATIF: limits_whatif(g, c, now); break;
     default: order_deny(g, c, DENY_NOT_POSSIBLE, now); break;
     }
 }

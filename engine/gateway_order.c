@@ -382,6 +382,12 @@ command_order(struct gateway *g, const struct client_command *c, struct now now)
     try_order(g, &try, ins, now);
 }
 
+void
+order_place(struct gateway *g, const struct client_command *c, struct now now)
+{
+    command_order(g, c, now);
+}
+
 /* ---- cancels -------------------------------------------------------------------------------------------------------
  */
 
@@ -625,18 +631,44 @@ gateway_on_session_end(struct gateway *g, uint32_t slot)
             g->sweep[i].answer_slot = -1;
 }
 
+/* Whose: an operator may name a strategy, and asks about everybody's orders and results without. */
+static uint32_t
+query_client(const struct client_command *c)
+{
+    bool whose = c->cmd.verb == COMMAND_LIMITS || c->cmd.verb == COMMAND_PNL;
+
+    if (c->role != ROLE_OPERATOR)
+        return c->cmd.client;
+    if (whose && c->cmd.target_client < CLIENT_MAX)
+        return c->cmd.target_client;
+    return c->cmd.verb == COMMAND_LIMITS ? c->cmd.client : CLIENT_NONE;
+}
+
+/* Reports that one step of an answer may make. */
+static uint64_t
+answer_step_max(uint8_t verb)
+{
+    (void)verb;
+    return 2;
+}
+
 static void
 command_query(struct gateway *g, const struct client_command *c, struct now now)
 {
     struct answer *a = &g->answer[c->slot];
-    uint32_t client = c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client;
+    uint32_t client = query_client(c);
 
-    if (a->verb != COMMAND_NONE) {
+    if (a->verb != COMMAND_NONE || client_port_room(g->p.clients, c->slot) < answer_step_max(c->cmd.verb)) {
         order_deny(g, c, DENY_CAPACITY, now);
         return;
     }
     *a = (struct answer){
-        .verb = c->cmd.verb, .walk = -1, .held = ORDER_NONE, .client = client, .request_key = c->cmd.client_seq
+        .verb = c->cmd.verb,
+        .walk = -1,
+        .held = ORDER_NONE,
+        .client = client,
+        .instrument = c->cmd.instrument,
+        .request_key = c->cmd.client_seq,
     };
     if (c->cmd.verb == COMMAND_QUERY_ORDERS) {
         a->walk = order_walk_open(g->p.orders, client);
@@ -717,10 +749,11 @@ answer_work(struct gateway *g, uint32_t session, struct now now)
     struct answer *a = &g->answer[session];
 
     for (unsigned i = 0; i < WALK_PER_WORK; i++) {
-        if (client_port_room(g->p.clients, session) < 2)
+        if (client_port_room(g->p.clients, session) < answer_step_max(a->verb))
             return false; /* goes on when the client has read */
-        bool more =
-            a->verb == COMMAND_QUERY_ORDERS ? answer_order(g, session, a, now) : answer_position(g, session, a, now);
+        bool more = a->verb == COMMAND_QUERY_ORDERS      ? answer_order(g, session, a, now)
+                    : a->verb == COMMAND_QUERY_POSITIONS ? answer_position(g, session, a, now)
+                                                         : false;
         if (!more) {
             a->walk = -1;
             answer_end(g, session, a, now);
@@ -766,6 +799,7 @@ order_command(void *ctx, const struct client_command *c)
     struct now now = g->venue[0].now;
 
     metric_add(g->p.metrics, METRIC_COMMANDS, c->cmd.verb, 1);
+    g->life[c->cmd.client].heard = now.mono;
     if (unlikely(c->deny != DENY_NONE)) {
         order_deny(g, c, (enum deny_reason)c->deny, now);
         return;
@@ -783,7 +817,9 @@ order_command(void *ctx, const struct client_command *c)
             order_deny(g, c, DENY_CAPACITY, now);
         break;
     case COMMAND_QUERY_ORDERS:
-    case COMMAND_QUERY_POSITIONS: command_query(g, c, now); break;
+    case COMMAND_QUERY_POSITIONS:
+    case COMMAND_LIMITS:
+    case COMMAND_PNL: command_query(g, c, now); break;
     case COMMAND_HEARTBEAT:
     case COMMAND_NONE:
     case COMMAND_VERB_COUNT: break;

@@ -122,10 +122,13 @@ struct gateway_venue {
     wall_ns_t venue_at; /* what the venue's clock said when this machine's steady clock said venue_mono */
     mono_ns_t venue_mono;
     struct now time_sent;
-    mono_ns_t blocked_until; /* told to be quiet */
-    uint64_t waits_seq;      /* record that the last order sent waits for, where orders do */
-    bool cancels_wait;       /* some cancel of an order could not be sent */
-    int lost_walk;           /* the session ended: what was in flight becomes UNKNOWN; -1 done */
+    mono_ns_t blocked_until;  /* told to be quiet */
+    uint64_t waits_seq;       /* record that the last order sent waits for, where orders do */
+    mono_ns_t deadman_next;   /* ask for the countdown again */
+    int64_t deadman_until_ns; /* venue clock; 0 = it is off */
+    bool deadman_none;        /* this venue has no countdown: said once */
+    bool cancels_wait;        /* some cancel of an order could not be sent */
+    int lost_walk;            /* the session ended: what was in flight becomes UNKNOWN; -1 done */
     const char *lost_why;
     struct venue_report target_report; /* of a replace, waiting for the report that names the pair */
     bool target_waits;
@@ -182,7 +185,8 @@ struct answer {
     int walk;
     uint32_t held; /* ORDER_NONE */
     uint32_t index;
-    uint32_t client; /* CLIENT_NONE = everybody's orders */
+    uint32_t client;     /* CLIENT_NONE = everybody's orders */
+    uint32_t instrument; /* INSTRUMENT_NONE = all; limits and results only */
     uint64_t request_key;
     uint32_t count;
 };
@@ -260,6 +264,29 @@ struct kill_run {
     struct kill_venue venue[VENUE_MAX];
 };
 
+/* Positions on their way to zero. */
+struct flatten_leg {
+    mono_ns_t cancel_until; /* 0: its orders were not canceled yet */
+    uint8_t rounds;
+};
+
+/* When a strategy was last heard of. */
+struct client_life {
+    mono_ns_t heard; /* 0: not since it connected, or not connected */
+    bool silent;     /* its policy was run */
+};
+
+struct flatten {
+    bool on;
+    uint32_t client;
+    uint32_t instrument; /* INSTRUMENT_NONE = all */
+    uint32_t sent;
+    uint64_t key;
+    mono_ns_t next;
+    mono_ns_t until;
+    struct flatten_leg leg[INSTRUMENT_MAX];
+};
+
 struct gateway {
     struct gateway_config cfg;
     struct gateway_parts p;
@@ -287,6 +314,8 @@ struct gateway {
     bool another_host; /* ids of ours that we have not given out are at a venue: no new orders until the next start */
     struct two_step two_step;
     struct kill_run kill;
+    struct flatten flatten;
+    struct client_life life[CLIENT_MAX];
     _Alignas(64) uint8_t scratch[WS_HEADER_ROOM + GATEWAY_SEND_MAX];
 };
 
@@ -338,12 +367,28 @@ void market_event(void *ctx, const struct md_event *ev);
 
 /* gateway_control.c */
 void control_command(struct gateway *g, const struct client_command *c, struct now now);
+/* One level's trading state, journaled and shown. */
+void control_set_state(struct gateway *g, enum trading_level level, uint32_t id, enum trading_state state,
+                       uint32_t client, struct now now);
 /* The first step of an operation that takes two: journaled, answered with its token. `what` is for the journal. */
 void control_ask(struct gateway *g, const struct client_command *c, const char *what, struct now now);
 /* It took effect: REPORT_DONE with this text. */
 void control_done(struct gateway *g, const struct client_command *c, const char *text, struct now now);
+/* gateway_deadman.c */
+void deadman_second(struct gateway *g, struct now now);
+void deadman_on_report(struct gateway_venue *v, const struct venue_report *r);
+void client_policy_run(struct gateway *g, uint32_t client, enum on_disconnect policy, const char *why, struct now now);
 /* What the gateway lets out, as it is shown: metric and log. */
 void control_show_state(struct gateway *g);
+/* gateway_limits.c */
+/* `asked` is COMMAND_RELOAD or COMMAND_LIMITS_SET; c is the command that is answered. */
+void limits_ask(struct gateway *g, const struct client_command *c, const struct command *asked, bool confirmed,
+                struct now now);
+void limits_whatif(struct gateway *g, const struct client_command *c, struct now now);
+bool limits_answer_next(struct gateway *g, uint32_t session, struct answer *a, struct now now);
+/* gateway_flatten.c */
+bool flatten_start(struct gateway *g, const struct command *asked, uint32_t client, struct now now);
+void flatten_work(struct gateway *g, struct now now);
 /* gateway_kill.c */
 void kill_switch_off(struct gateway *g, uint32_t client, struct now now);
 /* The switch was on when the last run ended: go on from there. */
@@ -359,6 +404,8 @@ void kill_answer(struct gateway *g, const struct client_command *c, struct now n
 
 /* gateway_order.c */
 void order_command(void *ctx, const struct client_command *c);
+/* NEW and REPLACE: checked, journaled, sent. */
+void order_place(struct gateway *g, const struct client_command *c, struct now now);
 /* A denial that no risk check made: malformed, not permitted, unknown order, no room. */
 void order_deny(struct gateway *g, const struct client_command *c, enum deny_reason why, struct now now);
 void report_from_command(const struct command *c, struct report *r);

@@ -803,7 +803,7 @@ venue_on_report(void *ctx, const struct venue_report *r)
         break;
     case VENUE_BALANCE: account_balance(v, r); break;
     case VENUE_BALANCES_END: account_balances_end(v); break;
-    case VENUE_DEADMAN:
+    case VENUE_DEADMAN: deadman_on_report(v, r); break;
     case VENUE_RATE_BUDGET:
     case VENUE_REPORT_KIND_COUNT: break;
     default:

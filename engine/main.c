@@ -2,9 +2,8 @@
  * signals.
  *
  * The first thread never trades: it takes signals, reloads limits, and ends what it started, in order. */
-#include "engine/config_limits.h"
 #include "engine/kill_file.h"
-#include "engine/startup.h"
+#include "engine/reload.h"
 #include "monitoring/metric_page.h"
 
 #include <errno.h>
@@ -41,34 +40,6 @@ block_signals(sigset_t *set)
     (void)pthread_sigmask(SIG_BLOCK, set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGABRT, on_abort);
-}
-
-/* HUP: limits and log level, all or nothing. */
-static void
-reload(struct app *a, int argc, char **argv)
-{
-    static struct config next;
-    static struct risk_limits limits;
-    struct fault fault;
-
-    if (config_load(argc, argv, environ, &next, stdout, stderr) != CONFIG_GO) {
-        log_write(a->log_main, LOG_FAULT, "reload refused: the configuration has errors (printed to standard error)");
-        return;
-    }
-    if (!config_reload_allowed(&a->config, &next, &fault)) {
-        log_write(a->log_main, LOG_FAULT, fault.text);
-        return;
-    }
-    if (!config_limits_build(&next, a->limits.version + 1, &limits, &fault)) {
-        log_write(a->log_main, LOG_FAULT, fault.text);
-        return;
-    }
-    if (!core_offer_limits(a->core, &limits)) {
-        log_write(a->log_main, LOG_WARNING, "reload refused: the last one is not finished");
-        return;
-    }
-    a->limits.version = limits.version;
-    log_level_set(a->log, (enum log_level)next.monitoring.log_level);
 }
 
 static void
@@ -111,12 +82,15 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
 {
     const struct timespec wait = { .tv_nsec = 50000000 };
     static const char *venue_name[VENUE_MAX + 1];
+    static struct reload change;
     struct kill_file proof;
     uint64_t lost = 0;
     unsigned stops = 0;
 
     for (uint32_t i = 0; i < a->config.venues; i++)
         venue_name[i] = a->config.venue[i].name;
+    change.argc = argc;
+    change.argv = argv;
     kill_file_init(&proof, a->config.journal.dir, venue_name);
 
     for (unsigned round = 0; !core_ended(a->core); round++) {
@@ -125,13 +99,14 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
         if (a->config.kill.file[0] != '\0' && access(a->config.kill.file, F_OK) == 0)
             core_signal(a->core, CORE_HALT_FILE);
         kill_lines(a, &proof, &lost);
+        reload_serve(a, &change);
         switch (sigtimedwait(set, NULL, &wait)) {
         case SIGTERM:
         case SIGINT:
             log_write(a->log_main, LOG_STOP, stops == 0 ? "no new orders; canceling what is open" : "at once");
             core_signal(a->core, stops++ == 0 ? CORE_STOP : CORE_STOP_NOW);
             break;
-        case SIGHUP: reload(a, argc, argv); break;
+        case SIGHUP: reload_file(&change); break;
         case SIGUSR1: core_signal(a->core, CORE_HALT); break;
         case SIGCHLD: child_ended(a); break;
         default: break;

@@ -569,6 +569,18 @@ account_id(const struct config *c, const char *name)
     return 0; /* checked by the configuration */
 }
 
+static enum on_disconnect
+policy_of(int32_t configured)
+{
+    static const enum on_disconnect of[] = {
+        [CONFIG_GONE_NOTHING] = ON_DISCONNECT_NOTHING,
+        [CONFIG_GONE_CANCEL] = ON_DISCONNECT_CANCEL,
+        [CONFIG_GONE_REDUCE] = ON_DISCONNECT_REDUCE,
+        [CONFIG_GONE_KILL] = ON_DISCONNECT_KILL,
+    };
+    return of[configured];
+}
+
 static void
 gateway_config_of(struct app *a)
 {
@@ -582,6 +594,11 @@ gateway_config_of(struct app *a)
         .message_max = (size_t)c->memory.message_max_bytes,
         .kill_foreign = c->kill.foreign,
     };
+    for (uint32_t i = 0; i < c->strategies; i++) {
+        const struct config_strategy *s = &c->strategy[i];
+        g->client[s->id] = (struct gateway_client_config){ .silence_ns = s->heartbeat_ms * NS_PER_MS,
+                                                           .on_silence = (uint8_t)policy_of(s->on_silence) };
+    }
     for (uint32_t i = 0; i < c->venues; i++) {
         const struct config_venue *v = &c->venue[i];
         g->venue[i] = (struct gateway_venue_config){
@@ -591,6 +608,7 @@ gateway_config_of(struct app *a)
             .snapshot_levels = (uint32_t)v->snapshot_depth,
             .recv_window_ns = v->recv_window_ms * NS_PER_MS,
             .request_timeout_ns = v->request_timeout_ms * NS_PER_MS,
+            .deadman_ns = v->deadman_ms * NS_PER_MS,
             .unknown_margin_ns = ACK_MARGIN_NS,
             .refresh_ns = v->refresh_s * NS_PER_S,
             .clock_ns = MIN(CLOCK_EVERY_NS, v->audit_s * NS_PER_S),
@@ -675,8 +693,7 @@ start_unix_port(struct app *a, const struct shared_map *market, struct fault *fa
         const struct config_strategy *s = &c->strategy[i];
         (void)snprintf(strategies[i].name, sizeof(strategies[i].name), "%s", s->name);
         strategies[i].client = (uint32_t)s->id;
-        strategies[i].on_disconnect =
-            s->on_disconnect == CONFIG_DISCONNECT_CANCEL ? ON_DISCONNECT_CANCEL : ON_DISCONNECT_NOTHING;
+        strategies[i].on_disconnect = (uint8_t)policy_of(s->on_disconnect);
         strategies[i].operator_role = s->operator_role;
         operators |= s->operator_role;
         metric_name_client(a->metrics, (uint32_t)s->id, s->name);

@@ -85,6 +85,11 @@ struct rig {
 
 static struct rig *rig_now; /* for the scripted adapter */
 
+/* Read by the next start. */
+static int64_t rig_heartbeat_ns;
+static uint8_t rig_on_silence;
+static int64_t rig_deadman_ns;
+
 static int
 script_submit(struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t offset, uint8_t *buf,
               size_t room, const struct venue_sink *sink)
@@ -729,6 +734,9 @@ rig_begin(struct rig *r)
     gc.venue[0].foreign = r->foreign;
     gc.venue[0].balance_moves_position = r->balance_moves_position;
     script_ops.sweeps = r->sweeps;
+    gc.venue[0].deadman_ns = rig_deadman_ns;
+    gc.client[RIG_CLIENT] =
+        (struct gateway_client_config){ .silence_ns = rig_heartbeat_ns, .on_silence = rig_on_silence };
     r->g = gateway_init(&gc, &parts, &r->arena);
     arena_seal(&r->arena);
     gateway_start(r->g, r->now);

@@ -97,8 +97,9 @@ TEST(wrong_usage_is_64_and_says_what_was_expected)
 
 TEST(every_command_has_help_of_its_own)
 {
-    static const char *const names[] = { "status", "orders", "positions", "new",  "cancel", "cancel-all",
-                                         "halt",   "resume", "confirm",   "kill", "journal" };
+    static const char *const names[] = { "status", "orders", "positions", "new",    "cancel", "cancel-all", "replace",
+                                         "halt",   "resume", "confirm",   "kill",   "state",  "reduce",     "flatten",
+                                         "limits", "whatif", "pnl",       "doctor", "journal" };
     RUNS(EXIT_OK, "--help");
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char start[64];
@@ -254,7 +255,7 @@ TEST(halt_stops_new_orders_until_resume)
     RUNS(EXIT_FAILED, "new BTCUSDT buy 0.1 60000 --socket %s", core.path);
     HAS("HALTED");
     RUNS(EXIT_OK, "resume --json --socket %s", core.path);
-    CHECK_STR(out, "{\"command\":\"resume\",\"done\":true}\n");
+    CHECK_STR(out, "{\"command\":\"resume\",\"done\":true,\"text\":\"\"}\n");
     RUNS(EXIT_OK, "new BTCUSDT buy 0.1 60000 --socket %s", core.path);
     core_stop(&core);
 }

@@ -642,6 +642,75 @@ TEST(a_reload_may_change_limits_and_the_log_level_and_nothing_else)
               "reload refused: venue.binance.symbols has changed, expected changes of limits and log level only");
 }
 
+/* What one limit's change is taken for; CHANGE_LOOSER + 1 when it is refused. */
+static int
+set_limit(const char *key, const char *value, struct fault *f)
+{
+    enum config_change change = CHANGE_NONE;
+
+    return config_set_limit(&c, key, value, &change, f) ? (int)change : CHANGE_LOOSER + 1;
+}
+
+TEST(one_limit_may_be_set_and_what_is_not_certainly_tighter_counts_as_looser)
+{
+    static const struct {
+        const char *key;
+        const char *value;
+        int change;
+    } step[] = {
+        { "risk.collar_ppm", "5000", CHANGE_TIGHTER },
+        { "risk.collar_ppm", "5000", CHANGE_NONE },
+        { "risk.collar_ppm", "5001", CHANGE_LOOSER },
+        { "risk.order_qty_max", "0.5", CHANGE_TIGHTER },
+        { "risk.order_qty_max", "0.50001", CHANGE_LOOSER },
+        { "risk.order_qty_max", "", CHANGE_LOOSER },
+        { "risk.order_qty_max", "7", CHANGE_TIGHTER },
+        { "risk.order_qty_min", "0.1", CHANGE_TIGHTER },
+        { "risk.order_qty_min", "0.01", CHANGE_LOOSER },
+        { "risk.order_qty_min", "", CHANGE_LOOSER },
+        { "risk.tob_age_max_ms", "1999", CHANGE_TIGHTER },
+        { "risk.restricted", "true", CHANGE_TIGHTER },
+        { "risk.restricted", "false", CHANGE_LOOSER },
+        { "risk.cancel_burst", "499", CHANGE_TIGHTER },
+        { "strategy.a.order_rate", "49", CHANGE_TIGHTER },
+        { "strategy.a.order_rate", "51", CHANGE_LOOSER },
+        { "strategy.a.order_rate", "0", CHANGE_LOOSER + 1 },
+        { "strategy.a.id", "4", CHANGE_LOOSER + 1 },
+        { "strategy.b.order_rate", "1", CHANGE_LOOSER + 1 },
+        { "journal.dir", "/tmp", CHANGE_LOOSER + 1 },
+        { "monitoring.log_level", "debug", CHANGE_LOOSER + 1 },
+        { "risk.order_qty_max", "abc", CHANGE_LOOSER + 1 },
+        { "collar_ppm", "1", CHANGE_LOOSER + 1 },
+        { "", "1", CHANGE_LOOSER + 1 },
+    };
+    struct fault f;
+
+    CHECK_EQ(load("[strategy.a]\nid = 3\n" BASE), CONFIG_GO);
+    for (size_t i = 0; i < ARRAY_LEN(step); i++)
+        CHECK_EQ(set_limit(step[i].key, step[i].value, &f), step[i].change);
+    CHECK_STR(c.risk.limits.order_qty_max, "7");
+    CHECK_EQ(set_limit("risk.order_rate", "many", &f), CHANGE_LOOSER + 1);
+    CHECK_STR(f.text, "risk.order_rate: is many, expected an integer from 1 to 100000");
+}
+
+TEST(an_override_that_had_the_defaults_value_follows_it)
+{
+    struct fault f;
+
+    CHECK_EQ(load(BASE "collar_ppm = 900\n[risk.instrument.BTCUSDT]\nposition_max = \"1\"\n"), CONFIG_GO);
+    CHECK_EQ(set_limit("risk.collar_ppm", "800", &f), CHANGE_TIGHTER);
+    CHECK_EQ(config_limits_for(&c, "BTCUSDT")->collar_ppm, 800);
+    CHECK_EQ(set_limit("risk.position_max", "0.5", &f), CHANGE_TIGHTER);
+    CHECK_STR(config_limits_for(&c, "BTCUSDT")->position_max, "1");
+    CHECK_EQ(set_limit("risk.instrument.BTCUSDT.position_max", "0.9", &f), CHANGE_TIGHTER);
+    CHECK_STR(config_limits_for(&c, "BTCUSDT")->position_max, "0.9");
+    running = c;
+    CHECK_EQ(load(BASE "collar_ppm = 700\n"), CONFIG_GO);
+    config_take_limits(&running, &c);
+    CHECK_EQ(running.risk.limits.collar_ppm, 700);
+    CHECK_EQ(running.risk.overrides, 0);
+}
+
 TEST(the_command_line_says_what_it_does_not_know)
 {
     CHECK_EQ(load_with(BASE, NULL, "--pepper", NULL), EXIT_USAGE);

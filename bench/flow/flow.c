@@ -664,19 +664,16 @@ static bool
 options_read(struct options *opt, int argc, char **argv)
 {
     static const struct option names[] = {
-        { "socket", required_argument, NULL, 's' },
-        { "strategy", required_argument, NULL, 'n' },
-        { "symbols", required_argument, NULL, 'y' },
-        { "rate", required_argument, NULL, 'r' },
-        { "seconds", required_argument, NULL, 't' },
-        { "seed", required_argument, NULL, 'd' },
-        { "status", no_argument, NULL, 'u' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+        { "socket", required_argument, NULL, 's' },  { "strategy", required_argument, NULL, 'n' },
+        { "symbols", required_argument, NULL, 'y' }, { "rate", required_argument, NULL, 'r' },
+        { "seconds", required_argument, NULL, 't' }, { "seed", required_argument, NULL, 'd' },
+        { "status", no_argument, NULL, 'u' },        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' },       { NULL, 0, NULL, 0 },
     };
     int id;
 
-    while ((id = getopt_long(argc, argv, "", names, NULL)) != -1) {
+    opterr = 0;
+    while ((id = getopt_long(argc, argv, ":", names, NULL)) != -1) {
         bool good = true;
         switch (id) {
         case 's': opt->socket = optarg; break;
@@ -687,7 +684,9 @@ options_read(struct options *opt, int argc, char **argv)
         case 'd': good = number(optarg, 0, 0, INT64_MAX, &opt->seed); break;
         case 'u': opt->status = true; break;
         case 'h': exit(usage(stdout, EXIT_OK));
-        default: return false;
+        case 'v': printf("execgw-flow %s\n", EXECGW_VERSION); exit(EXIT_OK);
+        case ':': (void)fprintf(stderr, "execgw-flow: %s: expected a value after it\n", argv[optind - 1]); return false;
+        default: (void)fprintf(stderr, "execgw-flow: %s: there is no such option\n", argv[optind - 1]); return false;
         }
         if (!good) {
             (void)fprintf(stderr, "execgw-flow: %s is not a number that is expected here\n", optarg);

@@ -27,6 +27,7 @@ struct cli {
     const char *export;  /* "csv", "json"; NULL = no */
     unsigned flags;      /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
     enum time_in_force tif;
+    uint32_t strategy; /* whose, where it matters; CLIENT_NONE = not said */
     int timeout_ms;
     int argc; /* what is left after options and the command's name */
     char **argv;
@@ -57,6 +58,9 @@ int cli_operate(struct cli *c, const struct command *cmd);
 
 /* All reports of `kind` that answer a query, up to its REPORT_END. *out is malloc()ed. */
 int cli_query(struct cli *c, enum command_verb verb, enum report_kind kind, struct report **out, size_t *count);
+
+/* The same for a command of the caller's; REPORT_NONE: reports of every kind. */
+int cli_ask(struct cli *c, const struct command *ask, enum report_kind kind, struct report **out, size_t *count);
 
 /* --- words --- */
 
@@ -100,6 +104,14 @@ int cli_halt(struct cli *c);
 int cli_resume(struct cli *c);
 int cli_confirm(struct cli *c);
 int cli_kill(struct cli *c);
+int cli_limits(struct cli *c);
+int cli_whatif(struct cli *c);
+int cli_pnl(struct cli *c);
+int cli_state(struct cli *c);
+int cli_reduce(struct cli *c);
+int cli_flatten(struct cli *c);
+int cli_replace(struct cli *c);
+int cli_doctor(struct cli *c);
 int cli_journal(struct cli *c);
 
 #endif

@@ -24,22 +24,27 @@ int
 cli_operate(struct cli *c, const struct command *cmd)
 {
     struct report r;
+    char sentence[512] = "";
     int code = cli_submit(c, cmd);
 
     while (code == EXIT_OK && (code = cli_report(c, &r)) == EXIT_OK) {
         bool ours = r.request_key == execgw_last_seq(c->h);
+        size_t n = strlen(sentence);
+        if (ours && r.kind == REPORT_NOTE)
+            (void)snprintf(sentence + n, sizeof(sentence) - n, "%s", r.text);
         if (ours && r.kind == REPORT_CONFIRM)
             return wants_confirm(c, &r);
         if (ours && r.kind == REPORT_DONE)
             break;
         if (ours && r.kind == REPORT_DENIED)
             return cli_fail(c, EXIT_FAILED, "%s: denied: %s: %s", c->command,
-                            deny_reason_wire((enum deny_reason)r.deny), deny_reason_text((enum deny_reason)r.deny));
+                            deny_reason_wire((enum deny_reason)r.deny),
+                            sentence[0] != '\0' ? sentence : deny_reason_text((enum deny_reason)r.deny));
     }
     if (code != EXIT_OK)
         return code;
     if (c->json)
-        cli_print_json(json_pack("{s:s,s:b}", "command", c->command, "done", 1));
+        cli_print_json(json_pack("{s:s,s:b,s:s}", "command", c->command, "done", 1, "text", r.text));
     else
         printf("%s: done%s%s\n", c->command, r.text[0] != '\0' ? ": " : "", r.text);
     return EXIT_OK;

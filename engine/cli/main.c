@@ -21,6 +21,7 @@ enum option_id {
     OPTION_COMPACT,
     OPTION_KEEP,
     OPTION_ARCHIVE,
+    OPTION_STRATEGY,
     OPTION_END
 };
 #define TAKES(o) (1u << ((o)-OPTION_SOCKET))
@@ -28,23 +29,15 @@ enum option_id {
 #define SESSION  (COMMON | TAKES(OPTION_SOCKET) | TAKES(OPTION_TIMEOUT))
 
 static const struct option options[] = {
-    { "socket", required_argument, NULL, OPTION_SOCKET },
-    { "json", no_argument, NULL, OPTION_JSON },
-    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
-    { "help", no_argument, NULL, OPTION_HELP },
-    { "version", no_argument, NULL, OPTION_VERSION },
-    { "wait", no_argument, NULL, OPTION_WAIT },
-    { "tif", required_argument, NULL, OPTION_TIF },
-    { "post-only", no_argument, NULL, OPTION_POST_ONLY },
-    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY },
-    { "follow", no_argument, NULL, OPTION_FOLLOW },
-    { "verify", no_argument, NULL, OPTION_VERIFY },
-    { "export", required_argument, NULL, OPTION_EXPORT },
-    { "events", no_argument, NULL, OPTION_EVENTS },
-    { "compact", no_argument, NULL, OPTION_COMPACT },
-    { "keep", required_argument, NULL, OPTION_KEEP },
-    { "archive", required_argument, NULL, OPTION_ARCHIVE },
-    { NULL, 0, NULL, 0 },
+    { "socket", required_argument, NULL, OPTION_SOCKET },     { "json", no_argument, NULL, OPTION_JSON },
+    { "timeout", required_argument, NULL, OPTION_TIMEOUT },   { "help", no_argument, NULL, OPTION_HELP },
+    { "version", no_argument, NULL, OPTION_VERSION },         { "wait", no_argument, NULL, OPTION_WAIT },
+    { "tif", required_argument, NULL, OPTION_TIF },           { "post-only", no_argument, NULL, OPTION_POST_ONLY },
+    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY }, { "follow", no_argument, NULL, OPTION_FOLLOW },
+    { "verify", no_argument, NULL, OPTION_VERIFY },           { "export", required_argument, NULL, OPTION_EXPORT },
+    { "events", no_argument, NULL, OPTION_EVENTS },           { "compact", no_argument, NULL, OPTION_COMPACT },
+    { "keep", required_argument, NULL, OPTION_KEEP },         { "archive", required_argument, NULL, OPTION_ARCHIVE },
+    { "strategy", required_argument, NULL, OPTION_STRATEGY }, { NULL, 0, NULL, 0 },
 };
 
 static const struct cli_command {
@@ -73,6 +66,10 @@ static const struct cli_command {
       "  --wait         until the venue has answered (ioc, fok: until the order is done); else until it was sent\n",
       cli_new, 4, 4,
       SESSION | TAKES(OPTION_WAIT) | TAKES(OPTION_TIF) | TAKES(OPTION_POST_ONLY) | TAKES(OPTION_REDUCE_ONLY), true },
+    { "replace", "KEY|CLORDID QTY PX [--wait]", "give one of the operator's own orders another quantity and price",
+      "QTY is the new total, its filled part included; side, instrument and time in force stay.\n"
+      "  --wait  until the venue has answered; else until it was sent\n",
+      cli_replace, 3, 3, SESSION | TAKES(OPTION_WAIT), true },
     { "cancel", "KEY|CLORDID", "cancel one order of any client, and wait until it is done",
       "KEY is the client order key, CLORDID the id that the venue sees; `orders` shows both. `closed` means that the\n"
       "order is not open any more: canceled, or filled before the cancel reached it.\n",
@@ -91,6 +88,35 @@ static const struct cli_command {
       true },
     { "confirm", "TOKEN", "the second step of what another command has asked for", "", cli_confirm, 1, 1, SESSION,
       true },
+    { "state", "active|reducing|halted [LEVEL [ID]]", "set the trading state of a level; a looser one in two steps",
+      "LEVEL is global (without any), venue, account, instrument or strategy; ID a number, of an instrument its\n"
+      "symbol. The strictest of an order's levels wins: reducing lets proven reductions pass, halted nothing.\n",
+      cli_state, 1, 3, SESSION, true },
+    { "reduce", "[LEVEL [ID]]", "let only proven reductions pass; the same as `state reducing`", "", cli_reduce, 0, 2,
+      SESSION, true },
+    { "flatten", "[SYMBOL]", "bring positions to zero by proven reductions, in two steps",
+      "Cancels every order of ours in the instrument, then sends immediate-or-cancel limit orders at the bound of the\n"
+      "reduce collar, up to ten times; `positions` shows what is left.\n",
+      cli_flatten, 0, 1, SESSION, true },
+    { "limits", "[SYMBOL | set KEY VALUE | reload] [--strategy ID]", "each limit, what is used of it and what is left",
+      "  set KEY VALUE  one limit by its key in the configuration (risk.order_qty_max,\n"
+      "                 risk.instrument.BTCUSDT.position_max, strategy.demo.order_rate): tighter at once, looser in "
+      "two\n"
+      "                 steps; until the next reload or start\n"
+      "  reload         the configuration's limits again, as the signal HUP does\n"
+      "  --strategy     whose limits, by its number\n",
+      cli_limits, 0, 3, SESSION | TAKES(OPTION_STRATEGY), true },
+    { "whatif", "SYMBOL buy|sell PX [limit|market] [--reduce-only] [--post-only] [--strategy ID]",
+      "the largest quantity that would pass, what stops more, and every limit's headroom; nothing is sent", "",
+      cli_whatif, 3, 4,
+      SESSION | TAKES(OPTION_STRATEGY) | TAKES(OPTION_TIF) | TAKES(OPTION_POST_ONLY) | TAKES(OPTION_REDUCE_ONLY),
+      true },
+    { "pnl", "[--strategy ID]", "results of positions and of the day", "", cli_pnl, 0, 0,
+      SESSION | TAKES(OPTION_STRATEGY), true },
+    { "doctor", "[CONFIG]", "whether this machine, configuration and network can run a gateway; needs none",
+      "Kernel, io_uring, limits, clock; with the path of a configuration also that, its folders, and whether the\n"
+      "venues' addresses take connections.\n",
+      cli_doctor, 0, 1, COMMON | TAKES(OPTION_SOCKET), false },
     { "journal", "DIR [--follow|--verify|--export csv|json [--events]|--compact [--keep N] [--archive DIR]]",
       "print, verify, export or compact the journal in DIR; needs no gateway",
       "  --follow       keep printing what is appended, until interrupted\n"
@@ -197,6 +223,13 @@ option_take(struct cli *c, int id, const char *value)
         return false;
     case OPTION_POST_ONLY: c->flags |= COMMAND_POST_ONLY; return true;
     case OPTION_REDUCE_ONLY: c->flags |= COMMAND_REDUCE_ONLY; return true;
+    case OPTION_STRATEGY:
+        if (decimal_parse(value, strlen(value), 0, &ms) == DECODE_OK && ms >= 0 && ms < CLIENT_MAX) {
+            c->strategy = (uint32_t)ms;
+            return true;
+        }
+        (void)cli_fail(c, EXIT_USAGE, "--strategy %s: expected its number in [0, %d]", value, CLIENT_MAX - 1);
+        return false;
     case OPTION_HELP:
     case OPTION_VERSION: return true;
     case OPTION_TIF:
@@ -211,8 +244,20 @@ option_take(struct cli *c, int id, const char *value)
         }
         (void)cli_fail(c, EXIT_USAGE, "--timeout %s: expected seconds in [0.001, 3600]", value);
         return false;
-    default: return false; /* getopt has said it */
+    default: return false; /* main has said it */
     }
+}
+
+/* What getopt did not understand. */
+static const char *
+option_text(char *const *argv)
+{
+    static char text[3] = "-?";
+
+    if (optopt == 0 || optopt >= OPTION_SOCKET)
+        return argv[optind - 1];
+    text[1] = (char)optopt;
+    return text;
 }
 
 static int
@@ -245,13 +290,18 @@ run(struct cli *c, const struct cli_command *cmd)
 int
 main(int argc, char **argv)
 {
-    struct cli c = { .program = argv[0], .tif = TIF_GTC, .timeout_ms = 10000, .keep = 1 };
+    struct cli c = { .program = argv[0], .tif = TIF_GTC, .strategy = CLIENT_NONE, .timeout_ms = 10000, .keep = 1 };
     uint32_t given = 0;
     int id;
 
     for (int i = 1; i < argc; i++) /* so that every complaint of the loop below is JSON already */
         c.json |= strcmp(argv[i], "--json") == 0;
-    while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    opterr = 0;
+    while ((id = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+        if (id == ':')
+            return cli_fail(&c, EXIT_USAGE, "%s: expected a value after it", argv[optind - 1]);
+        if (id == '?')
+            return cli_fail(&c, EXIT_USAGE, "%s: there is no such option; --help lists them", option_text(argv));
         if (!option_take(&c, id, optarg))
             return EXIT_USAGE;
         given |= TAKES(id);

@@ -225,3 +225,70 @@ cli_cancel(struct cli *c)
     }
     return code;
 }
+
+/* ---- replace ---- */
+
+/* Reports of the new key until its fate is known; what becomes of the old order is printed on the way. */
+static int
+replace_wait(struct cli *c, uint64_t old_key, uint64_t key)
+{
+    struct report r;
+
+    for (;;) { /* ends at c->until_ns */
+        int code = cli_report(c, &r);
+        if (code != EXIT_OK) {
+            (void)cli_fail(c, code,
+                           "replace: what became of key %llu is not known; `execgw-cli orders` says what works",
+                           (unsigned long long)key);
+            return code;
+        }
+        bool ours = r.client == execgw_client(c->h) && (r.key == key || r.key == old_key);
+        if (!ours && !(r.kind == REPORT_DENIED && r.request_key == execgw_last_seq(c->h)))
+            continue;
+        fate_print(c, &r);
+        if (r.kind == REPORT_DENIED || r.kind == REPORT_CANCEL_REJECTED || (r.key == key && fate_known(c, &r)))
+            break;
+    }
+    bool good = r.kind == REPORT_SENT || r.kind == REPORT_NEW || r.kind == REPORT_FILL || r.kind == REPORT_CANCELED;
+    return good ? EXIT_OK : EXIT_FAILED;
+}
+
+int
+cli_replace(struct cli *c)
+{
+    struct report order;
+    struct instrument ins;
+    bool found = false;
+    px_t px;
+    qty_t qty;
+    int code = order_find(c, c->argv[0], &order, &found);
+
+    if (code != EXIT_OK)
+        return code;
+    if (!found)
+        return cli_fail(c, EXIT_FAILED, "replace: no open order has the key or ClOrdID %s", c->argv[0]);
+    if (order.client != execgw_client(c->h))
+        return cli_fail(c, EXIT_FAILED, "replace: order %s belongs to strategy %u, which replaces its own orders only",
+                        c->argv[0], order.client);
+    if (!cli_instrument(c, &order, &ins))
+        return cli_fail(c, EXIT_FAILED, "replace: the order's instrument is not known any more");
+    if (!amount(c, "QTY", c->argv[1], ins.qty_decimals, &qty) || !amount(c, "PX", c->argv[2], ins.px_decimals, &px))
+        return EXIT_USAGE;
+    struct command cmd = {
+        .verb = COMMAND_REPLACE,
+        .flags = order.order_flags,
+        .key = execgw_next_key(c->h),
+        .target_key = order.key,
+        .target_client = order.client,
+        .account = order.account,
+        .instrument = ins.id,
+        .instrument_version = ins.version,
+        .side = order.side,
+        .type = order.type,
+        .tif = order.tif,
+        .px = px,
+        .qty = qty,
+    };
+    code = cli_submit(c, &cmd);
+    return code == EXIT_OK ? replace_wait(c, order.key, cmd.key) : code;
+}

@@ -60,10 +60,24 @@ int
 cli_query(struct cli *c, enum command_verb verb, enum report_kind kind, struct report **out, size_t *count)
 {
     struct command ask = { .verb = (uint8_t)verb, .target_client = CLIENT_NONE, .instrument = INSTRUMENT_NONE };
+    return cli_ask(c, &ask, kind, out, count);
+}
+
+/* Told to every operator, not an answer to this one. */
+static bool
+unasked(const struct cli *c, const struct report *r)
+{
+    return (r->kind == REPORT_KILL || r->kind == REPORT_LIMIT || r->kind == REPORT_WHATIF || r->kind == REPORT_PNL) &&
+           r->request_key != execgw_last_seq(c->h);
+}
+
+int
+cli_ask(struct cli *c, const struct command *ask, enum report_kind kind, struct report **out, size_t *count)
+{
     struct report *list = NULL;
     size_t n = 0;
     struct report r;
-    int code = cli_submit(c, &ask);
+    int code = cli_submit(c, ask);
 
     while (code == EXIT_OK && (code = cli_report(c, &r)) == EXIT_OK && r.kind != REPORT_END) {
         if (r.kind == REPORT_DENIED)
@@ -72,7 +86,7 @@ cli_query(struct cli *c, enum command_verb verb, enum report_kind kind, struct r
             code = cli_fail(c, EXIT_FAILED, "%s: the answer is not whole: reports were skipped; try again", c->command);
         if (c->watch != NULL && r.kind != kind && r.key == c->watch->key && r.client == c->watch->client)
             *c->watch = r;
-        if (r.kind != kind)
+        if ((r.kind != kind && kind != REPORT_NONE) || unasked(c, &r))
             continue;
         if ((n & (n + 1)) == 0) { /* room for 1, 3, 7, ... */
             struct report *more = realloc(list, (2 * n + 2) * sizeof(*list));

@@ -74,7 +74,7 @@ client_port_attach(struct client_port *p, uint32_t slot, const struct client_ide
 {
     ASSERT(slot < p->cfg.sessions_max && (p->attached & bit(slot)) == 0);
     ASSERT(id->client <= CLIENT_OPERATOR && id->role < ROLE_COUNT);
-    ASSERT(id->on_disconnect == ON_DISCONNECT_CANCEL || id->on_disconnect == ON_DISCONNECT_NOTHING);
+    ASSERT(id->on_disconnect > ON_DISCONNECT_DEFAULT && id->on_disconnect < ON_DISCONNECT_COUNT);
     struct session *s = &p->session[slot];
     uint8_t *base = mem;
 

@@ -26,7 +26,7 @@ struct client_identity {
     uint32_t client;       /* [0, CLIENT_OPERATOR] */
     uint32_t generation;   /* of the slot, from unix_port: tells two tenants of one slot apart */
     uint8_t role;          /* enum admission_role */
-    uint8_t on_disconnect; /* ON_DISCONNECT_CANCEL or ON_DISCONNECT_NOTHING */
+    uint8_t on_disconnect; /* enum on_disconnect, never DEFAULT */
     char name[STRATEGY_NAME_BYTES];
 };
 
@@ -76,8 +76,7 @@ struct client_port *client_port_init(const struct client_port_config *cfg, struc
  * before the client got it, touched; it stays mapped until after detach. */
 void client_port_attach(struct client_port *p, uint32_t slot, const struct client_identity *id, void *mem);
 
-/* The session ended: what is unread is dropped. Returns the policy to run over its orders: ON_DISCONNECT_CANCEL or
- * ON_DISCONNECT_NOTHING. The memory is not touched any more. */
+/* The session ended: what is unread is dropped. Returns the policy to run. The memory is not touched any more. */
 enum on_disconnect client_port_detach(struct client_port *p, uint32_t slot);
 
 /* NULL when the slot is free. */

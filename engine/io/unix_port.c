@@ -202,7 +202,7 @@ hello_check(const struct hello *h)
         return ADMISSION_MALFORMED;
     if (h->version != MESSAGE_VERSION)
         return ADMISSION_VERSION;
-    if (h->role >= ROLE_COUNT || h->on_disconnect >= ON_DISCONNECT_COUNT || !name_valid(h->strategy))
+    if (h->role >= ROLE_COUNT || h->on_disconnect > ON_DISCONNECT_NOTHING || !name_valid(h->strategy))
         return ADMISSION_MALFORMED;
     return ADMISSION_OK;
 }
@@ -333,7 +333,8 @@ pending_admit(struct unix_port *u, struct port_pending *c)
             } else {
                 ev.client = st->client;
                 ev.role = st->operator_role ? ROLE_OPERATOR : ROLE_STRATEGY;
-                policy = policy == ON_DISCONNECT_DEFAULT ? st->on_disconnect : policy;
+                if (policy == ON_DISCONNECT_DEFAULT || st->on_disconnect > ON_DISCONNECT_NOTHING)
+                    policy = st->on_disconnect;
             }
         } else {
             ev.client = operator_client(u);

@@ -56,7 +56,7 @@ struct unix_port_event {
     uint32_t generation;
     uint32_t client;
     uint8_t role;
-    uint8_t on_disconnect; /* ON_DISCONNECT_CANCEL or ON_DISCONNECT_NOTHING */
+    uint8_t on_disconnect; /* enum on_disconnect, never DEFAULT */
     uint8_t pad[2];
     int32_t socket_fd;   /* the core's own, to wake the client by; non-blocking. The core closes it when it detaches */
     int32_t doorbell_fd; /* eventfd by which this client, and no other, wakes the core, which closes it when it

@@ -444,6 +444,32 @@ execgw_cancel_all(struct execgw *h, uint32_t instrument)
     return execgw_submit(h, &c);
 }
 
+enum execgw_result
+execgw_heartbeat(struct execgw *h)
+{
+    struct command c = { .verb = COMMAND_HEARTBEAT, .target_client = CLIENT_NONE, .instrument = INSTRUMENT_NONE };
+    return execgw_submit(h, &c);
+}
+
+enum execgw_result
+execgw_whatif(struct execgw *h, const struct instrument *ins, enum side side, enum order_type type, px_t px,
+              unsigned flags)
+{
+    if (!instrument_named(ins) || (flags & ~COMMAND_FLAGS_ALL) != 0)
+        return EXECGW_INVALID;
+    struct command c = {
+        .verb = COMMAND_WHATIF,
+        .flags = (uint8_t)flags,
+        .target_client = CLIENT_NONE,
+        .instrument = ins->id,
+        .instrument_version = ins->version,
+        .side = (uint8_t)side,
+        .type = (uint8_t)type,
+        .px = px,
+    };
+    return execgw_submit(h, &c);
+}
+
 /* ---- reports ---- */
 
 enum execgw_result

@@ -25,8 +25,17 @@
 
 enum admission_role { ROLE_STRATEGY, ROLE_OPERATOR, ROLE_COUNT };
 
-/* What the gateway does with a client's orders when its session ends. */
-enum on_disconnect { ON_DISCONNECT_DEFAULT, ON_DISCONNECT_CANCEL, ON_DISCONNECT_NOTHING, ON_DISCONNECT_COUNT };
+/* What the gateway does when a client's session ends: cancel its orders, or not; cancel them and let nothing but
+ * reductions of it pass until an operator says otherwise; trip the kill switch. A hello may ask for the first three
+ * only; the last two are the configuration's, and no hello softens them. */
+enum on_disconnect {
+    ON_DISCONNECT_DEFAULT,
+    ON_DISCONNECT_CANCEL,
+    ON_DISCONNECT_NOTHING,
+    ON_DISCONNECT_REDUCE,
+    ON_DISCONNECT_KILL,
+    ON_DISCONNECT_COUNT
+};
 
 struct hello {
     uint64_t magic;
@@ -84,7 +93,7 @@ struct welcome {
     uint32_t version;
     uint8_t status; /* enum admission_status; fields from `slot` on and descriptors only with ADMISSION_OK */
     uint8_t role;
-    uint8_t on_disconnect; /* in force: CANCEL or NOTHING */
+    uint8_t on_disconnect; /* in force; never DEFAULT */
     uint8_t pad;
     uint32_t slot;
     uint32_t client; /* our identity in reports */

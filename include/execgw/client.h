@@ -92,6 +92,15 @@ EXECGW_API enum execgw_result execgw_replace(struct execgw *h, const struct inst
 /* Cancel all own orders (an operator: everybody's), in one instrument or with INSTRUMENT_NONE in all. */
 EXECGW_API enum execgw_result execgw_cancel_all(struct execgw *h, uint32_t instrument);
 
+/* A sign of life, for strategies with a heartbeat_ms: any other command is one as well. */
+EXECGW_API enum execgw_result execgw_heartbeat(struct execgw *h);
+
+/* Ask what would pass, without sending an order: type ORDER_LIMIT at px, or ORDER_MARKET. The answer comes as reports
+ * whose request_key is execgw_last_seq(h): REPORT_WHATIF (qty: the largest quantity; deny: what stops the next step),
+ * a REPORT_LIMIT per limit that an order of ours would meet (limit, used, headroom), REPORT_END. */
+EXECGW_API enum execgw_result execgw_whatif(struct execgw *h, const struct instrument *ins, enum side side,
+                                            enum order_type type, px_t px, unsigned flags);
+
 /* The next report: EXECGW_OK, EXECGW_NONE or EXECGW_DISCONNECTED (all that had arrived was read). A REPORT_BEHIND means
  * that we were too slow: reports up to its seq were skipped; ask again by COMMAND_QUERY_ORDERS. */
 EXECGW_API enum execgw_result execgw_poll_report(struct execgw *h, struct report *r);

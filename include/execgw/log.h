@@ -99,6 +99,9 @@ enum log_level {
     X(LOG_TRADING_STATE, LOG_WARN, "trading_state", "trading state is {text}")                                         \
     X(LOG_KILL_OPEN, LOG_WARN, "kill_open", "kill switch: venue {venue} is not proven, {orders} orders to go: {text}") \
     X(LOG_KILL_PROVEN, LOG_WARN, "kill_proven", "kill switch: venue {venue} proven, {orders} orders left: {text}")     \
+    X(LOG_CLIENT_POLICY, LOG_WARN, "client_policy", "client {client}: {text}")                                         \
+    X(LOG_DEADMAN, LOG_INFO, "deadman", "venue {venue}: countdown {ms} ms: {text}")                                    \
+    X(LOG_FLATTEN, LOG_WARN, "flatten", "flatten: {text}; {orders} orders")                                            \
     X(LOG_LIMITS, LOG_INFO, "limits", "risk limits version {version} in force: {text}")                                \
     /* Clients. */                                                                                                     \
     X(LOG_CLIENT_UP, LOG_INFO, "client_up", "client {client} connected, pid {pid}, uid {uid}: {text}")                 \

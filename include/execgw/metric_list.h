@@ -172,6 +172,10 @@
     X(METRIC_KILLS, "kill_total", COUNTER, NONE, NONE, COUNT, "Times the kill switch was tripped since start")         \
     X(METRIC_KILL_PROVEN, "kill_proven", GAUGE, VENUE, NONE, COUNT,                                                    \
       "1 while the kill switch is on and the venue has proven that no order of ours is open")                          \
+    X(METRIC_DEADMAN, "deadman_armed", GAUGE, VENUE, NONE, COUNT,                                                      \
+      "1 while the venue counts down to canceling everything unless it hears of us")                                   \
+    X(METRIC_CLIENT_SILENT, "client_silent_total", COUNTER, CLIENT, NONE, COUNT,                                       \
+      "Times that a strategy was silent for longer than its heartbeat_ms")                                             \
     X(METRIC_READY, "ready", GAUGE, NONE, NONE, COUNT, "1 when a book is in sync and order entry is ready")            \
     X(METRIC_PAPER, "paper", GAUGE, NONE, NONE, COUNT, "1 when orders go to the paper matcher, 0 when they are real")  \
     X(METRIC_TERM, "term", GAUGE, NONE, NONE, COUNT, "Term of this start: part of every ClOrdID")                      \

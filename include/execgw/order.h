@@ -285,19 +285,41 @@ _Static_assert(offsetof(struct command, client_seq) == 120, "wire layout");
     X(REPORT_BEHIND, "behind")     /* the report ring was full: reports up to seq were skipped */                      \
     X(REPORT_CONFIRM, "confirm")   /* nothing is done yet: text is the token that COMMAND_CONFIRM wants within qty     \
                                       nanoseconds */                                                                   \
-    X(REPORT_LIMIT, "limit")       /* text names it; qty is the limit, cum_qty used, leaves_qty what is left, all in   \
-                                      `unit`; level; deny is the reason that it leads to */                            \
+    X(REPORT_LIMIT, "limit")       /* text names it; qty is the limit, cum_qty used, leaves_qty what is left, in the   \
+                                      unit `type` (enum limit_unit); of the level `tif` (enum trading_level); deny is  \
+                                      the reason that it leads to */                                                   \
     X(REPORT_WHATIF, "whatif")     /* qty is the largest quantity that would pass, deny what stops the next step, or   \
-                                      everything when qty is 0 */                                                      \
-    X(REPORT_PNL, "pnl")           /* qty is the position, px its average cost, last_px the mark; text the money */    \
+                                      everything when qty is 0; last_qty, last_px: that check's number and limit */    \
+    X(REPORT_PNL, "pnl")           /* qty is the position, px its average cost, last_px the mark, fee realised and     \
+                                      cum_qty unrealised money. Of instrument INSTRUMENT_NONE, in the reporting        \
+                                      currency and of the level `tif`: fee the day's result, cum_qty its best,         \
+                                      leaves_qty gross exposure, last_qty traded today, qty fees */                    \
     X(REPORT_KILL, "kill")         /* venue; state in order_state (enum kill_proof), qty orders not yet proven,        \
-                                      venue_time_ns when it was proven (wall clock), text how */
+                                      cum_qty open at the kill, leaves_qty foreign, venue_time_ns when it was proven   \
+                                      (wall clock), text by what it was tripped */                                     \
+    X(REPORT_NOTE, "note")         /* a part of a sentence; the parts follow each other, the answer comes after them */
 
 enum report_kind {
 #define X(name, text) name,
     REPORT_KINDS(X)
 #undef X
         REPORT_KIND_COUNT
+};
+
+/* What the numbers of a REPORT_LIMIT count. X(name, text) */
+#define LIMIT_UNITS(X)                                             \
+    X(LIMIT_COUNT, "count")                                        \
+    X(LIMIT_QTY, "qty")     /* in the instrument's qty_decimals */ \
+    X(LIMIT_VALUE, "value") /* money, 10^-8 */                     \
+    X(LIMIT_PPM, "ppm")                                            \
+    X(LIMIT_NS, "ns")                                              \
+    X(LIMIT_PX, "px") /* in the instrument's px_decimals */
+
+enum limit_unit {
+#define X(name, text) name,
+    LIMIT_UNITS(X)
+#undef X
+        LIMIT_UNIT_COUNT
 };
 
 #define REPORT_MAKER 1u /* the fill added liquidity */
@@ -455,6 +477,17 @@ trading_level_text(enum trading_level l)
 #undef X
     };
     return (unsigned)l < LEVEL_COUNT ? text[l] : "?";
+}
+
+static inline const char *
+limit_unit_text(enum limit_unit u)
+{
+    static const char *const text[] = {
+#define X(name, t) t,
+        LIMIT_UNITS(X)
+#undef X
+    };
+    return (unsigned)u < LIMIT_UNIT_COUNT ? text[u] : "?";
 }
 
 static inline const char *

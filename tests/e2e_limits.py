@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Limits while running: tighter at once, looser only by a second step or by the file, whole or not at all, and the
+same after all of it as the configuration says; what-if agrees with what then happens."""
+import decimal, os, sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from gateway_helper import *
+
+D = decimal.Decimal
+
+
+def top(gw, symbol="BTCUSDT"):
+    _, out, _ = gw.cli("status")
+    for book in out[0]["books"]:
+        if book["symbol"] == symbol:
+            return D(book["bid"]), D(book["ask"])
+    raise AssertionError(out)
+
+
+def new(gw, qty):
+    """Why not, or "new"; what rests is canceled again."""
+    code, out, _ = gw.cli("new", "BTCUSDT", "buy", qty, str(top(gw)[0] - 50), "--wait", ok=False)
+    if "deny" in out[-1]:
+        return out[-1]["deny"]
+    gw.cli("cancel", out[-1]["key"])
+    return "new"
+
+
+def version(gw):
+    return gw.metric("risk_limits_version")
+
+
+def refused(gw, *args):
+    code, out, err = gw.cli(*args, ok=False)
+    assert code == 1 and "LIMITS" in err, (code, out, err)
+    return err
+
+
+def setting():
+    with running("--seed", "61") as (folder, venue, gw):
+        assert version(gw) == 1 and new(gw, "0.02") == "new"
+        # Tighter: at once.
+        assert gw.cli("limits", "set", "risk.order_qty_max", "0.01")[1][0]["done"] is True
+        assert version(gw) == 2 and new(gw, "0.02") == "ORDER_QTY" and new(gw, "0.01") == "new"
+        # Looser: nothing until it is confirmed; a wrong token confirms nothing.
+        asked = gw.cli("limits", "set", "risk.order_qty_max", "0.03")[1][0]
+        assert asked["done"] is False and version(gw) == 2 and new(gw, "0.02") == "ORDER_QTY"
+        code, _, err = gw.cli("confirm", "WRONGONE", ok=False)
+        assert code == 1 and "NOT_CONFIRMED" in err and version(gw) == 2, err
+        gw.cli("confirm", asked["token"])
+        assert version(gw) == 3 and new(gw, "0.03") == "new" and new(gw, "0.04") == "ORDER_QTY"
+        assert gw.cli("confirm", asked["token"], ok=False)[0] == 1  # once
+        # What is not certainly tighter is taken for looser.
+        assert gw.cli("limits", "set", "risk.restricted", "true")[1][0]["done"] is True
+        assert new(gw, "0.01") == "RESTRICTED"
+        gw.twice("limits", "set", "risk.restricted", "false")
+        assert new(gw, "0.01") == "new"
+        # Nonsense changes nothing and says what is wrong.
+        v = version(gw)
+        for args, words in ((("risk.order_qty_max", "x1"), ("risk.order_qty_max", "expected")),
+                            (("risk.order_qty_maxx", "1"), ("is no limit",)),
+                            (("journal.dir", "/tmp"), ("is no limit",)),
+                            (("risk.collar_ppm", "many"), ("expected an integer",)),
+                            (("risk.instrument.NOSUCH.order_qty_max", "1"), ("there is no",)),
+                            (("strategy.nobody.order_rate", "1"), ("there is no",)),
+                            (("risk.order_qty_min", "5"), ("order_qty_min",))):
+            text = refused(gw, "limits", "set", *args)
+            assert all(w in text for w in words), text
+        assert version(gw) == v and new(gw, "0.03") == "new"
+        assert gw.cli("limits", "set", "strategy.demo.order_rate", "10")[1][0]["done"] is True
+        assert new(gw, "0.01") == "new"
+
+
+def reloading():
+    with running("--seed", "62") as (folder, venue, gw):
+        path = folder.file("config.toml")
+        with open(path) as f:
+            good = f.read()
+
+        def write(text):
+            with open(path, "w") as f:
+                f.write(text)
+
+        gw.cli("limits", "set", "risk.order_qty_max", "0.01")
+        assert new(gw, "0.02") == "ORDER_QTY"
+        # The file again is an explicit act: it may loosen, and what was set by hand is gone.
+        assert "version 3" in gw.cli("limits", "reload")[1][0]["text"]
+        assert new(gw, "0.02") == "new"
+        # All or nothing: one bad line, one key that may not change, one set that does not hold together.
+        tight = good.replace('order_qty_max = "1"', 'order_qty_max = "0.01"')
+        for text, words in ((tight + "\n[nonsense]\n", "nonsense"),
+                            (tight.replace("orders_max = 4096", "orders_max = 8192"), "orders_max has changed"),
+                            (tight.replace("[risk]", '[risk]\norder_qty_min = "0.5"'), "order_qty_min")):
+            write(text)
+            err = refused(gw, "limits", "reload")
+            assert words in err and version(gw) == 3, err
+            size = len(gw.text())
+            gw.p.send_signal(signal.SIGHUP)
+            wait_for("the log says it too", lambda: words in gw.text()[size:])
+            assert new(gw, "0.02") == "new" and version(gw) == 3
+        write(tight)
+        gw.p.send_signal(signal.SIGHUP)
+        wait_for("the tighter file is in force", lambda: version(gw) == 4)
+        assert new(gw, "0.02") == "ORDER_QTY"
+
+
+def states():
+    with running("--seed", "63") as (folder, venue, gw):
+        gw.cli("state", "halted", "instrument", "BTCUSDT")
+        assert new(gw, "0.01") == "HALTED"
+        asked = gw.cli("state", "active", "instrument", "BTCUSDT")[1][0]
+        assert asked["done"] is False and new(gw, "0.01") == "HALTED"
+        gw.cli("confirm", asked["token"])
+        assert new(gw, "0.01") == "new"
+        gw.cli("reduce", "strategy", "63")
+        assert new(gw, "0.01") == "REDUCE_ONLY_STATE"
+        gw.twice("state", "active", "strategy", "63")
+        gw.cli("reduce")
+        assert new(gw, "0.01") == "REDUCE_ONLY_STATE"
+        gw.twice("resume")
+        assert new(gw, "0.01") == "new"
+        for args in (("state", "asleep"), ("state", "halted", "planet"), ("state", "halted", "venue"),
+                     ("reduce", "global", "1"), ("state", "halted", "venue", "x")):
+            assert gw.cli(*args, ok=False)[0] == 64, args
+        assert gw.cli("state", "halted", "venue", "7", ok=False)[0] == 1
+
+
+def whatif():
+    with running("--seed", "64") as (folder, venue, gw):
+        bid, _ = top(gw)
+        px = str(bid - 50)
+        w = gw.cli("whatif", "BTCUSDT", "buy", px)[1]
+        assert D(w[0]["qty"]) > 0 and w[0]["binding"] != "ACCEPTED", w[0]
+        most = D(w[0]["qty"])
+        sent = gw.metric("order_sent_total")
+        assert new(gw, str(most)) == "new"
+        assert new(gw, str(most + D("0.00001"))) == w[0]["binding"]
+        assert gw.metric("order_sent_total") == sent + 1
+        gw.cli("halt")
+        code, out, _ = gw.cli("whatif", "BTCUSDT", "buy", px, ok=False)
+        assert code == 1 and D(out[0]["qty"]) == 0 and out[0]["binding"] == "KILLED", out
+
+
+def flatten():
+    with running("--seed", "66") as (folder, venue, gw):
+        bid, ask = top(gw)
+        gw.cli("new", "BTCUSDT", "buy", "0.1", str(ask + 100), "--tif", "ioc", "--wait")
+        held = D(gw.cli("positions")[1][0][0]["qty"])
+        assert held > D("0.09"), held
+        _, rest, _ = gw.cli("new", "BTCUSDT", "sell", "0.05", str(ask + 100), "--wait")
+        _, r, _ = gw.cli("replace", rest[-1]["key"], "0.04", str(ask + 120), "--wait")
+        assert r[-1]["kind"] == "new" and D(r[-1]["qty"]) == D("0.04"), r
+        gw.cli("reduce")  # nothing but reductions passes; a flatten does
+        assert new(gw, "0.01") == "REDUCE_ONLY_STATE"
+        asked = gw.cli("flatten", "BTCUSDT")[1][0]
+        assert asked["done"] is False and D(gw.cli("positions")[1][0][0]["qty"]) == held
+        gw.cli("confirm", asked["token"])
+        step = D("0.00001")
+
+        def left():
+            rows = gw.cli("positions")[1][0]
+            return D(rows[0]["qty"]) if rows else D(0)
+        wait_for("the position is gone but for dust", lambda: abs(left()) < 10 * step)
+        assert gw.cli("orders")[1][0] == []
+        wait_for("it says so", lambda: "flatten: flat" in gw.text())
+
+
+def doctor():
+    with running("--seed", "67") as (folder, venue, gw):
+        rows = {}
+        for r in gw.cli("doctor", folder.file("config.toml"), ok=False)[1]:
+            rows.setdefault(r["check"], []).append(r["result"])
+        assert rows["config"] == ["ok"] and rows["gateway"] == ["ok"] and rows["io_uring"] == ["ok"], rows
+        assert rows["venue"] == ["ok", "ok"] and rows["journal"] == ["ok"], rows
+        with open(folder.file("config.toml"), "a") as f:
+            f.write("[nonsense]\n")
+        code, out, _ = gw.cli("doctor", folder.file("config.toml"), ok=False)
+        assert code == 1 and any(r["check"] == "config" and "nonsense" in r["text"] for r in out), out
+
+
+if __name__ == "__main__":
+    main([setting, reloading, states, whatif, flatten, doctor])
