@@ -1,5 +1,5 @@
 """The Kraken dialect of the emulator and gateways in front of it, for the e2e_kraken*.py tests."""
-import decimal, re
+import base64, decimal, hashlib, hmac, http.client, re, ssl, urllib.parse
 from gateway_helper import *
 
 D = decimal.Decimal
@@ -51,6 +51,22 @@ def alone(folder, port, **kw):
     return lambda text: re.sub(r"\[venue\.binance\].*?(?=\[risk\])", lambda _: section(folder, port, **kw), text, flags=re.S)
 
 
+def private(folder, venue, method, **fields):
+    """A REST call of somebody else on the same account: nothing of the gateway's is in it."""
+    fields = {"nonce": time.time_ns(), **fields}
+    body = urllib.parse.urlencode(fields)
+    path = "/0/private/" + method
+    inner = hashlib.sha256((str(fields["nonce"]) + body).encode()).digest()
+    sign = base64.b64encode(hmac.new(base64.b64decode(SECRET), path.encode() + inner, hashlib.sha512).digest()).decode()
+    conn = http.client.HTTPSConnection("localhost", venue.port, timeout=WAIT,
+                                       context=ssl.create_default_context(cafile=folder.file("ca.pem")))
+    conn.request("POST", path, body, {"API-Key": KEY, "API-Sign": sign, "Content-Type": "application/x-www-form-urlencoded"})
+    answer = json.loads(conn.getresponse().read())
+    conn.close()
+    assert answer["error"] == [], answer
+    return answer["result"]
+
+
 def top(gw, symbol="BTC/USD"):
     _, out, _ = gw.cli("status")
     for book in out[0]["books"]:
@@ -67,6 +83,25 @@ def ledger(folder):
 def new(gw, *args, ok=True):
     code, out, _ = gw.cli("new", *args, ok=ok)
     return code, out[-1] if out else None
+
+
+def same_fills(folder):
+    """Every fill that the venue has is in our journal, once; nothing else is."""
+    theirs = {(e["clientOrderId"], e["tradeId"]): D(e["qty"]) for e in ledger(folder) if e["ev"] == "fill"}
+    journal = subprocess.run([os.path.join(BIN, "execgw-cli"), "journal", folder.file("journal"), "--json"],
+                             capture_output=True, text=True, timeout=WAIT, check=True).stdout
+    ours = {}
+    for line in journal.splitlines():
+        r = json.loads(line)
+        if r.get("type") == "venue_report" and r.get("event") == "fill":
+            ours[r["clordid"], r["trade_id"]] = D(r["last_qty"])
+    assert ours == theirs, (set(ours) ^ set(theirs))
+    return len(ours)
+
+
+def flow_of(folder, gw, *args):
+    return Process([os.path.join(BIN, "execgw-flow"), "--socket", gw.socket, "--symbols", ",".join(SYMBOLS), *args],
+                   folder.file("flow.log"))
 
 
 @contextlib.contextmanager

@@ -389,7 +389,7 @@ TEST(sparse_updates_are_about_the_order_that_the_venues_id_means)
         { "\"exec_type\":\"restated\",\"order_status\":\"partially_filled\"", VENUE_STATUS, ORDER_PARTIALLY_FILLED },
         { "\"exec_type\":\"status\",\"order_status\":\"new\"", VENUE_STATUS, ORDER_NEW },
         { "\"exec_type\":\"iceberg_refill\",\"order_status\":\"new\"", VENUE_REPORT_KIND_COUNT, 0 },
-        { "\"exec_type\":\"amended\",\"order_status\":\"new\"", VENUE_AMENDED, 0 },
+        { "\"exec_type\":\"amended\",\"order_status\":\"new\"", VENUE_STATUS, ORDER_NEW },
         { "\"exec_type\":\"of_tomorrow\",\"order_status\":\"new\"", VENUE_UNKNOWN, 0 },
         { "\"exec_type\":\"status\",\"order_status\":\"of_tomorrow\"", VENUE_UNKNOWN, 0 },
         { "\"exec_type\":\"new\",\"order_status\":\"new\",\"cum_qty\":0.000000001", VENUE_UNKNOWN, 0 },
@@ -752,8 +752,10 @@ TEST(open_orders_are_listed_ours_and_others_to_their_end)
     CHECK(ask(VENUE_RQ_OPEN_ORDERS, NULL, 0));
     answer(200, "{\"error\":[],\"result\":{\"open\":{\"OA-2\":{\"status\":\"open\",\"descr\":{\"pair\":\"XBTUSD\"},"
                 "\"vol\":\"?\"}}}}");
-    CHECK_EQ(reports, 1);
-    CHECK_EQ(got[0].kind, VENUE_QUERY_FAILED); /* a list with a hole has no end */
+    CHECK_EQ(reports, 2);
+    CHECK_EQ(got[0].kind, VENUE_OPEN_ORDER);
+    CHECK_EQ(got[0].state, ORDER_FREE); /* that it is there is all that is known */
+    CHECK_EQ(got[1].kind, VENUE_OPEN_ORDERS_END);
 }
 
 #define TRADE(txid, order, pair, id, vol)                                                   \
@@ -799,6 +801,58 @@ TEST(trades_come_page_by_page_and_name_their_order)
                                                                "0.000000001") "},\"count\":1}}");
     CHECK_EQ(reports, 1);
     CHECK_EQ(got[0].kind, VENUE_QUERY_FAILED);
+}
+
+/* An instrument's trades from `since` on. */
+static bool
+sweep(int64_t since)
+{
+    struct venue_order o = { .instrument = &ins[0] };
+    struct venue_request rq = { .kind = VENUE_RQ_TRADES, .order = &o, .since_trade = since };
+    int n = venue_kraken.submit(adapter, &rq, now, 0, buf, sizeof(buf), &sink);
+    (void)snprintf(text, sizeof(text), "%.*s", MAX(n, 0), (const char *)buf);
+    reports = 0;
+    return n > 0;
+}
+
+TEST(trades_since_one_are_read_back_to_it_and_told_oldest_first)
+{
+    open_fresh(true);
+    CHECK(sweep(7));
+    answer(200,
+           "{\"error\":[],\"result\":{\"trades\":{" TRADE("T9", "OB-1", "XXBTZUSD", "9", "0.9") "," TRADE(
+               "TX", "OC-1", "XETHZEUR", "3", "1") "," TRADE("T8", "OA-1", "XXBTZUSD", "8", "0.8") "},\"count\":9}}");
+    CHECK_EQ(reports, 0); /* whole or not at all */
+    CHECK(more());
+    CHECK(strstr(text, "&ofs=3") != NULL);
+    answer(200, "{\"error\":[\"EAPI:Rate limit exceeded\"]}");
+    CHECK_EQ(got[0].kind, VENUE_QUERY_FAILED);
+    CHECK_EQ(got[0].request, VENUE_RQ_TRADES);
+    CHECK_EQ(got[0].definite, 0);
+    CHECK(!more());
+    CHECK(sweep(7)); /* it goes on from where it was */
+    CHECK(strstr(text, "&ofs=3") != NULL);
+    answer(200, "{\"error\":[],\"result\":{\"trades\":{" TRADE("T7", "OA-1", "XXBTZUSD", "7", "0.7") "," TRADE(
+                    "T6", "OA-1", "XXBTZUSD", "6", "0.6") "},\"count\":9}}");
+    CHECK_EQ(reports, 4);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_EQ(got[i].kind, VENUE_FILL);
+        CHECK_EQ(got[i].trade_id, 7 + i);
+        CHECK_EQ(got[i].last_qty, (7 + i) * INT64_C(10000000));
+        CHECK_EQ(got[i].fee, 16000000);
+    }
+    CHECK_EQ(got[2].venue_order_id, kraken_order_hash("OB-1", 4));
+    CHECK_EQ(got[3].kind, VENUE_TRADES_END);
+    CHECK_EQ(got[3].instrument, 0);
+    CHECK(!more());
+    CHECK(sweep(10)); /* and not further back than an old trade that is known */
+    CHECK(strstr(text, "&start=1688667736&") != NULL);
+    CHECK(sweep(5));
+    CHECK(strstr(text, "&start=0&") != NULL);
+    CHECK(sweep(-1)); /* the newest only */
+    answer(200, "{\"error\":[],\"result\":{\"trades\":{" TRADE("T9", "OB-1", "XXBTZUSD", "9", "0.9") "},\"count\":9}}");
+    CHECK_EQ(reports, 2);
+    CHECK_EQ(got[1].kind, VENUE_TRADES_END);
 }
 
 TEST(names_of_pairs_and_assets_are_understood_in_their_old_spellings)

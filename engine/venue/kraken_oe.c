@@ -11,7 +11,8 @@ static size_t
 kraken_footprint(const struct venue_config *cfg)
 {
     return arena_cost(sizeof(struct kraken_oe)) + arena_cost(cfg->instruments.count * sizeof(struct kraken_piece)) +
-           kraken_orders_footprint(cfg->orders_max);
+           arena_cost(cfg->instruments.count * sizeof(struct kraken_anchor)) +
+           arena_cost(KRAKEN_SWEEP_TRADES * sizeof(struct kraken_trade)) + kraken_orders_footprint(cfg->orders_max);
 }
 
 /* Nothing in it may end the JSON string, or the header line, that it stands in. */
@@ -33,6 +34,8 @@ kraken_init(const struct venue_config *cfg, struct arena *arena, struct fault *f
 
     k->cfg = *cfg;
     k->piece = (struct kraken_piece *)arena_take(arena, cfg->instruments.count * sizeof(struct kraken_piece));
+    k->anchor = (struct kraken_anchor *)arena_take(arena, cfg->instruments.count * sizeof(struct kraken_anchor));
+    k->trade = (struct kraken_trade *)arena_take(arena, KRAKEN_SWEEP_TRADES * sizeof(struct kraken_trade));
     kraken_orders_init(&k->orders, cfg->orders_max, arena);
     if (cfg->keys.api_key == NULL || !plain_text(cfg->keys.api_key, 200)) {
         (void)FAULT(fault, "kraken: no API key, or one with characters that it cannot have");
@@ -330,6 +333,7 @@ const struct venue_ops venue_kraken = {
     .dialect = "kraken",
     .needs_connection = true,
     .amends = true,
+    .sweeps = true,
     .rest = 1u << VENUE_RQ_LOGON | 1u << VENUE_RQ_QUERY | 1u << VENUE_RQ_TRADES | 1u << VENUE_RQ_OPEN_ORDERS |
             1u << VENUE_RQ_BALANCES,
     .footprint = kraken_footprint,

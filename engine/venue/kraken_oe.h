@@ -2,7 +2,8 @@
  * tests need of it.
  *
  * kraken_oe.c writes requests, kraken_oe_decode.c reads answers and the executions channel, kraken_rest.c asks over
- * HTTP (token, queries, lists, trades, balances), kraken_orders.c remembers which order a venue id means.
+ * HTTP (token, queries, lists, balances), kraken_trades.c for trades, kraken_orders.c remembers which order a venue id
+ * means.
  *
  * Always true: a request carries a number that is never used twice in a run, and what it was about stands in a ring
  * under that number; an order id of the venue's is text, the 64 bits that leave this adapter are its hash; nothing here
@@ -22,8 +23,8 @@
 #define KRAKEN_TOKEN_BYTES    128  /* with its NUL */
 #define KRAKEN_REQUESTS       4096 /* a power of two: answers to older ones are no longer told apart */
 #define KRAKEN_PIECE_BYTES    64
-#define KRAKEN_PAGES_MAX      20 /* of one list, 50 entries each */
-#define KRAKEN_PAGE           50
+#define KRAKEN_PAGES_MAX      20   /* of one list, 50 entries each */
+#define KRAKEN_SWEEP_TRADES   5000 /* of one instrument since its cursor */
 
 /* ---- which order a venue id means ---- */
 
@@ -90,6 +91,7 @@ struct kraken_rest {
     uint8_t kind;  /* enum venue_request_kind */
     bool more;     /* another page, or the next list, is to be asked for */
     bool unnamed;  /* QUERY: the venue has no name of ours for it; its id is known by its hash only */
+    bool sweep;    /* TRADES of an instrument, not of an order */
     uint32_t offset;
     uint32_t pages;
     uint32_t instrument;
@@ -98,6 +100,33 @@ struct kraken_rest {
     uint64_t venue_order_id;
     char clordid[CLORDID_BYTES];
     char order_id[KRAKEN_ORDER_ID_BYTES];
+};
+
+/* An instrument's trades since one of them, read back page by page. */
+struct kraken_sweep {
+    bool cut; /* begun and not whole */
+    uint32_t instrument;
+    uint32_t offset; /* where to go on */
+    uint32_t count;  /* kept in `trade`, newest first */
+    int64_t since_trade;
+    int64_t begun_ns; /* venue clock */
+    int64_t since_ns; /* venue clock: nothing older need be read */
+};
+
+struct kraken_trade {
+    int64_t trade_id;
+    uint64_t order; /* hash of the venue's id */
+    px_t px;
+    qty_t qty;
+    value_t fee; /* -1: not known */
+    int64_t time_ns;
+    uint8_t side;
+    uint8_t maker;
+};
+
+struct kraken_anchor {
+    int64_t trade_id; /* 0 = none */
+    int64_t time_ns;
 };
 
 struct kraken_oe {
@@ -111,6 +140,9 @@ struct kraken_oe {
     bool sequenced; /* `sequence` is of the last message of the executions channel */
     uint64_t sequence;
     struct kraken_rest rest;
+    struct kraken_sweep sweep;
+    struct kraken_trade *trade;   /* [KRAKEN_SWEEP_TRADES] */
+    struct kraken_anchor *anchor; /* [instruments.count] */
     struct kraken_orders orders;
     struct kraken_piece *piece; /* [instruments.count] */
     struct kraken_request request[KRAKEN_REQUESTS];
@@ -121,6 +153,13 @@ int kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, stru
 enum decode_result kraken_rest_decode(struct venue_adapter *a, unsigned status, const uint8_t *body, size_t len,
                                       struct now now, const struct venue_sink *sink);
 int kraken_rest_more(struct venue_adapter *a, struct now now, int64_t clock_offset_ns, uint8_t *buf, size_t room);
+/* Ends of a question: QUERY_FAILED or LOGON_REFUSED with a text; or the report of its end. */
+void kraken_rest_fail(struct kraken_oe *k, const char *text, int32_t code, bool definite,
+                      const struct venue_sink *sink);
+void kraken_rest_end(struct kraken_oe *k, enum venue_report_kind kind, const struct venue_sink *sink);
+/* kraken_trades.c: k->rest is a question for an instrument's trades; a page of TradesHistory. */
+void kraken_sweep_begin(struct kraken_oe *k, const struct venue_request *rq, struct now now);
+void kraken_on_trades(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *sink);
 enum decode_result kraken_oe_decode(struct venue_adapter *a, const uint8_t *msg, size_t len, struct now now,
                                     const struct venue_sink *sink);
 

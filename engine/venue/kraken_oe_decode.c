@@ -152,7 +152,8 @@ report_quiet(const struct kraken_oe *k, const struct json_text *error, struct no
 {
     struct venue_report r = kraken_report(VENUE_RATE_LIMITED, VENUE_RQ_COUNT);
 
-    r.retry_after_ns = now.wall.ns + k->clock_offset_ns + NS_PER_S;
+    r.venue_time_ns = now.wall.ns + k->clock_offset_ns;
+    r.retry_after_ns = r.venue_time_ns + NS_PER_S;
     kraken_print(error, r.text, sizeof(r.text));
     sink->report(sink->ctx, &r);
 }
@@ -511,7 +512,10 @@ decode_item(struct kraken_oe *k, const struct item *i, bool snapshot, const stru
         break;
     case MEANS_CANCELED: r.kind = VENUE_CANCELED; break;
     case MEANS_EXPIRED: r.kind = VENUE_EXPIRED; break;
-    case MEANS_AMENDED: r.kind = VENUE_AMENDED; break;
+    case MEANS_AMENDED: /* sparse: it works, and at what is asked with the next list of open orders */
+        r.kind = r.px > 0 && r.qty > 0 ? VENUE_AMENDED : state == ORDER_FREE ? VENUE_UNKNOWN : VENUE_STATUS;
+        r.state = state;
+        break;
     case MEANS_NOTHING:
         if (read)
             return;

@@ -5,13 +5,13 @@
  *   QUERY         QueryOrders where the venue's id is known, else       STATUS, NOT_FOUND
  *                 OpenOrders, then ClosedOrders: what left the first
  *                 list is in the second
- *   TRADES        TradesHistory in pages of 50                          FILL each, TRADES_END
+ *   TRADES        TradesHistory in pages of 50 (kraken_trades.c)        FILL each, TRADES_END
  *   OPEN_ORDERS   OpenOrders                                            OPEN_ORDER each, OPEN_ORDERS_END
  *   BALANCES      Balance                                               BALANCE each, BALANCES_END
  *
  * Always true: an end is reported only when nothing was left out; whatever went wrong with an answer is QUERY_FAILED or
  * LOGON_REFUSED, never "not found"; nonces rise, also from one run to the next, as long as the wall clock does. */
-#include "engine/venue/kraken_oe.h"
+#include "engine/venue/kraken_value.h"
 
 #include <openssl/sha.h>
 
@@ -138,6 +138,11 @@ kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct n
     if (!field_plain(q.clordid) || !field_plain(q.order_id))
         return -1;
     k->rest = q;
+    if (rq->kind == VENUE_RQ_TRADES && q.clordid[0] == '\0') {
+        if (q.instrument >= k->cfg.instruments.count)
+            return -1;
+        kraken_sweep_begin(k, rq, now);
+    }
     return write_stage(k, now, buf, room);
 }
 
@@ -243,51 +248,6 @@ kraken_asset_currency(const struct json_text *asset, char out[CURRENCY_BYTES])
     return true;
 }
 
-/* ---- values ---- */
-
-static void
-read_text(struct json_scan *j, struct json_text *out)
-{
-    if (json_peek(j) == JSON_STRING)
-        (void)json_string(j, out);
-    else
-        (void)json_skip(j);
-}
-
-/* A number, or a string that holds one, as it stands there. */
-static void
-read_raw_number(struct json_scan *j, struct json_text *out)
-{
-    enum json_type t = json_peek(j);
-
-    if (t == JSON_STRING)
-        (void)json_string(j, out);
-    else if (t == JSON_NUMBER)
-        (void)json_number(j, out);
-    else
-        (void)json_skip(j);
-}
-
-static bool
-decimal_of(const struct json_text *t, unsigned decimals, int64_t *out)
-{
-    *out = 0;
-    return t->s != NULL && t->n > 0 && decimal_parse(t->s, t->n, decimals, out) == DECODE_OK && *out >= 0;
-}
-
-/* "1688667796.8802": seconds since the epoch; digits beyond the ninth are dropped. 0 when it is not that. */
-static int64_t
-seconds_of(const struct json_text *t)
-{
-    int64_t ns = 0;
-
-    if (t->s == NULL || t->n == 0)
-        return 0;
-    const char *point = memchr(t->s, '.', t->n);
-    size_t n = point != NULL ? MIN(t->n, (size_t)(point - t->s) + 10) : t->n;
-    return decimal_parse(t->s, n, 9, &ns) == DECODE_OK ? ns : 0;
-}
-
 /* ---- orders in lists ---- */
 
 struct listed {
@@ -314,11 +274,11 @@ read_description(struct json_scan *j, struct listed *o)
     (void)json_object(j);
     while (json_key(j, &key)) {
         if (JSON_IS(key, "pair"))
-            read_text(j, &o->pair);
+            kraken_text(j, &o->pair);
         else if (JSON_IS(key, "type"))
-            read_text(j, &o->type);
+            kraken_text(j, &o->type);
         else if (JSON_IS(key, "price"))
-            read_raw_number(j, &o->price);
+            kraken_number(j, &o->price);
         else
             (void)json_skip(j);
     }
@@ -334,15 +294,15 @@ read_listed(struct json_scan *j, const struct json_text *txid, struct listed *o)
         return;
     while (json_key(j, &key)) {
         if (JSON_IS(key, "cl_ord_id"))
-            read_text(j, &o->cl_ord_id);
+            kraken_text(j, &o->cl_ord_id);
         else if (JSON_IS(key, "status"))
-            read_text(j, &o->status);
+            kraken_text(j, &o->status);
         else if (JSON_IS(key, "vol"))
-            read_raw_number(j, &o->vol);
+            kraken_number(j, &o->vol);
         else if (JSON_IS(key, "vol_exec"))
-            read_raw_number(j, &o->vol_exec);
+            kraken_number(j, &o->vol_exec);
         else if (JSON_IS(key, "opentm"))
-            read_raw_number(j, &o->opentm);
+            kraken_number(j, &o->opentm);
         else if (JSON_IS(key, "descr"))
             read_description(j, o);
         else
@@ -374,7 +334,7 @@ listed_report(struct kraken_oe *k, const struct listed *o, enum venue_report_kin
         memcpy(r->clordid, o->cl_ord_id.s, MIN(o->cl_ord_id.n, (size_t)CLORDID_BYTES - 1));
     }
     r->side = JSON_IS(o->type, "sell") ? SIDE_SELL : SIDE_BUY;
-    r->venue_time_ns = seconds_of(&o->opentm);
+    r->venue_time_ns = kraken_seconds(&o->opentm);
     r->state = JSON_IS(o->status, "closed")                                  ? ORDER_FILLED
                : JSON_IS(o->status, "canceled")                              ? ORDER_CANCELED
                : JSON_IS(o->status, "expired")                               ? ORDER_EXPIRED
@@ -387,9 +347,10 @@ listed_report(struct kraken_oe *k, const struct listed *o, enum venue_report_kin
     if (r->instrument == INSTRUMENT_NONE)
         return true; /* of a pair that we do not trade: that it is there is all */
     const struct instrument *ins = &k->cfg.instruments.table[r->instrument];
-    if (!decimal_of(&o->vol, ins->qty_decimals, &r->qty) || !decimal_of(&o->vol_exec, ins->qty_decimals, &r->cum_qty))
+    if (!kraken_decimal(&o->vol, ins->qty_decimals, &r->qty) ||
+        !kraken_decimal(&o->vol_exec, ins->qty_decimals, &r->cum_qty))
         return false;
-    (void)decimal_of(&o->price, ins->px_decimals, &r->px); /* "0" of a market order */
+    (void)kraken_decimal(&o->price, ins->px_decimals, &r->px); /* "0" of a market order */
     if (r->state == ORDER_NEW && r->cum_qty > 0)
         r->state = ORDER_PARTIALLY_FILLED;
     return true;
@@ -397,8 +358,8 @@ listed_report(struct kraken_oe *k, const struct listed *o, enum venue_report_kin
 
 /* ---- answers ---- */
 
-static void
-fail(struct kraken_oe *k, const char *text, int32_t code, const struct venue_sink *sink)
+void
+kraken_rest_fail(struct kraken_oe *k, const char *text, int32_t code, bool definite, const struct venue_sink *sink)
 {
     bool logon = k->rest.kind == VENUE_RQ_LOGON;
     struct venue_report r = kraken_report(logon ? VENUE_LOGON_REFUSED : VENUE_QUERY_FAILED, k->rest.kind);
@@ -406,14 +367,15 @@ fail(struct kraken_oe *k, const char *text, int32_t code, const struct venue_sin
     memcpy(r.clordid, k->rest.clordid, CLORDID_BYTES);
     r.instrument = k->rest.instrument;
     r.code = code;
+    r.definite = definite;
     (void)snprintf(r.text, sizeof(r.text), "%s", text);
     k->rest.stage = KRAKEN_REST_IDLE;
     k->rest.more = false;
     sink->report(sink->ctx, &r);
 }
 
-static void
-end(struct kraken_oe *k, enum venue_report_kind kind, const struct venue_sink *sink)
+void
+kraken_rest_end(struct kraken_oe *k, enum venue_report_kind kind, const struct venue_sink *sink)
 {
     struct venue_report r = kraken_report(kind, k->rest.kind);
 
@@ -434,7 +396,7 @@ on_token(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *sink
     (void)json_object(j);
     while (json_key(j, &key)) {
         if (JSON_IS(key, "token"))
-            read_text(j, &token);
+            kraken_text(j, &token);
         else
             (void)json_skip(j);
     }
@@ -442,13 +404,13 @@ on_token(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *sink
     for (size_t i = 0; plain && i < token.n; i++)
         plain = token.s[i] > ' ' && token.s[i] <= '~';
     if (j->bad || !plain) {
-        fail(k, "the answer to GetWebSocketsToken holds no token", 0, sink);
+        kraken_rest_fail(k, "the answer to GetWebSocketsToken holds no token", 0, false, sink);
         return;
     }
     memcpy(k->token, token.s, token.n);
     k->token[token.n] = '\0';
     k->token_len = (uint32_t)token.n;
-    end(k, VENUE_LOGGED_ON, sink);
+    kraken_rest_end(k, VENUE_LOGGED_ON, sink);
 }
 
 /* A list of orders: {"<name>":{TXID:{...}},"count":n}, or without name the orders themselves. Reports each (kind
@@ -478,12 +440,17 @@ on_listed(struct kraken_oe *k, const struct listed *o, struct order_list *l, con
     if (!wanted)
         return;
     if (!listed_report(k, o, all ? VENUE_OPEN_ORDER : VENUE_STATUS, k->rest.kind, &r)) {
-        l->unreadable = true;
-        return;
+        if (!all || r.venue_order_id == 0) {
+            l->unreadable = true;
+            return;
+        }
+        r.state = ORDER_FREE; /* that it is there is all that is known */
     }
     l->found = true;
-    if (!all) /* the one that was asked for, whatever name the venue has for it */
+    if (!all) { /* the one that was asked for, whatever name the venue has for it */
         memcpy(r.clordid, k->rest.clordid, CLORDID_BYTES);
+        kraken_print(&o->cl_ord_id, r.text, sizeof(r.text));
+    }
     sink->report(sink->ctx, &r);
 }
 
@@ -542,7 +509,7 @@ on_query(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *sink
         return;
     }
     if (l.unreadable) {
-        fail(k, "the order's state or quantities cannot be read", 0, sink);
+        kraken_rest_fail(k, "the order's state or quantities cannot be read", 0, false, sink);
         return;
     }
     if (q->stage == KRAKEN_REST_OPEN) {
@@ -553,12 +520,12 @@ on_query(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *sink
     q->offset += l.seen;
     if (q->stage == KRAKEN_REST_CLOSED && l.has_count && l.seen > 0 && l.count > q->offset) {
         if (q->pages >= KRAKEN_PAGES_MAX)
-            fail(k, "more closed orders than can be looked through", 0, sink);
+            kraken_rest_fail(k, "more closed orders than can be looked through", 0, true, sink);
         else
             q->more = true;
         return;
     }
-    end(k, VENUE_NOT_FOUND, sink);
+    kraken_rest_end(k, VENUE_NOT_FOUND, sink);
 }
 
 static void
@@ -568,127 +535,12 @@ on_open_orders(struct kraken_oe *k, struct json_scan *j, const struct venue_sink
 
     read_order_list(k, j, "open", &l, sink);
     if (l.unreadable)
-        fail(k, "an open order's state or quantities cannot be read", 0, sink);
+        kraken_rest_fail(k, "an open order's state or quantities cannot be read", 0, false, sink);
     else
-        end(k, VENUE_OPEN_ORDERS_END, sink);
+        kraken_rest_end(k, VENUE_OPEN_ORDERS_END, sink);
 }
 
-/* ---- trades ---- */
-
-struct trade {
-    struct json_text ordertxid;
-    struct json_text pair;
-    struct json_text type;
-    struct json_text time;
-    struct json_text price;
-    struct json_text vol;
-    struct json_text fee;
-    bool has_id;
-    uint64_t id;
-    bool maker;
-};
-
-static void
-read_trade(struct json_scan *j, struct trade *t)
-{
-    struct json_text key;
-
-    *t = (struct trade){ .has_id = false };
-    (void)json_object(j);
-    while (json_key(j, &key)) {
-        if (JSON_IS(key, "ordertxid"))
-            read_text(j, &t->ordertxid);
-        else if (JSON_IS(key, "pair"))
-            read_text(j, &t->pair);
-        else if (JSON_IS(key, "type"))
-            read_text(j, &t->type);
-        else if (JSON_IS(key, "time"))
-            read_raw_number(j, &t->time);
-        else if (JSON_IS(key, "price"))
-            read_raw_number(j, &t->price);
-        else if (JSON_IS(key, "vol"))
-            read_raw_number(j, &t->vol);
-        else if (JSON_IS(key, "fee"))
-            read_raw_number(j, &t->fee);
-        else if (JSON_IS(key, "trade_id") && json_peek(j) == JSON_NUMBER)
-            t->has_id = json_u64(j, &t->id);
-        else if (JSON_IS(key, "maker") && json_peek(j) == JSON_TRUE)
-            (void)json_bool(j, &t->maker);
-        else
-            (void)json_skip(j);
-    }
-}
-
-/* False: it is one of the instrument asked about, and cannot be read. */
-static bool
-on_trade(struct kraken_oe *k, const struct trade *t, const struct venue_sink *sink)
-{
-    struct venue_report r = kraken_report(VENUE_FILL, k->rest.kind);
-    const struct kraken_rest *q = &k->rest;
-
-    if (kraken_pair_instrument(k, &t->pair) != q->instrument || t->ordertxid.s == NULL)
-        return true;
-    r.venue_order_id = kraken_order_hash(t->ordertxid.s, t->ordertxid.n);
-    const struct kraken_order *o = kraken_orders_find(&k->orders, r.venue_order_id);
-    if (r.venue_order_id == q->venue_order_id)
-        memcpy(r.clordid, q->clordid, CLORDID_BYTES);
-    else if (o != NULL)
-        memcpy(r.clordid, o->clordid, CLORDID_BYTES);
-    r.instrument = q->instrument;
-    const struct instrument *ins = &k->cfg.instruments.table[r.instrument];
-    if (!t->has_id || t->id > INT64_MAX || !decimal_of(&t->price, ins->px_decimals, &r.last_px) ||
-        !decimal_of(&t->vol, ins->qty_decimals, &r.last_qty) || r.last_qty == 0)
-        return false;
-    r.trade_id = (int64_t)t->id;
-    r.side = JSON_IS(t->type, "sell") ? SIDE_SELL : SIDE_BUY;
-    r.maker = t->maker;
-    r.venue_time_ns = seconds_of(&t->time);
-    if (decimal_of(&t->fee, VALUE_DECIMALS, &r.fee)) /* spot fees are in the quote currency unless asked otherwise */
-        memcpy(r.fee_ccy, ins->quote, CURRENCY_BYTES);
-    sink->report(sink->ctx, &r);
-    return true;
-}
-
-/* {"trades":{TXID:{...}},"count":n} */
-static void
-on_trades(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *sink)
-{
-    struct kraken_rest *q = &k->rest;
-    struct json_text key;
-    struct json_text txid;
-    struct trade t;
-    uint64_t count = 0;
-    uint32_t seen = 0;
-    bool good = true;
-
-    (void)json_object(j);
-    while (json_key(j, &key)) {
-        if (JSON_IS(key, "count") && json_peek(j) == JSON_NUMBER) {
-            (void)json_u64(j, &count);
-        } else if (JSON_IS(key, "trades") && json_peek(j) == JSON_OBJECT) {
-            (void)json_object(j);
-            while (json_key(j, &txid)) {
-                seen++;
-                read_trade(j, &t);
-                if (!j->bad)
-                    good &= on_trade(k, &t, sink);
-            }
-        } else {
-            (void)json_skip(j);
-        }
-    }
-    q->offset += seen;
-    if (!good) {
-        fail(k, "a trade's numbers cannot be read", 0, sink);
-    } else if (seen > 0 && count > q->offset) {
-        if (q->pages >= KRAKEN_PAGES_MAX)
-            fail(k, "more trades than can be looked through", 0, sink);
-        else
-            q->more = true;
-    } else {
-        end(k, VENUE_TRADES_END, sink);
-    }
-}
+/* ---- balances ---- */
 
 /* {"ZUSD":"171288.6158","XXBT":{"balance":"...","hold_trade":"..."},...} */
 static void
@@ -707,14 +559,14 @@ on_balances(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *s
             (void)json_object(j);
             while (json_key(j, &key)) {
                 if (JSON_IS(key, "balance"))
-                    read_raw_number(j, &total);
+                    kraken_number(j, &total);
                 else if (JSON_IS(key, "hold_trade"))
-                    read_raw_number(j, &held);
+                    kraken_number(j, &held);
                 else
                     (void)json_skip(j);
             }
         } else {
-            read_raw_number(j, &total);
+            kraken_number(j, &total);
         }
         /* More digits than ours are cut: a balance is rounded down. */
         const char *point = total.s != NULL ? memchr(total.s, '.', total.n) : NULL;
@@ -722,16 +574,16 @@ on_balances(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *s
             total.n = MIN(total.n, (size_t)(point - total.s) + 1 + VALUE_DECIMALS);
         if (j->bad || !kraken_asset_currency(&asset, r.fee_ccy))
             continue;
-        good &= decimal_of(&total, VALUE_DECIMALS, &r.last_qty);
-        if (held.s != NULL && decimal_of(&held, VALUE_DECIMALS, &r.qty))
+        good &= kraken_decimal(&total, VALUE_DECIMALS, &r.last_qty);
+        if (held.s != NULL && kraken_decimal(&held, VALUE_DECIMALS, &r.qty))
             r.last_qty = MAX(r.last_qty - r.qty, 0);
         if (good)
             sink->report(sink->ctx, &r);
     }
     if (!good)
-        fail(k, "a balance is not a number", 0, sink);
+        kraken_rest_fail(k, "a balance is not a number", 0, false, sink);
     else
-        end(k, VENUE_BALANCES_END, sink);
+        kraken_rest_end(k, VENUE_BALANCES_END, sink);
 }
 
 /* The first text of "error"; s NULL: none. *result is the span of "result". False: not one whole JSON object. */
@@ -748,7 +600,7 @@ read_envelope(const uint8_t *body, size_t len, struct json_text *error, struct j
             (void)json_array(&j);
             while (json_element(&j)) {
                 struct json_text t = { .s = NULL };
-                read_text(&j, &t);
+                kraken_text(&j, &t);
                 if (error->s == NULL && t.s != NULL && t.n > 0 && t.s[0] != 'W') /* warnings begin with W */
                     *error = t;
             }
@@ -767,14 +619,14 @@ on_error(struct kraken_oe *k, const struct json_text *error, const struct venue_
     char text[VENUE_TEXT_BYTES];
     int32_t code;
 
-    (void)kraken_error_proof(error, &code);
+    bool definite = kraken_error_proof(error, &code) == KRAKEN_PROVES_REFUSED;
     kraken_print(error, text, sizeof(text));
     if (k->rest.stage == KRAKEN_REST_BY_ID &&
         (strcmp(text, "EOrder:Unknown order") == 0 || strcmp(text, "EOrder:Invalid order") == 0)) {
-        end(k, VENUE_NOT_FOUND, sink);
+        kraken_rest_end(k, VENUE_NOT_FOUND, sink);
         return;
     }
-    fail(k, text, code, sink);
+    kraken_rest_fail(k, text, code, definite, sink);
 }
 
 enum decode_result
@@ -800,7 +652,7 @@ kraken_rest_decode(struct venue_adapter *a, unsigned status, const uint8_t *body
             (void)snprintf(text, sizeof(text), "no answer over HTTP");
         else
             (void)snprintf(text, sizeof(text), "HTTP status %u, %zu bytes that are no answer", status, len);
-        fail(k, text, 0, sink);
+        kraken_rest_fail(k, text, 0, false, sink);
         return status == 0 || whole ? DECODE_OK : DECODE_MALFORMED;
     }
     json_init(&j, result.s, result.n);
@@ -810,7 +662,7 @@ kraken_rest_decode(struct venue_adapter *a, unsigned status, const uint8_t *body
     case KRAKEN_REST_OPEN:
     case KRAKEN_REST_CLOSED: on_query(k, &j, sink); break;
     case KRAKEN_REST_OPEN_ALL: on_open_orders(k, &j, sink); break;
-    case KRAKEN_REST_TRADES: on_trades(k, &j, sink); break;
+    case KRAKEN_REST_TRADES: kraken_on_trades(k, &j, sink); break;
     case KRAKEN_REST_BALANCE: on_balances(k, &j, sink); break;
     case KRAKEN_REST_IDLE: break;
     }
