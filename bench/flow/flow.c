@@ -269,6 +269,15 @@ symbol_of(struct flow *f, uint32_t instrument)
     return NULL;
 }
 
+/* A venue that amends in place: the same order lives on, and is known by the replace's key from here on. */
+static void
+order_goes_on(struct flow *f, struct flow_order *o)
+{
+    if (o->live && o->intent == INTENT_REST)
+        f->symbol[o->symbol].resting--;
+    memset(o, 0, sizeof(*o));
+}
+
 /* An answer names every open order: what it does not name has ended, and how was among the reports that were skipped.
  */
 static void
@@ -308,7 +317,12 @@ on_report(struct flow *f, const struct report *r)
         if (s != NULL)
             s->position += r->side == SIDE_BUY ? r->last_qty : -r->last_qty;
         break;
-    case REPORT_REPLACED: f->n[REPLACED]++; break;
+    case REPORT_REPLACED:
+        f->n[REPLACED]++;
+        if (o == NULL || order_state_terminal((enum order_state)r->order_state))
+            break;
+        order_goes_on(f, o);
+        return;
     case REPORT_CANCEL_REJECTED:
         f->n[CANCELS_REJECTED]++;
         if (o != NULL)
