@@ -1,5 +1,6 @@
 /* A snapshot and what follows it leave what everything leaves: over random journals, cut at every segment. And journals
  * of the schema before this one are still read. */
+#include "engine/oms/balances.h"
 #include "engine/oms/journal_snapshot.h"
 #include "risk/position.h"
 #include "tests/oms_fixture.h"
@@ -392,6 +393,80 @@ TEST(a_snapshot_and_what_follows_it_leave_what_everything_leaves)
         }
         free(all.table_memory);
         oms_free(&w.oms);
+    }
+}
+
+static struct balances *balances;
+static struct instrument balances_of;
+
+static void
+balance_delta(void *ctx, const struct order_delta *d)
+{
+    (void)ctx;
+    balances_apply(balances, &balances_of, d);
+}
+
+static void
+balance_record(void *ctx, const struct journal_record *rec)
+{
+    const struct journal_balance *b = (const struct journal_balance *)rec->payload;
+
+    (void)ctx;
+    if (rec->type == JOURNAL_BALANCE)
+        balances_set(balances, b->venue, b->ccy, b->amount);
+}
+
+TEST(a_snapshot_expects_the_balances_that_trades_before_it_lead_to)
+{
+    static _Alignas(64) uint8_t made_memory[1 << 20];
+    const struct order_counts counts = { .live_max = 4, .done_kept = 4, .trades_kept = 16, .keys_kept = 8 };
+    const struct journal_replay_ops ops = { .delta = balance_delta, .record = balance_record };
+    struct journal j;
+    struct fault fault = { "" };
+
+    memset(memory[0], 0, SEGMENT);
+    balances_of =
+        (struct instrument){ .version = 1, .px_decimals = 2, .qty_decimals = 5, .base_ccy = 1, .quote_ccy = 2 };
+    struct journal_balance held = { .ccy = 1, .amount = 5 * VALUE_ONE };
+    struct account_trade tr = { .side = SIDE_BUY, .trade_id = 7, .px = 10000, .qty = 100000, .fee = 100, .fee_ccy = 1 };
+    journal_init(&j, &who, "test", hash, 1790000000, 0, 0);
+    CHECK(journal_region(&j, memory[0], SEGMENT, at(0)));
+    CHECK(journal_append(&j, JOURNAL_DEF_INSTRUMENT, &balances_of, sizeof(balances_of), at(1)) != 0);
+    for (int i = 0; i < 2; i++) { /* before and after the balance was told */
+        tr.trade_id++;
+        CHECK(journal_append(&j, JOURNAL_TRADE, &tr, sizeof(tr), at(2)) != 0);
+        if (i == 0)
+            CHECK(journal_append(&j, JOURNAL_BALANCE, &held, sizeof(held), at(3)) != 0);
+    }
+    for (int i = 0; i < 8; i++) {
+        struct journal_note note = { "so that a snapshot is shorter" };
+        CHECK(journal_append(&j, JOURNAL_NOTE, &note, sizeof(note), at(4)) != 0);
+    }
+    struct journal_segment seg = { memory[0], SEGMENT, "one" };
+    for (int made = 0; made < 2; made++) {
+        struct arena arena = { .base = made_memory, .size = sizeof(made_memory) };
+        struct journal_replayed got;
+        value_t amount;
+        memset(made_memory, 0, sizeof(made_memory));
+        arena.used = 0;
+        struct order_table *t = order_table_init(&counts, "g1", &arena);
+        balances = balances_init(&arena);
+        CHECK(journal_replay(&seg, 1, &who, t, &ops, &got, &fault));
+        CHECK(balances_expected(balances, 0, 1, &amount));
+        CHECK_EQ(amount, 6 * VALUE_ONE - 100);
+        if (made == 1)
+            break;
+        size_t bytes = journal_snapshot_footprint(&counts);
+        struct arena room = { .base = (uint8_t *)aligned_alloc(64, (bytes + 63) & ~(size_t)63), .size = bytes };
+        memset(room.base, 0, bytes);
+        struct journal_snapshot *s = journal_snapshot_init(&counts, "g1", &room);
+        CHECK(journal_snapshot_gather(s, &seg, 1, &fault));
+        size_t need = journal_snapshot_bytes(s);
+        CHECK(need <= SNAPSHOT_MAX && journal_snapshot_gains(s));
+        memset(snapshot_memory[0], 0, SNAPSHOT_MAX);
+        journal_snapshot_write(s, snapshot_memory[0], need, "test", at(5));
+        seg = (struct journal_segment){ snapshot_memory[0], need, "snapshot" };
+        free(room.base);
     }
 }
 

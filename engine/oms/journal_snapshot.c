@@ -1,4 +1,5 @@
 #include "engine/oms/journal_snapshot.h"
+#include "engine/oms/balances.h"
 
 #define KEPT_MAX   65536u      /* records kept as they were */
 #define HEAP_BYTES (24u << 20) /* their payloads */
@@ -199,6 +200,8 @@ struct journal_snapshot {
     struct sum *sum;
     uint32_t sums;
     uint32_t *number_of;
+    struct balances *balances;
+    size_t defined[INSTRUMENT_MAX]; /* where its definition stands in the heap, + 1 */
     /* While writing; base NULL: counting only. */
     struct journal journal;
     struct now now;
@@ -211,7 +214,7 @@ journal_snapshot_footprint(const struct order_counts *c)
 {
     return arena_cost(sizeof(struct journal_snapshot)) + order_table_footprint(c) +
            arena_cost(sizeof(struct kept) * KEPT_MAX) + arena_cost(HEAP_BYTES) +
-           arena_cost(sizeof(struct sum) * FILLS_MAX) +
+           arena_cost(sizeof(struct sum) * FILLS_MAX) + balances_footprint() +
            arena_cost(sizeof(uint32_t) * ((size_t)c->live_max + c->done_kept));
 }
 
@@ -225,6 +228,7 @@ journal_snapshot_init(const struct order_counts *c, const char *instance, struct
     s->kept = (struct kept *)arena_take(arena, sizeof(struct kept) * KEPT_MAX);
     s->heap = (uint8_t *)arena_take(arena, HEAP_BYTES);
     s->sum = (struct sum *)arena_take(arena, sizeof(struct sum) * FILLS_MAX);
+    s->balances = balances_init(arena);
     s->number_of = (uint32_t *)arena_take(arena, sizeof(uint32_t) * order_image_slots(s->table));
     return s;
 }
@@ -244,8 +248,7 @@ same_subject(uint16_t type, const void *a, const void *b)
         const struct journal_position *y = b;
         return x->account == y->account && x->instrument == y->instrument;
     }
-    case JOURNAL_CURSOR: return memcmp(a, b, sizeof(uint32_t)) == 0;      /* instrument */
-    case JOURNAL_BALANCE: return memcmp(a, b, 2 * sizeof(uint32_t)) == 0; /* venue, currency */
+    case JOURNAL_CURSOR: return memcmp(a, b, sizeof(uint32_t)) == 0; /* instrument */
     default: return false;
     }
 }
@@ -260,9 +263,8 @@ kept_type(uint16_t type)
     case JOURNAL_DEF_INSTRUMENT:
     case JOURNAL_CONTROL:
     case JOURNAL_POSITION:
-    case JOURNAL_CURSOR:
-    case JOURNAL_BALANCE: return true;
-    default: return false;
+    case JOURNAL_CURSOR: return true;
+    default: return false; /* balances are written as what is expected of them at the end */
     }
 }
 
@@ -287,6 +289,10 @@ keep_record(void *ctx, const struct journal_record *rec)
 
     if (rec->type == JOURNAL_POSITION)
         sums_clear(s, (const struct journal_position *)rec->payload);
+    if (rec->type == JOURNAL_BALANCE) {
+        const struct journal_balance *b = (const struct journal_balance *)rec->payload;
+        balances_set(s->balances, b->venue, b->ccy, b->amount);
+    }
     if (!kept_type(rec->type))
         return;
     for (uint32_t i = s->kept_count; i-- > 0;) {
@@ -309,6 +315,8 @@ keep_record(void *ctx, const struct journal_record *rec)
                                                           .mono_ns = rec->mono_ns },
                                               .at = s->heap_used };
     memcpy(s->heap + s->heap_used, rec->payload, rec->payload_bytes);
+    if (rec->type == JOURNAL_DEF_INSTRUMENT && rec->payload_bytes == sizeof(struct instrument))
+        s->defined[((const struct instrument *)rec->payload)->id] = s->heap_used + 1;
     s->heap_used += rec->payload_bytes;
 }
 
@@ -345,6 +353,9 @@ sum_delta(void *ctx, const struct order_delta *d)
 
     if (d->fill_qty == 0)
         return;
+    if (s->defined[d->instrument] != 0)
+        balances_apply(s->balances, (const struct instrument *)(const void *)(s->heap + s->defined[d->instrument] - 1),
+                       d);
     struct sum *m = sum_of(s, d);
     if (m == NULL)
         return;
@@ -420,6 +431,24 @@ put_fills(struct journal_snapshot *s)
         m->f.sell_px = average(m->sell_value, m->f.sell);
         put(s, SNAPSHOT_FILLS, NULL, 0, &m->f, sizeof(m->f), 1);
     }
+}
+
+/* What trades lead to expect of each balance; behind the fills, which are in it. */
+static void
+put_balances(struct journal_snapshot *s)
+{
+    for (uint32_t v = 0; v < VENUE_MAX; v++)
+        for (uint32_t ccy = 1; ccy < CURRENCY_MAX; ccy++) {
+            struct journal_balance b = { .venue = v, .ccy = ccy };
+            struct snapshot_record r = { .type = JOURNAL_BALANCE,
+                                         .version = MESSAGE_VERSION,
+                                         .payload_bytes = sizeof(b),
+                                         .seq = s->replayed.last_seq,
+                                         .wall_ns = s->now.wall.ns,
+                                         .mono_ns = s->now.mono.ns };
+            if (balances_expected(s->balances, v, ccy, &b.amount))
+                put(s, SNAPSHOT_RECORD, &r, sizeof(r), &b, sizeof(b), 1);
+        }
 }
 
 static void
@@ -502,6 +531,7 @@ put_all(struct journal_snapshot *s)
     s->bytes = sizeof(struct journal_segment_header);
     put_kept(s);
     put_fills(s);
+    put_balances(s);
     put_totals(s);
     put_keys(s);
     put_orders(s);
