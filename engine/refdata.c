@@ -152,13 +152,18 @@ publish(struct refdata *r, const struct refdata_result *result)
 }
 
 static void
-publish_failed(struct refdata *r, const struct request *rq)
+publish_failed(struct refdata *r, const struct request *rq, int64_t blocked_until_ns)
 {
     struct refdata_result result = { .kind = rq->kind, .venue = rq->venue };
 
-    if (rq->kind == REFDATA_SNAPSHOT)
-        result.slice =
-            (struct snapshot_slice){ .instrument = rq->instrument, .is_first = true, .is_last = true, .failed = true };
+    if (rq->kind == REFDATA_SNAPSHOT) {
+        int64_t blocked_ns = blocked_until_ns - clock_mono_ns();
+        result.slice = (struct snapshot_slice){ .instrument = rq->instrument,
+                                                .is_first = true,
+                                                .is_last = true,
+                                                .failed = true,
+                                                .count = blocked_ns <= 0 ? 0 : (uint32_t)(blocked_ns / NS_PER_MS + 1) };
+    }
     publish(r, &result);
 }
 
@@ -430,7 +435,7 @@ serve_depth(struct refdata *r, struct link *l, const struct request *rq)
     (void)snprintf(what, sizeof(what), "depth of %s", rq->symbol);
     if (!ask(r, l, rq, &a, &fault)) {
         say(r, l, what, fault.text);
-        publish_failed(r, rq);
+        publish_failed(r, rq, l->blocked_until_ns);
         return;
     }
     enum decode_result res =
@@ -443,7 +448,7 @@ serve_depth(struct refdata *r, struct link *l, const struct request *rq)
 #undef X
         };
         say(r, l, what, text[res]);
-        publish_failed(r, rq);
+        publish_failed(r, rq, l->blocked_until_ns);
         return;
     }
     publish_levels(r, rq, &d, SIDE_BUY);
@@ -464,7 +469,7 @@ serve_instruments(struct refdata *r, struct link *l, const struct request *rq)
         link_close(l);
     if (!ok) {
         say(r, l, d->definitions_text, fault.text);
-        publish_failed(r, rq);
+        publish_failed(r, rq, l->blocked_until_ns);
         return;
     }
     for (uint32_t i = 0; i < l->cfg.symbol_count; i++) {

@@ -58,6 +58,9 @@ fetch_idle(struct feed *f)
     pending_clear(&f->fetch);
 }
 
+/* No ban is longer. */
+#define BAN_MAX_NS (INT64_C(72) * 3600 * NS_PER_S)
+
 static COLD void
 fetch_fail(struct feed *f, int64_t now_ns)
 {
@@ -657,6 +660,14 @@ feed_on_snapshot_slice(struct feed *f, const struct snapshot_slice *s, struct no
 
     if ((t->stage != STAGE_ASKED && t->stage != STAGE_LOADING) || f->line[t->slot].instrument != s->instrument)
         return;
+    if (s->failed && s->count > 0) { /* the venue named the time: doubling on top of it would only be late */
+        struct line *banned = &f->line[t->slot];
+        banned->retry_ns = f->cfg.retry_min_ns;
+        banned->retry_at_ns = now.mono.ns + MIN((int64_t)s->count * NS_PER_MS, BAN_MAX_NS);
+        f->counters.snapshot_failures++;
+        fetch_idle(f);
+        return;
+    }
     if (s->failed || (t->stage == STAGE_ASKED && !s->is_first)) {
         fetch_fail(f, now.mono.ns);
         return;

@@ -53,8 +53,8 @@ struct snapshot_slice {
     uint8_t side; /* enum side of every level here; best first over all slices of a side */
     bool is_first;
     bool is_last;
-    bool failed; /* the fetch failed: nothing else means anything */
-    uint32_t count;
+    bool failed;    /* the fetch failed: nothing else means anything */
+    uint32_t count; /* failed: the venue is not to be asked for so many ms; 0 = it has not said so */
     uint64_t last_update_id;
     struct level level[SNAPSHOT_SLICE_LEVELS];
 };

@@ -279,6 +279,31 @@ TEST(failed_or_silent_snapshots_back_off_and_double)
     fixture_close(f);
 }
 
+TEST(a_snapshot_that_a_ban_forbids_is_fetched_when_the_ban_ends_whatever_the_back_off_was)
+{
+    struct fixture *f = fixture_open();
+    struct snapshot_slice failed = { .instrument = 5, .failed = true };
+    int64_t pause = f->cfg.retry_min_ns;
+
+    (void)depth(f, "BTCUSDT", 90, 95, "", "");
+    for (unsigned i = 0; i < 5; i++) {
+        CHECK(wanted(f, 5));
+        failed.count = i == 4 ? 700 : 0; /* ms */
+        feed_on_snapshot_slice(f->feed, &failed, f->now, &f->out);
+        pause *= 2;
+        f->now.mono.ns += i == 4 ? 0 : pause;
+    }
+    f->now.mono.ns += 700 * NS_PER_MS - 1;
+    CHECK(!wanted(f, 5));
+    f->now.mono.ns += 1;
+    CHECK(wanted(f, 5));
+    failed.count = 0;
+    feed_on_snapshot_slice(f->feed, &failed, f->now, &f->out);
+    f->now.mono.ns += 2 * f->cfg.retry_min_ns; /* the doubling has begun anew */
+    CHECK(wanted(f, 5));
+    fixture_close(f);
+}
+
 TEST(snapshot_with_levels_out_of_order_is_refused)
 {
     struct fixture *f = fixture_open();
