@@ -165,6 +165,10 @@ static const struct key kill_keys[] = {
           "a file whose appearance trips the kill switch, also when it is there at the start; \"\" = none"),
     OTHER(struct config_kill, token_file, KEY_SECRET, "",
           "file with the token of POST /kill, mode 0600 or 0400; \"\" = that is not served"),
+    OTHER(struct config_kill, redis, KEY_LISTEN, "",
+          "ADDRESS:PORT of a Redis whose channel redis_channel is listened to; it may be down; \"\" = none"),
+    OTHER(struct config_kill, redis_channel, KEY_TEXT, "execgw:kill",
+          "a message on this channel, or a key of this name when we connect, trips the kill switch"),
     BOOL(struct config_kill, foreign, "false",
          "the kill switch cancels every order of the account, not only this gateway's"),
 };

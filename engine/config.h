@@ -86,6 +86,8 @@ struct config_monitoring {
 struct config_kill {
     char file[CONFIG_PATH_BYTES];       /* its appearance trips the switch; "" = none */
     char token_file[CONFIG_PATH_BYTES]; /* of POST /kill; "" = not served */
+    char redis[64];                     /* HOST:PORT; "" = none */
+    char redis_channel[64];             /* a message there, or a key of that name, trips the switch */
     bool foreign;                       /* cancels orders that are not ours as well */
 };
 

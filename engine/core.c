@@ -463,6 +463,8 @@ signals_take(struct core *c)
         gateway_halt(c->g, "signal", c->now);
     if (set & 1u << CORE_HALT_FILE)
         gateway_halt(c->g, "kill.file appeared", c->now);
+    if (set & 1u << CORE_HALT_REDIS)
+        gateway_halt(c->g, "redis", c->now);
     /* Acquire: what the first thread wrote before. */
     if (unlikely(atomic_load_explicit(&c->limits_answered, memory_order_acquire) == BOX_FULL)) {
         bool taken = gateway_on_limits_answer(c->g, &c->limits_answer, &c->limits, c->now);

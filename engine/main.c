@@ -3,6 +3,7 @@
  *
  * The first thread never trades: it takes signals, reloads limits, and ends what it started, in order. */
 #include "engine/kill_file.h"
+#include "engine/redis_kill.h"
 #include "engine/reload.h"
 #include "monitoring/metric_page.h"
 
@@ -116,6 +117,33 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
     kill_file_close(&proof);
 }
 
+static void
+trip_by_redis(void *ctx)
+{
+    core_signal((struct core *)ctx, CORE_HALT_REDIS);
+}
+
+/* NULL when none is configured, or after saying why it is not there: the gateway runs without. */
+static struct redis_kill *
+redis_start(struct app *a)
+{
+    const struct config_kill *k = &a->config.kill;
+    struct redis_kill_config cfg = {
+        .channel = k->redis_channel, .trip = trip_by_redis, .ctx = a->core, .log = a->log_redis
+    };
+    const char *colon = strrchr(k->redis, ':');
+    struct fault fault;
+
+    if (colon == NULL)
+        return NULL;
+    (void)snprintf(cfg.host, sizeof(cfg.host), "%.*s", (int)(colon - k->redis), k->redis);
+    cfg.port = (int)strtol(colon + 1, NULL, 10);
+    struct redis_kill *r = redis_kill_start(&cfg, &fault);
+    if (r == NULL)
+        log_write(a->log_main, LOG_FAULT, fault.text);
+    return r;
+}
+
 static int
 fail(struct app *a, const struct fault *fault, int code)
 {
@@ -156,7 +184,10 @@ main(int argc, char **argv)
     }
     if (!core_start(app.core, &fault, &code))
         return fail(&app, &fault, code);
+    struct redis_kill *redis = redis_start(&app);
     serve(&app, &set, argc, argv);
+    if (redis != NULL)
+        redis_kill_stop(redis);
     bool clean = core_join(app.core);
     if (!clean) {
         log_write(app.log_main, LOG_FAULT, "ended with orders that are not proven finished; they are in the journal");

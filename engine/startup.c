@@ -202,6 +202,7 @@ start_log(struct app *a, struct fault *fault)
     a->log_core = log_port_take(a->log, "core");
     a->log_refdata = log_port_take(a->log, "refdata");
     a->log_unix = log_port_take(a->log, "unix");
+    a->log_redis = log_port_take(a->log, "redis");
     return log_start(a->log, fault);
 }
 

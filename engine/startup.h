@@ -21,6 +21,7 @@ struct app {
     struct log_port *log_core;
     struct log_port *log_refdata;
     struct log_port *log_unix;
+    struct log_port *log_redis;
     struct arena arena;
     struct tls_context tls;
     struct key_file secret[VENUE_MAX];

@@ -66,19 +66,16 @@ ask_gateway(const struct http_kill *k)
 unsigned
 http_kill(struct http_kill *k, const char *authorization, int64_t now_ns, char *text, size_t room)
 {
-    if (now_ns - k->wrong_since_ns >= 60 * NS_PER_S) {
-        k->wrong = 0;
-        k->wrong_since_ns = now_ns;
-    }
-    if (k->wrong >= HTTP_KILL_WRONG_MAX) {
-        (void)snprintf(text, room, "{\"error\":\"too many wrong tokens, expected at most %d a minute\"}\n",
-                       HTTP_KILL_WRONG_MAX);
-        return 429;
-    }
     if (!token_right(k, authorization)) {
-        k->wrong++;
-        (void)snprintf(text, room, "{\"error\":\"expected the header Authorization: Bearer TOKEN\"}\n");
-        return 401;
+        if (now_ns - k->wrong_since_ns >= 60 * NS_PER_S) {
+            k->wrong = 0;
+            k->wrong_since_ns = now_ns;
+        }
+        bool many = k->wrong >= HTTP_KILL_WRONG_MAX;
+        k->wrong += !many;
+        (void)snprintf(text, room, "{\"error\":\"%s\"}\n",
+                       many ? "too many wrong tokens" : "expected the header Authorization: Bearer TOKEN");
+        return many ? 429 : 401;
     }
     if (ask_gateway(k)) {
         (void)snprintf(text, room, "{\"killed\":true,\"by\":\"socket\"}\n");

@@ -1,8 +1,8 @@
 /* POST /kill of execgw-http: whoever knows the token trips the gateway's kill switch, over the unix socket that every
  * operator uses; when that does not answer, by the signal. There is no way to release it from here.
  *
- * Always true: the token is compared in constant time, never written anywhere, and wrong ones are answered a few times
- * a minute only. */
+ * Always true: the token is compared in constant time and never written anywhere; wrong ones, however many, do not keep
+ * the right one from being heard. */
 #ifndef EXECGW_MONITORING_HTTP_KILL_H
 #define EXECGW_MONITORING_HTTP_KILL_H
 
@@ -12,7 +12,7 @@
 
 #define HTTP_KILL_TOKEN_MIN  16
 #define HTTP_KILL_TOKEN_MAX  256
-#define HTTP_KILL_WRONG_MAX  5 /* wrong tokens in a minute before all are refused for the rest of it */
+#define HTTP_KILL_WRONG_MAX  5 /* wrong tokens in a minute that are told what was expected */
 #define HTTP_KILL_TIMEOUT_MS 2000
 
 struct http_kill {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The kill switch: every trigger blocks new orders at once and cancels; nothing is proven but by the venue's own list;
 one venue that hangs delays nobody; an orchestrator that hangs or is dead changes nothing; it stays on over a SIGKILL."""
-import decimal, os, sys, urllib.request
+import decimal, os, socket, sys, threading, urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gateway_helper import *
@@ -87,7 +87,9 @@ def every_trigger():
     with Kit("--seed", "51") as k:
         gw = k.gateway()
         gw.ready()
-        assert post(gw, "wrong")[0] == 401 and post(gw, TOKEN, "/metrics")[0] == 405
+        assert [post(gw, "wrong")[0] for _ in range(7)] == [401] * 5 + [429] * 2
+        assert post(gw, TOKEN[:-1])[0] == 429 and post(gw, TOKEN, "/metrics")[0] == 405
+        assert gw.metric("trading_state", state="killed") == 0
         triggers = [
             ("operator: test", lambda: gw.cli("halt", "test")),
             ("signal", lambda: gw.p.send_signal(signal.SIGUSR1)),
@@ -141,6 +143,76 @@ def the_orchestrator_hangs_and_dies():
             assert gw.metric("order_sent_total") == sent
             gw.twice("resume")
         assert gw.end() == 0, gw.text()
+
+
+class FakeRedis:
+    """As much of Redis as the gateway asks of it: EXISTS and SUBSCRIBE; publish() sends one message."""
+
+    def __init__(self, exists=0):
+        self.exists, self.subscribers = exists, []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                c, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(c,), daemon=True).start()
+
+    def serve(self, c):
+        data = c.recv(4096)
+        while data:
+            if b"SUBSCRIBE" in data:
+                c.sendall(b"*3\r\n$9\r\nsubscribe\r\n$11\r\nexecgw:kill\r\n:1\r\n")
+                self.subscribers.append(c)
+            elif b"EXISTS" in data:
+                c.sendall(b":%d\r\n" % self.exists)
+            data = c.recv(4096)
+
+    def publish(self):
+        for c in self.subscribers:
+            c.sendall(b"*3\r\n$7\r\nmessage\r\n$11\r\nexecgw:kill\r\n$3\r\nnow\r\n")
+
+    def end(self):
+        for c in [self.server, *self.subscribers]:
+            c.shutdown(socket.SHUT_RDWR)
+            c.close()
+
+
+def redis_trips_and_a_dead_one_changes_nothing():
+    redis = FakeRedis()
+    silent = socket.create_server(("127.0.0.1", 0))  # connects by its backlog, and never says a word
+    with Kit("--seed", "55") as k:
+        k.edit = lambda text: text + f'redis = "127.0.0.1:{redis.port}"\n'
+        gw = k.gateway()
+        gw.ready()
+        wait_for("it listens", lambda: redis.subscribers)
+        assert new(gw) == "new"
+        redis.publish()
+        wait_for("Redis tripped the switch", lambda: proof(gw, "binance")["proof"] == "proven")
+        assert proof(gw, "binance")["by"] == "redis" and new(gw) == "KILLED"
+        gw.twice("resume")
+        redis.end()
+        wait_for("the log says that it is gone", lambda: "kill.redis:" in gw.text())
+        assert new(gw) == "new"
+        gw.cli("halt", "--wait")
+        assert proof(gw, "binance")["proof"] == "proven" and new(gw) == "KILLED"
+        gw.twice("resume")
+        assert gw.end() == 0, gw.text()
+        for port in (1, silent.getsockname()[1]):  # refused, and hung from the start
+            k.edit = lambda text: text + f'redis = "127.0.0.1:{port}"\n'
+            gw = k.gateway()
+            gw.ready()
+            assert new(gw) == "new"
+            gw.p.send_signal(signal.SIGUSR1)
+            wait_for("proven", lambda: proof(gw, "binance")["proof"] == "proven")
+            assert new(gw) == "KILLED"
+            gw.twice("resume")
+            assert gw.end() == 0, gw.text()
+    silent.close()
 
 
 def second_venue(folder, port):
@@ -202,4 +274,4 @@ def new_denied(gw):
 
 
 if __name__ == "__main__":
-    main([every_trigger, the_orchestrator_hangs_and_dies, one_venue_hangs])
+    main([every_trigger, the_orchestrator_hangs_and_dies, redis_trips_and_a_dead_one_changes_nothing, one_venue_hangs])
