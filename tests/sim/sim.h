@@ -124,7 +124,9 @@ enum event_kind {
     EV_RESTART,
     EV_PING,
     EV_WAKE, /* the core has work left */
-    EV_ROOM
+    EV_ROOM,
+    EV_REST,     /* an HTTP request is at the venue */
+    EV_REST_BACK /* its answer is back */
 };
 
 struct event {
@@ -148,6 +150,7 @@ struct wire {
     bool black;   /* carries nothing */
     bool pieces;
     bool subscribed;
+    uint64_t sequence; /* of the private stream, where it is numbered */
     int64_t core_free; /* bytes to the core stay in order */
     int64_t venue_free;
     int64_t emit_free; /* messages stay in order, unless they are late by fate */
@@ -270,8 +273,12 @@ struct mine {
     int64_t px;       /* 10^-8 */
     int64_t qty;      /* 10^-8: as sent */
     int64_t total;    /* 10^-8: the command's, with the part filled before */
-    uint32_t sends;   /* frames that left and place it */
-    uint32_t cancels; /* frames that left and cancel it */
+    int64_t amend_px; /* 10^-8: of the last amend that the journal has */
+    int64_t amend_qty;
+    int64_t amend_worst;    /* 10^-8: the most that an amend which left may still make of it */
+    int64_t amend_until_ns; /* venue clock: and until when */
+    uint32_t sends;         /* frames that left and place it */
+    uint32_t cancels;       /* frames that left and cancel it */
     uint32_t cancel_records;
     int64_t until_ns;  /* venue clock: the request cannot be accepted after this */
     uint32_t vorder;   /* at the venue; SIM_NONE */
@@ -321,7 +328,7 @@ struct out {
     int64_t until_ns;
 };
 
-enum out_kind { OUT_OTHER, OUT_NEW, OUT_CANCEL };
+enum out_kind { OUT_OTHER, OUT_NEW, OUT_CANCEL, OUT_AMEND };
 
 struct core_rig {
     bool alive;
@@ -348,6 +355,7 @@ struct core_rig {
     uint32_t outs;
     uint8_t buffer[65536];
     bool fetching;
+    bool asking; /* over HTTP */
     bool disk_full;
     /* The disk: outlives the core. */
     uint8_t *segment[SIM_SEGMENTS];
@@ -363,7 +371,8 @@ struct sim {
     uint64_t seed;
     uint64_t rng;
     bool trace;
-    bool quiet; /* faults have stopped */
+    bool quiet;  /* faults have stopped */
+    bool kraken; /* the venue's dialect: else Binance */
     uint32_t fate[FATE_COUNT];
     int64_t t;
     int64_t wall_ns;  /* host's wall clock - (SIM_EPOCH_NS + t) */
@@ -467,6 +476,12 @@ vorder_open(const struct vorder *o)
 {
     return o->status == V_NEW || o->status == V_PARTIAL;
 }
+/* A new order, and what it trades at once. */
+struct vorder *ledger_place_all(struct sim *s, const struct vrequest *rq);
+/* What happened to an order while a request about it was on its way; o may be NULL. */
+void ledger_meanwhile(struct sim *s, struct vorder *o);
+/* The venue has refused it: it will not be placed. */
+void ledger_refused(struct sim *s, const char *clordid);
 /* Somebody trades; another is made due. */
 void ledger_event_trade(struct sim *s);
 void ledger_second(struct sim *s);
@@ -480,10 +495,20 @@ void binance_execution(struct sim *s, const struct vorder *o, const char *type, 
 /* What one frame that leaves the core places or cancels. */
 void binance_peek(struct sim *s, const char *text, size_t len, struct out *o);
 
+/* ---- sim_kraken.c ------------------------------------------------------------------------------------------------ */
+
+void kraken_message(struct sim *s, uint32_t wire, const char *text, size_t len);
+void kraken_request(struct sim *s, uint32_t wire, const char *text, size_t len);
+void kraken_execution(struct sim *s, const struct vorder *o, const char *type, uint32_t trade);
+void kraken_peek(struct sim *s, const char *text, size_t len, struct out *o);
+void kraken_rest(struct sim *s, const struct event *e);
+
 /* ---- sim_market.c ------------------------------------------------------------------------------------------------ */
 
 void price_init(struct sim *s);
 void price_event(struct sim *s, const struct event *e);
+/* The whole book, as a checked feed begins with it. */
+void price_snapshot(struct sim *s, uint32_t symbol);
 void price_definition(const struct sim *s, uint32_t symbol, struct instrument *out);
 void price_second(struct sim *s);
 
@@ -494,6 +519,7 @@ void core_start(struct sim *s);
 void core_begin(struct sim *s);
 void core_end(struct sim *s);
 void core_timers(struct sim *s);
+void core_rest_back(struct sim *s, const struct event *e);
 int64_t core_next_timer(const struct sim *s);
 void core_crash(struct sim *s, bool torn);
 void core_attach(struct sim *s, uint32_t session);
@@ -520,6 +546,7 @@ struct mine *check_find(struct sim *s, const char *clordid);
 void check_sent(struct sim *s, const struct out *o);
 void check_turn(struct sim *s);
 void check_placed(struct sim *s, struct vorder *o);
+void check_amended(struct sim *s, const struct vorder *o);
 void check_report(struct sim *s, struct client *c, const struct report *r);
 void check_end(struct sim *s);
 /* Everything is settled: no order is open or unknown, the venue is armed. */

@@ -330,38 +330,6 @@ new_read(const struct call *c, struct vrequest *rq, const char **why)
     return !sim_fate(s, FATE_reject);
 }
 
-/* Place it and let it trade as far as it does at once. */
-static struct vorder *
-new_place(struct sim *s, const struct vrequest *rq)
-{
-    struct vorder *o = ledger_place(s, rq);
-    bool ioc = strcmp(rq->tif, "IOC") == 0;
-    bool fok = strcmp(rq->tif, "FOK") == 0;
-    bool trades = sim_fate(s, FATE_fill_on_arrival);
-
-    if (rq->market || (fok && trades)) {
-        ledger_trade(s, o, o->qty, false);
-    } else if (trades && !rq->post_only) {
-        for (unsigned n = 1 + (unsigned)sim_any(s, 3); n > 0 && vorder_open(o); n--) {
-            int64_t units = (o->qty - o->cum) / 1000;
-            bool all = units <= 1 || sim_any(s, 3) == 0;
-            ledger_trade(s, o, all ? o->qty - o->cum : (1 + (int64_t)sim_any(s, (uint64_t)units - 1)) * 1000, false);
-        }
-    }
-    if (vorder_open(o) && (ioc || fok))
-        ledger_end(s, o, V_EXPIRED, "");
-    return o;
-}
-
-static void
-refused_for_good(struct sim *s, const char *clordid)
-{
-    struct mine *m = check_find(s, clordid);
-
-    if (m != NULL && m->vorder == SIM_NONE)
-        m->refused = true;
-}
-
 static bool
 open_with_id(struct sim *s, uint32_t symbol, const char *clordid)
 {
@@ -377,7 +345,7 @@ call_place(const struct call *c)
     const char *why;
 
     if (!new_read(c, &rq, &why)) {
-        refused_for_good(s, rq.clordid);
+        ledger_refused(s, rq.clordid);
         refuse(s, c->wire, c->id, 400, strncmp(why, "Filter", 6) == 0 ? -1013 : -2010, why);
         return;
     }
@@ -385,7 +353,7 @@ call_place(const struct call *c)
         refuse(s, c->wire, c->id, 400, -2010, "Duplicate order sent.");
         return;
     }
-    const struct vorder *o = new_place(s, &rq);
+    const struct vorder *o = ledger_place_all(s, &rq);
     struct text t = answer_begin(c);
     put_placed(s, &t, o);
     answer_end(c, &t);
@@ -405,11 +373,7 @@ cancel_target(const struct call *c, const char *id_param, const char *clordid_pa
     struct vorder *o = ledger_find(s, symbol, id, param(c, clordid_param));
     if (o != NULL && strcmp(o->clordid, param(c, clordid_param)) != 0)
         sim_fail(s, "a cancel names order %lld and %s, which are two orders", (long long)id, param(c, clordid_param));
-    if (o != NULL && vorder_open(o) && sim_fate(s, FATE_fill_on_cancel)) {
-        int64_t units = (o->qty - o->cum) / 1000;
-        bool all = units <= 1 || sim_any(s, 2) == 0;
-        ledger_trade(s, o, all ? o->qty - o->cum : (1 + (int64_t)sim_any(s, (uint64_t)units - 1)) * 1000, true);
-    }
+    ledger_meanwhile(s, o);
     return o != NULL && vorder_open(o) ? o : NULL;
 }
 
@@ -445,7 +409,7 @@ call_replace(const struct call *c)
     if (old != NULL && only_new && old->cum > 0)
         old = NULL;
     if (old == NULL) {
-        refused_for_good(s, rq.clordid);
+        ledger_refused(s, rq.clordid);
         put(&t,
             "{\"id\":\"%s\",\"status\":400,\"error\":{\"code\":-2022,\"msg\":\"Order cancel-replace "
             "failed.\",\"data\":{"
@@ -457,7 +421,7 @@ call_replace(const struct call *c)
     }
     ledger_end(s, old, V_CANCELED, "cancelid2");
     if (!takes) {
-        refused_for_good(s, rq.clordid);
+        ledger_refused(s, rq.clordid);
         put(&t,
             "{\"id\":\"%s\",\"status\":409,\"error\":{\"code\":-2021,\"msg\":\"Order cancel-replace partially "
             "failed.\",\"data\":{\"cancelResult\":\"SUCCESS\",\"newOrderResult\":\"FAILURE\",\"cancelResponse\":",
@@ -468,7 +432,7 @@ call_replace(const struct call *c)
         answer_end(c, &t);
         return;
     }
-    const struct vorder *o = new_place(s, &rq);
+    const struct vorder *o = ledger_place_all(s, &rq);
     t.len = 0; /* the reports above used the buffer */
     put(&t, "{\"id\":\"%s\",\"status\":200,\"result\":{\"cancelResult\":\"SUCCESS\",\"newOrderResult\":\"SUCCESS\"",
         c->id);
@@ -740,7 +704,7 @@ binance_request(struct sim *s, uint32_t wire, const char *text, size_t len)
     if (m->is_signed &&
         (stamp > venue_clock(s) + NS_PER_S || venue_clock(s) / NS_PER_MS * NS_PER_MS > stamp + window)) {
         if (m->orders)
-            refused_for_good(s, param(&c, "newClientOrderId"));
+            ledger_refused(s, param(&c, "newClientOrderId"));
         refuse(s, wire, c.id, 400, -1021, "Timestamp for this request is outside of the recvWindow.");
     } else if (m->orders && sim_fate(s, FATE_unknown_done)) {
         uint32_t lost = s->fate[FATE_reply_lost];
@@ -784,11 +748,11 @@ binance_message(struct sim *s, uint32_t wire, const char *text, size_t len)
     sim_trace(s, "venue: %s %s %s arrives", name, id, param(&c, "newClientOrderId"));
     if (s->venue.banned_until_ns > venue_clock(s)) {
         if (m->orders)
-            refused_for_good(s, param(&c, "newClientOrderId"));
+            ledger_refused(s, param(&c, "newClientOrderId"));
         ban(s, wire, id, false);
     } else if (sim_fate(s, FATE_limited)) {
         if (m->orders)
-            refused_for_good(s, param(&c, "newClientOrderId"));
+            ledger_refused(s, param(&c, "newClientOrderId"));
         ban(s, wire, id, true);
     } else if (m->orders && sim_fate(s, FATE_request_lost)) {
         sim_trace(s, "venue: and is lost");

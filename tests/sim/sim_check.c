@@ -100,7 +100,9 @@ worst(const struct sim *s, const struct mine *m)
 {
     if (m->vorder != SIM_NONE) {
         const struct vorder *v = &s->venue.order[m->vorder];
-        return vorder_open(v) ? v->qty : v->cum;
+        if (!vorder_open(v))
+            return v->cum;
+        return venue_clock(s) < m->amend_until_ns ? MAX(v->qty, m->amend_worst) : v->qty;
     }
     return m->sends > 0 && !m->refused && venue_clock(s) < m->until_ns ? m->qty : 0;
 }
@@ -155,15 +157,32 @@ check_asked(struct sim *s, const struct order_intent *in)
     if (a->denied)
         sim_fail(s, "key %llu of client %u was denied and is accepted now", (unsigned long long)k->key, k->client);
     check_allowed(s, in);
+    bool as_it_was = (in->flags & ORDER_INTENT_AMEND) != 0; /* an amend keeps flags and time in force of its order */
     if (w->verb == k->verb && w->side == k->side && w->px == k->px && w->qty == k->qty &&
-        w->instrument == k->instrument && w->type == k->type && w->tif == k->tif && w->flags == k->flags &&
-        w->target_key == k->target_key && w->instrument_version == k->instrument_version)
+        w->instrument == k->instrument && w->type == k->type && w->target_key == k->target_key &&
+        w->instrument_version == k->instrument_version && (as_it_was || (w->tif == k->tif && w->flags == k->flags)))
         return a;
     /* The first command may never have come through, or was denied for want of room, which does not take its key. */
     if (!a->varied)
         sim_fail(s, "key %llu of client %u is accepted with other words than asked", (unsigned long long)k->key,
                  k->client);
     return a;
+}
+
+/* The order stays; its key, price and total are to be others. */
+static void
+read_amend(struct sim *s, const struct order_intent *in, struct asked *a)
+{
+    struct mine *m = check_find(s, in->target_clordid);
+    const struct instrument *ins = route_instrument(&s->core.route, in->command.instrument, 0);
+
+    if (m == NULL || ins == NULL)
+        sim_fail(s, "an amend of %s, which nobody sent", in->target_clordid);
+    m->amend_px = scale(in->command.px, ins->px_decimals);
+    m->amend_qty = scale(in->qty, ins->qty_decimals);
+    a->accepted = true;
+    a->mine = (uint32_t)(m - s->oracle.mine);
+    touch(&s->oracle, a->mine);
 }
 
 static void
@@ -186,6 +205,10 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
     }
     if (o->count == SIM_ORDERS)
         sim_fail(s, "more than %u orders in one seed", SIM_ORDERS);
+    if ((in->flags & ORDER_INTENT_AMEND) != 0) {
+        read_amend(s, in, a);
+        return;
+    }
     if (check_find(s, in->clordid) != NULL)
         sim_fail(s, "ClOrdID %s is used twice", in->clordid);
     const struct instrument *ins = route_instrument(&s->core.route, k->instrument, 0);
@@ -423,6 +446,11 @@ check_sent(struct sim *s, const struct out *out)
         if (m->target != SIM_NONE)
             s->oracle.mine[m->target].changed_wire = out->wire;
         check_reconciled(s, m, out->wire);
+    } else if (out->kind == OUT_AMEND) {
+        bool open = venue_clock(s) < m->amend_until_ns;
+        m->amend_worst = open ? MAX(m->amend_worst, m->amend_qty) : m->amend_qty;
+        m->amend_until_ns = MAX(m->amend_until_ns, out->until_ns);
+        m->changed_wire = out->wire;
     } else if (out->kind == OUT_CANCEL) {
         /* One that is over here and listed there is taken off by what the list says, without a record. */
         if (!m->ended && ++m->cancels > m->cancel_records && !s->core.disk_full)
@@ -456,6 +484,16 @@ check_placed(struct sim *s, struct vorder *v)
     }
     m->vorder = (uint32_t)(v - s->venue.order);
     v->mine = (uint32_t)(m - s->oracle.mine);
+}
+
+/* The venue works to another total: one that was asked for. */
+void
+check_amended(struct sim *s, const struct vorder *v)
+{
+    const struct mine *m = v->mine == SIM_NONE ? NULL : &s->oracle.mine[v->mine];
+
+    if (m == NULL || v->qty > m->amend_worst)
+        sim_fail(s, "order %s is amended to a total that nobody asked for", v->clordid);
 }
 
 /* ---- one order --------------------------------------------------------------------------------------------------- */
@@ -700,11 +738,12 @@ check_report(struct sim *s, struct client *c, const struct report *r)
     if (r->clordid[0] == '\0')
         return;
     struct mine *m = check_find(s, r->clordid);
-    bool alias = r->key > 0 && r->key < SIM_KEYS && r->client == c->client &&
-                 c->asked[r->key].command.verb == COMMAND_REPLACE && !c->asked[r->key].accepted;
-    if (m != NULL && m->client == r->client && m->key != r->key && alias)
+    const struct asked *by = r->key < SIM_KEYS && r->client == c->client ? &c->asked[r->key] : NULL;
+    bool replace = by != NULL && by->used && by->command.verb == COMMAND_REPLACE;
+    bool amend = m != NULL && replace && by->accepted && &s->oracle.mine[by->mine] == m && m->key != r->key;
+    if (m != NULL && m->client == r->client && m->key != r->key && replace && !by->accepted)
         return; /* a replace that made no order is answered with the order it meant */
-    if (m == NULL || m->client != r->client || m->key != r->key)
+    if (m == NULL || m->client != r->client || (m->key != r->key && !amend && r->client == c->client))
         sim_fail(s, "client %u is told of order %s, key %llu, which is not so", c->client, r->clordid,
                  (unsigned long long)r->key);
     if (m->client != c->client)
@@ -716,6 +755,8 @@ check_report(struct sim *s, struct client *c, const struct report *r)
     case REPORT_REPLACED:
     case REPORT_REJECTED:
     case REPORT_NOT_PLACED:
+        if (s->kraken && m->vorder != SIM_NONE && r->kind != REPORT_CANCELED && r->kind != REPORT_EXPIRED)
+            break; /* the end of an amend, not of its order */
         if (m->told_end && !m->gap)
             sim_fail(s, "client %u is told twice that order %s is over", c->client, m->clordid);
         m->told_end = true;

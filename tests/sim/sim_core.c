@@ -90,7 +90,10 @@ port_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
         sim_fail(s, "a request is sent %lld ms before the end of a ban that the venue has told of: %.60s",
                  (long long)((s->oracle.ban_known_until_ns - venue_clock(s)) / NS_PER_MS), text);
     check_journal(s);
-    binance_peek(s, text, len, o);
+    if (s->kraken)
+        kraken_peek(s, text, len, o);
+    else
+        binance_peek(s, text, len, o);
 }
 
 static void
@@ -151,6 +154,34 @@ port_snapshot(void *ctx, const struct instrument *ins, uint32_t levels)
     (void)levels;
     sim_at(s, s->t + s->latency_ns, EV_SNAPSHOT, ins->id, 0, NULL, 0);
     return true;
+}
+
+/* One at a time; a core that dies forgets it. */
+static bool
+port_rest(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len)
+{
+    struct sim *s = sim_of(ctx);
+
+    (void)venue;
+    if (s->core.asking)
+        sim_fail(s, "a second HTTP request before the first is answered");
+    s->core.asking = true;
+    char *copy = (char *)sim_take(s, len + 1);
+    memcpy(copy, bytes, len);
+    copy[len] = '\0';
+    sim_at(s, s->t + s->latency_ns, EV_REST, 0, s->core.starts, copy, (uint32_t)len);
+    return true;
+}
+
+void
+core_rest_back(struct sim *s, const struct event *e)
+{
+    if (!s->core.alive || e->b != s->core.starts)
+        return;
+    s->core.asking = false;
+    core_begin(s);
+    gateway_on_rest(s->core.g, 0, e->a, (const uint8_t *)e->data, e->len, host_clock(s));
+    core_end(s);
 }
 
 /* ---- start ------------------------------------------------------------------------------------------------------- */
@@ -293,11 +324,12 @@ gateway_build(struct sim *s)
         .recv_window_ms = (uint32_t)(s->recv_window_ns / NS_PER_MS),
         .seed = c->last_term,
         .keys = { .api_key = "simulatedKey0123456789",
-                  .secret = (const uint8_t *)"simulatedSecret",
-                  .secret_bytes = 15 },
+                  .secret = (const uint8_t *)(s->kraken ? "c2ltdWxhdGVkU2VjcmV0" : "simulatedSecret"),
+                  .secret_bytes = s->kraken ? 20 : 15 },
         .instruments = { .table = c->route.table, .count = INSTRUMENTS },
-        .orders_max = SIM_LIVE,
+        .orders_max = SIM_SLOTS * 2,
     };
+    const struct venue_ops *ops = s->kraken ? &venue_kraken : &venue_binance;
     struct gateway_parts parts = {
         .route = &c->route,
         .risk = c->risk,
@@ -316,7 +348,8 @@ gateway_build(struct sim *s)
                   .journal_next = port_journal_next,
                   .stamp = port_stamp,
                   .fetch_instruments = port_instruments,
-                  .fetch_snapshot = port_snapshot },
+                  .fetch_snapshot = port_snapshot,
+                  .rest_send = port_rest },
     };
     struct gateway_config gc = { .venue_count = 1,
                                  .order_slots = SIM_SLOTS,
@@ -326,8 +359,8 @@ gateway_build(struct sim *s)
                                  .seed = s->seed };
     gc.venue[0] = (struct gateway_venue_config){
         .name = "binance",
-        .ops = &venue_binance,
-        .adapter = venue_binance.init(&vc, &c->arena, &fault),
+        .ops = ops,
+        .adapter = ops->init(&vc, &c->arena, &fault),
         .account = SIM_ACCOUNT,
         .snapshot_levels = 100,
         .recv_window_ns = s->recv_window_ns,
@@ -366,13 +399,17 @@ core_start(struct sim *s)
     c->paused_until = 0;
     c->outs = 0;
     c->fetching = false;
+    c->asking = false;
     c->pending = false;
     for (uint32_t i = 0; i < ARRAY_LEN(c->timer); i++)
         c->timer[i] = MONO_NEVER;
     for (uint32_t i = 0; i < GATEWAY_CONNS; i++)
         c->wire[i] = SIM_NONE;
     s->oracle.ban_known_until_ns = 0;
-    fc.levels_max = fc.snapshot_limit = 128;
+    if (s->kraken)
+        fc = feed_config_checked(&feed_kraken, INSTRUMENTS, 10);
+    else
+        fc.levels_max = fc.snapshot_limit = 128;
     route_init(&c->route, INSTRUMENTS, &c->arena);
     c->risk = risk_init(&rc, &c->arena);
     set_limits(s);
@@ -386,7 +423,7 @@ core_start(struct sim *s)
     risk_arm(c->risk, true);
     gateway_build(s);
     for (uint32_t i = 0; i < c->route.count; i++)
-        venue_binance.on_instrument(c->adapter, &c->route.table[i]);
+        (s->kraken ? &venue_kraken : &venue_binance)->on_instrument(c->adapter, &c->route.table[i]);
     arena_seal(&c->arena);
     c->alive = true;
     core_begin(s);

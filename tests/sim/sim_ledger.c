@@ -48,6 +48,15 @@ open_remove(struct ledger *l, uint32_t index)
     }
 }
 
+static void
+tell(struct sim *s, const struct vorder *o, const char *type, uint32_t trade, const char *by)
+{
+    if (s->kraken)
+        kraken_execution(s, o, type, trade);
+    else
+        binance_execution(s, o, type, trade, by);
+}
+
 struct vorder *
 ledger_place(struct sim *s, const struct vrequest *rq)
 {
@@ -84,7 +93,7 @@ ledger_place(struct sim *s, const struct vrequest *rq)
               o->clordid, o->side == SIDE_BUY ? "buys" : "sells", (double)o->qty / 1e8, (double)o->px / 1e8);
     if (rq->ours)
         check_placed(s, o);
-    binance_execution(s, o, "NEW", SIM_NONE, "");
+    tell(s, o, "NEW", SIM_NONE, "");
     return o;
 }
 
@@ -95,7 +104,7 @@ fee_of(struct sim *s, const struct vorder *o, struct vtrade *t)
 {
     const char *base = s->price[o->symbol].symbol;
 
-    switch (s->seed % 4) {
+    switch (s->kraken ? 2 : s->seed % 4) {
     case 0: /* of what is received, as real venues take it; a whole unit of quantity, so that sums stay exact */
         if (o->side == SIDE_BUY && t->qty > 1000 * QTY_UNIT) {
             t->fee = t->qty / 1000 / QTY_UNIT * QTY_UNIT;
@@ -110,7 +119,7 @@ fee_of(struct sim *s, const struct vorder *o, struct vtrade *t)
     default: break;
     }
     t->fee = (int64_t)((__int128)t->px * t->qty / SIM_VENUE_ONE / 1000);
-    (void)snprintf(t->fee_ccy, sizeof(t->fee_ccy), "USDT");
+    (void)snprintf(t->fee_ccy, sizeof(t->fee_ccy), "%s", s->kraken ? "USD" : "USDT");
 }
 
 void
@@ -154,7 +163,7 @@ ledger_trade(struct sim *s, struct vorder *o, int64_t qty, bool maker)
         open_remove(l, (uint32_t)(o - l->order));
     sim_trace(s, "venue: order %lld %s trades %.5f, %.5f of %.5f (trade %lld)", (long long)o->id, o->clordid,
               (double)qty / 1e8, (double)o->cum / 1e8, (double)o->qty / 1e8, (long long)t->id);
-    binance_execution(s, o, "TRADE", index, "");
+    tell(s, o, "TRADE", index, "");
 }
 
 void
@@ -166,7 +175,7 @@ ledger_end(struct sim *s, struct vorder *o, enum vstatus how, const char *by)
     open_remove(&s->venue, (uint32_t)(o - s->venue.order));
     sim_trace(s, "venue: order %lld %s is over: %s", (long long)o->id, o->clordid,
               how == V_CANCELED ? "canceled" : "expired");
-    binance_execution(s, o, how == V_CANCELED ? "CANCELED" : "EXPIRED", SIM_NONE, by);
+    tell(s, o, how == V_CANCELED ? "CANCELED" : "EXPIRED", SIM_NONE, by);
 }
 
 /* ---- what happens by itself -------------------------------------------------------------------------------------- */
@@ -179,6 +188,41 @@ some_of(struct sim *s, int64_t left)
     if (units <= 1 || sim_any(s, 3) == 0)
         return left;
     return (1 + (int64_t)sim_any(s, (uint64_t)units - 1)) * QTY_UNIT;
+}
+
+struct vorder *
+ledger_place_all(struct sim *s, const struct vrequest *rq)
+{
+    struct vorder *o = ledger_place(s, rq);
+    bool ioc = strcmp(rq->tif, "IOC") == 0;
+    bool fok = strcmp(rq->tif, "FOK") == 0;
+    bool trades = sim_fate(s, FATE_fill_on_arrival);
+
+    if (rq->market || (fok && trades)) {
+        ledger_trade(s, o, o->qty, false);
+    } else if (trades && !rq->post_only) {
+        for (unsigned n = 1 + (unsigned)sim_any(s, 3); n > 0 && vorder_open(o); n--)
+            ledger_trade(s, o, some_of(s, o->qty - o->cum), false);
+    }
+    if (vorder_open(o) && (ioc || fok))
+        ledger_end(s, o, V_EXPIRED, "");
+    return o;
+}
+
+void
+ledger_meanwhile(struct sim *s, struct vorder *o)
+{
+    if (o != NULL && vorder_open(o) && sim_fate(s, FATE_fill_on_cancel))
+        ledger_trade(s, o, some_of(s, o->qty - o->cum), true);
+}
+
+void
+ledger_refused(struct sim *s, const char *clordid)
+{
+    struct mine *m = check_find(s, clordid);
+
+    if (m != NULL && m->vorder == SIM_NONE)
+        m->refused = true;
 }
 
 void

@@ -1,6 +1,8 @@
 /* Prices: the public stream, snapshots and the list of instruments, with their own faults. */
 #include "tests/sim/sim.h"
 
+#include "feed/crc32.h"
+
 #define TICK_MIN_NS (200 * NS_PER_MS)
 #define TICK_MAX_NS (900 * NS_PER_MS)
 
@@ -17,7 +19,8 @@ unit(const struct price *p)
 void
 price_init(struct sim *s)
 {
-    static const char *const name[SIM_SYMBOLS] = { "BTCUSDT", "ETHUSDT" };
+    static const char *const names[2][SIM_SYMBOLS] = { { "BTCUSDT", "ETHUSDT" }, { "BTC/USD", "ETH/USD" } };
+    const char *const *name = names[s->kraken];
 
     for (uint32_t i = 0; i < SIM_SYMBOLS; i++) {
         struct price *p = &s->price[i];
@@ -53,11 +56,11 @@ price_definition(const struct sim *s, uint32_t symbol, struct instrument *out)
         .qty_max = 900000000,
         .market_qty_max = 900000000,
         .notional_max = INT64_MAX,
-        .quote = "USDT",
-        .settle = "USDT",
     };
+    (void)snprintf(out->quote, sizeof(out->quote), "%s", s->kraken ? "USD" : "USDT");
+    memcpy(out->settle, out->quote, sizeof(out->settle));
     (void)snprintf(out->symbol, sizeof(out->symbol), "%s", p->symbol);
-    (void)snprintf(out->canonical, sizeof(out->canonical), "%.3s/USDT", p->symbol);
+    (void)snprintf(out->canonical, sizeof(out->canonical), "%.3s/%s", p->symbol, out->quote);
     (void)snprintf(out->base, sizeof(out->base), "%.3s", p->symbol);
 }
 
@@ -76,6 +79,64 @@ say(struct sim *s, char *text, int n, size_t room)
     wire_say(s, w, text, (size_t)n, 0, false);
 }
 
+/* A count of 10^-8 with `decimals` digits behind the point. */
+static const char *
+digits_text(int64_t v, unsigned decimals, char out[32])
+{
+    (void)amount_text(v, out);
+    size_t n = strlen(out);
+    out[n - 8 + decimals] = '\0';
+    return out;
+}
+
+/* One book message of the checked dialect: one level a side, those that were before taken away. */
+static void
+say_book(struct sim *s, const struct price *p, int64_t was_bid, int64_t was_ask, bool whole)
+{
+    static struct crc32 crc;
+    static bool ready;
+    char text[1024];
+    char sum[128];
+    char b[32], a[32], q[32], gone[2][96] = { "", "" };
+    size_t n = 0;
+
+    if (!ready)
+        crc32_init(&crc);
+    ready = true;
+    (void)digits_text(5 * SIM_VENUE_ONE, p->qty_decimals, q);
+    if (!whole && was_bid != p->bid)
+        (void)snprintf(gone[0], sizeof(gone[0]), "{\"price\":%s,\"qty\":%s},", digits_text(was_bid, p->px_decimals, b),
+                       digits_text(0, p->qty_decimals, a));
+    if (!whole && was_ask != p->ask)
+        (void)snprintf(gone[1], sizeof(gone[1]), "{\"price\":%s,\"qty\":%s},", digits_text(was_ask, p->px_decimals, b),
+                       digits_text(0, p->qty_decimals, a));
+    (void)digits_text(p->bid, p->px_decimals, b);
+    (void)digits_text(p->ask, p->px_decimals, a);
+    /* Asks then bids, price then quantity, without points and leading zeros. */
+    for (unsigned i = 0; i < 4; i++) {
+        const char *from = i == 0 ? a : i == 2 ? b : q;
+        bool begun = false;
+        for (; *from != '\0'; from++) {
+            begun |= *from != '0' && *from != '.';
+            if (begun && *from != '.')
+                sum[n++] = *from;
+        }
+    }
+    int len = snprintf(text, sizeof(text),
+                       "{\"channel\":\"book\",\"type\":\"%s\",\"data\":[{\"symbol\":\"%s\",\"bids\":[%s{\"price\":%s,"
+                       "\"qty\":%s}],\"asks\":[%s{\"price\":%s,\"qty\":%s}],\"checksum\":%u,\"timestamp\":"
+                       "\"2026-08-16T23:37:05.376419Z\"}]}",
+                       whole ? "snapshot" : "update", p->symbol, gone[0], b, q, gone[1], a, q,
+                       crc32_of(&crc, sum, n) ^ (sim_fate(s, FATE_feed_crossed) ? 1u : 0u));
+    say(s, text, len, sizeof(text));
+}
+
+void
+price_snapshot(struct sim *s, uint32_t symbol)
+{
+    say_book(s, &s->price[symbol], 0, 0, true);
+}
+
 static void
 tick(struct sim *s, struct price *p)
 {
@@ -90,6 +151,11 @@ tick(struct sim *s, struct price *p)
     p->update_id++;
     if (s->t < p->silent_until)
         return;
+    if (s->kraken) {
+        if (!sim_fate(s, FATE_feed_gap))
+            say_book(s, p, was_bid, was_ask, false);
+        return;
+    }
     bool crossed = sim_fate(s, FATE_feed_crossed);
     if (!sim_fate(s, FATE_feed_gap)) {
         int n = snprintf(

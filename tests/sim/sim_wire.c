@@ -175,7 +175,10 @@ venue_frame(struct sim *s, uint32_t i, uint8_t first, uint8_t *payload, size_t l
         char *text = (char *)sim_take(s, len + 1);
         memcpy(text, payload, len);
         text[len] = '\0';
-        binance_message(s, i, text, len);
+        if (s->kraken)
+            kraken_message(s, i, text, len);
+        else
+            binance_message(s, i, text, len);
         break;
     }
     case 8: sim_at(s, s->t + NS_PER_MS, EV_VENUE_DOWN, i, 0, NULL, 0); break;

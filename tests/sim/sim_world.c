@@ -45,6 +45,9 @@ sim_choose(struct sim *s)
         FATES(X)
 #undef X
     };
+    s->kraken = sim_any(s, 3) == 0;
+    if (s->trace)
+        printf("  dialect %s\n", s->kraken ? "kraken" : "binance");
     bool calm = sim_any(s, 12) == 0; /* some seeds have one fault only, or none */
 
     for (unsigned i = 0; i < FATE_COUNT; i++) {
@@ -226,7 +229,7 @@ static bool
 of_core(const struct event *e)
 {
     return e->kind == EV_CORE_UP || e->kind == EV_CORE_DOWN || e->kind == EV_TO_CORE || e->kind == EV_DEFINITIONS ||
-           e->kind == EV_SNAPSHOT || e->kind == EV_WAKE;
+           e->kind == EV_SNAPSHOT || e->kind == EV_WAKE || e->kind == EV_REST_BACK;
 }
 
 static void
@@ -240,7 +243,14 @@ dispatch(struct sim *s, const struct event *e)
     case EV_VENUE_DOWN:
     case EV_EMIT:
     case EV_PING: wire_event(s, e); break;
-    case EV_REQUEST: binance_request(s, e->a, (const char *)e->data, e->len); break;
+    case EV_REQUEST:
+        if (s->kraken)
+            kraken_request(s, e->a, (const char *)e->data, e->len);
+        else
+            binance_request(s, e->a, (const char *)e->data, e->len);
+        break;
+    case EV_REST: kraken_rest(s, e); break;
+    case EV_REST_BACK: core_rest_back(s, e); break;
     case EV_TRADE: ledger_event_trade(s); break;
     case EV_MARKET:
     case EV_DEFINITIONS:
