@@ -177,6 +177,15 @@ account_trade(struct gateway_venue *v, const struct venue_report *r)
     log_write(g->p.log, LOG_FOREIGN_TRADE, ins->symbol, v->id, tr.trade_id, (int64_t)tr.venue_order_id);
 }
 
+static bool
+cleared(const struct gateway_venue *v, uint32_t instrument, uint64_t venue_order_id)
+{
+    for (uint32_t i = 0; i < CLEARED_MAX; i++)
+        if (v->cleared[i].venue_order_id == venue_order_id && v->cleared[i].instrument == instrument)
+            return true;
+    return false;
+}
+
 /* Every trade of an answer comes through here before it is counted: how far the answer reaches, and who may be meant.
  */
 void
@@ -189,8 +198,8 @@ page_trade(struct gateway_venue *v, const struct venue_report *r, uint32_t slot)
     p->next = MAX(p->next, r->trade_id + 1);
     if (r->venue_time_ns != 0 && r->venue_time_ns <= v->account.asked_venue_ns - CURSOR_MARGIN_NS)
         p->settled = MAX(p->settled, r->trade_id + 1);
-    if (slot != ORDER_NONE || r->venue_order_id == 0)
-        return;
+    if (slot != ORDER_NONE || r->venue_order_id == 0 || cleared(v, r->instrument, r->venue_order_id))
+        return; /* those that said whose they are leave room for the next */
     for (uint32_t i = 0; i < p->suspects; i++)
         if (p->suspect[i].venue_order_id == r->venue_order_id)
             return;
@@ -215,15 +224,6 @@ trade_was_lost(const struct gateway_venue *v, const struct venue_report *r)
  *
  * Trades name no client id. Before "not found" is taken for proof, each order of the venue that such a trade belongs to
  * and that could be this one is asked for by the venue's id, and says whose it is. */
-
-static bool
-cleared(const struct gateway_venue *v, uint32_t instrument, uint64_t venue_order_id)
-{
-    for (uint32_t i = 0; i < CLEARED_MAX; i++)
-        if (v->cleared[i].venue_order_id == venue_order_id && v->cleared[i].instrument == instrument)
-            return true;
-    return false;
-}
 
 void
 suspect_clear(struct gateway_venue *v, uint32_t instrument, uint64_t venue_order_id)

@@ -73,7 +73,7 @@ struct suspect {
 };
 
 #define SUSPECTS_MAX 16u
-#define CLEARED_MAX  64u
+#define CLEARED_MAX  512u
 
 /* One answer's list of trades, while it is told. */
 struct trade_page {
