@@ -44,7 +44,7 @@ struct sim;
     X(fill_on_cancel, 400)  /* an order trades while its cancel is on the way */         \
     X(expired_by_venue, 60)                                                              \
     X(shows_late, 400) /* queries see an order or a trade only after a while */          \
-    X(archive, 0)      /* an order that is over is not found any more; its trades are */ \
+    X(archive, 300)    /* an order that is over is not found any more; its trades are */ \
     X(list_fails, 150) /* openOrders, myTrades or order.status fail */                   \
     X(cut, 30)         /* per second: a connection ends */                               \
     X(connect_fails, 300)                                                                \
@@ -125,8 +125,9 @@ enum event_kind {
     EV_PING,
     EV_WAKE, /* the core has work left */
     EV_ROOM,
-    EV_REST,     /* an HTTP request is at the venue */
-    EV_REST_BACK /* its answer is back */
+    EV_REST,      /* an HTTP request is at the venue */
+    EV_REST_BACK, /* its answer is back */
+    EV_SYNC       /* the journal's records are on the disk */
 };
 
 struct event {
@@ -234,6 +235,7 @@ struct asked {
     struct command command;
     bool used;
     bool accepted; /* by the journal */
+    uint64_t accepted_seq;
     bool denied;
     bool answered;
     bool gap;    /* answers may have been missed */
@@ -322,7 +324,8 @@ struct out {
     uint32_t wire;
     uint32_t len;
     const uint8_t *data;
-    uint64_t seq; /* of the journal when it was committed */
+    uint64_t seq;   /* of the journal when it was committed */
+    uint64_t cover; /* it waits for this record to be on the disk */
     uint32_t mine;
     uint8_t kind; /* enum out_kind */
     int64_t until_ns;
@@ -356,6 +359,9 @@ struct core_rig {
     uint8_t buffer[65536];
     bool fetching;
     bool asking; /* over HTTP */
+    bool syncing;
+    uint64_t sync_seq;
+    uint64_t durable_seq;
     bool disk_full;
     /* The disk: outlives the core. */
     uint8_t *segment[SIM_SEGMENTS];
@@ -371,8 +377,9 @@ struct sim {
     uint64_t seed;
     uint64_t rng;
     bool trace;
-    bool quiet;  /* faults have stopped */
-    bool kraken; /* the venue's dialect: else Binance */
+    bool quiet;   /* faults have stopped */
+    bool durable; /* orders wait until their records are on the disk, and power may fail */
+    bool kraken;  /* the venue's dialect: else Binance */
     uint32_t fate[FATE_COUNT];
     int64_t t;
     int64_t wall_ns;  /* host's wall clock - (SIM_EPOCH_NS + t) */
@@ -520,6 +527,7 @@ void core_begin(struct sim *s);
 void core_end(struct sim *s);
 void core_timers(struct sim *s);
 void core_rest_back(struct sim *s, const struct event *e);
+void core_synced(struct sim *s, const struct event *e);
 int64_t core_next_timer(const struct sim *s);
 void core_crash(struct sim *s, bool torn);
 void core_attach(struct sim *s, uint32_t session);

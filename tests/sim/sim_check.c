@@ -171,7 +171,7 @@ check_asked(struct sim *s, const struct order_intent *in)
 
 /* The order stays; its key, price and total are to be others. */
 static void
-read_amend(struct sim *s, const struct order_intent *in, struct asked *a)
+read_amend(struct sim *s, const struct order_intent *in, struct asked *a, uint64_t seq)
 {
     struct mine *m = check_find(s, in->target_clordid);
     const struct instrument *ins = route_instrument(&s->core.route, in->command.instrument, 0);
@@ -181,6 +181,7 @@ read_amend(struct sim *s, const struct order_intent *in, struct asked *a)
     m->amend_px = scale(in->command.px, ins->px_decimals);
     m->amend_qty = scale(in->qty, ins->qty_decimals);
     a->accepted = true;
+    a->accepted_seq = seq;
     a->mine = (uint32_t)(m - s->oracle.mine);
     touch(&s->oracle, a->mine);
 }
@@ -206,7 +207,7 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
     if (o->count == SIM_ORDERS)
         sim_fail(s, "more than %u orders in one seed", SIM_ORDERS);
     if ((in->flags & ORDER_INTENT_AMEND) != 0) {
-        read_amend(s, in, a);
+        read_amend(s, in, a, seq);
         return;
     }
     if (check_find(s, in->clordid) != NULL)
@@ -245,6 +246,7 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
     }
     *slot_of(o, in->clordid) = index + 1;
     a->accepted = true;
+    a->accepted_seq = seq;
     a->mine = index;
     touch(o, index);
 }
@@ -312,7 +314,7 @@ read_record(struct sim *s, const struct journal_record_header *h, const uint8_t 
     case JOURNAL_CONTROL:
         memcpy(&u.control, payload, sizeof(u.control));
         read_control(s, &u.control);
-        if (u.control.kind == CONTROL_KILL_PROOF && u.control.value == KILL_PROVEN)
+        if (h->seq > s->oracle.again_until && u.control.kind == CONTROL_KILL_PROOF && u.control.value == KILL_PROVEN)
             check_kill_proof(s);
         break;
     default: break;
@@ -369,7 +371,7 @@ read_until(struct sim *s, uint64_t seq)
 
     while (s->oracle.seq < seq && record_next(s, &h, &payload)) {
         s->oracle.records++;
-        if (h.seq > s->oracle.again_until)
+        if (h.seq > s->oracle.again_until || h.type == JOURNAL_CONTROL)
             read_record(s, &h, payload);
     }
 }
@@ -399,17 +401,21 @@ check_cut(struct sim *s, uint64_t seq)
         o->mine[i].ended &= o->mine[i].end_seq <= seq;
     }
     for (uint32_t i = 0; i < SIM_SESSIONS; i++)
-        for (uint64_t k = 1; k <= s->client[i].key; k++)
-            if (s->client[i].asked[k].denied_seq > seq) {
-                s->client[i].asked[k].denied = false;
-                s->client[i].asked[k].denied_seq = 0;
-            }
+        for (uint64_t k = 1; k <= s->client[i].key; k++) {
+            struct asked *a = &s->client[i].asked[k];
+            a->denied &= a->denied_seq <= seq;
+            a->accepted &= a->accepted_seq <= seq;
+        }
+    for (uint32_t i = 0; i < s->venue.trades; i++)
+        s->venue.trade[i].told = false; /* what is found again is told again */
     o->touched_count = 0;
     if (o->seq > seq) { /* read again from the start of what is left */
         o->segment = 0;
         o->offset = sizeof(struct journal_segment_header);
         o->seq = 0;
         o->again_until = seq;
+        o->killed = false;
+        memset(o->state, 0, sizeof(o->state));
     }
 }
 
@@ -442,20 +448,15 @@ check_sent(struct sim *s, const struct out *out)
         if (++m->sends > 1)
             sim_fail(s, "order %s is sent twice", m->clordid);
         m->until_ns = out->until_ns;
-        m->changed_wire = out->wire;
-        if (m->target != SIM_NONE)
-            s->oracle.mine[m->target].changed_wire = out->wire;
         check_reconciled(s, m, out->wire);
     } else if (out->kind == OUT_AMEND) {
         bool open = venue_clock(s) < m->amend_until_ns;
         m->amend_worst = open ? MAX(m->amend_worst, m->amend_qty) : m->amend_qty;
         m->amend_until_ns = MAX(m->amend_until_ns, out->until_ns);
-        m->changed_wire = out->wire;
     } else if (out->kind == OUT_CANCEL) {
         /* One that is over here and listed there is taken off by what the list says, without a record. */
         if (!m->ended && ++m->cancels > m->cancel_records && !s->core.disk_full)
             sim_fail(s, "a cancel of %s leaves the core and is not in the journal", m->clordid);
-        m->changed_wire = out->wire;
     }
     touch(&s->oracle, out->mine);
 }

@@ -74,13 +74,15 @@ port_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
     struct core_rig *c = &s->core;
     size_t len = 0;
 
-    (void)cover_seq;
     uint8_t *data = (uint8_t *)sim_take(s, bytes);
     memcpy(data, c->buffer, bytes);
     struct out *o = &c->out[c->outs++];
-    *o = (struct out){
-        .wire = c->wire[conn], .len = (uint32_t)bytes, .data = data, .seq = c->journal.seq, .mine = SIM_NONE
-    };
+    *o = (struct out){ .wire = c->wire[conn],
+                       .len = (uint32_t)bytes,
+                       .data = data,
+                       .seq = c->journal.seq,
+                       .cover = cover_seq,
+                       .mine = SIM_NONE };
     if (conn % 2 != CONN_ROLE_ORDER)
         return;
     const char *text = frame_text(s, data, bytes, &len);
@@ -94,6 +96,12 @@ port_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
         kraken_peek(s, text, len, o);
     else
         binance_peek(s, text, len, o);
+    if (o->mine != SIM_NONE) { /* from here on its answer is awaited over this wire, even while it waits for the disk */
+        struct mine *m = &s->oracle.mine[o->mine];
+        m->changed_wire = o->wire;
+        if (o->kind == OUT_NEW && m->target != SIM_NONE)
+            s->oracle.mine[m->target].changed_wire = o->wire;
+    }
 }
 
 static void
@@ -356,6 +364,7 @@ gateway_build(struct sim *s)
                                  .accounts = 1,
                                  .instance = "01",
                                  .term = c->last_term,
+                                 .durable_first = s->durable,
                                  .seed = s->seed };
     gc.venue[0] = (struct gateway_venue_config){
         .name = "binance",
@@ -400,6 +409,8 @@ core_start(struct sim *s)
     c->outs = 0;
     c->fetching = false;
     c->asking = false;
+    c->syncing = false;
+    c->durable_seq = 0;
     c->pending = false;
     for (uint32_t i = 0; i < ARRAY_LEN(c->timer); i++)
         c->timer[i] = MONO_NEVER;
@@ -521,14 +532,25 @@ outs_leave(struct sim *s, uint64_t seq)
 {
     struct core_rig *c = &s->core;
 
+    uint32_t held = 0;
+
     for (uint32_t i = 0; i < c->outs; i++) {
         const struct out *o = &c->out[i];
-        if (o->seq > seq || o->wire == SIM_NONE || !s->wire[o->wire].core_up)
+        if (o->wire == SIM_NONE || !s->wire[o->wire].core_up || s->wire[o->wire].closing)
+            continue;
+        bool waits = o->cover > c->durable_seq;
+        for (uint32_t k = 0; k < held; k++)
+            waits |= c->out[k].wire == o->wire; /* nothing overtakes on one connection */
+        if (waits) {
+            c->out[held++] = *o;
+            continue;
+        }
+        if (o->seq > seq && !s->durable)
             continue;
         check_sent(s, o);
         wire_up(s, o->wire, o->data, o->len);
     }
-    c->outs = 0;
+    c->outs = held;
 }
 
 /* The process ends here and now. torn: within the turn that has just run. */
@@ -539,11 +561,14 @@ core_crash(struct sim *s, bool torn)
     uint64_t last = c->journal.seq;
 
     s->crashes++;
-    if (torn && last > c->turn_seq) {
-        uint64_t keep = c->turn_seq + sim_any(s, last - c->turn_seq);
+    bool power =
+        torn && s->durable && sim_any(s, 2) == 0; /* what was not on the disk is lost, whenever it was written */
+    uint64_t from = power ? c->durable_seq : c->turn_seq;
+    if (torn && last > from) {
+        uint64_t keep = from + sim_any(s, last - from);
         bool leave = sim_any(s, 2) == 0;
         sim_trace(s, "CRASH within a turn, after record %llu of %llu to %llu", (unsigned long long)keep,
-                  (unsigned long long)c->turn_seq, (unsigned long long)last);
+                  (unsigned long long)from, (unsigned long long)last);
         check_cut(s, keep);
         if (leave)
             outs_leave(s, keep);
@@ -592,10 +617,30 @@ core_end(struct sim *s)
     check_journal(s);
     outs_leave(s, UINT64_MAX);
     check_turn(s);
+    if (s->durable && !c->syncing && c->journal.seq > c->durable_seq) {
+        c->syncing = true;
+        c->sync_seq = c->journal.seq;
+        sim_at(s, s->t + (int64_t)sim_any(s, sim_any(s, 20) == 0 ? 800 * NS_PER_MS : 5 * NS_PER_MS), EV_SYNC, 0,
+               c->starts, NULL, 0);
+    }
     if (more && !c->pending) {
         c->pending = true;
         sim_at(s, s->t + (int64_t)sim_any(s, 50 * NS_PER_US), EV_WAKE, 0, 0, NULL, 0);
     }
+}
+
+void
+core_synced(struct sim *s, const struct event *e)
+{
+    struct core_rig *c = &s->core;
+
+    if (!c->alive || e->b != c->starts)
+        return;
+    c->syncing = false;
+    c->durable_seq = c->sync_seq;
+    core_begin(s);
+    gateway_on_durable(c->g, c->durable_seq);
+    core_end(s);
 }
 
 int64_t

@@ -46,6 +46,7 @@ sim_choose(struct sim *s)
 #undef X
     };
     s->kraken = sim_any(s, 3) == 0;
+    s->durable = sim_any(s, 4) == 0;
     if (s->trace)
         printf("  dialect %s\n", s->kraken ? "kraken" : "binance");
     bool calm = sim_any(s, 12) == 0; /* some seeds have one fault only, or none */
@@ -229,7 +230,7 @@ static bool
 of_core(const struct event *e)
 {
     return e->kind == EV_CORE_UP || e->kind == EV_CORE_DOWN || e->kind == EV_TO_CORE || e->kind == EV_DEFINITIONS ||
-           e->kind == EV_SNAPSHOT || e->kind == EV_WAKE || e->kind == EV_REST_BACK;
+           e->kind == EV_SNAPSHOT || e->kind == EV_WAKE || e->kind == EV_REST_BACK || e->kind == EV_SYNC;
 }
 
 static void
@@ -251,6 +252,7 @@ dispatch(struct sim *s, const struct event *e)
         break;
     case EV_REST: kraken_rest(s, e); break;
     case EV_REST_BACK: core_rest_back(s, e); break;
+    case EV_SYNC: core_synced(s, e); break;
     case EV_TRADE: ledger_event_trade(s); break;
     case EV_MARKET:
     case EV_DEFINITIONS:
