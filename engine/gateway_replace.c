@@ -88,7 +88,7 @@ amend(struct gateway *g, const struct client_command *c, struct order_intent *in
     struct gateway_venue *v = &g->venue[in->venue];
     struct order_delta d;
     struct venue_order vo;
-    struct venue_request rq = { .kind = VENUE_RQ_AMEND, .order = &vo };
+    struct venue_request rq = { .kind = VENUE_RQ_AMEND, .order = &vo, .tag = c->cmd.key };
 
     in->flags = ORDER_INTENT_AMEND;
     in->qty = c->cmd.qty;
@@ -119,6 +119,7 @@ amend(struct gateway *g, const struct client_command *c, struct order_intent *in
                                 GATEWAY_ORDER_ROOM, &v->sink);
     if (unlikely(n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n)))) {
         struct order_event ev = { .kind = ORDER_EV_AMEND_REJECTED, .trade_id = -1, .mono_ns = now.mono.ns };
+        ev.request_id = c->cmd.key;
         memcpy(ev.clordid, in->clordid, CLORDID_BYTES);
         (void)snprintf(ev.text, sizeof(ev.text), "could not be encoded, nothing was sent");
         g->sent_count--;

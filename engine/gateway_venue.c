@@ -245,6 +245,8 @@ event_of(struct gateway *g, const struct order *o, const struct venue_report *r,
         .venue_time_ns = r->venue_time_ns,
         .mono_ns = now.mono.ns,
     };
+    if (kind == ORDER_EV_AMENDED || kind == ORDER_EV_AMEND_REJECTED)
+        ev->request_id = r->tag;
     memcpy(ev->clordid, o->clordid, CLORDID_BYTES);
     (void)snprintf(ev->text, sizeof(ev->text), "%.*s", (int)sizeof(ev->text) - 1, r->text);
 }

@@ -184,6 +184,8 @@ oms_status(struct oms *o, uint32_t slot, enum order_state state, qty_t cum_qty, 
     struct order_event ev = oms_event(o, slot, ORDER_EV_STATUS);
     ev.state = (uint8_t)state;
     ev.cum_qty = cum_qty;
+    ev.px = order_at(o->t, slot)->px; /* as we know it */
+    ev.qty = order_at(o->t, slot)->qty;
     ev.flags = proven ? ORDER_EVENT_PROVEN : 0;
     return oms_apply(o, slot, &ev);
 }

@@ -69,6 +69,7 @@ terms(enum venue_report_kind kind, enum venue_request_kind request, const char *
     v.px = px;
     v.qty = qty;
     v.state = ORDER_NEW;
+    v.tag = request == VENUE_RQ_AMEND ? rig.key : 0;
     return v;
 }
 

@@ -389,7 +389,11 @@ live_random_event(struct oms *o, struct journal *j, uint32_t slot)
     ev.state = (uint8_t)rng(ORDER_STATE_COUNT);
     ev.flags = (uint8_t)rng(4);
     ev.venue_order_id = rng(1000);
-    if (ev.kind != ORDER_EV_CANCEL_SENT) {
+    if (ev.kind == ORDER_EV_AMEND_REJECTED) {
+        ev.request_id = order_amend_at(o->t, slot) != NULL ? order_amend_at(o->t, slot)->key : 0;
+    } else if (ev.kind == ORDER_EV_AMENDED) {
+        ev.request_id = 0;
+    } else if (ev.kind != ORDER_EV_CANCEL_SENT) {
         ev.fee = (value_t)rng(50);
     } else if (rng(2) == 0) {
         ev.request_client = (uint32_t)rng(OMS_CLIENTS);

@@ -594,6 +594,15 @@ oms_amended(struct oms *o, uint32_t s, px_t px, qty_t qty)
     return oms_apply(o, s, &ev);
 }
 
+/* Of the last amend. */
+static enum order_outcome
+oms_refuse(struct oms *o, uint32_t s)
+{
+    struct order_event ev = oms_event(o, s, ORDER_EV_AMEND_REJECTED);
+    ev.request_id = AMEND(o, s)->key;
+    return oms_apply(o, s, &ev);
+}
+
 static uint32_t
 working(struct oms *o, qty_t qty)
 {
@@ -631,11 +640,30 @@ TEST(amend_refused_leaves_the_order_as_it_was)
     struct oms o;
     uint32_t s = working(&o, 100);
     oms_amend(&o, s, 9000, 150);
-    CHECK_EQ(oms_on(&o, s, ORDER_EV_AMEND_REJECTED), ORDER_APPLIED);
+    CHECK_EQ(oms_refuse(&o, s), ORDER_APPLIED);
     CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 100);
     CHECK_EQ(order_at(o.t, s)->px, 10000);
     CHECK_EQ(REQUEST(&o, s), REQUEST_NONE);
-    CHECK_EQ(oms_on(&o, s, ORDER_EV_AMEND_REJECTED), ORDER_DUPLICATE);
+    CHECK_EQ(oms_refuse(&o, s), ORDER_DUPLICATE);
+    oms_free(&o);
+}
+
+TEST(a_refusal_settles_only_the_amend_that_it_names)
+{
+    struct oms o;
+    uint32_t s = working(&o, 100);
+    oms_amend(&o, s, 9000, 150);
+    struct order_event late = oms_event(&o, s, ORDER_EV_AMEND_REJECTED);
+    late.request_id = AMEND(&o, s)->key;
+    oms_status(&o, s, ORDER_NEW, 0, true); /* its answer never came; proven: it never arrived */
+    oms_amend(&o, s, 9000, 150);
+    CHECK_EQ(oms_apply(&o, s, &late), ORDER_DUPLICATE); /* it was on its way after all */
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 150);
+    late.request_id = 0;
+    CHECK_EQ(oms_apply(&o, s, &late), ORDER_CONFLICT); /* whose? the caller asks */
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 150);
+    CHECK_EQ(oms_refuse(&o, s), ORDER_APPLIED);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 100);
     oms_free(&o);
 }
 
@@ -685,7 +713,7 @@ TEST(race_fill_during_an_amend_up_does_not_end_the_order)
     CHECK_EQ(oms_fill(&o, s, 1, 100), ORDER_APPLIED);
     CHECK_EQ(STATE(&o, s), ORDER_PARTIALLY_FILLED); /* 50 more may work */
     CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 50);
-    CHECK_EQ(oms_on(&o, s, ORDER_EV_AMEND_REJECTED), ORDER_APPLIED); /* too late: it was all filled */
+    CHECK_EQ(oms_refuse(&o, s), ORDER_APPLIED); /* too late: it was all filled */
     CHECK_EQ(STATE(&o, s), ORDER_FILLED);
     CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
     CHECK_EQ(order_totals(o.t)->overfills, 0);
@@ -779,7 +807,7 @@ TEST(cancel_over_an_amend_keeps_the_amends_reservation_and_shows_it_again_when_r
     CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCEL_REJECTED), ORDER_APPLIED);
     CHECK_EQ(REQUEST(&o, s), REQUEST_REPLACE_UNKNOWN);
     CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 150);
-    CHECK_EQ(oms_on(&o, s, ORDER_EV_AMEND_REJECTED), ORDER_APPLIED);
+    CHECK_EQ(oms_refuse(&o, s), ORDER_APPLIED);
     CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 100);
     CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCELED), ORDER_APPLIED);
     CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
@@ -816,7 +844,7 @@ TEST(both_keys_find_an_amended_order_and_the_later_one_is_shown_once_done)
     CHECK_EQ(order_at(o.t, s)->key, second);
     oms_amend(&o, s, 9000, 160);
     uint64_t third = o.next_key;
-    oms_on(&o, s, ORDER_EV_AMEND_REJECTED);
+    oms_refuse(&o, s);
     CHECK_EQ(order_at(o.t, s)->key, second);
     oms_amend(&o, s, 9000, 170);
     oms_amended(&o, s, 9000, 170);
@@ -846,7 +874,7 @@ TEST(an_amended_orders_keys_leave_with_its_slot)
         if (n % 2 == 0)
             oms_amended(&o, s, 9000, 150);
         else
-            oms_on(&o, s, ORDER_EV_AMEND_REJECTED);
+            oms_refuse(&o, s);
         oms_amend(&o, s, 9100, 160);
         keys[2] = o.next_key;
         if (n % 3 == 0)

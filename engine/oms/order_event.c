@@ -264,6 +264,8 @@ on_amended(struct order_table *t, struct order *o, const struct order_event *ev)
 
     if (ev->px <= 0 || ev->qty <= 0 || (ev->qty > QTY_OTHER_MAX && ev->qty > o->qty))
         return ORDER_INVALID;
+    if (ev->request_id != 0 && ((o->marks & ORDER_MARK_AMENDS) == 0 || ev->request_id != t->amend[slot].key))
+        return ORDER_DUPLICATE; /* of an earlier amend, which is settled */
     if ((o->marks & ORDER_MARK_AMENDS) != 0 && ev->venue_time_ns != 0 && ev->venue_time_ns < t->amend[slot].venue_ns)
         return ORDER_DUPLICATE;
     bool ours = amend_answered(t, o, ev->px, ev->qty);
@@ -294,6 +296,9 @@ on_amend_rejected(struct order_table *t, struct order *o, const struct order_eve
         return (enum order_outcome)step.outcome;
     if ((o->marks & ORDER_MARK_AMENDING) == 0)
         return ORDER_DUPLICATE;
+    /* Of an earlier one, which is settled; or nobody knows of which. */
+    if (ev->request_id != t->amend[o - t->order].key)
+        return ev->request_id != 0 ? ORDER_DUPLICATE : ORDER_CONFLICT;
     o->request = step.request;
     amend_settle(t, o, ORDER_REJECTED);
     words_keep(o, ev);
@@ -318,14 +323,14 @@ status_terms(struct order_table *t, struct order *o, const struct order_event *e
     return on_amended(t, o, &seen) == ORDER_APPLIED;
 }
 
-/* Works at the venue. A proven one also settles an amend: it can no longer arrive. */
+/* Works at the venue. A proven one that says its terms also settles an amend: it can no longer arrive. */
 static enum order_outcome
 on_status_working(struct order_table *t, struct order *o, const struct order_event *ev)
 {
     bool proven = (ev->flags & ORDER_EVENT_PROVEN) != 0;
     bool changed = status_terms(t, o, ev);
 
-    if (proven && (o->marks & ORDER_MARK_AMENDING) != 0) {
+    if (proven && ev->qty > 0 && (o->marks & ORDER_MARK_AMENDING) != 0) {
         amend_settle(t, o,
                      o->px == t->amend[o - t->order].px && o->qty == t->amend[o - t->order].qty ? ORDER_NEW
                                                                                                 : ORDER_NOT_PLACED);
@@ -351,7 +356,8 @@ on_status(struct order_table *t, struct order *o, const struct order_event *ev)
     case ORDER_FILLED: /* by trades only: until they are here it is held */
         if (!order_live(o))
             return o->state == ORDER_FILLED ? ORDER_DUPLICATE : ORDER_CONFLICT;
-        o->venue_cum_qty = MAX(o->venue_cum_qty, least_total(t, o));
+        if (o->end_state == 0) /* told once; what it was to be is settled by then */
+            o->venue_cum_qty = MAX(o->venue_cum_qty, least_total(t, o));
         return on_end(o, ORDER_EV_FILL_ALL);
     case ORDER_NEW:
     case ORDER_PARTIALLY_FILLED: return on_status_working(t, o, ev);

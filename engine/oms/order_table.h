@@ -83,7 +83,8 @@ struct order_event {
     qty_t cum_qty; /* the venue's own count; 0 = not said */
     union {
         value_t fee;         /* FILL */
-        uint64_t request_id; /* CANCEL_SENT: client order key of the command behind it; 0 = it has none */
+        uint64_t request_id; /* CANCEL_SENT: client order key of the command behind it; 0 = it has none.
+                                AMENDED, AMEND_REJECTED: key of the amend answered; 0 = not an answer, or not said */
     };
     int64_t venue_time_ns;
     int64_t mono_ns;             /* when it was received or sent */

@@ -62,6 +62,7 @@ struct venue_request {
     int64_t since_ns;                 /* TRADES: venue clock, since the epoch; 0 = by order only */
     int64_t since_trade;              /* TRADES of an instrument: trade id; -1 = the newest ones */
     int64_t countdown_ns;             /* DEADMAN */
+    uint64_t tag;                     /* AMEND: its answer names it; never 0, never the same twice for an order */
 };
 
 enum venue_report_kind {
@@ -124,6 +125,8 @@ struct venue_report {
     value_t fee; /* at 10^-8 of fee_ccy */
     char fee_ccy[CURRENCY_BYTES];
     int64_t venue_time_ns; /* since the epoch; 0 not said */
+    uint64_t tag; /* of the AMEND that this answers; 0: not an answer, or it cannot be told which: such a refusal
+                     settles nothing, the gateway asks */
     int64_t retry_after_ns;
     char text[VENUE_TEXT_BYTES]; /* the venue's words, printable, NUL-terminated */
 };
