@@ -175,6 +175,14 @@ command_confirm(struct gateway *g, const struct client_command *c, struct now no
             return;
         }
         break;
+    case COMMAND_RESOLVE: {
+        enum deny_reason why = resolve_confirmed(g, &asked, c->cmd.state != 0, now);
+        if (why != DENY_NONE) {
+            order_deny(g, c, why, now);
+            return;
+        }
+        break;
+    }
     default: order_deny(g, c, DENY_NOT_POSSIBLE, now); return;
     }
     control_done(g, c, "confirmed", now);
@@ -223,6 +231,7 @@ control_command(struct gateway *g, const struct client_command *c, struct now no
     case COMMAND_STATE: command_state(g, c, now); break;
     case COMMAND_FLATTEN: command_flatten(g, c, now); break;
     case COMMAND_CONFIRM: command_confirm(g, c, now); break;
+    case COMMAND_RESOLVE: resolve_ask(g, c, now); break;
     case COMMAND_KILL_STATUS: kill_answer(g, c, now); break;
     case COMMAND_LIMITS_SET:
     case COMMAND_RELOAD: limits_ask(g, c, &c->cmd, false, now); break;

@@ -440,6 +440,11 @@ void replace_report_sent(struct gateway *g, uint32_t slot, struct now now);
 void replace_tell(struct gateway *g, uint32_t slot, const struct order_before *before, const struct order_event *ev,
                   struct now now);
 
+/* gateway_resolve.c: the two steps of COMMAND_RESOLVE */
+void resolve_ask(struct gateway *g, const struct client_command *c, struct now now);
+/* DENY_NONE: the order has taken the operator's word. forced: although the venue can be asked. */
+enum deny_reason resolve_confirmed(struct gateway *g, const struct command *asked, bool forced, struct now now);
+
 /* gateway_venue.c */
 void venue_step(struct gateway_venue *v, struct now now);
 void venue_on_ready(struct gateway_venue *v, struct now now);

@@ -515,7 +515,8 @@ cancel_ghost(struct gateway_venue *v, uint32_t slot, enum order_outcome out)
 {
     const struct order *o = order_at(v->g->p.orders, slot);
 
-    if (likely(out != ORDER_CONFLICT) || (o->state != ORDER_NOT_PLACED && o->state != ORDER_REJECTED))
+    bool was_over = o->state == ORDER_NOT_PLACED || o->state == ORDER_REJECTED || (o->marks & ORDER_MARK_OPERATOR) != 0;
+    if (likely(out != ORDER_CONFLICT) || !was_over)
         return;
     v->foreign++;
     log_write(v->g->p.log, LOG_FOREIGN_ORDER, o->clordid, v->id, o->venue_order_id);

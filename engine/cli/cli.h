@@ -22,10 +22,16 @@ struct cli {
     bool verify;
     bool events;
     bool compact;
-    int keep;            /* segments that stay as they are */
-    const char *archive; /* NULL: removed */
-    const char *export;  /* "csv", "json"; NULL = no */
-    unsigned flags;      /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
+    int keep;             /* segments that stay as they are */
+    const char *archive;  /* NULL: removed */
+    const char *export;   /* "csv", "json"; NULL = no */
+    unsigned flags;       /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
+    const char *evidence; /* resolve */
+    enum resolve_claim claim;
+    int claims;         /* how many were given */
+    const char *filled; /* QTY@PX */
+    const char *trade;
+    bool force; /* confirm */
     enum time_in_force tif;
     uint32_t strategy; /* whose, where it matters; CLIENT_NONE = not said */
     int timeout_ms;
@@ -61,6 +67,12 @@ int cli_query(struct cli *c, enum command_verb verb, enum report_kind kind, stru
 
 /* The same for a command of the caller's; REPORT_NONE: reports of every kind. */
 int cli_ask(struct cli *c, const struct command *ask, enum report_kind kind, struct report **out, size_t *count);
+
+/* The open order that `name` (key or ClOrdID) means; *found false when there is none. */
+int cli_order_find(struct cli *c, const char *name, struct report *out, bool *found);
+
+/* A decimal above zero into counts; false after saying what is wrong with it. */
+bool cli_amount(struct cli *c, const char *what, const char *text, const char *symbol, unsigned decimals, int64_t *out);
 
 /* --- words --- */
 
@@ -111,6 +123,7 @@ int cli_state(struct cli *c);
 int cli_reduce(struct cli *c);
 int cli_flatten(struct cli *c);
 int cli_replace(struct cli *c);
+int cli_resolve(struct cli *c);
 int cli_doctor(struct cli *c);
 int cli_journal(struct cli *c);
 

@@ -184,5 +184,6 @@ cli_confirm(struct cli *c)
         return cli_fail(c, EXIT_USAGE, "confirm %s: expected the token of 8 characters that the first step gave",
                         c->argv[0]);
     (void)snprintf(cmd.text, sizeof(cmd.text), "%s", c->argv[0]);
+    cmd.state = c->force;
     return cli_operate(c, &cmd);
 }

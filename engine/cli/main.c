@@ -22,6 +22,12 @@ enum option_id {
     OPTION_KEEP,
     OPTION_ARCHIVE,
     OPTION_STRATEGY,
+    OPTION_EVIDENCE,
+    OPTION_NOT_PLACED,
+    OPTION_CANCELED,
+    OPTION_FILLED,
+    OPTION_TRADE,
+    OPTION_FORCE,
     OPTION_END
 };
 #define TAKES(o) (1u << ((o)-OPTION_SOCKET))
@@ -29,15 +35,30 @@ enum option_id {
 #define SESSION  (COMMON | TAKES(OPTION_SOCKET) | TAKES(OPTION_TIMEOUT))
 
 static const struct option options[] = {
-    { "socket", required_argument, NULL, OPTION_SOCKET },     { "json", no_argument, NULL, OPTION_JSON },
-    { "timeout", required_argument, NULL, OPTION_TIMEOUT },   { "help", no_argument, NULL, OPTION_HELP },
-    { "version", no_argument, NULL, OPTION_VERSION },         { "wait", no_argument, NULL, OPTION_WAIT },
-    { "tif", required_argument, NULL, OPTION_TIF },           { "post-only", no_argument, NULL, OPTION_POST_ONLY },
-    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY }, { "follow", no_argument, NULL, OPTION_FOLLOW },
-    { "verify", no_argument, NULL, OPTION_VERIFY },           { "export", required_argument, NULL, OPTION_EXPORT },
-    { "events", no_argument, NULL, OPTION_EVENTS },           { "compact", no_argument, NULL, OPTION_COMPACT },
-    { "keep", required_argument, NULL, OPTION_KEEP },         { "archive", required_argument, NULL, OPTION_ARCHIVE },
-    { "strategy", required_argument, NULL, OPTION_STRATEGY }, { NULL, 0, NULL, 0 },
+    { "socket", required_argument, NULL, OPTION_SOCKET },
+    { "json", no_argument, NULL, OPTION_JSON },
+    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
+    { "help", no_argument, NULL, OPTION_HELP },
+    { "version", no_argument, NULL, OPTION_VERSION },
+    { "wait", no_argument, NULL, OPTION_WAIT },
+    { "tif", required_argument, NULL, OPTION_TIF },
+    { "post-only", no_argument, NULL, OPTION_POST_ONLY },
+    { "reduce-only", no_argument, NULL, OPTION_REDUCE_ONLY },
+    { "follow", no_argument, NULL, OPTION_FOLLOW },
+    { "verify", no_argument, NULL, OPTION_VERIFY },
+    { "export", required_argument, NULL, OPTION_EXPORT },
+    { "events", no_argument, NULL, OPTION_EVENTS },
+    { "compact", no_argument, NULL, OPTION_COMPACT },
+    { "keep", required_argument, NULL, OPTION_KEEP },
+    { "archive", required_argument, NULL, OPTION_ARCHIVE },
+    { "strategy", required_argument, NULL, OPTION_STRATEGY },
+    { "evidence", required_argument, NULL, OPTION_EVIDENCE },
+    { "not-placed", no_argument, NULL, OPTION_NOT_PLACED },
+    { "canceled", no_argument, NULL, OPTION_CANCELED },
+    { "filled", required_argument, NULL, OPTION_FILLED },
+    { "trade", required_argument, NULL, OPTION_TRADE },
+    { "force", no_argument, NULL, OPTION_FORCE },
+    { NULL, 0, NULL, 0 },
 };
 
 static const struct cli_command {
@@ -74,6 +95,18 @@ static const struct cli_command {
       "KEY is the client order key, CLORDID the id that the venue sees; `orders` shows both. `closed` means that the\n"
       "order is not open any more: canceled, or filled before the cancel reached it.\n",
       cli_cancel, 1, 1, SESSION, true },
+    { "resolve", "KEY|CLORDID --evidence TEXT --not-placed|--canceled|--filled QTY@PX --trade ID",
+      "say what became of an order that is unknown, in two steps",
+      "For orders that the venue can no longer tell about. Answers with a token; `execgw-cli confirm TOKEN` within 30\n"
+      "seconds carries it out and releases what was reserved. While the venue can be asked that is refused, unless\n"
+      "confirmed with --force. Both steps and the evidence (at most 47 characters) are in the journal.\n"
+      "  --not-placed   it never reached the venue\n"
+      "  --canceled     it is over; every fill of it is known\n"
+      "  --filled       one trade of it, which --trade names by the venue's id\n",
+      cli_resolve, 1, 1,
+      SESSION | TAKES(OPTION_EVIDENCE) | TAKES(OPTION_NOT_PLACED) | TAKES(OPTION_CANCELED) | TAKES(OPTION_FILLED) |
+          TAKES(OPTION_TRADE),
+      true },
     { "cancel-all", "[SYMBOL]", "cancel every open order of every client",
       "With SYMBOL: in that instrument only. Returns when the cancels are on their way.\n", cli_cancel_all, 0, 1,
       SESSION, true },
@@ -86,7 +119,8 @@ static const struct cli_command {
     { "resume", "", "release the kill switch and a global halt, in two steps",
       "Answers with a token; `execgw-cli confirm TOKEN` within 30 seconds carries it out.\n", cli_resume, 0, 0, SESSION,
       true },
-    { "confirm", "TOKEN", "the second step of what another command has asked for", "", cli_confirm, 1, 1, SESSION,
+    { "confirm", "TOKEN [--force]", "the second step of what another command has asked for",
+      "  --force  `resolve` although the venue can be asked\n", cli_confirm, 1, 1, SESSION | TAKES(OPTION_FORCE),
       true },
     { "state", "active|reducing|halted [LEVEL [ID]]", "set the trading state of a level; a looser one in two steps",
       "LEVEL is global (without any), venue, account, instrument or strategy; ID a number, of an instrument its\n"
@@ -208,6 +242,22 @@ option_take(struct cli *c, int id, const char *value)
     case OPTION_EVENTS: c->events = true; return true;
     case OPTION_COMPACT: c->compact = true; return true;
     case OPTION_ARCHIVE: c->archive = value; return true;
+    case OPTION_EVIDENCE: c->evidence = value; return true;
+    case OPTION_NOT_PLACED:
+        c->claim = RESOLVE_NOT_PLACED;
+        c->claims++;
+        return true;
+    case OPTION_CANCELED:
+        c->claim = RESOLVE_CANCELED;
+        c->claims++;
+        return true;
+    case OPTION_FILLED:
+        c->claim = RESOLVE_FILLED;
+        c->claims++;
+        c->filled = value;
+        return true;
+    case OPTION_TRADE: c->trade = value; return true;
+    case OPTION_FORCE: c->force = true; return true;
     case OPTION_EXPORT:
         c->export = value;
         if (strcmp(value, "csv") == 0 || strcmp(value, "json") == 0)

@@ -5,14 +5,14 @@
 
 /* ---- new ---- */
 
-static bool
-amount(struct cli *c, const char *what, const char *text, unsigned decimals, int64_t *out)
+bool
+cli_amount(struct cli *c, const char *what, const char *text, const char *symbol, unsigned decimals, int64_t *out)
 {
     enum decode_result d = decimal_parse(text, strlen(text), decimals, out);
     if (d == DECODE_OK && *out > 0)
         return true;
     if (d == DECODE_PRECISION)
-        (void)cli_fail(c, EXIT_USAGE, "%s %s: %s has %u decimals, and nothing is rounded", what, text, c->argv[0],
+        (void)cli_fail(c, EXIT_USAGE, "%s %s: %s has %u decimals, and nothing is rounded", what, text, symbol,
                        decimals);
     else
         (void)cli_fail(c, EXIT_USAGE, "%s %s: expected a decimal above zero", what, text);
@@ -80,7 +80,8 @@ cli_new(struct cli *c)
         return cli_fail(c, EXIT_USAGE, "new: side %s: expected buy or sell", c->argv[1]);
     if (execgw_instrument_by_symbol(c->h, c->argv[0], &ins) != EXECGW_OK)
         return cli_fail(c, EXIT_FAILED, "new: the gateway has no instrument %s", c->argv[0]);
-    if (!amount(c, "QTY", c->argv[2], ins.qty_decimals, &qty) || !amount(c, "PX", c->argv[3], ins.px_decimals, &px))
+    if (!cli_amount(c, "QTY", c->argv[2], ins.symbol, ins.qty_decimals, &qty) ||
+        !cli_amount(c, "PX", c->argv[3], ins.symbol, ins.px_decimals, &px))
         return EXIT_USAGE;
     enum execgw_result s = execgw_new_limit(c->h, &ins, side, px, qty, c->tif, c->flags, &key);
     if (s != EXECGW_OK)
@@ -104,9 +105,8 @@ cli_new(struct cli *c)
 
 /* ---- cancel ---- */
 
-/* The open order that `name` (key or ClOrdID) means; *found false when there is none. */
-static int
-order_find(struct cli *c, const char *name, struct report *out, bool *found)
+int
+cli_order_find(struct cli *c, const char *name, struct report *out, bool *found)
 {
     struct report *r = NULL;
     size_t n = 0;
@@ -178,7 +178,7 @@ cancel_wait(struct cli *c, struct report *order, uint64_t cancel_seq, const char
         bool found = true;
         struct report fresh;
         c->watch = order;
-        code = order_find(c, name, &fresh, &found);
+        code = cli_order_find(c, name, &fresh, &found);
         c->watch = NULL;
         if (code != EXIT_OK)
             return code;
@@ -197,7 +197,7 @@ cli_cancel(struct cli *c)
     struct report order;
     bool found = false;
     const char *how = "";
-    int code = order_find(c, c->argv[0], &order, &found);
+    int code = cli_order_find(c, c->argv[0], &order, &found);
 
     if (code != EXIT_OK)
         return code;
@@ -261,7 +261,7 @@ cli_replace(struct cli *c)
     bool found = false;
     px_t px;
     qty_t qty;
-    int code = order_find(c, c->argv[0], &order, &found);
+    int code = cli_order_find(c, c->argv[0], &order, &found);
 
     if (code != EXIT_OK)
         return code;
@@ -272,7 +272,8 @@ cli_replace(struct cli *c)
                         c->argv[0], order.client);
     if (!cli_instrument(c, &order, &ins))
         return cli_fail(c, EXIT_FAILED, "replace: the order's instrument is not known any more");
-    if (!amount(c, "QTY", c->argv[1], ins.qty_decimals, &qty) || !amount(c, "PX", c->argv[2], ins.px_decimals, &px))
+    if (!cli_amount(c, "QTY", c->argv[1], ins.symbol, ins.qty_decimals, &qty) ||
+        !cli_amount(c, "PX", c->argv[2], ins.symbol, ins.px_decimals, &px))
         return EXIT_USAGE;
     struct command cmd = {
         .verb = COMMAND_REPLACE,

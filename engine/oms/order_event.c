@@ -365,9 +365,41 @@ on_status(struct order_table *t, struct order *o, const struct order_event *ev)
     }
 }
 
+/* ---- an operator's word ------------------------------------------------------------------------------------------ */
+
+/* Over, whatever trades the venue may have counted. */
+static enum order_outcome
+on_operator_end(struct order *o, const struct order_event *ev)
+{
+    struct order_step step = step_of(o, (enum order_event_kind)ev->kind);
+    bool releases = o->end_state != 0 && ev->kind == ORDER_EV_CANCELED;
+
+    if (!releases && (o->end_state != 0 || step.outcome != ORDER_APPLIED))
+        return o->end_state != 0 ? ORDER_CONFLICT : (enum order_outcome)step.outcome;
+    words_keep(o, ev);
+    enter(o, (enum order_state)(releases ? o->end_state : step.state));
+    o->marks |= ORDER_MARK_OPERATOR;
+    return ORDER_APPLIED;
+}
+
+/* It works at the venue, though an operator said that it is over. */
+static bool
+belies_operator(const struct order *o, const struct order_event *ev)
+{
+    if (likely((o->marks & ORDER_MARK_OPERATOR) == 0))
+        return false;
+    return ev->kind == ORDER_EV_ACK || ev->kind == ORDER_EV_AMENDED ||
+           (ev->kind == ORDER_EV_STATUS && (ev->state == ORDER_NEW || ev->state == ORDER_PARTIALLY_FILLED));
+}
+
 static enum order_outcome
 on_event(struct order_table *t, struct order *o, const struct order_event *ev, struct order_delta *d)
 {
+    if (unlikely((ev->flags & ORDER_EVENT_OPERATOR) != 0 && ev->kind != ORDER_EV_FILL))
+        return ev->kind == ORDER_EV_CANCELED || ev->kind == ORDER_EV_NOT_PLACED ? on_operator_end(o, ev)
+                                                                                : ORDER_INVALID;
+    if (unlikely(belies_operator(o, ev)))
+        return ORDER_CONFLICT;
     switch ((enum order_event_kind)ev->kind) {
     case ORDER_EV_FILL: return on_fill(t, o, ev, d);
     case ORDER_EV_CANCELED:

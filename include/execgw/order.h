@@ -220,6 +220,13 @@ enum kill_proof {
         KILL_PROOF_COUNT
 };
 
+/* RESOLVE: what the operator claims of the order, in the command's `state`. */
+enum resolve_claim {
+    RESOLVE_NOT_PLACED,
+    RESOLVE_CANCELED,
+    RESOLVE_FILLED /* one trade: qty, px, and parent_key = the venue's trade id */
+};
+
 #define COMMAND_REDUCE_ONLY 1u
 #define COMMAND_POST_ONLY   2u
 #define COMMAND_FLAGS_ALL   3u
@@ -245,7 +252,7 @@ struct command {
     uint8_t position_side; /* enum position_side */
     uint8_t margin_mode;   /* enum margin_mode */
     uint8_t level;         /* STATE: enum trading_level; its id is target_key */
-    uint8_t state;         /* STATE: enum trading_state */
+    uint8_t state;         /* STATE: enum trading_state. RESOLVE: enum resolve_claim. CONFIRM: 1 = forced */
     uint8_t pad;
     px_t px;
     qty_t qty; /* REPLACE: the new total, filled part included */
