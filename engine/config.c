@@ -212,6 +212,8 @@ static const struct key venue_keys[] = {
     INT(struct config_venue, deadman_ms, 0, 3600000, "0",
         "where the venue offers a countdown (kraken): it cancels everything of the account when it has not heard of us "
         "for this long, refreshed at a third of it; at least 5000; 0 = not asked for"),
+    INT(struct config_venue, cancel_reserve_percent, 0, 90, "20",
+        "part of the venue's rate budgets that only cancels may spend"),
 };
 
 static const struct key account_keys[] = {

@@ -117,9 +117,10 @@ struct config_venue {
     int64_t refresh_s; /* instrument rules fetched again */
     int64_t request_timeout_ms;
     int64_t audit_s;
-    int32_t foreign_orders;  /* enum foreign_policy of the gateway */
-    int32_t balance_changes; /* enum config_balance */
-    int64_t deadman_ms;      /* the venue cancels everything when we are silent for so long; 0 = not asked to */
+    int32_t foreign_orders;         /* enum foreign_policy of the gateway */
+    int32_t balance_changes;        /* enum config_balance */
+    int64_t deadman_ms;             /* the venue cancels everything when we are silent for so long; 0 = not asked to */
+    int64_t cancel_reserve_percent; /* of rate budgets */
 };
 
 enum config_balance { CONFIG_BALANCE_REPORT, CONFIG_BALANCE_POSITION };

@@ -301,6 +301,25 @@ connector_results(struct core *c)
     }
 }
 
+/* Limits that stand beside the definitions: 0 = not stated. */
+static void
+venue_limits(struct core *c, uint16_t venue, const struct binance_limits *l)
+{
+    const struct {
+        enum venue_budget budget;
+        int64_t limit;
+        int64_t window_ns;
+    } row[] = {
+        { VENUE_BUDGET_ORDERS, l->orders_per_10s, 10 * NS_PER_S },
+        { VENUE_BUDGET_ORDERS_DAY, l->orders_per_day, INT64_C(86400) * NS_PER_S },
+        { VENUE_BUDGET_WEIGHT, l->weight_per_minute, 60 * NS_PER_S },
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(row); i++)
+        if (row[i].limit != 0)
+            gateway_on_budget(c->g, venue, row[i].budget, row[i].limit, row[i].window_ns, c->now);
+}
+
 static bool
 refdata_results(struct core *c)
 {
@@ -311,7 +330,11 @@ refdata_results(struct core *c)
             return false;
         switch ((enum refdata_kind)r.kind) {
         case REFDATA_INSTRUMENT: gateway_on_definition(c->g, &r.instrument, c->now); break;
-        case REFDATA_INSTRUMENTS_END: gateway_on_definitions_end(c->g, r.venue, r.ok, c->now); break;
+        case REFDATA_INSTRUMENTS_END:
+            if (r.ok)
+                venue_limits(c, r.venue, &r.limits);
+            gateway_on_definitions_end(c->g, r.venue, r.ok, c->now);
+            break;
         case REFDATA_SNAPSHOT: gateway_on_snapshot(c->g, r.venue, &r.slice, c->now); break;
         }
     }

@@ -30,6 +30,8 @@ venue_init(struct gateway *g, uint16_t id, struct arena *arena)
     v->reconcile_walk = -1;
     v->audit_walk = -1;
     v->blocked_until = (mono_ns_t){ INT64_MIN };
+    v->orders_until = (mono_ns_t){ INT64_MIN };
+    budget_init(&v->budget, v->cfg->cancel_reserve_percent);
     v->queue = (uint32_t *)arena_take(arena, sizeof(uint32_t) * g->cfg.order_slots);
     session_init(&v->session[ROLE_MARKET], &v->cfg->market);
     session_init(&v->session[ROLE_ORDER], &v->cfg->order);
@@ -194,8 +196,12 @@ venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len)
 
     if (waits)
         v->waits_seq = v->g->p.journal->seq; /* its record is the last, or before it */
-    if (likely((v->cfg->ops->rest >> kind & 1) == 0))
-        return send_covered(v, ROLE_ORDER, WS_OP_TEXT, len, waits ? v->waits_seq : 0);
+    if (likely((v->cfg->ops->rest >> kind & 1) == 0)) {
+        bool sent = send_covered(v, ROLE_ORDER, WS_OP_TEXT, len, waits ? v->waits_seq : 0);
+        if (likely(sent && v->cfg->ops->cost != NULL))
+            budget_spend(&v->budget, &v->cfg->ops->cost[kind], v->now.wall.ns + v->clock_offset_ns);
+        return sent;
+    }
     if (waits)
         return false; /* nothing holds an HTTP request back */
     ASSERT(!v->rest_busy);
@@ -447,6 +453,38 @@ gateway_on_rest(struct gateway *g, uint16_t venue, unsigned status, const uint8_
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
+void
+gateway_on_budget(struct gateway *g, uint16_t venue, enum venue_budget which, int64_t limit, int64_t window_ns,
+                  struct now now)
+{
+    struct gateway_venue *v = &g->venue[venue];
+
+    ASSERT(venue < g->cfg.venue_count);
+    budget_told(&v->budget, which, limit, -1, window_ns, now.wall.ns + v->clock_offset_ns);
+}
+
+_Static_assert((int)BUDGET_COUNT == (int)VENUE_BUDGET_COUNT && (int)BUDGET_DECAY == (int)VENUE_BUDGET_DECAY,
+               "the metrics' labels are the budgets");
+
+static void
+budgets_show(struct gateway_venue *v, struct now now)
+{
+    struct metric_page *m = v->g->p.metrics;
+    int64_t venue_ns = now.wall.ns + v->clock_offset_ns;
+    int64_t least_ppm = INT64_MAX;
+
+    for (unsigned i = 0; i < VENUE_BUDGET_COUNT; i++) {
+        int64_t limit = v->budget.window[i].limit;
+        int64_t used = budget_used(&v->budget, (enum venue_budget)i, venue_ns);
+        metric_set(m, METRIC_BUDGET_LIMIT, metric_pair(METRIC_BUDGET_LIMIT, v->id, i), limit);
+        metric_set(m, METRIC_BUDGET_USED, metric_pair(METRIC_BUDGET_USED, v->id, i), used);
+        if (limit > 0)
+            least_ppm = MIN(least_ppm, MAX(limit - used, 0) * 1000000 / limit);
+    }
+    if (least_ppm != INT64_MAX)
+        metric_set(m, METRIC_RATE_REMAINING, v->id, least_ppm);
+}
+
 /* Everything that a scrape shows and nobody needs sooner. */
 static void
 each_second(struct gateway *g, struct now now)
@@ -457,6 +495,7 @@ each_second(struct gateway *g, struct now now)
     g->books_live = 0;
     for (uint16_t i = 0; i < g->cfg.venue_count; i++) {
         market_second(&g->venue[i], now);
+        budgets_show(&g->venue[i], now);
         order_ready |= g->venue[i].reconciled;
         metric_set(g->p.metrics, METRIC_ORDER_OPEN, i, t->live);
         metric_set(g->p.metrics, METRIC_ORDER_UNKNOWN, i, t->unknown);

@@ -108,12 +108,13 @@ struct gateway_venue_config {
     uint32_t account;
     uint32_t snapshot_levels;
     int64_t recv_window_ns;
-    int64_t request_timeout_ns; /* no answer for so long: UNKNOWN */
-    int64_t deadman_ns;         /* the venue's countdown, refreshed at a third of it; 0 = none */
-    int64_t unknown_margin_ns;  /* beyond the venue's deadline, before "not found" is proof */
-    int64_t refresh_ns;         /* instrument rules are fetched again */
-    int64_t clock_ns;           /* the venue's clock is asked again */
-    int64_t audit_ns;           /* open orders, trades and balances are asked for again, with the clock */
+    int64_t request_timeout_ns;      /* no answer for so long: UNKNOWN */
+    int64_t deadman_ns;              /* the venue's countdown, refreshed at a third of it; 0 = none */
+    int64_t unknown_margin_ns;       /* beyond the venue's deadline, before "not found" is proof */
+    uint32_t cancel_reserve_percent; /* of its rate budgets, for cancels alone */
+    int64_t refresh_ns;              /* instrument rules are fetched again */
+    int64_t clock_ns;                /* the venue's clock is asked again */
+    int64_t audit_ns;                /* open orders, trades and balances are asked for again, with the clock */
     enum foreign_policy foreign;
     bool balance_moves_position; /* a change of balance that no trade explains changes the position too */
     struct session_config market;
@@ -174,6 +175,9 @@ void gateway_on_timer(struct gateway *g, uint32_t timer, struct now now);
 /* Definitions of a venue, in any order, then their end (ok: all came). */
 void gateway_on_definition(struct gateway *g, const struct instrument *def, struct now now);
 void gateway_on_definitions_end(struct gateway *g, uint16_t venue, bool ok, struct now now);
+/* A limit that the venue states beside its definitions. */
+void gateway_on_budget(struct gateway *g, uint16_t venue, enum venue_budget which, int64_t limit, int64_t window_ns,
+                       struct now now);
 void gateway_on_snapshot(struct gateway *g, uint16_t venue, const struct snapshot_slice *s, struct now now);
 /* The answer to the venue's HTTP request; status 0: none came. body is valid during the call. */
 void gateway_on_rest(struct gateway *g, uint16_t venue, unsigned status, const uint8_t *body, size_t len,

@@ -261,7 +261,7 @@ asks_work(struct gateway_venue *v, struct now now)
 {
     while (v->queue_count > 0 && v->asking_count < ASKS_IN_FLIGHT_MAX && venue_can_send(v, now) &&
            v->session[ROLE_ORDER].state == SESSION_READY && venue_line_free(v, VENUE_RQ_QUERY) &&
-           venue_line_free(v, VENUE_RQ_TRADES)) {
+           venue_line_free(v, VENUE_RQ_TRADES) && venue_affords(v, VENUE_RQ_TRADES, now)) {
         uint32_t slot = v->queue[v->queue_head];
         v->queue_head = (v->queue_head + 1) % v->g->cfg.order_slots;
         v->queue_count--;
@@ -399,7 +399,7 @@ void
 audit_start(struct gateway_venue *v, struct now now)
 {
     if (v->reconciled && v->audit_walk < 0 && venue_can_send(v, now) && venue_line_free(v, VENUE_RQ_OPEN_ORDERS) &&
-        mono_since(now.mono, v->audit_asked) >= v->cfg->audit_ns)
+        venue_affords(v, VENUE_RQ_OPEN_ORDERS, now) && mono_since(now.mono, v->audit_asked) >= v->cfg->audit_ns)
         (void)audit_ask(v, now);
 }
 

@@ -9,6 +9,10 @@ market_fetch_instruments(struct gateway_venue *v, struct now now)
     struct gateway *g = v->g;
     int64_t again = v->defined ? v->cfg->refresh_ns : FETCH_RETRY_NS;
 
+    if (now.mono.ns < v->blocked_until.ns) { /* a ban is of the address: it ends first */
+        g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_REFRESH(v->id), v->blocked_until);
+        return;
+    }
     if (!v->fetching && !g->stopping)
         v->fetching = g->p.port.fetch_instruments(g->p.port.ctx, v->id);
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_REFRESH(v->id), mono_after(now.mono, again));
@@ -210,7 +214,8 @@ market_after(struct gateway_venue *v, struct now now)
         market_subscribe(v, now);
     if (feed_snapshot_wanted(g->p.feed[v->id], now, &id)) {
         const struct instrument *ins = route_instrument(g->p.route, id, 0);
-        if (ins == NULL || !g->p.port.fetch_snapshot(g->p.port.ctx, ins, v->cfg->snapshot_levels)) {
+        bool quiet = now.mono.ns < v->blocked_until.ns; /* a ban is of the address: nothing may be asked anywhere */
+        if (ins == NULL || quiet || !g->p.port.fetch_snapshot(g->p.port.ctx, ins, v->cfg->snapshot_levels)) {
             struct snapshot_slice failed = { .instrument = id, .is_first = true, .is_last = true, .failed = true };
             feed_on_snapshot_slice(g->p.feed[v->id], &failed, now, &v->out);
         }

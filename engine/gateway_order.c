@@ -248,15 +248,22 @@ answer_repeat(struct gateway *g, const struct client_command *c, const struct or
     return false;
 }
 
+static const enum venue_request_kind request_of[] = {
+    [TRY_NEW] = VENUE_RQ_NEW,     [TRY_AFTER_CANCEL] = VENUE_RQ_NEW, [TRY_TOGETHER] = VENUE_RQ_REPLACE,
+    [TRY_AMEND] = VENUE_RQ_AMEND, [TRY_IN_TURN] = VENUE_RQ_NEW, /* what it leads to */
+};
+
 /* What the gateway itself can find missing, after risk has passed. */
 static enum deny_reason
-room_for(struct gateway *g, const struct gateway_venue *v, bool makes_order, struct now now)
+room_for(struct gateway *g, const struct gateway_venue *v, enum try_how how, struct now now)
 {
     if (unlikely(!gateway_journal_open(g, now)))
         return DENY_JOURNAL;
-    if (unlikely((makes_order && !order_table_room(g->p.orders)) || g->sent_count == SENT_MAX))
+    if (unlikely((how <= TRY_TOGETHER && !order_table_room(g->p.orders)) || g->sent_count == SENT_MAX))
         return DENY_CAPACITY;
-    if (unlikely(now.mono.ns < v->blocked_until.ns))
+    if (unlikely(now.mono.ns < v->blocked_until.ns || now.mono.ns < v->orders_until.ns || v->cancels_wait))
+        return DENY_ORDER_RATE; /* cancels that wait go first */
+    if (unlikely(!venue_affords(v, request_of[how], now)))
         return DENY_ORDER_RATE;
     if (v->cfg->ops->needs_connection &&
         unlikely(g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, ROLE_ORDER), GATEWAY_ORDER_ROOM) == NULL))
@@ -338,7 +345,7 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
         try_denied(g, try, &in, why, verdict.flood && try->how != TRY_AFTER_CANCEL, now);
         return;
     }
-    why = room_for(g, &g->venue[in.venue], try->how <= TRY_TOGETHER, now);
+    why = room_for(g, &g->venue[in.venue], try->how, now);
     if (unlikely(why != DENY_NONE)) {
         if (try->how == TRY_AFTER_CANCEL)
             try_denied(g, try, &in, why, false, now);
@@ -401,7 +408,7 @@ order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, stru
     struct venue_order vo;
     struct venue_request rq = { .kind = VENUE_RQ_CANCEL, .order = &vo };
 
-    if (!venue_can_send(v, now))
+    if (!venue_can_cancel(v, now))
         return false;
     if (v->cfg->ops->needs_connection &&
         g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, ROLE_ORDER), GATEWAY_ORDER_ROOM) == NULL)
@@ -486,7 +493,7 @@ command_cancel(struct gateway *g, const struct client_command *c, struct now now
         why = risk_check_cancel(g->p.risk, c->cmd.client, now, &verdict);
     if (why == DENY_NONE) {
         const struct gateway_venue *v = &g->venue[order_at(g->p.orders, slot)->venue];
-        if (!venue_can_send(v, now)) {
+        if (!venue_can_cancel(v, now)) {
             /* It goes out as soon as that is possible again; the client is told that it has not yet. */
             cancel_later(g, slot);
             why = v->logged_on && venue_connected(v) ? DENY_CANCEL_RATE : DENY_VENUE_DOWN;
@@ -600,7 +607,7 @@ sweep_work(struct gateway *g, struct sweep *s, struct now now)
         g->aux[slot].cancel_wanted = true; /* a lost cancel is repeated: nobody may be there to see it */
         if (cancel_under_way(o))           /* a replace: its new order is on the list too, behind us */
             continue;
-        if (!venue_can_send(&g->venue[o->venue], now)) {
+        if (!venue_can_cancel(&g->venue[o->venue], now)) {
             cancel_later(g, slot);
             continue;
         }

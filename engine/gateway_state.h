@@ -8,6 +8,7 @@
 #ifndef EXECGW_ENGINE_GATEWAY_STATE_H
 #define EXECGW_ENGINE_GATEWAY_STATE_H
 
+#include "engine/budget.h"
 #include "engine/gateway.h"
 #include "engine/session.h"
 #include "engine/two_step.h"
@@ -122,7 +123,9 @@ struct gateway_venue {
     wall_ns_t venue_at; /* what the venue's clock said when this machine's steady clock said venue_mono */
     mono_ns_t venue_mono;
     struct now time_sent;
-    mono_ns_t blocked_until;  /* told to be quiet */
+    mono_ns_t blocked_until; /* told to be quiet */
+    mono_ns_t orders_until;  /* told to send no new orders */
+    struct budget budget;
     uint64_t waits_seq;       /* record that the last order sent waits for, where orders do */
     mono_ns_t deadman_next;   /* ask for the countdown again */
     int64_t deadman_until_ns; /* venue clock; 0 = it is off */
@@ -352,6 +355,21 @@ static inline bool
 venue_can_send(const struct gateway_venue *v, struct now now)
 {
     return v->logged_on && venue_connected(v) && now.mono.ns >= v->blocked_until.ns;
+}
+
+/* May this request be sent within the venue's budgets? A cancel may spend what is kept for cancels. */
+static inline bool
+venue_affords(const struct gateway_venue *v, enum venue_request_kind kind, struct now now)
+{
+    const struct venue_cost *cost = v->cfg->ops->cost;
+    return cost == NULL ||
+           budget_ready(&v->budget, &cost[kind], kind == VENUE_RQ_CANCEL, now.wall.ns + v->clock_offset_ns);
+}
+
+static inline bool
+venue_can_cancel(const struct gateway_venue *v, struct now now)
+{
+    return venue_can_send(v, now) && venue_affords(v, VENUE_RQ_CANCEL, now);
 }
 
 /* gateway_market.c */

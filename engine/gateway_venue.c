@@ -200,6 +200,8 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
     }
     if (ev->kind == ORDER_EV_FILL)
         count_fill(g, o, ev, out);
+    if (ev->kind == ORDER_EV_FILL && out == ORDER_APPLIED && o->trade_count == 1)
+        budget_give_back(&g->venue[o->venue].budget, now.wall.ns + g->venue[o->venue].clock_offset_ns);
     if (unlikely(g->kill.on) && order_state_terminal((enum order_state)o->state) && o->state != state_before)
         kill_order_ended(g, o, ev, seq, now);
     if (out == ORDER_CONFLICT)
@@ -455,7 +457,7 @@ venue_work(struct gateway_venue *v, struct now now)
 {
     bool more = v->lost_walk >= 0 && lost_work(v, WALK_PER_WORK, now);
 
-    if (unlikely(v->cancels_wait) && v->reconciled && venue_can_send(v, now) && order_sweep_wanted(v->g))
+    if (unlikely(v->cancels_wait) && v->reconciled && venue_can_cancel(v, now) && order_sweep_wanted(v->g))
         v->cancels_wait = false;
     account_work(v, now);
     reconcile_work(v, now);
@@ -503,10 +505,19 @@ on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
     if (wait <= 0)
         return;
     mono_ns_t until = mono_after(v->now.mono, wait);
-    if (until.ns > v->blocked_until.ns) /* one told before may come after */
-        v->blocked_until = until;
+    mono_ns_t *quiet = r->request == VENUE_RQ_NEW ? &v->orders_until : &v->blocked_until;
+    if (until.ns > quiet->ns) /* one told before may come after */
+        *quiet = until;
     metric_add(v->g->p.metrics, METRIC_RATE_LIMITED, v->id, 1);
     log_write(v->g->p.log, LOG_RATE_LIMITED, r->text, v->id, wait / NS_PER_MS);
+}
+
+static void
+on_budget(struct gateway_venue *v, const struct venue_report *r)
+{
+    if (r->code >= 0 && r->code < VENUE_BUDGET_COUNT)
+        budget_told(&v->budget, (enum venue_budget)r->code, r->qty, r->cum_qty, r->retry_after_ns,
+                    v->now.wall.ns + v->clock_offset_ns);
 }
 
 /* An order that was proven never to have worked works after all: it does not reopen, it is taken off the venue. */
@@ -798,6 +809,7 @@ venue_on_report(void *ctx, const struct venue_report *r)
         }
         break;
     case VENUE_RATE_LIMITED: on_rate_limited(v, r); break;
+    case VENUE_RATE_BUDGET: on_budget(v, r); break;
     case VENUE_UNKNOWN:
         if (r->clordid[0] == '\0')
             on_unreadable(v, r);
@@ -807,7 +819,6 @@ venue_on_report(void *ctx, const struct venue_report *r)
     case VENUE_BALANCE: account_balance(v, r); break;
     case VENUE_BALANCES_END: account_balances_end(v); break;
     case VENUE_DEADMAN: deadman_on_report(v, r); break;
-    case VENUE_RATE_BUDGET:
     case VENUE_REPORT_KIND_COUNT: break;
     default:
         if (r->kind == VENUE_QUERY_FAILED && r->request == VENUE_RQ_OPEN_ORDERS && v->auditing)

@@ -611,6 +611,7 @@ gateway_config_of(struct app *a)
             .request_timeout_ns = v->request_timeout_ms * NS_PER_MS,
             .deadman_ns = v->deadman_ms * NS_PER_MS,
             .unknown_margin_ns = ACK_MARGIN_NS,
+            .cancel_reserve_percent = (uint32_t)v->cancel_reserve_percent,
             .refresh_ns = v->refresh_s * NS_PER_S,
             .clock_ns = MIN(CLOCK_EVERY_NS, v->audit_s * NS_PER_S),
             .audit_ns = v->audit_s * NS_PER_S,

@@ -79,6 +79,7 @@ static const char *const report_labels[] = { REPORT_KINDS(LABELS1) };
 static const char *const verb_labels[] = { COMMAND_VERBS(LABELS1) };
 static const char *const trading_state_labels[] = { GATEWAY_STATES(LABELS1) };
 static const char *const liquidity_labels[] = { LIQUIDITIES(LABELS1) };
+static const char *const budget_labels[] = { BUDGETS(LABELS1) };
 static const char *const no_label[] = { "" };
 
 /* A closed set: its label name, size, first entry shown, and the values; NULL values: names in the page. */
@@ -105,6 +106,7 @@ static const struct label_set {
 #define METRIC_VALUES_VERB          verb_labels
 #define METRIC_VALUES_TRADING_STATE trading_state_labels
 #define METRIC_VALUES_LIQUIDITY     liquidity_labels
+#define METRIC_VALUES_BUDGET        budget_labels
     METRIC_LABELS(X)
 #undef X
 };

@@ -161,9 +161,20 @@ script_instrument(struct venue_adapter *a, const struct instrument *ins)
     (void)ins;
 }
 
+static const struct venue_cost script_cost[VENUE_RQ_COUNT] = {
+    [VENUE_RQ_NEW] = { .orders = 1, .weight = 1 },
+    [VENUE_RQ_CANCEL] = { .weight = 1 },
+    [VENUE_RQ_REPLACE] = { .orders = 1, .weight = 1 },
+    [VENUE_RQ_AMEND] = { .weight = 1 },
+    [VENUE_RQ_QUERY] = { .weight = 4 },
+    [VENUE_RQ_TRADES] = { .weight = 20 },
+    [VENUE_RQ_OPEN_ORDERS] = { .weight = 40 },
+};
+
 static struct venue_ops script_ops = {
     .dialect = "script",
     .needs_connection = true,
+    .cost = script_cost,
     .footprint = script_footprint,
     .init = script_init,
     .on_disconnected = script_disconnected,
@@ -175,6 +186,7 @@ static struct venue_ops script_ops = {
 static const struct venue_ops script_ops_amends = {
     .dialect = "script",
     .needs_connection = true,
+    .cost = script_cost,
     .amends = true,
     .footprint = script_footprint,
     .init = script_init,
@@ -724,6 +736,7 @@ rig_begin(struct rig *r)
                                                  .recv_window_ns = NS_PER_S,
                                                  .request_timeout_ns = 2 * NS_PER_S,
                                                  .unknown_margin_ns = 2 * NS_PER_S,
+                                                 .cancel_reserve_percent = 20,
                                                  .refresh_ns = INT64_C(3600) * NS_PER_S,
                                                  .clock_ns = 30 * NS_PER_S,
                                                  .audit_ns = 60 * NS_PER_S,

@@ -735,10 +735,23 @@ binance_clear(struct venue_adapter *a)
     ed25519_key_clear(&b->ed25519);
 }
 
+/* Request weights of the WebSocket API (web-socket-api.md, "Weight" of each method, seen 2026-07). Since 2026-04 an
+ * order, cancel or replace that succeeds weighs nothing; one is what a failed one weighs. A replace costs an order even
+ * when the new one is not attempted. */
+static const struct venue_cost binance_cost[VENUE_RQ_COUNT] = {
+    [VENUE_RQ_TIME] = { .weight = 1 },         [VENUE_RQ_LOGON] = { .weight = 2 },
+    [VENUE_RQ_STREAM] = { .weight = 2 },       [VENUE_RQ_NEW] = { .orders = 1, .weight = 1 },
+    [VENUE_RQ_CANCEL] = { .weight = 1 },       [VENUE_RQ_REPLACE] = { .orders = 1, .weight = 1 },
+    [VENUE_RQ_QUERY] = { .weight = 4 },        [VENUE_RQ_TRADES] = { .weight = 20 },
+    [VENUE_RQ_OPEN_ORDERS] = { .weight = 80 }, [VENUE_RQ_PING] = { .weight = 1 },
+    [VENUE_RQ_CANCEL_ALL] = { .weight = 1 },   [VENUE_RQ_BALANCES] = { .weight = 20 },
+};
+
 const struct venue_ops venue_binance = {
     .dialect = "binance",
     .needs_connection = true,
     .sweeps = true,
+    .cost = binance_cost,
     .footprint = binance_footprint,
     .init = binance_init,
     .clear = binance_clear,

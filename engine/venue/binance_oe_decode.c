@@ -931,6 +931,61 @@ answer_unreadable(struct answer *a, const char *why)
 
 /* ---- messages ---- */
 
+enum { LM_TYPE, LM_INTERVAL, LM_NUM, LM_LIMIT, LM_COUNT_NOW, LM_COUNT };
+
+static const char *const limit_member[LM_COUNT] = {
+    [LM_TYPE] = "rateLimitType", [LM_INTERVAL] = "interval", [LM_NUM] = "intervalNum",
+    [LM_LIMIT] = "limit",        [LM_COUNT_NOW] = "count",
+};
+
+/* Which budget a row of rateLimits is about, and its window; VENUE_BUDGET_COUNT: none that is kept. */
+static enum venue_budget
+limit_kind(const struct value m[LM_COUNT], int64_t num, int64_t *window_ns)
+{
+    static const struct {
+        const char *interval;
+        int64_t seconds;
+    } unit[] = { { "SECOND", 1 }, { "MINUTE", 60 }, { "HOUR", 3600 }, { "DAY", 86400 } };
+
+    *window_ns = 0;
+    for (size_t i = 0; i < ARRAY_LEN(unit) && num > 0 && num <= 1000; i++)
+        if (value_equals(m[LM_INTERVAL], unit[i].interval))
+            *window_ns = unit[i].seconds * num * NS_PER_S;
+    if (*window_ns == 0)
+        return VENUE_BUDGET_COUNT;
+    if (value_equals(m[LM_TYPE], "REQUEST_WEIGHT"))
+        return VENUE_BUDGET_WEIGHT;
+    if (value_equals(m[LM_TYPE], "ORDERS"))
+        return *window_ns >= INT64_C(86400) * NS_PER_S ? VENUE_BUDGET_ORDERS_DAY : VENUE_BUDGET_ORDERS;
+    return VENUE_BUDGET_COUNT;
+}
+
+/* What every answer says of the budgets. A row that cannot be read is left out: it is news, not exposure. */
+static void
+rates_read(struct value rates, const struct venue_sink *sink)
+{
+    struct json_scan j;
+    struct json_text span;
+    struct value m[LM_COUNT];
+    int64_t num;
+
+    if (!value_is(rates, JSON_ARRAY))
+        return;
+    json_init(&j, rates.s, rates.n);
+    (void)json_array(&j);
+    while (json_element(&j)) {
+        struct venue_report r = report_of(VENUE_RATE_BUDGET, VENUE_RQ_COUNT);
+        if (!json_raw(&j, &span))
+            return;
+        if (!members_read((struct value){ span.s, span.n }, limit_member, LM_COUNT, m) || !value_i64(m[LM_NUM], &num) ||
+            !value_i64(m[LM_LIMIT], &r.qty) || !value_i64(m[LM_COUNT_NOW], &r.cum_qty) || r.qty <= 0 || r.cum_qty < 0)
+            continue;
+        r.code = (int32_t)limit_kind(m, num, &r.retry_after_ns);
+        if (r.code != VENUE_BUDGET_COUNT)
+            report(sink, &r);
+    }
+}
+
 static COLD void
 rate_limited(const struct answer *a)
 {
@@ -939,6 +994,8 @@ rate_limited(const struct answer *a)
     struct value m[2];
     int64_t wait_ns = (a->status == 418 ? 120 : 60) * NS_PER_S; /* the venue's shortest ban, its counting window */
 
+    if (a->code == -1015) /* too many orders: nothing but orders has to wait */
+        r.request = VENUE_RQ_NEW;
     r.code = a->code;
     report_text(&r, a->text);
     if (value_is(a->data, JSON_OBJECT) && members_read(a->data, name, 2, m)) {
@@ -985,7 +1042,7 @@ decode_answer(struct answer *a, struct value id, struct value status, struct val
     }
     if (a->status != 200)
         (void)error_read(error, &a->code, a->text, &a->data);
-    if (a->status == 429 || a->status == 418 || a->code == -1003)
+    if (a->status == 429 || a->status == 418 || a->code == -1003 || a->code == -1015)
         rate_limited(a);
     if (!known)
         return orphan(a);
@@ -1156,11 +1213,11 @@ decode_event(const struct binance_oe *b, struct value text, bool whole, const st
     return DECODE_IGNORED;
 }
 
-enum { MM_ID, MM_STATUS, MM_RESULT, MM_ERROR, MM_EVENT, MM_E, MM_COUNT };
+enum { MM_ID, MM_STATUS, MM_RESULT, MM_ERROR, MM_EVENT, MM_E, MM_RATES, MM_COUNT };
 
 static const char *const message_member[MM_COUNT] = {
-    [MM_ID] = "id",       [MM_STATUS] = "status", [MM_RESULT] = "result",
-    [MM_ERROR] = "error", [MM_EVENT] = "event",   [MM_E] = "e",
+    [MM_ID] = "id",       [MM_STATUS] = "status", [MM_RESULT] = "result",    [MM_ERROR] = "error",
+    [MM_EVENT] = "event", [MM_E] = "e",           [MM_RATES] = "rateLimits",
 };
 
 /* Where the value of a broken message's "event" starts; s NULL when it has none. */
@@ -1218,5 +1275,6 @@ binance_decode(struct venue_adapter *adapter, const uint8_t *msg, size_t len, st
     if (!value_set(m[MM_ID]) && !value_set(m[MM_STATUS]) && !value_set(m[MM_ERROR]))
         return value_set(m[MM_EVENT]) ? decode_broken(&a, message, m) : DECODE_IGNORED;
     a.result = m[MM_RESULT];
+    rates_read(m[MM_RATES], sink);
     return decode_answer(&a, m[MM_ID], m[MM_STATUS], m[MM_ERROR]);
 }

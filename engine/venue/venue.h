@@ -88,7 +88,7 @@ enum venue_report_kind {
                               read, state is ORDER_FREE: only that it is there is known */
     VENUE_OPEN_ORDERS_END,
     VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch); venue_time_ns: that
-                           clock when it said so */
+                           clock when it said so; request VENUE_RQ_NEW: no new order may be, all else goes on */
     VENUE_BALANCE,      /* of the currency fee_ccy: last_qty free, qty locked, both counts of 10^-8 */
     VENUE_BALANCES_END,
     VENUE_AMENDED,     /* the order works at px with total quantity qty (both must be known), by us or by somebody else.
@@ -100,7 +100,20 @@ enum venue_report_kind {
 };
 
 /* The budgets that venues report: a window's count, or (DECAY) a counter that falls by qty within the window. */
-enum venue_budget { VENUE_BUDGET_ORDERS, VENUE_BUDGET_ORDERS_DAY, VENUE_BUDGET_WEIGHT, VENUE_BUDGET_DECAY };
+enum venue_budget {
+    VENUE_BUDGET_ORDERS,
+    VENUE_BUDGET_ORDERS_DAY,
+    VENUE_BUDGET_WEIGHT,
+    VENUE_BUDGET_DECAY,
+    VENUE_BUDGET_COUNT
+};
+
+/* What one request spends of them: ORDERS and ORDERS_DAY alike, WEIGHT, DECAY. */
+struct venue_cost {
+    uint8_t orders;
+    uint8_t weight;
+    uint8_t decay;
+};
 
 #define VENUE_TEXT_BYTES 96
 
@@ -176,6 +189,7 @@ struct venue_ops {
     bool sweeps;           /* answers BALANCES, and TRADES of an instrument with trade ids that rise */
     uint32_t rest;         /* bit per enum venue_request_kind: its bytes are an HTTP request, its answer comes to
                               decode_rest() */
+    const struct venue_cost *cost; /* [VENUE_RQ_COUNT]; NULL: nothing spends */
     /* Bytes that init() takes from the arena. */
     size_t (*footprint)(const struct venue_config *cfg);
     /* Cold. NULL with the fault filled when a key cannot be read. cfg is copied; keys and tables are borrowed for life.

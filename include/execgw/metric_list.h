@@ -52,6 +52,13 @@
     X(LIQUIDITY_TAKER, "taker") \
     X(LIQUIDITY_MAKER, "maker")
 
+/* The budgets that venues report, as enum venue_budget. X(name, label) */
+#define BUDGETS(X)                     \
+    X(BUDGET_ORDERS, "orders")         \
+    X(BUDGET_ORDERS_DAY, "orders_day") \
+    X(BUDGET_WEIGHT, "weight")         \
+    X(BUDGET_DECAY, "decay")
+
 /* The closed sets of labels. Sets with names in the page (VENUE, INSTRUMENT, CLIENT) show named entries only.
  * X(set, label, how many, first entry shown) */
 #define METRIC_LABELS(X)                                                                              \
@@ -70,7 +77,8 @@
     X(REPORT, "kind", REPORT_KIND_COUNT, 1)                                                           \
     X(VERB, "verb", COMMAND_VERB_COUNT, 1)                                                            \
     X(TRADING_STATE, "state", GATEWAY_STATE_COUNT, 0)                                                 \
-    X(LIQUIDITY, "liquidity", LIQUIDITY_COUNT, 0)
+    X(LIQUIDITY, "liquidity", LIQUIDITY_COUNT, 0)                                                     \
+    X(BUDGET, "budget", BUDGET_COUNT, 0)
 
 #define METRIC_LIST(X)                                                                                                 \
     /* Market data; written by the core thread. */                                                                     \
@@ -159,6 +167,10 @@
       "1 while order entry is logged on, its report stream is up and the venue is reconciled")                         \
     X(METRIC_RATE_REMAINING, "rate_limit_remaining_ratio", GAUGE, VENUE, NONE, PPM,                                    \
       "Part of the venue's request budget that is left; 0 = not said yet")                                             \
+    X(METRIC_BUDGET_LIMIT, "rate_budget_limit", GAUGE, VENUE, BUDGET, COUNT,                                           \
+      "What the venue lets us spend in a window of each budget; 0 = not said")                                         \
+    X(METRIC_BUDGET_USED, "rate_budget_used", GAUGE, VENUE, BUDGET, COUNT,                                             \
+      "Spent of each budget in its window, by the venue's count and ours since")                                       \
     X(METRIC_RATE_LIMITED, "rate_limit_hit_total", COUNTER, VENUE, NONE, COUNT,                                        \
       "Times the venue told us to stop sending for a while")                                                           \
     X(METRIC_CLOCK_OFFSET, "clock_offset_seconds", GAUGE, VENUE, NONE, NS, "Venue clock minus our wall clock")         \
@@ -216,6 +228,7 @@ enum md_comparison { MD_COMPARISONS(X) MD_COMPARISON_COUNT };
 enum metric_ring { METRIC_RINGS(X) METRIC_RING_COUNT };
 enum gateway_state { GATEWAY_STATES(X) GATEWAY_STATE_COUNT };
 enum liquidity { LIQUIDITIES(X) LIQUIDITY_COUNT };
+enum budget_label { BUDGETS(X) BUDGET_COUNT };
 #undef X
 
 #endif

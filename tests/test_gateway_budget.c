@@ -1,0 +1,143 @@
+/* Rate budgets through the whole core: denied before the venue refuses, a reserve for cancels, silence in a ban. */
+#include "tests/gateway_rig.h"
+
+static struct rig rig;
+
+static void
+budget(enum venue_budget which, int64_t limit, int64_t used, int64_t window_ns)
+{
+    struct venue_report r = rig_report(VENUE_RATE_BUDGET, NULL);
+    r.code = which;
+    r.qty = limit;
+    r.cum_qty = used;
+    r.retry_after_ns = window_ns;
+    rig_say(&rig, &r);
+}
+
+static uint64_t
+working_buy(void)
+{
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
+    CHECK(q != NULL);
+    rig_say_kind(&rig, VENUE_NEW_ACK, q->clordid);
+    return key;
+}
+
+static void
+quiet_for(int64_t ns, enum venue_request_kind what)
+{
+    struct venue_report r = rig_report(VENUE_RATE_LIMITED, NULL);
+    r.request = (uint8_t)what;
+    r.retry_after_ns = rig.now.wall.ns + ns;
+    rig_say(&rig, &r);
+}
+
+static enum deny_reason
+denied(void)
+{
+    return (enum deny_reason)rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny;
+}
+
+TEST(orders_are_denied_at_the_limit_that_the_venue_tells_and_cancels_pass)
+{
+    rig_ready(&rig);
+    budget(VENUE_BUDGET_ORDERS, 5, 3, 10 * NS_PER_S);
+    uint64_t key = working_buy();
+    (void)working_buy();
+    uint32_t sent = rig_requests(&rig, VENUE_RQ_NEW);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), sent);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    rig_pass(&rig, 11 * NS_PER_S); /* the venue's next window */
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), sent + 1);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_BUDGET_LIMIT, metric_pair(METRIC_BUDGET_LIMIT, 0, BUDGET_ORDERS)), 5);
+    rig_end(&rig);
+}
+
+TEST(limits_that_stand_beside_the_definitions_hold_before_any_answer)
+{
+    rig_ready(&rig);
+    gateway_on_budget(rig.g, 0, VENUE_BUDGET_ORDERS, 1, 10 * NS_PER_S, rig.now);
+    (void)working_buy();
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    rig_end(&rig);
+}
+
+TEST(an_orders_first_fill_gives_its_count_back)
+{
+    rig_ready(&rig);
+    budget(VENUE_BUDGET_ORDERS, 1, 0, 10 * NS_PER_S);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    struct venue_report f = rig_report(VENUE_FILL, clordid);
+    f.trade_id = 1;
+    f.last_px = 99900;
+    f.last_qty = 400;
+    rig_say(&rig, &f);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
+    rig_end(&rig);
+}
+
+TEST(what_is_kept_for_cancels_is_spent_by_nothing_else)
+{
+    rig_ready(&rig); /* 20 percent */
+    uint64_t key = working_buy();
+    budget(VENUE_BUDGET_WEIGHT, 100, 80, 60 * NS_PER_S);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    rig_pass(&rig, 3 * NS_PER_S); /* its answer is late: but questions wait for the next window */
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_QUERY), 0);
+    rig_pass(&rig, 60 * NS_PER_S);
+    CHECK(rig_requests(&rig, VENUE_RQ_QUERY) > 0);
+    rig_end(&rig);
+}
+
+TEST(nothing_is_sent_during_a_ban_and_cancels_go_first_after_it)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    uint32_t definitions = rig.definitions_asked;
+    quiet_for(90 * NS_PER_S, VENUE_RQ_COUNT);
+    uint32_t before = rig.request_count;
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK_EQ(denied(), DENY_CANCEL_RATE);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    rig_pass(&rig, 89 * NS_PER_S); /* clock, audit and refresh come due in it */
+    CHECK_EQ(rig.request_count, before);
+    CHECK_EQ(rig.definitions_asked, definitions);
+    rig.now.wall.ns += 2 * NS_PER_S;
+    rig.now.mono.ns += 2 * NS_PER_S; /* over, and nothing has run yet */
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig.request[before].kind, VENUE_RQ_CANCEL);
+    rig_pass(&rig, NS_PER_S);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
+    rig_end(&rig);
+}
+
+TEST(too_many_orders_stops_new_orders_alone)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    quiet_for(5 * NS_PER_S, VENUE_RQ_NEW);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    rig_pass(&rig, 6 * NS_PER_S);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
+    rig_end(&rig);
+}
+
+TEST_MAIN()
