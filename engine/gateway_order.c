@@ -426,6 +426,8 @@ order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, stru
         ev.request_client = by->client;
         ev.request_id = by->key > order_last_key(g->p.orders, by->client) ? by->key : 0;
         ev.flags = by->verb == COMMAND_REPLACE ? ORDER_EVENT_REPLACE : 0;
+        if (by->client != o->client)
+            g->aux[slot].asked_by1 = (uint8_t)(by->client + 1);
     }
     (void)apply_event(g, slot, &ev, JOURNAL_REQUEST, now); /* a cancel passes even when the journal is full */
     g->aux[slot].request_deadline = mono_after(now.mono, v->cfg->request_timeout_ns);

@@ -60,9 +60,10 @@ struct order_aux {
     bool cancel_wanted; /* cancel it, as often as it takes: until the order is proven over */
     bool stuck;         /* its questions are refused for good: the reconciliation goes on without it */
     uint8_t cancels_refused;
-    uint8_t refused;  /* answers in a row that refuse the question itself */
-    uint16_t venue;   /* where it is asked about */
-    uint64_t suspect; /* the venue's order id that is asked about in its place; 0 = itself */
+    uint8_t asked_by1; /* client + 1 that asked for a cancel of another's order: told of its end; 0 nobody */
+    uint8_t refused;   /* answers in a row that refuse the question itself */
+    uint16_t venue;    /* where it is asked about */
+    uint64_t suspect;  /* the venue's order id that is asked about in its place; 0 = itself */
 };
 
 /* An order at the venue that trades say exists and no table has. */

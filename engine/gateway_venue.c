@@ -127,6 +127,22 @@ tell(struct gateway *g, const struct order *o, const struct order_event *ev, enu
     }
 }
 
+/* Somebody else asked for its cancel: an operator, who has no order of his own to hear of. */
+static COLD void
+tell_asker(struct gateway *g, uint32_t slot, const struct order *o, uint64_t seq, struct now now)
+{
+    struct report r;
+
+    memset(&r, 0, sizeof(r));
+    order_report_fill(o, &r);
+    r.kind = o->state == ORDER_CANCELED ? REPORT_CANCELED : REPORT_ORDER;
+    r.seq = seq;
+    r.report_mono_ns = now.mono.ns;
+    metric_add(g->p.metrics, METRIC_REPORTS, r.kind, 1);
+    (void)client_port_publish(g->p.clients, g->aux[slot].asked_by1 - 1u, &r);
+    g->aux[slot].asked_by1 = 0;
+}
+
 /* Deadlines that follow from what the order is now. */
 static void
 aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_outcome out, enum order_event_kind kind,
@@ -200,6 +216,8 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
     }
     if (ev->kind == ORDER_EV_FILL)
         count_fill(g, o, ev, out);
+    if (unlikely(g->aux[slot].asked_by1 != 0) && order_state_terminal((enum order_state)o->state))
+        tell_asker(g, slot, o, seq, now);
     if (ev->kind == ORDER_EV_FILL && out == ORDER_APPLIED && o->trade_count == 1)
         budget_give_back(&g->venue[o->venue].budget, now.wall.ns + g->venue[o->venue].clock_offset_ns);
     if (unlikely(g->kill.on) && order_state_terminal((enum order_state)o->state) && o->state != state_before)

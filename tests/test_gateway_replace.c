@@ -447,6 +447,45 @@ TEST(a_replace_in_turn_that_a_crash_interrupted_placed_nothing_and_its_key_says_
     rig_end(&rig);
 }
 
+TEST(every_kind_of_key_is_answered_the_same_after_a_restart)
+{
+    start(false);
+    uint64_t first = working(SIDE_BUY, 1000);
+    struct command good = rig_limit(&rig, SIDE_BUY, 99800, 500);
+    rig_command(&rig, RIG_STRATEGY, good);
+    struct command bad = rig_limit(&rig, SIDE_BUY, 99800, INT64_C(1) << 50);
+    rig_command(&rig, RIG_STRATEGY, bad);
+    enum deny_reason why = (enum deny_reason)rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny;
+    struct command cancel = { .verb = COMMAND_CANCEL, .key = ++rig.key, .target_key = first };
+    rig_command(&rig, RIG_STRATEGY, cancel);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    rig_restart(&rig);
+    rig_up(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    uint32_t sent = rig_requests(&rig, VENUE_RQ_NEW) + rig_requests(&rig, VENUE_RQ_CANCEL);
+    rig_command(&rig, RIG_STRATEGY, good);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_ORDER).key, good.key);
+    rig_command(&rig, RIG_STRATEGY, bad);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, why);
+    CHECK_EQ(order_key_check(rig.orders, RIG_CLIENT, cancel.key).asked.kind, KEY_CANCEL);
+    CHECK_EQ(order_last_key(rig.orders, RIG_CLIENT), cancel.key);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW) + rig_requests(&rig, VENUE_RQ_CANCEL), sent);
+    rig_end(&rig);
+}
+
+TEST(an_operator_who_cancels_anothers_order_is_told_of_its_end)
+{
+    start(false);
+    uint64_t first = working(SIDE_BUY, 1000);
+    rig_command(&rig, RIG_OPERATOR,
+                (struct command){ .verb = COMMAND_CANCEL, .target_key = first, .target_client = RIG_CLIENT });
+    rig_say_kind(&rig, VENUE_CANCELED, order_of(first)->clordid);
+    struct report r = rig_next(&rig, RIG_OPERATOR, REPORT_CANCELED);
+    CHECK(r.key == first && r.client == RIG_CLIENT);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_CANCELED).key, first);
+    rig_end(&rig);
+}
+
 TEST(a_cancels_key_is_answered_again_and_the_cancel_sent_again_only_when_it_was_refused)
 {
     start(false);
