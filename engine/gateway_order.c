@@ -261,7 +261,8 @@ room_for(struct gateway *g, const struct gateway_venue *v, enum try_how how, str
         return DENY_JOURNAL;
     if (unlikely((how <= TRY_TOGETHER && !order_table_room(g->p.orders)) || g->sent_count == SENT_MAX))
         return DENY_CAPACITY;
-    if (unlikely(now.mono.ns < v->blocked_until.ns || now.mono.ns < v->orders_until.ns || v->cancels_wait))
+    if (unlikely(now.mono.ns < v->blocked_until.ns || now.mono.ns < v->orders_until.ns || v->cancels_wait ||
+                 g->sweeps_wanted != 0))
         return DENY_ORDER_RATE; /* cancels that wait go first */
     if (unlikely(!venue_affords(v, request_of[how], now)))
         return DENY_ORDER_RATE;
@@ -542,6 +543,7 @@ order_sweep_wanted(struct gateway *g)
     for (unsigned i = 0; i < SWEEPS_MAX; i++) {
         if (!g->sweep[i].used && order_sweep_start(g, CLIENT_NONE, INSTRUMENT_NONE, -1, 0)) {
             g->sweep[i].wanted_only = true; /* the first free one, which was taken */
+            g->sweeps_wanted++;
             g->sweep[i].seq_max = UINT64_MAX;
             return true;
         }
@@ -565,6 +567,7 @@ sweep_end(struct gateway *g, struct sweep *s, struct now now)
 {
     s->used = false;
     s->walk = -1;
+    g->sweeps_wanted -= s->wanted_only;
     if (s->answer_slot >= 0) {
         struct report r = {
             .version = MESSAGE_VERSION,

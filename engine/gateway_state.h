@@ -307,6 +307,7 @@ struct gateway {
     uint64_t gone;  /* bit per client whose orders wait for a sweep */
     bool sweep_all; /* everybody's orders wait for a sweep */
     struct sweep sweep[SWEEPS_MAX];
+    uint32_t sweeps_wanted; /* of them those that send cancels which had to wait */
     struct answer answer[CLIENT_SESSION_MAX];
     struct turn turn[TURNS_MAX];
     uint32_t turns; /* used */

@@ -32,7 +32,7 @@ def replace_moves_the_order():
         kinds = [r["kind"] for r in out]
         assert "replaced" in kinds and kinds[-1] == "new", kinds
         events = [e["ev"] for e in ledger(folder)]
-        assert events.count("accept") == 2 and events.count("cancel") == 1, events
+        assert events.count("new") == 2 and events.count("cancel") == 1, events
         code, out, err = gw.cli("replace", old["key"], "0.02", str(px), ok=False)
         assert code == 1 and "no open order" in err, (out, err)
         code, out, err = gw.cli("replace", orders[0]["key"], "0.000001234567", str(px), ok=False)

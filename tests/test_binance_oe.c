@@ -19,11 +19,15 @@
 
 #define REPORTS_MAX 600
 
+#define BUDGETS_MAX 4u
+
 struct fixture {
     struct instrument table[8];
     _Alignas(64) uint8_t memory[65536];
     struct arena arena;
     struct venue_adapter *a;
+    struct venue_report budget[BUDGETS_MAX];
+    uint32_t budgets;
     struct venue_sink sink;
     struct venue_report got[REPORTS_MAX];
     uint32_t count;
@@ -45,7 +49,10 @@ collect(void *ctx, const struct venue_report *r)
     CHECK(memchr(r->clordid, '\0', sizeof(r->clordid)) != NULL);
     CHECK(memchr(r->fee_ccy, '\0', sizeof(r->fee_ccy)) != NULL);
     CHECK(r->kind < VENUE_REPORT_KIND_COUNT && r->request <= VENUE_RQ_COUNT);
-    f->got[f->count++] = *r;
+    if (r->kind == VENUE_RATE_BUDGET && f->budgets < BUDGETS_MAX) /* with every answer: kept apart */
+        f->budget[f->budgets++] = *r;
+    else
+        f->got[f->count++] = *r;
 }
 
 static struct instrument
@@ -406,7 +413,7 @@ TEST(requests_without_an_order_carry_what_the_venue_asks_for)
 static void
 decode_text(struct fixture *f, const char *text, enum decode_result want)
 {
-    f->count = 0;
+    f->count = f->budgets = 0;
     CHECK_EQ(venue_binance.decode(f->a, (const uint8_t *)text, strlen(text), f->now, &f->sink), want);
 }
 
@@ -442,7 +449,7 @@ TEST(an_ed25519_session_logs_on_and_then_sends_without_signatures)
     decode_text(f, "{\"id\":\"L\",\"status\":200,\"result\":{\"apiKey\":\"x\",\"authorizedSince\":1}}", DECODE_OK);
     CHECK_EQ(f->count, 1);
     CHECK_EQ(f->got[0].kind, VENUE_LOGGED_ON);
-    f->count = 0;
+    f->count = f->budgets = 0;
     CHECK(submit(f, VENUE_RQ_STREAM, NULL, NULL, 0) > 0);
     CHECK_STR(f->request, "{\"id\":\"S\",\"method\":\"userDataStream.subscribe\"}");
     CHECK(submit(f, VENUE_RQ_NEW, &o, NULL, 0) > 0);
@@ -736,6 +743,27 @@ TEST(only_an_error_that_proves_it_rejects_an_order_or_a_cancel)
     CHECK_EQ(f->got[0].kind, VENUE_UNKNOWN);
 }
 
+TEST(every_answer_tells_the_budgets_and_a_row_that_cannot_be_read_is_left_out)
+{
+    struct fixture *f = fixture_hmac();
+
+    decode_text(f,
+                "{\"id\":\"M\",\"status\":200,\"result\":{\"serverTime\":1656400526260},\"rateLimits\":["
+                "{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":6000,"
+                "\"count\":70},{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,\"limit\":50,"
+                "\"count\":12},{\"rateLimitType\":\"RAW_REQUESTS\",\"interval\":\"MINUTE\",\"intervalNum\":5,"
+                "\"limit\":300000,\"count\":1},{\"rateLimitType\":\"ORDERS\",\"interval\":\"DAY\",\"intervalNum\":1,"
+                "\"limit\":\"many\",\"count\":4043}]}",
+                DECODE_OK);
+    CHECK_EQ(f->budgets, 2);
+    CHECK_EQ(f->budget[0].code, VENUE_BUDGET_WEIGHT);
+    CHECK_EQ(f->budget[0].qty, 6000);
+    CHECK_EQ(f->budget[0].cum_qty, 70);
+    CHECK_EQ(f->budget[0].retry_after_ns, 60 * NS_PER_S);
+    CHECK_EQ(f->budget[1].code, VENUE_BUDGET_ORDERS);
+    CHECK_EQ(f->budget[1].retry_after_ns, 10 * NS_PER_S);
+}
+
 TEST(a_rate_limit_is_reported_with_the_venues_time_and_then_the_refusal)
 {
     struct fixture *f = fixture_hmac();
@@ -747,6 +775,7 @@ TEST(a_rate_limit_is_reported_with_the_venues_time_and_then_the_refusal)
                 DECODE_OK);
     CHECK_EQ(f->count, 2);
     CHECK_EQ(f->got[0].kind, VENUE_RATE_LIMITED);
+    CHECK_EQ(f->got[0].request, VENUE_RQ_NEW); /* nothing but orders has to wait */
     CHECK_EQ(f->got[0].retry_after_ns, INT64_C(1669110005000) * NS_PER_MS);
     CHECK_EQ(f->got[1].kind, VENUE_REJECTED);
     CHECK_EQ(f->got[1].code, -1015);
@@ -757,6 +786,7 @@ TEST(a_rate_limit_is_reported_with_the_venues_time_and_then_the_refusal)
                 DECODE_OK); /* without a time: the shortest ban */
     CHECK_EQ(f->count, 2);
     CHECK_EQ(f->got[0].kind, VENUE_RATE_LIMITED);
+    CHECK_EQ(f->got[0].request, VENUE_RQ_COUNT);
     CHECK_EQ(f->got[0].retry_after_ns, f->now.wall.ns + 120 * NS_PER_S);
     CHECK_EQ(f->got[1].kind, VENUE_CANCEL_REJECTED);
 
@@ -773,7 +803,7 @@ TEST(a_revoked_key_ends_logon_and_stream)
     struct venue_order o = order_at(f, 0);
 
     decode_text(f, "{\"id\":\"L\",\"status\":200,\"result\":{}}", DECODE_OK);
-    f->count = 0;
+    f->count = f->budgets = 0;
     CHECK(submit(f, VENUE_RQ_NEW, &o, NULL, 0) > 0);
     decode_text(f,
                 "{\"id\":null,\"status\":401,\"error\":{\"code\":-2015,\"msg\":\"Invalid API-key, IP, or permissions "
@@ -783,7 +813,7 @@ TEST(a_revoked_key_ends_logon_and_stream)
     CHECK_EQ(f->got[0].kind, VENUE_LOGON_REFUSED);
     CHECK_EQ(f->got[0].code, -2015);
     CHECK_EQ(f->got[1].kind, VENUE_STREAM_DOWN);
-    f->count = 0;
+    f->count = f->budgets = 0;
     CHECK_EQ(submit(f, VENUE_RQ_NEW, &o, NULL, 0), -1);
     ed25519_key_clear(&((struct binance_oe *)(void *)f->a)->ed25519);
 }
@@ -1342,7 +1372,7 @@ TEST(a_message_cut_at_any_byte_proves_nothing_and_reads_nothing_beyond)
         for (size_t n = 0; n <= len; n++) {
             uint8_t *at = map + page - n;
             memcpy(at, message[i], n);
-            f->count = 0;
+            f->count = f->budgets = 0;
             enum decode_result d = venue_binance.decode(f->a, at, n, f->now, &f->sink);
             if (n == len) {
                 CHECK(f->count > 0);
@@ -1356,7 +1386,7 @@ TEST(a_message_cut_at_any_byte_proves_nothing_and_reads_nothing_beyond)
         }
         if (i == 0 || i == 6) { /* once its id was read, the order is named */
             memcpy(map + page - 30, message[i], 30);
-            f->count = 0;
+            f->count = f->budgets = 0;
             (void)venue_binance.decode(f->a, map + page - 30, 30, f->now, &f->sink);
             CHECK_STR(f->got[0].clordid, ORDER_ID);
         }
@@ -1383,7 +1413,7 @@ TEST(documented_samples_of_the_private_stream_are_understood)
     text[n] = '\0';
     char *event = strstr(text, "\n= ");
     CHECK(event != NULL);
-    f->count = 0;
+    f->count = f->budgets = 0;
     event += 3;
     CHECK_EQ(venue_binance.decode(f->a, (const uint8_t *)event, strlen(event), f->now, &f->sink), DECODE_OK);
     CHECK_EQ(f->count, 1);

@@ -118,8 +118,11 @@ TEST(nothing_is_sent_during_a_ban_and_cancels_go_first_after_it)
     rig.now.wall.ns += 2 * NS_PER_S;
     rig.now.mono.ns += 2 * NS_PER_S; /* over, and nothing has run yet */
     (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
-    CHECK_EQ(rig.request[before].kind, VENUE_RQ_CANCEL);
-    rig_pass(&rig, NS_PER_S);
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    rig_pass(&rig, NS_PER_MS);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    for (uint32_t i = before; rig.request[i].kind != VENUE_RQ_CANCEL; i++)
+        CHECK(rig.request[i].kind != VENUE_RQ_NEW);
     (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
     rig_end(&rig);

@@ -117,6 +117,7 @@ request_take(struct kraken_oe *k, const struct venue_request *rq)
         memcpy(r->clordid, rq->order->clordid, CLORDID_BYTES);
         r->px = rq->order->px;
         r->qty = rq->order->qty;
+        r->tag = rq->tag;
     }
     return r;
 }
@@ -329,11 +330,21 @@ kraken_submit(struct venue_adapter *a, const struct venue_request *rq, struct no
     }
 }
 
+/* What raises the counter of an instrument (guides, "Spot rate limits"): an amend and a cancel more the younger the
+ * order is, which the venue's own count then says; here the least, so that no cancel is held back that the venue would
+ * take. */
+static const struct venue_cost kraken_cost[VENUE_RQ_COUNT] = {
+    [VENUE_RQ_NEW] = { .decay = 1 },
+    [VENUE_RQ_AMEND] = { .decay = 1 },
+    [VENUE_RQ_CANCEL] = { .decay = 1 },
+};
+
 const struct venue_ops venue_kraken = {
     .dialect = "kraken",
     .needs_connection = true,
     .amends = true,
     .sweeps = true,
+    .cost = kraken_cost,
     .rest = 1u << VENUE_RQ_LOGON | 1u << VENUE_RQ_QUERY | 1u << VENUE_RQ_TRADES | 1u << VENUE_RQ_OPEN_ORDERS |
             1u << VENUE_RQ_BALANCES,
     .footprint = kraken_footprint,

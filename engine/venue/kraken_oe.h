@@ -66,6 +66,7 @@ struct kraken_request {
     char clordid[CLORDID_BYTES];
     px_t px; /* AMEND: asked for */
     qty_t qty;
+    uint64_t tag;
 };
 
 /* Constant text per instrument; len 0 = not known. */

@@ -169,6 +169,7 @@ answer_refused(const struct kraken_oe *k, const struct answer *a, const struct k
     r.instrument = rq->instrument;
     r.venue_time_ns = time_of(&a->time_out);
     kraken_print(&a->error, r.text, sizeof(r.text));
+    r.tag = rq->tag;
     if (proof == KRAKEN_PROVES_RATE)
         report_quiet(k, &a->error, now, sink);
     switch (rq->kind) {
@@ -218,6 +219,7 @@ answer_good(struct kraken_oe *k, const struct answer *a, const struct kraken_req
         r.kind = VENUE_AMENDED;
         r.px = rq->px;
         r.qty = rq->qty;
+        r.tag = rq->tag;
         break;
     case VENUE_RQ_STREAM: r.kind = VENUE_STREAM_UP; break;
     case VENUE_RQ_DEADMAN:
