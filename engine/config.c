@@ -1831,20 +1831,23 @@ config_take_limits(struct config *running, const struct config *next)
 {
     for (enum section_id id = 0; id < SECTION_COUNT; id++) {
         const struct section *s = &sections[id];
+        uint8_t *to = (uint8_t *)running;
+        const uint8_t *from = (const uint8_t *)next;
         uint32_t n = 1;
-        if (id == SECTION_OVERRIDE)
+        if (s->stride != 0 && key_reloads(id, &s->keys[0])) { /* entries may come and go */
+            memcpy(to + s->offset, from + s->offset, s->stride * s->entries_max);
+            memcpy(to + s->count_offset, from + s->count_offset, sizeof(n));
             continue;
+        }
         if (s->stride != 0)
-            memcpy(&n, (const uint8_t *)running + s->count_offset, sizeof(n));
+            memcpy(&n, to + s->count_offset, sizeof(n));
         for (uint32_t e = 0; e < n; e++)
             for (size_t i = 0; i < s->key_count; i++) {
                 size_t at = s->offset + e * s->stride + s->keys[i].offset;
                 if (key_reloads(id, &s->keys[i]))
-                    memcpy((uint8_t *)running + at, (const uint8_t *)next + at, s->keys[i].bytes);
+                    memcpy(to + at, from + at, s->keys[i].bytes);
             }
     }
-    memcpy(running->risk.override, next->risk.override, sizeof(running->risk.override));
-    running->risk.overrides = next->risk.overrides;
 }
 
 /* ---- one limit while running --------------------------------------------------------------------------------------
@@ -1959,7 +1962,8 @@ config_set_limit(struct config *c, const char *key, const char *value, enum conf
 
     if (k == NULL)
         return false;
-    ASSERT(k->bytes <= sizeof(old) && !key_is_list(k));
+    if (key_is_list(k) || k->bytes > sizeof(old))
+        return FAULT(fault, "%.60s: is a list, expected it to be changed in the file, with a reload", key);
     uint8_t *at = in.base + k->offset;
     memcpy(old, at, k->bytes);
     memset(at, 0, k->bytes); /* texts compare whole */
