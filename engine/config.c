@@ -1598,19 +1598,23 @@ errors_print(struct loader *l, FILE *err)
 
 struct args {
     const char *file;
+    const char *record; /* "" none */
     bool paper;
     bool live;
     bool check;
     bool print;
 };
 
-static const char usage[] = "usage: execgw --config FILE [--paper|--live] [--check-config] [--print-config]\n"
-                            "       execgw --help-config | --version | --help\n";
+static const char usage[] =
+    "usage: execgw --config FILE [--paper|--live] [--record DIR] [--check-config] [--print-config]\n"
+    "       execgw --help-config | --version | --help\n";
 
 static const char help[] = "\n"
                            "  --config FILE    read this configuration (default config.toml)\n"
                            "  --paper          orders go to the in-process matcher, whatever the file says\n"
                            "  --live           real orders; the file must say mode = \"live\" as well\n"
+                           "  --record DIR     record everything that the core sees into the new folder DIR, for\n"
+                           "                   execgw-cli replay\n"
                            "  --check-config   check everything, say so, stop\n"
                            "  --print-config   show every merged value and where it came from, stop\n"
                            "  --help-config    describe every key as Markdown, stop\n"
@@ -1623,13 +1627,15 @@ static const char help[] = "\n"
 static int
 args_read(int argc, char *const *argv, struct args *a, FILE *out, FILE *err)
 {
-    *a = (struct args){ .file = "config.toml" };
+    *a = (struct args){ .file = "config.toml", .record = "" };
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
         if (strcmp(arg, "--config") == 0 && i + 1 < argc) {
             a->file = argv[++i];
         } else if (strncmp(arg, "--config=", 9) == 0 && arg[9] != '\0') {
             a->file = arg + 9;
+        } else if (strcmp(arg, "--record") == 0 && i + 1 < argc) {
+            a->record = argv[++i];
         } else if (strcmp(arg, "--paper") == 0) {
             a->paper = true;
         } else if (strcmp(arg, "--live") == 0) {
@@ -1748,6 +1754,7 @@ config_load(int argc, char *const *argv, char *const *env, struct config *c, FIL
         return rc;
     memset(c, 0, sizeof(*c));
     (void)snprintf(c->file, sizeof(c->file), "%s", a.file);
+    (void)snprintf(c->record, sizeof(c->record), "%s", a.record);
     struct loader *l = malloc(sizeof(*l));
     rc = EXIT_FAILED;
     if (l != NULL) {

@@ -166,9 +166,10 @@ struct config_risk {
 
 struct config {
     char file[CONFIG_PATH_BYTES];
-    int32_t mode;     /* enum config_mode: what the file says */
-    bool live;        /* mode = "live" and --live: orders are real */
-    int64_t instance; /* [1, 3843]: two base-62 digits in every ClOrdID */
+    char record[CONFIG_PATH_BYTES]; /* --record: folder of the recording; "" = none */
+    int32_t mode;                   /* enum config_mode: what the file says */
+    bool live;                      /* mode = "live" and --live: orders are real */
+    int64_t instance;               /* [1, 3843]: two base-62 digits in every ClOrdID */
     struct config_loop_part loop;
     struct config_memory memory;
     struct config_journal journal;

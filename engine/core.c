@@ -2,6 +2,7 @@
 #include "engine/armed.h"
 #include "engine/io/tls_memory.h"
 #include "engine/journal_sync.h"
+#include "engine/tap.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -36,6 +37,7 @@ struct session_slot {
 struct core {
     struct core_parts p;
     struct gateway *g;
+    struct tap tap;
     struct loop *loop;
     struct timer_wheel timers;
     struct arena loop_arena;
@@ -226,10 +228,7 @@ static void
 on_bytes(void *ctx, uint32_t conn, const uint8_t *bytes, size_t len, mono_ns_t recv)
 {
     struct core *c = (struct core *)ctx;
-    struct now now = c->now;
-
-    now.mono = recv; /* the turn's stamp, or the earlier one of the bytes */
-    gateway_on_bytes(c->g, conn, bytes, len, now);
+    tap_on_bytes(&c->tap, conn, bytes, len, recv, c->now); /* the turn's stamp, or the earlier one of the bytes */
 }
 
 static void
@@ -239,7 +238,7 @@ on_closed(void *ctx, uint32_t conn, enum loop_end end, int err)
     char text[96];
 
     (void)snprintf(text, sizeof(text), "%s, errno %d", loop_end_text(end), err);
-    gateway_on_down(c->g, conn, text, c->now);
+    tap_on_down(&c->tap, conn, text, c->now);
 }
 
 static void
@@ -247,7 +246,7 @@ on_lws_up(void *ctx, uint32_t conn)
 {
     struct core *c = (struct core *)ctx;
 
-    gateway_on_up(c->g, conn, c->now);
+    tap_on_up(&c->tap, conn, c->now);
 }
 
 static void
@@ -255,7 +254,7 @@ on_lws_down(void *ctx, uint32_t conn, const char *why)
 {
     struct core *c = (struct core *)ctx;
 
-    gateway_on_down(c->g, conn, why, c->now);
+    tap_on_down(&c->tap, conn, why, c->now);
 }
 
 static void
@@ -272,15 +271,14 @@ on_synced(void *ctx, uint64_t token, int res)
 
     if (!journal_sync_done(&c->sync, token, res, c->now)) {
         /* New orders stop for good; what waits for the disk never leaves. */
-        journal_fail(c->p.journal);
-        gateway_on_journal_failed(c->g, c->now);
+        tap_journal_failed(&c->tap, c->now);
         return;
     }
     metric_observe_ns(c->p.metrics, METRIC_JOURNAL_SYNC, 0, c->sync.last_ns);
     if (!c->sync_always)
         return;
     loop_cover(c->loop, journal_sync_durable(&c->sync));
-    gateway_on_durable(c->g, journal_sync_durable(&c->sync));
+    tap_on_durable(&c->tap, journal_sync_durable(&c->sync), c->now);
 }
 
 static void
@@ -292,9 +290,9 @@ connector_results(struct core *c)
         bool wanted = r.generation == c->generation[r.conn];
         if (r.ok != 0 && wanted && !loop_attached(c->loop, r.conn)) {
             loop_attach(c->loop, r.conn, r.conn % 2 == CONN_ROLE_MARKET ? LOOP_MARKET : LOOP_ORDER, &r.handover);
-            gateway_on_up(c->g, r.conn, c->now);
+            tap_on_up(&c->tap, r.conn, c->now);
         } else if (r.ok == 0 && wanted) {
-            gateway_on_down(c->g, r.conn, r.fault.text, c->now);
+            tap_on_down(&c->tap, r.conn, r.fault.text, c->now);
         } else {
             ASSERT(r.ok == 0 || !wanted); /* an old attempt that failed; an old success cannot outlive its cancel */
         }
@@ -317,7 +315,7 @@ venue_limits(struct core *c, uint16_t venue, const struct binance_limits *l)
 
     for (unsigned i = 0; i < ARRAY_LEN(row); i++)
         if (row[i].limit != 0)
-            gateway_on_budget(c->g, venue, row[i].budget, row[i].limit, row[i].window_ns, c->now);
+            tap_on_budget(&c->tap, venue, row[i].budget, row[i].limit, row[i].window_ns, c->now);
 }
 
 static bool
@@ -329,13 +327,13 @@ refdata_results(struct core *c)
         if (!refdata_poll(c->p.refdata, &r))
             return false;
         switch ((enum refdata_kind)r.kind) {
-        case REFDATA_INSTRUMENT: gateway_on_definition(c->g, &r.instrument, c->now); break;
+        case REFDATA_INSTRUMENT: tap_on_definition(&c->tap, &r.instrument, c->now); break;
         case REFDATA_INSTRUMENTS_END:
             if (r.ok)
                 venue_limits(c, r.venue, &r.limits);
-            gateway_on_definitions_end(c->g, r.venue, r.ok, c->now);
+            tap_on_definitions_end(&c->tap, r.venue, r.ok, c->now);
             break;
-        case REFDATA_SNAPSHOT: gateway_on_snapshot(c->g, r.venue, &r.slice, c->now); break;
+        case REFDATA_SNAPSHOT: tap_on_snapshot(&c->tap, r.venue, &r.slice, c->now); break;
         }
     }
     return true;
@@ -349,7 +347,7 @@ rest_results(struct core *c)
 
     for (uint16_t i = 0; i < c->p.gateway_config.venue_count; i++)
         if (c->p.rest[i] != NULL && rest_poll(c->p.rest[i], &a))
-            gateway_on_rest(c->g, i, a.status, a.body, a.len, c->now);
+            tap_on_rest(&c->tap, i, a.status, a.body, a.len, c->now);
 }
 
 static void
@@ -367,7 +365,7 @@ session_attach(struct core *c, const struct unix_port_event *e)
                                 .doorbell_fd = e->doorbell_fd,
                                 .watch = loop_watch_eventfd(c->loop, e->doorbell_fd, WAKE_DOORBELL),
                                 .attached = true };
-    client_port_attach(c->p.gateway_parts.clients, e->slot, &id, e->mem);
+    tap_attach(&c->tap, e->slot, &id, e->mem, c->now);
     metric_add(c->p.metrics, METRIC_CLIENTS, 0, 1);
     metric_add(c->p.metrics, METRIC_CLIENT_ADMITTED, e->client, 1);
     log_write(c->p.log, LOG_CLIENT_UP, e->name, e->client, e->pid, e->uid);
@@ -380,10 +378,8 @@ session_detach(struct core *c, uint32_t slot, const char *why)
 
     if (!s->attached)
         return;
-    enum on_disconnect policy = client_port_detach(c->p.gateway_parts.clients, slot);
     s->attached = false;
-    gateway_on_session_end(c->g, slot);
-    gateway_on_client_gone(c->g, s->client, policy, c->now);
+    tap_detach(&c->tap, slot, c->now);
     if (s->bell >= 0)
         loop_bell_close(c->loop, s->bell);
     if (s->watch >= 0)
@@ -436,7 +432,7 @@ on_timer(void *ctx, uint32_t id)
 {
     struct core *c = (struct core *)ctx;
 
-    gateway_on_timer(c->g, id, c->now);
+    tap_on_timer(&c->tap, id, c->now);
 }
 
 /* ---- housekeeping ---------------------------------------------------------------------------------------------------
@@ -456,19 +452,29 @@ journal_look(struct core *c)
         c->journal_error = error;
         if (journal_file_error(c->p.files, NULL, &f))
             log_write(c->p.log, LOG_FAULT, f.text);
-        gateway_on_journal_full(c->g, error, c->now);
+        tap_on_journal_full(&c->tap, error, c->now);
     }
     if (journal_file_lost(c->p.files) && !c->p.journal->failed) {
-        journal_fail(c->p.journal);
-        gateway_on_journal_failed(c->g, c->now);
+        tap_journal_failed(&c->tap, c->now);
     }
+}
+
+/* What is due for the journal's files; a region that it takes by itself is told. */
+static void
+sync_turn(struct core *c)
+{
+    bool spare = c->p.journal->next_base != NULL;
+
+    journal_sync_turn(&c->sync, c->now);
+    if (unlikely(!spare && c->p.journal->next_base != NULL))
+        tap_region(&c->tap, c->p.journal->next_bytes, c->now);
 }
 
 static void
 journal_turn(struct core *c)
 {
     journal_look(c);
-    journal_sync_turn(&c->sync, c->now);
+    sync_turn(c);
     if (c->now.mono.ns < c->unsynced_next.ns)
         return;
     c->unsynced_next = mono_after(c->now.mono, NS_PER_S);
@@ -483,20 +489,20 @@ signals_take(struct core *c)
     uint32_t set = atomic_exchange_explicit(&c->signals, 0, memory_order_acquire);
 
     if (set & 1u << CORE_HALT)
-        gateway_halt(c->g, "signal", c->now);
+        tap_halt(&c->tap, "signal", c->now);
     if (set & 1u << CORE_HALT_FILE)
-        gateway_halt(c->g, "kill.file appeared", c->now);
+        tap_halt(&c->tap, "kill.file appeared", c->now);
     if (set & 1u << CORE_HALT_REDIS)
-        gateway_halt(c->g, "redis", c->now);
+        tap_halt(&c->tap, "redis", c->now);
     /* Acquire: what the first thread wrote before. */
     if (unlikely(atomic_load_explicit(&c->limits_answered, memory_order_acquire) == BOX_FULL)) {
-        bool taken = gateway_on_limits_answer(c->g, &c->limits_answer, &c->limits, c->now);
+        bool taken = tap_limits_answer(&c->tap, &c->limits_answer, &c->limits, c->now);
         atomic_store_explicit(&c->limits_answered, taken ? BOX_IN_FORCE : BOX_REFUSED, memory_order_release);
     }
     if ((set & 1u << CORE_STOP) && !c->stopping) {
         c->stopping = true;
         c->stop_deadline = mono_after(c->now.mono, STOP_MAX_NS);
-        gateway_stop(c->g, true, c->now);
+        tap_stop(&c->tap, true, c->now);
     }
     if (set & 1u << CORE_STOP_NOW)
         c->stop_deadline = c->now.mono;
@@ -587,7 +593,7 @@ submit(struct core *c)
 
     if (!loop_submit(c->loop, &sent))
         sent = port_stamp(c); /* nothing for a socket: the paper matcher's orders are on their way by now */
-    gateway_on_sent(c->g, sent, c->now);
+    tap_on_sent(&c->tap, sent, c->now);
     turn_metrics(c);
 }
 
@@ -605,17 +611,17 @@ turn(struct core *c)
     rest_results(c);
     unix_port_events(c);
     more |= loop_deliver(c->loop, LOOP_ORDER, ORDER_BYTES, &handler);
-    unsigned taken = gateway_poll_commands(c->g, COMMANDS_PER_TURN, c->now);
+    unsigned taken = tap_poll_commands(&c->tap, COMMANDS_PER_TURN, c->now);
     more |= taken == COMMANDS_PER_TURN;
     if (taken > 0) {
         if (c->sync_always)
-            journal_sync_turn(&c->sync, c->now); /* their sync is in the same call */
-        submit(c);                               /* now, not behind a burst of market data */
+            sync_turn(c); /* their sync is in the same call */
+        submit(c);        /* now, not behind a burst of market data */
     }
     more |= loop_deliver(c->loop, LOOP_MARKET, c->market_budget, &handler);
     more |= transport_lws_deliver(&c->lws, c->market_budget, &lws);
     more |= timer_expire(&c->timers, c->now.mono, TIMERS_PER_TURN, on_timer, c);
-    more |= gateway_work(c->g, c->now);
+    more |= tap_work(&c->tap, c->now);
     client_faults(c);
     signals_take(c);
     journal_turn(c);
@@ -686,7 +692,7 @@ core_thread(void *ctx)
         atomic_store_explicit(&c->started, 2, memory_order_release);
         return NULL;
     }
-    gateway_start(c->g, c->now);
+    tap_start(&c->tap, c->now);
     atomic_store_explicit(&c->started, 1, memory_order_release);
     armed_begin();
     do {
@@ -696,7 +702,8 @@ core_thread(void *ctx)
     } while (!stop_reached(c));
     armed_end();
     if (c->all_terminal)
-        gateway_control(c->g, CONTROL_STOP, CLIENT_NONE, 0, "every order is terminal", c->now);
+        tap_control(&c->tap, CONTROL_STOP, 0, "every order is terminal", c->now);
+    tap_end(&c->tap, c->now);
     atomic_store_explicit(&c->ended, true, memory_order_release);
     return NULL;
 }
@@ -753,7 +760,7 @@ core_init(const struct core_parts *parts, struct arena *arena)
     transport_lws_init(&c->lws, parts->lws, &parts->lws_config);
     c->market_budget = (size_t)parts->config->loop.md_batch * MESSAGE_BYTES;
     c->loop_config = loop_config_of(parts->config);
-    c->p.gateway_parts.port = (struct gateway_port){
+    const struct gateway_port port = {
         .ctx = c,
         .conn_open = port_conn_open,
         .conn_close = port_conn_close,
@@ -768,6 +775,7 @@ core_init(const struct core_parts *parts, struct arena *arena)
         .fetch_instruments = port_fetch_instruments,
         .fetch_snapshot = port_fetch_snapshot,
     };
+    c->p.gateway_parts.port = tap_init(&c->tap, &port, &c->p.gateway_parts, parts->record);
     c->sync_always = parts->config->journal.sync == SYNC_ALWAYS;
     journal_sync_init(&c->sync, parts->journal, parts->files, &parts->region, sync_policy(parts->config),
                       parts->config->journal.sync_interval_ms * NS_PER_MS,
@@ -778,6 +786,7 @@ core_init(const struct core_parts *parts, struct arena *arena)
     ring_writer_init(&c->kill_writer, notes, 0, KILL_NOTES_HELD, sizeof(struct kill_note));
     ring_reader_init(&c->kill_reader, notes, 0, KILL_NOTES_HELD, sizeof(struct kill_note));
     c->g = gateway_init(&c->p.gateway_config, &c->p.gateway_parts, arena);
+    tap_bind(&c->tap, c->g);
     c->loop_arena.size = loop_arena_bytes(parts->config, &parts->gateway_config);
     c->loop_arena.base = (uint8_t *)arena_take(arena, c->loop_arena.size);
     return c;

@@ -14,6 +14,7 @@
 #include "engine/io/connector.h"
 #include "engine/io/journal_file.h"
 #include "engine/io/loop.h"
+#include "engine/io/record_file.h"
 #include "engine/io/rest.h"
 #include "engine/io/timer.h"
 #include "engine/io/unix_port.h"
@@ -34,7 +35,8 @@ struct core_parts {
     struct refdata *refdata;
     struct rest *rest[VENUE_MAX]; /* NULL: the venue asks nothing over HTTP */
     struct unix_port *unix_port;
-    int doorbell_fd; /* rung by the unix port and main */
+    struct record_file *record; /* NULL: no recording */
+    int doorbell_fd;            /* rung by the unix port and main */
     struct endpoint endpoint[GATEWAY_CONNS];
     struct metric_page *metrics;
     struct log_port *log;

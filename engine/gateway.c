@@ -560,13 +560,37 @@ gateway_on_timer(struct gateway *g, uint32_t timer, struct now now)
 /* ---- everything else --------------------------------------------------------------------------------------------- */
 
 unsigned
-gateway_poll_commands(struct gateway *g, unsigned max, struct now now)
+gateway_poll_room(const struct gateway *g)
 {
-    if (unlikely(g->sent_count + max > SENT_MAX))
-        max = SENT_MAX - g->sent_count;
+    return SENT_MAX - g->sent_count;
+}
+
+void
+gateway_poll_begin(struct gateway *g, struct now now)
+{
     for (uint16_t i = 0; i < g->cfg.venue_count; i++)
         g->venue[i].now = now;
+}
+
+void
+gateway_on_command(struct gateway *g, const struct client_command *c)
+{
+    order_command(g, c);
+}
+
+unsigned
+gateway_poll_commands(struct gateway *g, unsigned max, struct now now)
+{
+    max = MIN(max, gateway_poll_room(g));
+    gateway_poll_begin(g, now);
     return max == 0 ? 0 : client_port_poll(g->p.clients, max, order_command, g);
+}
+
+uint32_t
+gateway_sends_waiting(const struct gateway *g)
+{
+    bool held = g->cfg.durable_first && g->sent_count > 0 && g->sent[0].seq > g->durable_seq;
+    return held ? 0 : g->sent_count;
 }
 
 bool

@@ -201,10 +201,17 @@ void gateway_on_journal_full(struct gateway *g, bool full, struct now now);
 
 /* Commands waiting in the client rings, `max` at most. Returns how many were taken. */
 unsigned gateway_poll_commands(struct gateway *g, unsigned max, struct now now);
+/* The same for who takes them from the rings himself: so many may follow, after one begin. */
+unsigned gateway_poll_room(const struct gateway *g);
+void gateway_poll_begin(struct gateway *g, struct now now);
+void gateway_on_command(struct gateway *g, const struct client_command *c);
 
 /* One bounded piece of waiting work: cancel sweeps, long answers, joins of snapshots, queries. True when more is left.
  */
 bool gateway_work(struct gateway *g, struct now now);
+
+/* New orders that gateway_on_sent would be told of now; 0 = it would do nothing. */
+uint32_t gateway_sends_waiting(const struct gateway *g);
 
 /* The turn's sends were given to the kernel at `sent`: stamps them and tells the clients. With durable_first, those
  * whose records are durable. */

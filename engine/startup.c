@@ -4,6 +4,7 @@
 #include "engine/io/shared_map.h"
 #include "engine/io/tls_memory.h"
 #include "engine/journal_compact.h"
+#include "engine/recording.h"
 #include "engine/venue/sign.h"
 #include "feed/ws_handshake.h"
 #include "monitoring/metric_page.h"
@@ -511,12 +512,30 @@ define_names(struct app *a, struct now now)
     return true;
 }
 
+/* The journal's first region of this run: who writes, and what a new journal begins with. */
 static bool
-open_journal(struct app *a, struct fault *fault)
+begin_journal(struct app *a, uint8_t *base, size_t bytes, struct now now, struct fault *fault)
+{
+    uint8_t hash[32] = { 0 };
+
+    /* A journal without a past may have had one that was lost: the term of an earlier start in this very second is not
+     * taken again. */
+    a->term = clordid_next_term(a->replayed.last_term, now.wall.ns + (a->replayed.records == 0 ? NS_PER_S : 0));
+    memcpy(hash, &a->config.hash, sizeof(a->config.hash));
+    journal_init(&a->journal, &a->identity, EXECGW_VERSION, hash, a->term, a->replayed.last_seq,
+                 a->replayed.next_segment_index);
+    (void)journal_region(&a->journal, base, bytes, now);
+    if (a->replayed.records == 0 && !define_names(a, now))
+        return FAULT(fault, "journal %.100s: the first records do not fit", a->config.journal.dir);
+    if (a->replayed.killed)
+        kill_trip(risk_kill(a->risk));
+    return true;
+}
+
+static bool
+open_journal(struct app *a, struct now now, struct fault *fault)
 {
     const struct config_journal *c = &a->config.journal;
-    struct now now = clock_now();
-    uint8_t hash[32] = { 0 };
     uint32_t next;
 
     if (!compact_journal(a, now, fault) || !replay_segments(a, &next, fault))
@@ -527,19 +546,11 @@ open_journal(struct app *a, struct fault *fault)
         log_write(a->log_main, LOG_JOURNAL_LIVE, NULL, a->replayed.live, a->replayed.unknown);
     if (a->replayed.orphans > 0)
         log_write(a->log_main, LOG_JOURNAL_ORPHANS, NULL, a->replayed.orphans);
-    if (!journal_file_start(a->files, next, &a->parts.region, fault))
+    if (c->dir[0] != '\0' && a->config.record[0] != '\0' && !recording_copy(&a->config, a->files, fault))
         return false;
-    /* A journal without a past may have had one that was lost: the term of an earlier start in this very second is not
-     * taken again. */
-    a->term = clordid_next_term(a->replayed.last_term, now.wall.ns + (a->replayed.records == 0 ? NS_PER_S : 0));
-    memcpy(hash, &a->config.hash, sizeof(a->config.hash));
-    journal_init(&a->journal, &a->identity, EXECGW_VERSION, hash, a->term, a->replayed.last_seq,
-                 a->replayed.next_segment_index);
-    (void)journal_region(&a->journal, a->parts.region.base, a->parts.region.bytes, now);
-    if (a->replayed.records == 0 && !define_names(a, now))
-        return FAULT(fault, "journal %.100s: the first records do not fit", c->dir);
-    if (a->replayed.killed)
-        kill_trip(risk_kill(a->risk));
+    if (!journal_file_start(a->files, next, &a->parts.region, fault) ||
+        !begin_journal(a, a->parts.region.base, a->parts.region.bytes, now, fault))
+        return false;
     log_write(a->log_main, LOG_JOURNAL_OPEN, c->dir, a->replayed.records, a->term, a->replayed.last_seq);
     return true;
 }
@@ -785,6 +796,38 @@ make_market_memory(struct app *a, struct shared_map *market, struct fault *fault
     return true;
 }
 
+/* What the gateway works on. */
+static void
+parts_fill(struct app *a, struct client_port *clients)
+{
+    a->parts.config = &a->config;
+    a->parts.journal = &a->journal;
+    a->parts.gateway_parts = (struct gateway_parts){
+        .route = &a->route,
+        .risk = a->risk,
+        .orders = a->orders,
+        .balances = a->balances,
+        .journal = &a->journal,
+        .clients = clients,
+        .md = &a->md,
+        .metrics = a->metrics,
+        .log = a->log_core,
+    };
+    memcpy(a->parts.gateway_parts.feed, a->feed, sizeof(a->feed));
+}
+
+static void
+gateway_config_finish(struct app *a, uint64_t seed)
+{
+    struct gateway_config *g = &a->parts.gateway_config;
+
+    g->term = a->term;
+    g->durable_first = a->config.journal.sync == SYNC_ALWAYS;
+    g->seed = seed;
+    memcpy(g->instance, a->identity.instance, CLORDID_INSTANCE + 1);
+    risk_arm(a->risk, true);
+}
+
 static bool
 make_core(struct app *a, struct fault *fault)
 {
@@ -794,24 +837,11 @@ make_core(struct app *a, struct fault *fault)
 
     if (!make_market_memory(a, &market, fault))
         return false;
-    a->parts.config = &a->config;
-    a->parts.journal = &a->journal;
     a->parts.files = a->files;
     a->parts.doorbell_fd = a->doorbell_fd;
     a->parts.metrics = a->metrics;
     a->parts.log = a->log_core;
-    a->parts.gateway_parts = (struct gateway_parts){
-        .route = &a->route,
-        .risk = a->risk,
-        .orders = a->orders,
-        .balances = a->balances,
-        .journal = &a->journal,
-        .clients = client_port_init(&cc, &a->arena),
-        .md = &a->md,
-        .metrics = a->metrics,
-        .log = a->log_core,
-    };
-    memcpy(a->parts.gateway_parts.feed, a->feed, sizeof(a->feed));
+    parts_fill(a, client_port_init(&cc, &a->arena));
     a->parts.connector = connector_init(&nc, &a->arena, fault);
     if (a->parts.connector == NULL || !connector_start(a->parts.connector, fault) || !start_lws(a, fault) ||
         !start_refdata(a, fault) || !start_rest(a, fault) || !start_unix_port(a, &market, fault))
@@ -866,14 +896,54 @@ startup(struct app *a, struct fault *fault, int *exit_code)
     a->files = journal_file_open(c->journal.dir, (size_t)c->journal.segment_bytes, fault);
     if (a->files == NULL)
         return false;
-    if (!open_journal(a, fault))
+    if (!open_journal(a, now, fault))
         return false;
-    a->parts.gateway_config.term = a->term;
-    a->parts.gateway_config.durable_first = c->journal.sync == SYNC_ALWAYS;
-    a->parts.gateway_config.seed = (uint64_t)now.wall.ns ^ ((uint64_t)getpid() << 32);
-    memcpy(a->parts.gateway_config.instance, a->identity.instance, CLORDID_INSTANCE + 1);
-    risk_arm(a->risk, true);
+    gateway_config_finish(a, (uint64_t)now.wall.ns ^ ((uint64_t)getpid() << 32));
+    if (c->record[0] != '\0') {
+        a->record = recording_start(c, a->parts.gateway_config.seed, a->term, a->parts.region.bytes, now, fault);
+        a->parts.record = a->record;
+        if (a->record == NULL)
+            return false;
+        log_write(a->log_main, LOG_NOTE, "everything that the core sees is recorded");
+    }
     return make_venues(a, fault) && make_core(a, fault);
+}
+
+bool
+startup_replay(struct app *a, const struct record_header *h, struct fault *fault)
+{
+    const struct config *c = &a->config;
+    struct now now = { { h->mono_ns }, { h->wall_ns } };
+    struct risk_counts rc = { .accounts = ACCOUNT_MAX, .instruments = (uint32_t)c->memory.instruments_max };
+    struct order_counts oc = order_counts_of(c);
+    struct client_port_config cc = client_port_config_of(c);
+    static struct shared_map market;
+    uint32_t next;
+
+    if (!config_limits_build(c, 1, &a->limits, fault))
+        return false;
+    gateway_config_of(a);
+    identity_of(a, &a->identity);
+    if (!take_memory(a, fault) || !read_keys(a, fault))
+        return false;
+    route_init(&a->route, (uint32_t)c->memory.instruments_max, &a->arena);
+    a->risk = risk_init(&rc, &a->arena);
+    if (!risk_set_limits(a->risk, &a->limits, now, fault))
+        return false;
+    a->balances = balances_init(&a->arena);
+    a->orders = order_table_init(&oc, a->identity.instance, &a->arena);
+    a->files = journal_file_open(c->journal.dir, (size_t)c->journal.segment_bytes, fault);
+    uint8_t *region = (uint8_t *)calloc(1, h->region_bytes);
+    if (a->files == NULL || region == NULL || !replay_segments(a, &next, fault) ||
+        !begin_journal(a, region, h->region_bytes, now, fault))
+        return false;
+    gateway_config_finish(a, h->seed);
+    if (a->term != h->term)
+        return FAULT(fault, "the recording's journal leads to term %u, it was recorded with %u", a->term, h->term);
+    if (!make_venues(a, fault) || !make_market_memory(a, &market, fault))
+        return false;
+    parts_fill(a, client_port_init(&cc, &a->arena));
+    return true;
 }
 
 void
@@ -895,6 +965,8 @@ teardown(struct app *a)
             v->ops->clear(v->adapter);
     }
     tls_context_free(&a->tls);
+    if (a->record != NULL)
+        record_file_stop(a->record);
     if (a->files != NULL)
         journal_file_close(a->files);
     if (a->log != NULL)

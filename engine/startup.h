@@ -38,12 +38,17 @@ struct app {
     struct md_writer md;
     struct core_parts parts;
     struct core *core;
+    struct record_file *record; /* NULL none */
     int doorbell_fd;
     uint32_t term;
 };
 
 /* Build everything; *exit_code says how to end when false comes back with the fault filled. */
 bool startup(struct app *a, struct fault *fault, int *exit_code);
+
+/* The same without sockets, threads and clients, as it was when a recording began: all of core_parts that the gateway
+ * needs, but its port. a->config is the recording's, its journal.dir the recording's copy. */
+bool startup_replay(struct app *a, const struct record_header *h, struct fault *fault);
 
 /* In the order of their making, backwards. Fine after a startup() that failed half way. */
 void teardown(struct app *a);

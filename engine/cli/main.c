@@ -1,8 +1,10 @@
 /* execgw-cli: command line, help, and the session. See cli.h. */
 #include "engine/cli/cli.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 enum option_id {
     OPTION_SOCKET = 256,
@@ -168,6 +170,19 @@ static const struct cli_command {
       COMMON | TAKES(OPTION_FOLLOW) | TAKES(OPTION_VERIFY) | TAKES(OPTION_EXPORT) | TAKES(OPTION_EVENTS) |
           TAKES(OPTION_COMPACT) | TAKES(OPTION_KEEP) | TAKES(OPTION_ARCHIVE),
       false },
+    { "replay", "DIR [--speed N|--full] [--verify] [--list] [--to FORMAT [--out FILE]]",
+      "put a recording of execgw --record through the same core again",
+      "  --speed N   N times as fast as it was recorded\n"
+      "  --full      as fast as it goes (default)\n"
+      "  --verify    exit 1 unless every byte sent, every journal record (so every decision) and every market-data "
+      "event\n"
+      "              comes out as it was recorded, and nothing is missing\n"
+      "  --list      print every event\n"
+      "  --to        hftbacktest: lines of receive time (ns) and message; tardis-book, tardis-trades: CSV with "
+      "Tardis'\n"
+      "              columns (incremental_book_L2, trades)\n"
+      "  --out FILE  where to (default: standard output)\n",
+      NULL, 0, 0, COMMON, false },
 };
 
 static void
@@ -337,6 +352,31 @@ run(struct cli *c, const struct cli_command *cmd)
     return code;
 }
 
+/* The whole core is in a program of its own beside this one; its options are its own too. Returns only on failure. */
+static int
+replay_exec(const struct cli *c, char **argv)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+
+    if (n > 0) {
+        path[n] = '\0';
+        char *slash = strrchr(path, '/');
+        memcpy(slash != NULL ? slash + 1 : path, "execgw-replay", sizeof("execgw-replay"));
+        (void)execv(path, argv);
+    }
+    return cli_fail(c, EXIT_FAILED, "%s cannot be started: %s", n > 0 ? path : "execgw-replay", strerror(errno));
+}
+
+static bool
+wants_help(int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            return true;
+    return false;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -346,6 +386,8 @@ main(int argc, char **argv)
 
     for (int i = 1; i < argc; i++) /* so that every complaint of the loop below is JSON already */
         c.json |= strcmp(argv[i], "--json") == 0;
+    if (argc > 1 && strcmp(argv[1], "replay") == 0 && !wants_help(argc, argv))
+        return replay_exec(&c, argv + 1);
     opterr = 0;
     while ((id = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (id == ':')

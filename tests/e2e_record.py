@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""execgw --record and execgw-cli replay: sessions recorded here, in this run, come out byte for byte the same: what was
+sent, every journal record (so every decision of risk), every market-data event. A changed rule, a flipped bit and a
+missing end are noticed."""
+import csv, io, os, sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from stage import *
+
+PX = QTY = 10 ** 8
+
+
+def replay(rec, *args, code=0):
+    r = subprocess.run([os.path.join(BIN, "execgw-cli"), "replay", rec, *args], capture_output=True, text=True, timeout=WAIT)
+    assert r.returncode == code, (args, r.returncode, r.stdout[-3000:], r.stderr[-3000:])
+    return r.stdout if code == 0 else r.stdout + r.stderr
+
+
+def verified(rec):
+    v = json.loads(replay(rec, "--verify", "--full", "--json"))
+    assert v["verdict"] == "identical" and v["different"] == 0 and v["lost"] == 0, v
+    return v
+
+
+def trade(gw, s, orders=60):
+    """Orders that fill, rest, are denied, are canceled and replaced; a client that goes; a venue that goes."""
+    bid, ask = top(gw)
+    assert new(gw, "buy", "0.01", ask + 100, "--tif", "ioc", "--wait")[0] == "ok"
+    resting = [new(gw, "buy", "0.001", bid - 100 - i, "--wait")[1]["key"] for i in range(3)]
+    assert new(gw, "buy", "0.001", bid * 3)[0] == "PRICE_COLLAR"
+    gw.cli("cancel", resting[0])
+    c = Client(gw.socket)
+    c.key = time.time_ns()
+    for _ in range(orders):
+        c.send(px=int((bid - 100) * PX), qty=QTY // 1000, tif=IOC)
+    wait_for("all are taken", c.all_taken)
+    last = c.key
+    c.answer(lambda r: r[0] in ("denied", "expired") and last in (r[1], r[2]))
+    c.close()
+    new(gw, "sell", "0.005", bid - 50, "--tif", "ioc", "--wait")
+    gw.cli("cancel-all")
+    wait_for("nothing is open", lambda: gw.cli("orders")[1][0] == [])
+
+
+def record(s, name, mode="live", edit=None, end=True):
+    rec = s.folder.file(name)
+    gw = s.gateway(mode=mode, args=[f"--{mode}", "--record", rec], edit=edit)
+    trade(gw, s)
+    if end:
+        assert gw.end() == 0, gw.text()
+    return rec, gw
+
+
+def live():
+    with Stage("--seed", "61", "--orders-per-10s", "100000") as s:
+        rec, _ = record(s, "first")
+        v = verified(rec)
+        assert v["complete"] and v["messages"] > 60 and v["decisions"] > 60 and v["market"] > 10 and v["commands"] > 60, v
+        # With a journal that is there already, sync = "always", a spinning loop.
+        rec, _ = record(s, "second", edit=lambda t: t.replace(
+            "segment_bytes = 1048576", "segment_bytes = 1048576\nsync = \"always\"").replace('mode = "block"', 'mode = "busy"'))
+        v = verified(rec)
+        assert v["complete"] and v["messages"] > 60, v
+        # Twice into one folder: refused.
+        gw = s.gateway(ready=False, wait=False, args=["--live", "--record", rec])
+        assert gw.p.wait(WAIT) == 1 and "a folder of its own" in gw.text(), gw.text()
+        # Killed: what is there is the same.
+        rec, gw = record(s, "third", end=False)
+        time.sleep(0.2)
+        gw.end(signal.SIGKILL)
+        v = verified(rec)
+        assert not v["complete"] and "killed" in v["recording"] and v["messages"] > 50, v
+        # A bit flipped anywhere in a block is found.
+        with open(os.path.join(rec, "events"), "r+b") as f:
+            f.seek(5000)
+            byte = f.read(1)[0]
+            f.seek(5000)
+            f.write(bytes([byte ^ 1]))
+        assert "damaged" in replay(rec, "--verify", code=1)
+
+
+def rules_changed():
+    with Stage("--seed", "62", "--orders-per-10s", "100000") as s:
+        rec, _ = record(s, "rec")
+        verified(rec)
+        # The same events under another limit do not come out the same, and it is said where.
+        with open(os.path.join(rec, "config.toml")) as f:
+            text = f.read()
+        with open(os.path.join(rec, "config.toml"), "w") as f:
+            f.write(text.replace('order_qty_max = "1"', 'order_qty_max = "0.005"'))
+        said = replay(rec, "--verify", code=1)
+        assert "different" in said and "the first: input" in said, said
+        with open(os.path.join(rec, "config.toml"), "w") as f:
+            f.write(text)
+        verified(rec)
+        # What it heard, in other formats.
+        lines = replay(rec, "--to", "hftbacktest").splitlines()
+        assert len(lines) > 20
+        for line in lines:
+            at, message = line.split(" ", 1)
+            assert 10 ** 18 < int(at) < 2 * 10 ** 18 and "stream" in json.loads(message) or "result" in json.loads(message)
+        book = list(csv.DictReader(io.StringIO(replay(rec, "--to", "tardis-book"))))
+        assert book and {r["is_snapshot"] for r in book} == {"true", "false"} and {r["side"] for r in book} == {"bid", "ask"}
+        out = s.folder.file("trades.csv")
+        replay(rec, "--to", "tardis-trades", "--out", out)
+        trades = list(csv.DictReader(open(out)))
+        assert trades and all(D(r["price"]) > 0 and r["side"] in ("buy", "sell") and r["id"] for r in trades)
+        assert len(replay(rec, "--list").splitlines()) > 100
+
+
+def paper():
+    with Stage("--seed", "63", "--orders-per-10s", "100000") as s:
+        rec, _ = record(s, "rec", mode="paper")
+        v = verified(rec)
+        assert v["complete"] and v["decisions"] > 60, v
+
+
+if __name__ == "__main__":
+    main([live, rules_changed, paper])
