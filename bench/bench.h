@@ -87,6 +87,7 @@ void bench_decode(struct bench_run *b);
 void bench_feed(struct bench_run *b);
 void bench_risk(struct bench_run *b);
 void bench_journal(struct bench_run *b);
+void bench_recovery(struct bench_run *b); /* a part of journal */
 void bench_order(struct bench_run *b);
 void bench_echo(struct bench_run *b);
 

@@ -231,4 +231,5 @@ bench_journal(struct bench_run *b)
     }
     loop_exit(j.loop);
     journal_file_close(j.files);
+    bench_recovery(b);
 }
