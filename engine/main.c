@@ -77,6 +77,19 @@ kill_lines(struct app *a, struct kill_file *f, uint64_t *lost)
     *lost = missed;
 }
 
+/* A recording that has ended before its time, said once. */
+static void
+recording_look(struct app *a, bool *said)
+{
+    struct fault fault = { "recording: the disk is too slow, events were left out: it ends here, trading goes on" };
+
+    if (a->record == NULL || *said)
+        return;
+    *said = record_file_failed(a->record, &fault) || record_file_lost(a->record) > 0;
+    if (*said)
+        log_write(a->log_main, LOG_FAULT, fault.text);
+}
+
 /* Signals until the core has ended. The first TERM or INT stops in order, the second at once. */
 static void
 serve(struct app *a, const sigset_t *set, int argc, char **argv)
@@ -87,6 +100,7 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
     struct kill_file proof;
     uint64_t lost = 0;
     unsigned stops = 0;
+    bool recording_said = false;
 
     for (uint32_t i = 0; i < a->config.venues; i++)
         venue_name[i] = a->config.venue[i].name;
@@ -97,6 +111,7 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
     for (unsigned round = 0; !core_ended(a->core); round++) {
         if (round % 20 == 0)
             metric_page_count_fds(a->metrics); /* once a second; nobody else may look into /proc/self/fd */
+        recording_look(a, &recording_said);
         if (a->config.kill.file[0] != '\0' && access(a->config.kill.file, F_OK) == 0)
             core_signal(a->core, CORE_HALT_FILE);
         kill_lines(a, &proof, &lost);

@@ -6,6 +6,7 @@ import csv, io, os, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from stage import *
+import kraken_helper as kraken
 
 PX = QTY = 10 ** 8
 
@@ -115,5 +116,27 @@ def paper():
         assert v["complete"] and v["decisions"] > 60, v
 
 
+def second_dialect():
+    """Kraken: HMAC, requests over HTTP, orders amended in place, a flow of orders."""
+    folder = Folder()
+    try:
+        venue = kraken.KrakenVenue(folder, "--seed", "64", "--orders-per-10s", "100000")
+        rec = folder.file("rec")
+        gw = Gateway(folder, venue.port, args=["--live", "--record", rec], edit=kraken.alone(folder, venue.port))
+        gw.ready()
+        flow = Process([os.path.join(BIN, "execgw-flow"), "--socket", gw.socket, "--symbols", ",".join(kraken.SYMBOLS),
+                        "--rate", "40", "--seed", "2"], folder.file("flow.log"))
+        wait_for("orders were amended and filled", lambda: gw.metric("replace_sent_total") >= 3 and
+                 gw.metric("fill_total") >= 3)
+        assert flow.end() == 0, flow.text()
+        assert gw.end() == 0, gw.text()
+        v = verified(rec)
+        assert v["complete"] and v["decisions"] > 20 and v["messages"] > 20, v
+        assert " rest " in replay(rec, "--list")
+        assert venue.end() == 0
+    finally:
+        folder.remove()
+
+
 if __name__ == "__main__":
-    main([live, rules_changed, paper])
+    main([live, rules_changed, paper, second_dialect])
