@@ -24,7 +24,7 @@ def replace_moves_the_order():
     with running("--seed", "21") as (folder, venue, gw):
         px = bid(gw) - 50
         old = gw.cli("new", "BTCUSDT", "buy", "0.01", str(px), "--wait")[1][-1]
-        code, out, err = gw.cli("replace", old["key"], "0.02", str(px - 10))
+        code, out, err = gw.cli("replace", old["key"], "0.02", str(px - 10), "--wait")
         assert code == 0, (out, err)
         orders = gw.cli("orders")[1][0]
         assert len(orders) == 1 and orders[0]["key"] == out[-1]["key"] != old["key"], (orders, out)
