@@ -447,6 +447,8 @@ check_sent(struct sim *s, const struct out *out)
     if (out->kind == OUT_NEW) {
         if (++m->sends > 1)
             sim_fail(s, "order %s is sent twice", m->clordid);
+        if (s->durable && m->seq > s->core.durable_seq)
+            sim_fail(s, "order %s leaves before its record is on the disk", m->clordid);
         m->until_ns = out->until_ns;
         check_reconciled(s, m, out->wire);
     } else if (out->kind == OUT_AMEND) {
