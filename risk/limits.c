@@ -1,11 +1,20 @@
 /* Limits: defaults, validation, and their translation into one instrument's integers. See limits.h. */
 #include "risk/limits.h"
 
+static const struct group_limits group_none = { LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE };
+
 void
 limits_default(struct risk_limits *l)
 {
     memset(l, 0, sizeof(*l));
     l->open_orders_max = 1000;
+    l->mark_age_max_ns = 60 * NS_PER_S;
+    l->rate_age_max_ns = 300 * NS_PER_S;
+    l->duplicate_max = 50;
+    l->duplicate_window_ns = NS_PER_S;
+    l->breaker_window_ns = 60 * NS_PER_S;
+    l->latency_samples_min = 1000;
+    l->global = group_none;
     l->instrument_default = (struct instrument_limits){
         .order_qty_min = 0,
         .order_qty_max = 1000000 * VALUE_ONE,
@@ -27,15 +36,28 @@ limits_default(struct risk_limits *l)
         .order_rate = { .per_s = 50, .burst = 100 },
         .denied_rate = { .per_s = 20, .burst = 200 },
         .cancel_rate = { .per_s = 200, .burst = 1000 },
+        .replace_rate = { .per_s = 50, .burst = 100 },
+        .messages_free = 10000,
+        .messages_per_fill_max = 1000,
+        .repeat_executions_max = LIMIT_COUNT_NONE,
+        .rejects_max = 100,
+        .loss_window_max = LIMIT_NONE,
+        .accounts = UINT32_MAX,
+        .verbs = VERBS_ALL,
+        .group = group_none,
     };
     l->account_default = (struct account_limits){
         .open_orders_max = 500,
         .order_rate = { .per_s = 100, .burst = 200 },
         .reduce_rate = { .per_s = 5, .burst = 10 },
+        .leverage_max_ppm = LIMIT_COUNT_NONE,
+        .group = group_none,
     };
     l->venue_default = (struct venue_limits){
         .order_rate = { .per_s = 10, .burst = 50 },
         .clock_offset_max_ns = 500 * NS_PER_MS,
+        .rejects_max = 200,
+        .group = group_none,
     };
 }
 
@@ -60,6 +82,8 @@ rate_ok(const char *where, const char *key, struct rate_limit r, struct fault *f
     return in_range(where, name, r.burst, 1, RATE_BURST_MAX, fault);
 }
 
+typedef bool (*fault_money_fn)(const char *where, const char *key, value_t v, struct fault *fault);
+
 static bool
 instrument_ok(const char *where, const struct instrument_limits *l, struct fault *fault)
 {
@@ -76,7 +100,32 @@ instrument_ok(const char *where, const struct instrument_limits *l, struct fault
            in_range(where, "spread_max_ppm", l->spread_max_ppm, 1, COLLAR_PPM_MAX, fault) &&
            in_range(where, "open_orders_max", l->open_orders_max, 1, LIMIT_OPEN_MAX, fault) &&
            in_range(where, "reduce_orders_extra", l->reduce_orders_extra, 0, LIMIT_OPEN_MAX, fault) &&
+           in_range(where, "margin_ppm", l->margin_ppm, 0, MARGIN_PPM_MAX, fault) &&
+           in_range(where, "self_match", l->self_match, 0, SELF_MATCH_MODE_COUNT - 1, fault) &&
            rate_ok(where, "order_rate", l->order_rate, fault);
+}
+
+static bool
+group_ok(const char *where, const struct group_limits *l, fault_money_fn money, struct fault *fault)
+{
+    return money(where, "gross_max", l->gross_max, fault) && money(where, "net_max", l->net_max, fault) &&
+           money(where, "day_value_max", l->day_value_max, fault) &&
+           money(where, "day_loss_max", l->day_loss_max, fault) && money(where, "drawdown_max", l->drawdown_max, fault);
+}
+
+/* A limit of money; without a reporting currency there can be none. */
+static bool
+money_ok(const char *where, const char *key, value_t v, struct fault *fault)
+{
+    return in_range(where, key, v, 1, LIMIT_NONE, fault);
+}
+
+static bool
+money_none(const char *where, const char *key, value_t v, struct fault *fault)
+{
+    if (v == LIMIT_NONE)
+        return true;
+    return FAULT(fault, "%s.%s: is set, but no reporting currency is: expected limits.reporting", where, key);
 }
 
 static bool
@@ -84,21 +133,28 @@ client_ok(const char *where, const struct client_limits *l, struct fault *fault)
 {
     return in_range(where, "open_orders_max", l->open_orders_max, 1, LIMIT_OPEN_MAX, fault) &&
            rate_ok(where, "order_rate", l->order_rate, fault) && rate_ok(where, "denied_rate", l->denied_rate, fault) &&
-           rate_ok(where, "cancel_rate", l->cancel_rate, fault);
+           rate_ok(where, "cancel_rate", l->cancel_rate, fault) &&
+           rate_ok(where, "replace_rate", l->replace_rate, fault) &&
+           in_range(where, "messages_per_fill_max", l->messages_per_fill_max, 1, LIMIT_COUNT_NONE, fault) &&
+           in_range(where, "repeat_executions_max", l->repeat_executions_max, 1, LIMIT_COUNT_NONE, fault) &&
+           in_range(where, "rejects_max", l->rejects_max, 1, LIMIT_OPEN_MAX, fault);
 }
 
 static bool
 account_ok(const char *where, const struct account_limits *l, struct fault *fault)
 {
     return in_range(where, "open_orders_max", l->open_orders_max, 1, LIMIT_OPEN_MAX, fault) &&
-           rate_ok(where, "order_rate", l->order_rate, fault) && rate_ok(where, "reduce_rate", l->reduce_rate, fault);
+           rate_ok(where, "order_rate", l->order_rate, fault) && rate_ok(where, "reduce_rate", l->reduce_rate, fault) &&
+           in_range(where, "leverage_max_ppm", l->leverage_max_ppm, 1, LIMIT_COUNT_NONE, fault);
 }
 
 static bool
 venue_ok(const char *where, const struct venue_limits *l, struct fault *fault)
 {
     return rate_ok(where, "order_rate", l->order_rate, fault) &&
-           in_range(where, "clock_offset_max_ns", l->clock_offset_max_ns, 1, LIMIT_AGE_MAX_NS, fault);
+           in_range(where, "clock_offset_max_ns", l->clock_offset_max_ns, 1, LIMIT_AGE_MAX_NS, fault) &&
+           in_range(where, "rejects_max", l->rejects_max, 1, LIMIT_OPEN_MAX, fault) &&
+           in_range(where, "ack_p99_max_ns", l->ack_p99_max_ns, 0, LIMIT_AGE_MAX_NS, fault);
 }
 
 static bool
@@ -125,6 +181,66 @@ overrides_ok(const struct risk_limits *l, struct fault *fault)
     return true;
 }
 
+static bool
+fixed_ok(const struct risk_limits *l, struct fault *fault)
+{
+    char where[64];
+
+    if (!in_range("limits", "fixed_count", l->fixed_count, 0, RATE_FIXED_MAX, fault) ||
+        !in_range("limits", "permit_count", l->permit_count, 0, PERMIT_MAX, fault))
+        return false;
+    for (uint32_t i = 0; i < l->fixed_count; i++) {
+        (void)snprintf(where, sizeof(where), "rate[%.*s]", CURRENCY_BYTES, l->fixed[i].currency);
+        if (!in_range(where, "rate", l->fixed[i].rate, 1, INT64_MAX, fault))
+            return false;
+    }
+    for (uint32_t i = 0; i < l->permit_count; i++)
+        if (l->permit[i].client >= CLIENT_MAX)
+            return FAULT(fault, "permit[%u].client: is %u, expected 0 to %d", i, l->permit[i].client, CLIENT_MAX - 1);
+    return true;
+}
+
+/* Everything that is stated once. */
+static bool
+general_ok(const struct risk_limits *l, struct fault *fault)
+{
+    return in_range("limits", "open_orders_max", l->open_orders_max, 1, LIMIT_OPEN_MAX, fault) &&
+           in_range("limits", "mark_age_max_ns", l->mark_age_max_ns, 1, LIMIT_AGE_MAX_NS, fault) &&
+           in_range("limits", "rate_age_max_ns", l->rate_age_max_ns, 1, LIMIT_AGE_MAX_NS, fault) &&
+           in_range("limits", "roll_s", l->roll_s, 0, 86399, fault) &&
+           in_range("limits", "duplicate_max", l->duplicate_max, 1, LIMIT_COUNT_NONE, fault) &&
+           in_range("limits", "duplicate_window_ns", l->duplicate_window_ns, 1, LIMIT_AGE_MAX_NS, fault) &&
+           in_range("limits", "breaker_window_ns", l->breaker_window_ns, 1, LIMIT_AGE_MAX_NS, fault) &&
+           in_range("limits", "latency_p999_max_ns", l->latency_p999_max_ns, 0, LIMIT_AGE_MAX_NS, fault) &&
+           in_range("limits", "stall_max_ns", l->stall_max_ns, 0, LIMIT_AGE_MAX_NS, fault) &&
+           in_range("limits", "latency_samples_min", l->latency_samples_min, 1, LIMIT_OPEN_MAX, fault) &&
+           fixed_ok(l, fault);
+}
+
+/* Limits of money at every level that is stated. */
+static bool
+groups_ok(const struct risk_limits *l, struct fault *fault)
+{
+    fault_money_fn money = l->reporting[0] != '\0' ? money_ok : money_none;
+
+    if (!group_ok("global", &l->global, money, fault) ||
+        !group_ok("client_default", &l->client_default.group, money, fault) ||
+        !group_ok("account_default", &l->account_default.group, money, fault) ||
+        !group_ok("venue_default", &l->venue_default.group, money, fault))
+        return false;
+    for (uint32_t i = 0; i < CLIENT_MAX; i++)
+        if ((l->client_set >> i & 1) != 0 && (!group_ok("client", &l->client[i].group, money, fault) ||
+                                              !money("client", "loss_window_max", l->client[i].loss_window_max, fault)))
+            return false;
+    for (uint32_t i = 0; i < ACCOUNT_MAX; i++)
+        if ((l->account_set >> i & 1) != 0 && !group_ok("account", &l->account[i].group, money, fault))
+            return false;
+    for (uint32_t i = 0; i < VENUE_MAX; i++)
+        if ((l->venue_set >> i & 1) != 0 && !group_ok("venue", &l->venue[i].group, money, fault))
+            return false;
+    return true;
+}
+
 bool
 limits_validate(const struct risk_limits *l, struct fault *fault)
 {
@@ -132,8 +248,7 @@ limits_validate(const struct risk_limits *l, struct fault *fault)
 
     if (l->version == 0)
         return FAULT(fault, "limits.version: is 0, expected a number from 1 that rises with every change");
-    if (!in_range("limits", "open_orders_max", l->open_orders_max, 1, LIMIT_OPEN_MAX, fault) ||
-        !instrument_ok("instrument_default", &l->instrument_default, fault) ||
+    if (!general_ok(l, fault) || !instrument_ok("instrument_default", &l->instrument_default, fault) ||
         !client_ok("client_default", &l->client_default, fault) ||
         !account_ok("account_default", &l->account_default, fault) ||
         !venue_ok("venue_default", &l->venue_default, fault))
@@ -153,7 +268,7 @@ limits_validate(const struct risk_limits *l, struct fault *fault)
         if ((l->venue_set >> i & 1) != 0 && !venue_ok(where, &l->venue[i], fault))
             return false;
     }
-    return overrides_ok(l, fault);
+    return overrides_ok(l, fault) && groups_ok(l, fault);
 }
 
 const struct instrument_limits *
@@ -186,6 +301,9 @@ rules_sane(const struct instrument *ins, struct fault *fault)
         return FAULT(fault, "instrument %u: has no version, or its id or venue is out of range", ins->id);
     if (ins->px_decimals > DECIMALS_MAX || ins->qty_decimals > DECIMALS_MAX)
         return FAULT(fault, "instrument %.*s: more than %d decimals", SYMBOL_BYTES, ins->symbol, DECIMALS_MAX);
+    if (ins->px_decimals + ins->qty_decimals > DECIMALS_MAX)
+        return FAULT(fault, "instrument %.*s: %u decimals of price and %u of quantity, expected %d together at most",
+                     SYMBOL_BYTES, ins->symbol, ins->px_decimals, ins->qty_decimals, DECIMALS_MAX);
     if (ins->tick < 1 || ins->step < 1)
         return FAULT(fault, "instrument %.*s: tick %lld and step %lld, expected at least 1", SYMBOL_BYTES, ins->symbol,
                      (long long)ins->tick, (long long)ins->step);
@@ -232,8 +350,11 @@ limits_resolve(const struct instrument_limits *l, const struct instrument *ins, 
         .spread_max_ppm = l->spread_max_ppm,
         .open_orders_max = (uint32_t)tighter_max(l->open_orders_max, ins->orders_max),
         .reduce_orders_extra = l->reduce_orders_extra,
+        .margin_ppm = l->margin_ppm,
         .px_decimals = ins->px_decimals,
         .qty_decimals = ins->qty_decimals,
+        .kind = ins->kind,
+        .self_match = l->self_match,
         .restricted = l->restricted,
     };
     if (r.qty_max < r.qty_min || r.qty_max < 1)

@@ -14,6 +14,7 @@
 
 #define LIMIT_QTY_DECIMALS 8
 #define COLLAR_PPM_MAX     500000u /* 50 % */
+#define MARGIN_PPM_MAX     10000000u
 #define LIMIT_OPEN_MAX     1000000u
 #define LIMIT_AGE_MAX_NS   (INT64_C(86400) * NS_PER_S)
 /* Nothing risk adds up goes past this, so that two of them still fit an int64_t. */

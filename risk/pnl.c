@@ -74,31 +74,17 @@ pnl_held(struct pnl *p, qty_t held)
 void
 pnl_seed(struct pnl *p, qty_t held)
 {
-    *p = (struct pnl){ .held = held, .seeded = held != 0 };
+    p->unbased += held - p->held;
+    p->held = held;
 }
 
-void
-pnl_basis(struct pnl *p, const struct contract *c, px_t mark)
+static void
+trade(struct pnl *p, const struct contract *c, enum side side, px_t px, qty_t qty)
 {
-    if (!p->seeded || mark <= 0)
-        return;
-    qty_t all = magnitude(p->held);
-    p->seeded = false;
-    p->cost = add_saturated(p->cost, raw_of(c, mark, all, false));
-    p->cash = add_saturated(p->cash, p->held > 0 ? buy_cash(c, mark, all) : sell_cash(c, mark, all));
-}
-
-void
-pnl_fill(struct pnl *p, const struct contract *c, enum side side, px_t px, qty_t qty)
-{
-    if (px <= 0 || qty <= 0)
-        return;
-    pnl_basis(p, c, px); /* never marked before its first fill: that fill's price is the mark */
-    qty_t signed_qty = side == SIDE_BUY ? qty : -qty;
     bool adds = p->held == 0 || (p->held > 0) == (side == SIDE_BUY);
     qty_t next;
 
-    if (__builtin_add_overflow(p->held, signed_qty, &next))
+    if (__builtin_add_overflow(p->held, side == SIDE_BUY ? qty : -qty, &next))
         next = side == SIDE_BUY ? INT64_MAX : -INT64_MAX;
     p->cash = add_saturated(p->cash, side == SIDE_BUY ? buy_cash(c, px, qty) : sell_cash(c, px, qty));
     if (adds) {
@@ -110,6 +96,27 @@ pnl_fill(struct pnl *p, const struct contract *c, enum side side, px_t px, qty_t
             p->cost = raw_of(c, px, qty - closed, false);
     }
     p->held = next;
+}
+
+void
+pnl_basis(struct pnl *p, const struct contract *c, px_t mark)
+{
+    qty_t q = p->unbased;
+
+    if (likely(q == 0) || mark <= 0)
+        return;
+    p->unbased = 0;
+    p->held -= q;
+    trade(p, c, q > 0 ? SIDE_BUY : SIDE_SELL, mark, magnitude(q));
+}
+
+void
+pnl_fill(struct pnl *p, const struct contract *c, enum side side, px_t px, qty_t qty)
+{
+    if (px <= 0 || qty <= 0)
+        return;
+    pnl_basis(p, c, px); /* never marked before its first fill: that fill's price is the mark */
+    trade(p, c, side, px, qty);
 }
 
 /* raw -> value_t of quote or settle currency, rounded down. */
@@ -159,15 +166,15 @@ at_cost(const struct pnl *p, const struct contract *c)
 value_t
 pnl_total(const struct pnl *p, const struct contract *c, px_t mark)
 {
-    if (p->seeded)
-        return 0;
+    if (p->unbased != 0)
+        return raw_value(c, p->cash); /* nothing was marked yet, and nothing traded since */
     return raw_value(c, add_saturated(p->cash, mark > 0 ? close_cash(p, c, mark) : at_cost(p, c)));
 }
 
 value_t
 pnl_unrealised(const struct pnl *p, const struct contract *c, px_t mark)
 {
-    if (p->seeded || p->held == 0 || mark <= 0)
+    if (p->unbased != 0 || p->held == 0 || mark <= 0)
         return 0;
     return raw_value(c, add_saturated(close_cash(p, c, mark), -at_cost(p, c)));
 }

@@ -17,7 +17,7 @@ struct pnl {
     wide_t cash; /* raw: received - paid */
     wide_t cost; /* raw basis of what is held, a magnitude */
     qty_t held;
-    bool seeded; /* held from the venue's word: its basis is the next mark */
+    qty_t unbased; /* part of held that the venue's word alone made: its basis is the next mark */
 };
 
 /* One fill: price and quantity > 0. */
@@ -26,10 +26,10 @@ void pnl_fill(struct pnl *p, const struct contract *c, enum side side, px_t px, 
 /* What is held now, when something else than a fill changed it: a fee in the base asset, evidence of the venue. */
 void pnl_held(struct pnl *p, qty_t held);
 
-/* What is held is known, what it cost is not: counted from the next mark on. */
+/* What is held is known, what the difference cost is not: it counts from the next mark on. */
 void pnl_seed(struct pnl *p, qty_t held);
 
-/* The first mark after pnl_seed() is the basis. */
+/* The mark is the basis of what has none. */
 void pnl_basis(struct pnl *p, const struct contract *c, px_t mark);
 
 /* Totals at a mark, in quote (spot, linear) or settle (inverse) currency, rounded down. mark 0: what is held counts at

@@ -22,18 +22,8 @@ position_set(struct position *p, qty_t qty, bool reconciled)
     p->reconciled = reconciled;
 }
 
-static qty_t
-add_saturated(qty_t a, qty_t b)
-{
-    qty_t sum;
-    if (unlikely(__builtin_add_overflow(a, b, &sum)))
-        return b > 0 ? INT64_MAX : -INT64_MAX;
-    return sum;
-}
-
-/* A fee at 10^-8 as quantity, rounded up: what is held is never shown too high. */
-static qty_t
-fee_as_qty(value_t fee, unsigned qty_decimals)
+qty_t
+position_fee_qty(value_t fee, unsigned qty_decimals)
 {
     qty_t out;
     if (qty_decimals >= VALUE_DECIMALS) {
@@ -51,7 +41,7 @@ position_apply(struct position *p, const struct order_delta *d)
     ASSERT(d->side == SIDE_BUY || d->side == SIDE_SELL);
     ASSERT(d->fill_qty >= 0);
 
-    qty_t reserved = add_saturated(p->reserved[d->side], d->reserved_change);
+    qty_t reserved = qty_add(p->reserved[d->side], d->reserved_change);
     int64_t open = (int64_t)p->open_count + d->open_change;
     int64_t unknown = (int64_t)p->unknown_count + d->unknown_change;
     ASSERT(reserved >= 0);
@@ -63,8 +53,8 @@ position_apply(struct position *p, const struct order_delta *d)
 
     if (d->fill_qty == 0)
         return;
-    p->filled = add_saturated(p->filled, d->side == SIDE_BUY ? d->fill_qty : -d->fill_qty);
+    p->filled = qty_add(p->filled, d->side == SIDE_BUY ? d->fill_qty : -d->fill_qty);
     if (d->fee_ccy == p->fee_ccy_base && d->fee != 0)
-        p->fee_base = add_saturated(p->fee_base, d->fee);
-    p->qty = add_saturated(add_saturated(p->start, p->filled), -fee_as_qty(p->fee_base, p->qty_decimals));
+        p->fee_base = qty_add(p->fee_base, d->fee);
+    p->qty = qty_add(qty_add(p->start, p->filled), -position_fee_qty(p->fee_base, p->qty_decimals));
 }

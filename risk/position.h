@@ -34,6 +34,19 @@ void position_set(struct position *p, qty_t qty, bool reconciled);
 /* Warm. Add one delta up. */
 void position_apply(struct position *p, const struct order_delta *d);
 
+/* A fee at 10^-8 as quantity, rounded up: what is held is never shown too high. */
+qty_t position_fee_qty(value_t fee, unsigned qty_decimals);
+
+/* Sums saturate at +-INT64_MAX. */
+static inline qty_t
+qty_add(qty_t a, qty_t b)
+{
+    qty_t sum;
+    if (unlikely(__builtin_add_overflow(a, b, &sum)))
+        return b > 0 ? INT64_MAX : -INT64_MAX;
+    return sum;
+}
+
 /* Held position if every order on that side filled: signed; saturates at +-INT64_MAX, which is past any limit. */
 static inline qty_t
 position_worst(const struct position *p, enum side side, qty_t more)

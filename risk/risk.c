@@ -1,211 +1,19 @@
 /* The checks. See risk.h.
  *
- * check_order() is everything that only reads; check_rates() is what counts, and comes last. What the four hot cache
- * lines of one (account, instrument) hold is struct cell. */
-#include "risk/risk.h"
+ * check_order() is everything that only reads, in the order of DENY_REASONS; check_counts() is what counts, and comes
+ * last: it refills buckets and spends nothing. commit() spends, once everything has passed. */
+#include "risk/risk_state.h"
 
 #define PPM 1000000
-
-/* One (account, instrument): four adjacent cache lines. */
-struct cell {
-    _Alignas(CACHE_LINE) struct position position;
-    struct resolved_limits limits;
-    struct throttle order_rate;
-};
-_Static_assert(sizeof(struct cell) == 4 * CACHE_LINE, "what the hot check touches per instrument");
-
-struct client_state {
-    struct throttle order_rate;
-    struct throttle denied_rate;
-    struct throttle cancel_rate;
-    uint32_t open_orders_max;
-};
-
-struct account_state {
-    struct throttle order_rate;
-    struct throttle reduce_rate;
-    uint32_t open_orders_max;
-};
-
-struct venue_state {
-    struct risk_venue now;
-    int64_t clock_offset_max_ns;
-    struct throttle order_rate;
-};
-
-struct risk {
-    struct risk_counts counts;
-    uint32_t limits_version; /* 0 = not loaded */
-    uint32_t open_orders_max;
-    bool armed;
-    struct kill kill;
-    struct venue_state venue[VENUE_MAX];
-    struct account_state account[ACCOUNT_MAX];
-    struct client_state client[CLIENT_MAX];
-    struct risk_totals totals;
-    struct risk_limits limits;
-    struct instrument defined[INSTRUMENT_MAX]; /* as last given: to resolve again when limits change */
-    struct cell *cell;                         /* [account][instrument] */
-};
-
-size_t
-risk_footprint(const struct risk_counts *c)
-{
-    return arena_cost(sizeof(struct risk)) + arena_cost(sizeof(struct cell) * c->accounts * c->instruments);
-}
-
-struct risk *
-risk_init(const struct risk_counts *c, struct arena *arena)
-{
-    ASSERT(c->accounts >= 1 && c->accounts <= ACCOUNT_MAX);
-    ASSERT(c->instruments >= 1 && c->instruments <= INSTRUMENT_MAX);
-    struct risk *r = arena_take(arena, sizeof(*r));
-    r->cell = arena_take(arena, sizeof(struct cell) * c->accounts * c->instruments);
-    r->counts = *c;
-    kill_init(&r->kill);
-    return r;
-}
-
-static struct cell *
-cell_at(const struct risk *r, uint32_t account, uint32_t instrument)
-{
-    return &r->cell[(size_t)account * r->counts.instruments + instrument];
-}
-
-/* ---- cold: limits, definitions, venue state ------------------------------------------------------------------- */
-
-/* A bucket that was never set starts full; a new rate keeps what is saved. */
-static void
-rate_change(struct throttle *t, struct rate_limit rate, struct now now)
-{
-    if (t->rate.per_s == 0)
-        throttle_init(t, rate, now.mono);
-    else
-        throttle_set(t, rate, now.mono);
-}
-
-/* One instrument's limits into its cell of every account: looked up and resolved once. What cannot be resolved has
- * version 0 and denies. */
-static bool
-instrument_resolve(struct risk *r, const struct instrument *ins, struct now now, struct fault *fault)
-{
-    const struct instrument_limits *l = limits_of(&r->limits, ins);
-    struct resolved_limits resolved;
-    bool ok = limits_resolve(l, ins, &resolved, fault);
-
-    for (uint32_t a = 0; a < r->counts.accounts; a++) {
-        struct cell *c = cell_at(r, a, ins->id);
-        c->limits = resolved;
-        rate_change(&c->order_rate, l->order_rate, now);
-    }
-    return ok;
-}
-
-static void
-resolve_all(struct risk *r, struct now now)
-{
-    struct fault ignored;
-    for (uint32_t i = 0; i < r->counts.instruments; i++)
-        if (r->defined[i].version != 0)
-            (void)instrument_resolve(r, &r->defined[i], now, &ignored);
-}
-
-bool
-risk_set_limits(struct risk *r, const struct risk_limits *l, struct now now, struct fault *fault)
-{
-    if (!limits_validate(l, fault))
-        return false;
-    if (l->version <= r->limits_version)
-        return FAULT(fault, "limits.version: is %u, expected above %u, which is in force", l->version,
-                     r->limits_version);
-    r->limits = *l;
-    r->limits_version = l->version;
-    r->open_orders_max = l->open_orders_max;
-    for (uint32_t i = 0; i < CLIENT_MAX; i++) {
-        const struct client_limits *c = limits_client(l, i);
-        rate_change(&r->client[i].order_rate, c->order_rate, now);
-        rate_change(&r->client[i].denied_rate, c->denied_rate, now);
-        rate_change(&r->client[i].cancel_rate, c->cancel_rate, now);
-        r->client[i].open_orders_max = c->open_orders_max;
-    }
-    for (uint32_t i = 0; i < ACCOUNT_MAX; i++) {
-        const struct account_limits *a = limits_account(l, i);
-        rate_change(&r->account[i].order_rate, a->order_rate, now);
-        rate_change(&r->account[i].reduce_rate, a->reduce_rate, now);
-        r->account[i].open_orders_max = a->open_orders_max;
-    }
-    for (uint32_t i = 0; i < VENUE_MAX; i++) {
-        const struct venue_limits *v = limits_venue(l, i);
-        rate_change(&r->venue[i].order_rate, v->order_rate, now);
-        r->venue[i].clock_offset_max_ns = v->clock_offset_max_ns;
-    }
-    resolve_all(r, now);
-    return true;
-}
-
-static bool
-position_empty(const struct position *p)
-{
-    return p->qty == 0 && p->reserved[SIDE_BUY] == 0 && p->reserved[SIDE_SELL] == 0 && p->open_count == 0;
-}
-
-bool
-risk_set_instrument(struct risk *r, const struct instrument *ins, struct now now, struct fault *fault)
-{
-    if (ins->id >= r->counts.instruments)
-        return FAULT(fault, "instrument %.*s: id %u, expected below %u", SYMBOL_BYTES, ins->symbol, ins->id,
-                     r->counts.instruments);
-    struct instrument *was = &r->defined[ins->id];
-    bool fresh = was->version == 0;
-    bool rescaled = !fresh && was->qty_decimals != ins->qty_decimals;
-
-    for (uint32_t a = 0; a < r->counts.accounts; a++) {
-        struct cell *c = cell_at(r, a, ins->id);
-        if (rescaled && !position_empty(&c->position)) {
-            c->limits.instrument_version = 0;
-            return FAULT(fault,
-                         "instrument %.*s: quantity decimals change from %u to %u while account %u holds a position "
-                         "or orders in it; flatten first",
-                         SYMBOL_BYTES, ins->symbol, was->qty_decimals, ins->qty_decimals, a);
-        }
-    }
-    *was = *ins;
-    for (uint32_t a = 0; (fresh || rescaled) && a < r->counts.accounts; a++) {
-        struct position *p = &cell_at(r, a, ins->id)->position;
-        bool reconciled = p->reconciled;
-        position_init(p, ins);
-        p->reconciled = reconciled;
-    }
-    return r->limits_version == 0 || instrument_resolve(r, ins, now, fault);
-}
-
-void
-risk_set_venue(struct risk *r, uint32_t venue, const struct risk_venue *v)
-{
-    ASSERT(venue < VENUE_MAX);
-    r->venue[venue].now = *v;
-}
-
-void
-risk_arm(struct risk *r, bool armed)
-{
-    r->armed = armed;
-}
-
-struct kill *
-risk_kill(struct risk *r)
-{
-    return &r->kill;
-}
-
-/* ---- hot: what only reads -------------------------------------------------------------------------------------- */
 
 /* What check_order found out on its way, for the checks that count. */
 struct found {
     struct cell *cell;
     uint32_t venue;
     bool reducing;
+    px_t px;    /* the order's; a market order's worst */
     qty_t more; /* quantity on top of what is reserved */
+    uint64_t content;
 };
 
 #define DENY(why, v, l)            \
@@ -215,6 +23,8 @@ struct found {
         out->limit = (int64_t)(l); \
         return (why);              \
     } while (0)
+
+/* ---- pieces ---------------------------------------------------------------------------------------------------- */
 
 /* An age that is negative by more than the bound is as wrong as one above it. */
 static inline bool
@@ -243,17 +53,22 @@ collar_bound(px_t ref, uint32_t side, uint32_t ppm)
     return (px_t)(((wide_t)ref * (PPM - ppm) + (PPM - 1)) / PPM);
 }
 
+/* Side, type, time in force and their fields go together, and the venue takes them. */
 static inline bool
-shape_valid(const struct risk_order *o)
+shape_valid(const struct risk_order *o, struct now now)
 {
-    bool rests = o->tif == TIF_GTC;
-    bool tif_ok = rests || o->tif == TIF_IOC || o->tif == TIF_FOK;
-    bool flags_ok = (o->flags & ~COMMAND_FLAGS_ALL) == 0 && ((o->flags & COMMAND_POST_ONLY) == 0 || rests);
+    bool market = o->type == ORDER_MARKET;
+    bool rests = (o->tif == TIF_GTC || o->tif == TIF_GTD) && !market;
+    bool tif_ok = o->tif < TIF_COUNT && (o->tif == TIF_GTD ? o->expire_wall_ns > now.wall.ns : o->expire_wall_ns == 0);
+    bool flags_ok =
+        (o->flags & ~COMMAND_FLAGS_ALL) == 0 && ((o->flags & COMMAND_POST_ONLY) == 0 || (rests && o->tif == TIF_GTC));
+    bool type_ok = o->type < ORDER_TYPE_COUNT && (o->type == ORDER_STOP_LIMIT) == (o->trigger_px != 0) &&
+                   (!market || (o->px == 0 && !o->replace));
 
-    return o->side <= SIDE_SELL && o->type == ORDER_LIMIT && tif_ok && flags_ok && o->trigger_px == 0 &&
-           o->quote_qty == 0 && o->expire_wall_ns == 0 && o->position_side == POSITION_NET &&
-           o->margin_mode == MARGIN_NONE && (!o->amend || (o->replaced_side == o->side && o->replaced_leaves >= 0)) &&
-           (o->ins->order_types >> o->type & 1) != 0 && (o->ins->tifs >> o->tif & 1) != 0;
+    return o->side <= SIDE_SELL && type_ok && tif_ok && flags_ok && o->quote_qty == 0 &&
+           o->position_side == POSITION_NET && o->margin_mode == MARGIN_NONE &&
+           (!o->amend || (o->replaced_side == o->side && o->replaced_leaves >= 0)) &&
+           (o->ins->order_types >> o->type & 1) != 0 && (market || (o->ins->tifs >> o->tif & 1) != 0);
 }
 
 /* Proven reduction: a limit order that, with everything else of its side filled, still leaves the position on its side
@@ -295,13 +110,96 @@ reduction_ref(const struct resolved_limits *l, const struct md_ref *md, uint32_t
     return MAX(ref, 0);
 }
 
-/* Checks 7 and 13 share their reference; 8 to 12 stand between them. */
+/* Checks 2 to 6: may anything be sent by this client, here, now? */
+static inline enum deny_reason
+check_state(const struct risk *r, const struct risk_order *o, const struct found *f, bool known_ids,
+            struct risk_verdict *out)
+{
+    const struct venue_state *v = f->venue < VENUE_MAX ? &r->venue[f->venue] : NULL;
+
+    /* Ids out of range read as HALTED there, so ask only with known ones; NOT_PERMITTED follows. */
+    enum trading_state state = known_ids && v != NULL
+                                   ? kill_state(&r->kill, o->account, f->venue, o->instrument, o->client)
+                                   : (enum trading_state)r->kill.global;
+    if (unlikely(state != TRADING_ACTIVE)) {
+        if (state == TRADING_HALTED)
+            DENY(DENY_HALTED, state, TRADING_ACTIVE);
+        if (!f->reducing)
+            DENY(DENY_REDUCE_ONLY_STATE, state, TRADING_ACTIVE);
+    }
+    if (unlikely(!known_ids))
+        DENY(DENY_NOT_PERMITTED, o->account, o->client);
+    const struct client_state *cs = &r->client[o->client];
+    if (unlikely((cs->group.tripped & 1u << TRIP_FLOOD) != 0))
+        DENY(DENY_HALTED, TRADING_HALTED, TRADING_ACTIVE);
+    unsigned verb = o->replace ? COMMAND_REPLACE : COMMAND_NEW;
+    if (unlikely((cs->accounts >> o->account & 1) == 0 || (cs->verbs >> verb & 1) == 0))
+        DENY(DENY_NOT_PERMITTED, o->account, verb);
+    if (unlikely(cs->symbols_only && o->instrument < r->counts.instruments &&
+                 (r->market[o->instrument].permitted >> o->client & 1) == 0))
+        DENY(DENY_NOT_PERMITTED, o->instrument, o->client);
+
+    const struct instrument *ins = o->ins;
+    if (unlikely(f->cell == NULL || v == NULL || ins->id != o->instrument || ins->version == 0 ||
+                 o->instrument_version != ins->version || f->cell->limits.instrument_version != ins->version))
+        DENY(DENY_UNKNOWN_INSTRUMENT, o->instrument_version, ins == NULL ? 0 : ins->version);
+    if (unlikely(ins->status != INSTRUMENT_TRADING))
+        DENY(DENY_INSTRUMENT_CLOSED, ins->status, INSTRUMENT_TRADING);
+    if (unlikely(f->cell->limits.restricted))
+        DENY(DENY_RESTRICTED, 0, 0);
+    if (unlikely(!v->now.logged_on || !v->now.stream_in_step))
+        DENY(DENY_VENUE_DOWN, v->now.logged_on, v->now.stream_in_step);
+    int64_t offset = v->now.clock_offset_ns;
+    if (unlikely(!v->now.clock_known || offset > v->clock_offset_max_ns || offset < -v->clock_offset_max_ns))
+        DENY(DENY_CLOCK, offset, v->clock_offset_max_ns);
+    return DENY_NONE;
+}
+
+/* Checks 10 to 12. tick and step >= 1: limits_resolve(). */
+static inline enum deny_reason
+check_numbers(const struct resolved_limits *l, const struct risk_order *o, px_t px, struct risk_verdict *out)
+{
+    if (unlikely(o->type != ORDER_MARKET &&
+                 (o->px <= 0 || o->px % l->tick != 0 || o->px < l->px_min || o->px > l->px_max)))
+        DENY(DENY_INCREMENT, o->px, l->tick);
+    if (unlikely(o->trigger_px != 0 && (o->trigger_px < 0 || o->trigger_px % l->tick != 0)))
+        DENY(DENY_INCREMENT, o->trigger_px, l->tick);
+    if (unlikely(o->qty <= 0 || o->qty % l->step != 0))
+        DENY(DENY_INCREMENT, o->qty, l->step);
+    if (unlikely(o->qty > l->qty_max))
+        DENY(DENY_ORDER_QTY, o->qty, l->qty_max);
+    if (unlikely(o->qty < l->qty_min))
+        DENY(DENY_ORDER_QTY, o->qty, l->qty_min);
+    /* A market order that the book does not show in full has no price: SWEEP says so. */
+    if (unlikely(px <= 0))
+        return DENY_NONE;
+    value_t notional = l->kind == INSTRUMENT_INVERSE
+                           ? notional_ceil(1, o->qty, 0, l->qty_decimals, l->multiplier)
+                           : notional_ceil(px, o->qty, l->px_decimals, l->qty_decimals, l->multiplier);
+    if (unlikely(notional > l->notional_max))
+        DENY(DENY_ORDER_NOTIONAL, notional, l->notional_max);
+    if (unlikely(notional < l->notional_min))
+        DENY(DENY_ORDER_NOTIONAL, notional, l->notional_min);
+    return DENY_NONE;
+}
+
+/* Check 13, and 14 for market orders. Checks 7 and 13 share their reference. A stop is held to its trigger: that is
+ * where the touch will be. */
 static inline enum deny_reason
 check_collar(const struct resolved_limits *l, const struct risk_order *o, const struct md_ref *md, struct now now,
              bool live, bool reducing, struct risk_verdict *out)
 {
     px_t touch = live ? (o->side == SIDE_BUY ? md->tob.ask_px : md->tob.bid_px) : 0;
 
+    if (unlikely(o->type == ORDER_MARKET)) {
+        if (o->sweep_qty < o->qty || o->sweep_px <= 0)
+            DENY(DENY_SWEEP, o->qty, o->sweep_qty);
+        if (!live || !within_collar(o->sweep_px, touch, o->side, l->collar_ppm))
+            DENY(DENY_SWEEP, o->sweep_px, collar_bound(touch, o->side, l->collar_ppm));
+        return DENY_NONE;
+    }
+    if (unlikely(o->type == ORDER_STOP_LIMIT))
+        touch = o->trigger_px;
     if (likely(live && within_collar(o->px, touch, o->side, l->collar_ppm)))
         return DENY_NONE;
     px_t ref = touch;
@@ -343,9 +241,6 @@ check_position(const struct cell *c, const struct risk_order *o, const struct fo
 {
     const struct resolved_limits *l = &c->limits;
 
-    if (unlikely((o->flags & COMMAND_REDUCE_ONLY) != 0 && !f->reducing))
-        DENY(DENY_POSITION, o->qty,
-             position_reducible(&c->position, (enum side)o->side, o->amend ? o->replaced_leaves : 0));
     out->value = position_worst(&c->position, (enum side)o->side, f->more);
     out->limit = o->side == SIDE_BUY ? l->long_max : -l->short_max;
     bool past = o->side == SIDE_BUY ? out->value > out->limit : out->value < out->limit;
@@ -353,6 +248,247 @@ check_position(const struct cell *c, const struct risk_order *o, const struct fo
         out->reason = DENY_POSITION;
         return DENY_POSITION;
     }
+    return DENY_NONE;
+}
+
+/* ---- money: checks 21, 22, 25 -------------------------------------------------------------------------------------
+ */
+
+/* What one order adds to a party's worst case, in quantity: by side, and to the larger of the two. */
+struct adds {
+    qty_t larger; /* of |worst long|, |worst short|: how much it grows */
+    qty_t side;   /* worst long up, or worst short down: signed amount is +- */
+};
+
+static inline qty_t
+magnitude(qty_t q)
+{
+    return q < 0 ? -q : q;
+}
+
+/* A party's worst case by held and reserved quantities. */
+static inline struct adds
+adds_of(qty_t held, const qty_t reserved[2], uint32_t side, qty_t more)
+{
+    qty_t worst_long = qty_add(held, reserved[SIDE_BUY]);
+    qty_t worst_short = qty_add(held, -reserved[SIDE_SELL]);
+    qty_t up = magnitude(worst_long);
+    qty_t down = magnitude(worst_short);
+    qty_t then = magnitude(side == SIDE_BUY ? qty_add(worst_long, more) : qty_add(worst_short, -more));
+    qty_t larger = MAX(up, down);
+    qty_t now_larger = MAX(side == SIDE_BUY ? down : up, then);
+
+    return (struct adds){ .larger = MAX(now_larger - larger, 0), .side = more };
+}
+
+static inline int64_t
+clamp64(wide_t v)
+{
+    return v > INT64_MAX ? INT64_MAX : v < -INT64_MAX ? -INT64_MAX : (int64_t)v;
+}
+
+/* Check 21 at one level. */
+static inline enum deny_reason
+exposure_within(const struct group *g, value_t larger, value_t by_side, uint32_t side, struct risk_verdict *out)
+{
+    wide_t gross = g->gross + larger;
+    wide_t net = side == SIDE_BUY ? g->net_long + by_side : -(g->net_short - by_side);
+
+    if (unlikely(g->unmarked != 0 && (g->limits.gross_max != LIMIT_NONE || g->limits.net_max != LIMIT_NONE)))
+        DENY(DENY_EXPOSURE, g->unmarked, 0);
+    if (unlikely(gross > g->limits.gross_max))
+        DENY(DENY_EXPOSURE, clamp64(gross), g->limits.gross_max);
+    if (unlikely(net > g->limits.net_max))
+        DENY(DENY_EXPOSURE, clamp64(net), g->limits.net_max);
+    return DENY_NONE;
+}
+
+/* What an account owns, in the reporting currency, rounded down; false when a balance has no rate. Cold: few limits
+ * ask for it. */
+static COLD bool
+equity_of(const struct risk *r, uint32_t account, struct now now, value_t *out)
+{
+    wide_t sum = 0;
+    bool any = false;
+
+    for (uint16_t c = 0; c < CURRENCY_MAX; c++) {
+        const struct balance *b = &r->balance[account][c];
+        if (!b->known || b->budget == 0)
+            continue;
+        int64_t rate = rate_of(r, c, now);
+        if (rate == 0)
+            return false;
+        wide_t held = b->budget / ((wide_t)pow10_i64[NEED_DECIMALS - VALUE_DECIMALS]);
+        sum += rate_convert_floor((value_t)clamp64(held), rate);
+        any = true;
+    }
+    *out = (value_t)clamp64(sum);
+    return any;
+}
+
+static inline enum deny_reason
+check_leverage(const struct risk *r, const struct risk_order *o, value_t larger, struct now now,
+               struct risk_verdict *out)
+{
+    const struct account_state *a = &r->account[o->account];
+    value_t equity;
+
+    if (likely(a->leverage_max_ppm == LIMIT_COUNT_NONE))
+        return DENY_NONE;
+    if (!equity_of(r, o->account, now, &equity) || equity <= 0)
+        DENY(DENY_EXPOSURE, 0, 0);
+    wide_t gross = a->group.gross + larger;
+    if (gross * PPM > (wide_t)equity * a->leverage_max_ppm)
+        DENY(DENY_EXPOSURE, clamp64(gross * PPM / equity), a->leverage_max_ppm);
+    return DENY_NONE;
+}
+
+/* The groups an order belongs to, tightest first; a strategy's own part, and the account's. */
+static inline enum deny_reason
+check_exposure(const struct risk *r, const struct risk_order *o, const struct found *f, struct now now,
+               struct risk_verdict *out)
+{
+    const struct market *m = &r->market[o->instrument];
+    const struct position *p = &f->cell->position;
+    uint16_t index = *part_index(r, o->client, o->account, o->instrument);
+    const struct holding *part = &r->part[index]; /* the first is empty */
+
+    if (unlikely(index == 0 && r->parts == PARTS_MAX))
+        DENY(DENY_EXPOSURE, PARTS_MAX, PARTS_MAX - 1);
+    if (unlikely(m->value.unit == 0 || too_old(now.mono, m->value.mark_ns, r->mark_age_max_ns)))
+        DENY(DENY_EXPOSURE, m->value.unit == 0 ? 0 : now.mono.ns - m->value.mark_ns, r->mark_age_max_ns);
+    struct adds own = adds_of(part->pnl.held, part->reserved, o->side, f->more);
+    struct adds all = adds_of(p->qty, p->reserved, o->side, f->more);
+    value_t by_side = valuation_of(&m->value, f->more);
+    value_t own_larger = own.larger == f->more ? by_side : valuation_of(&m->value, own.larger);
+    value_t larger = all.larger == f->more ? by_side : valuation_of(&m->value, all.larger);
+
+    if (unlikely(exposure_within(&r->client[o->client].group, own_larger, by_side, o->side, out) != DENY_NONE ||
+                 exposure_within(&r->account[o->account].group, larger, by_side, o->side, out) != DENY_NONE ||
+                 exposure_within(&r->venue[f->venue].group, larger, by_side, o->side, out) != DENY_NONE ||
+                 exposure_within(&r->global, larger, by_side, o->side, out) != DENY_NONE))
+        return DENY_EXPOSURE;
+    return check_leverage(r, o, larger, now, out);
+}
+
+/* Check 22. Spot: a buy needs its price, a sell what it sells. A derivative needs margin for its worst case. */
+static inline enum deny_reason
+check_balance(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
+{
+    const struct market *m = &r->market[o->instrument];
+    const struct resolved_limits *l = &f->cell->limits;
+    const struct balance *b;
+    wide_t need;
+
+    if (!r->venue[f->venue].now.has_balances)
+        return DENY_NONE;
+    if (likely(l->kind == INSTRUMENT_SPOT)) {
+        bool buy = o->side == SIDE_BUY;
+        b = &r->balance[o->account][buy ? m->quote_ccy : m->base_ccy];
+        if (buy) {
+            wide_t held = o->amend ? (wide_t)o->replaced_px * o->replaced_leaves : 0;
+            need = MAX((wide_t)f->px * o->qty - held, 0) * pow10_i64[m->need_buy];
+        } else {
+            need = (wide_t)f->more * pow10_i64[m->need_sell];
+        }
+    } else {
+        const struct position *p = &f->cell->position;
+        struct adds all = adds_of(p->qty, p->reserved, o->side, f->more);
+        b = &r->balance[o->account][m->settle_ccy];
+        if (unlikely(l->margin_ppm == 0 || m->settle.unit == 0))
+            DENY(DENY_BALANCE, 0, 0);
+        need = ((wide_t)valuation_of(&m->settle, all.larger) * l->margin_ppm / PPM + 1) *
+               pow10_i64[NEED_DECIMALS - VALUE_DECIMALS];
+    }
+    if (unlikely(!b->known))
+        DENY(DENY_BALANCE, 0, 0);
+    wide_t free = b->budget - b->need - b->margin;
+    if (unlikely(need > free))
+        DENY(DENY_BALANCE, clamp64(need / pow10_i64[NEED_DECIMALS - VALUE_DECIMALS] + 1),
+             clamp64(free / pow10_i64[NEED_DECIMALS - VALUE_DECIMALS]));
+    return DENY_NONE;
+}
+
+/* Check 25 at one level. */
+static inline enum deny_reason
+day_within(const struct group *g, value_t order_value, struct risk_verdict *out)
+{
+    const struct group_limits *l = &g->limits;
+    wide_t value = g->open + g->day_value + order_value;
+    wide_t result = group_day_result(g);
+
+    if (unlikely(value > l->day_value_max))
+        DENY(DENY_DAILY_VALUE, clamp64(value), l->day_value_max);
+    if (unlikely(g->unmarked != 0 && (l->day_loss_max != LIMIT_NONE || l->drawdown_max != LIMIT_NONE)))
+        DENY(DENY_DAILY_LOSS, g->unmarked, 0);
+    if (unlikely(-result > l->day_loss_max || (g->tripped & 1u << TRIP_DAY_LOSS) != 0))
+        DENY(DENY_DAILY_LOSS, clamp64(-result), l->day_loss_max);
+    if (unlikely(g->day_best - result > l->drawdown_max || (g->tripped & 1u << TRIP_DRAWDOWN) != 0))
+        DENY(DENY_DRAWDOWN, clamp64(g->day_best - result), l->drawdown_max);
+    return DENY_NONE;
+}
+
+static inline enum deny_reason
+check_day(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
+{
+    value_t v = valuation_of(&r->market[o->instrument].value, f->more);
+
+    if (likely(day_within(&r->client[o->client].group, v, out) == DENY_NONE &&
+               day_within(&r->account[o->account].group, v, out) == DENY_NONE &&
+               day_within(&r->venue[f->venue].group, v, out) == DENY_NONE &&
+               day_within(&r->global, v, out) == DENY_NONE))
+        return DENY_NONE;
+    return out->reason;
+}
+
+/* ---- the other checks that read -----------------------------------------------------------------------------------
+ */
+
+/* Check 24. */
+static inline enum deny_reason
+check_self_match(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
+{
+    px_t own = r->market[o->instrument].own_best[1 - o->side];
+
+    if (likely(own == 0 || !risk_crosses((enum side)o->side, f->px, own)))
+        return DENY_NONE;
+    enum self_match_mode mode = (enum self_match_mode)f->cell->limits.self_match;
+    out->cancel_resting = mode != SELF_MATCH_DENY;
+    if (mode == SELF_MATCH_CANCEL_RESTING)
+        return DENY_NONE;
+    DENY(DENY_SELF_MATCH, f->px, own);
+}
+
+/* Check 27. */
+static inline enum deny_reason
+check_parent(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
+{
+    if (likely(o->parent_key == 0))
+        return DENY_NONE;
+    struct parent_child c = { .key = o->parent_key,
+                              .client = o->client,
+                              .account = o->account,
+                              .instrument = o->instrument,
+                              .side = o->side,
+                              .total = o->parent_qty };
+    qty_t room = parent_room(&r->parents, &c);
+    if (unlikely(f->more > room))
+        DENY(DENY_PARENT, f->more, room);
+    return DENY_NONE;
+}
+
+/* Check 28: what latched at any level, by the first that did. */
+#define TRIPS_BREAKER \
+    (1u << TRIP_REJECTS | 1u << TRIP_LOSS_RATE | 1u << TRIP_LATENCY | 1u << TRIP_STALL | 1u << TRIP_ACK)
+
+static inline enum deny_reason
+check_breakers(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
+{
+    uint32_t tripped = (r->client[o->client].group.tripped | r->account[o->account].group.tripped |
+                        r->venue[f->venue].group.tripped | r->global.tripped) &
+                       TRIPS_BREAKER;
+    if (unlikely(tripped != 0))
+        DENY(DENY_BREAKER, __builtin_ctz(tripped), 0);
     return DENY_NONE;
 }
 
@@ -364,45 +500,23 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
     bool known_ids = o->account < r->counts.accounts && o->client < CLIENT_MAX;
     const struct instrument *ins = o->instrument < r->counts.instruments ? o->ins : NULL;
     struct cell *c = known_ids && ins != NULL ? cell_at(r, o->account, o->instrument) : NULL;
-    *f = (struct found){ .cell = c, .venue = ins != NULL ? ins->venue : VENUE_MAX };
-    const struct venue_state *v = f->venue < VENUE_MAX ? &r->venue[f->venue] : NULL;
+    *f = (struct found){ .cell = c,
+                         .venue = ins != NULL ? ins->venue : VENUE_MAX,
+                         .px = o->type == ORDER_MARKET ? o->sweep_px : o->px };
+    out->px = f->px;
 
     if (unlikely(r->kill.killed))
         DENY(DENY_KILLED, 0, 0);
     if (unlikely(!r->armed || r->limits_version == 0))
         DENY(DENY_NOT_ARMED, r->limits_version, 0);
-    if (unlikely(v != NULL && !v->now.reconciled))
+    if (unlikely(f->venue < VENUE_MAX && !r->venue[f->venue].now.reconciled))
         DENY(DENY_RECONCILING, f->venue, 0);
-
     f->reducing = c != NULL && proves_reduction(&c->position, o);
     out->reducing = f->reducing;
-    /* ids out of range read as HALTED there, so ask only with known ones; NOT_PERMITTED follows. */
-    enum trading_state state = known_ids && ins != NULL
-                                   ? kill_state(&r->kill, o->account, ins->venue, o->instrument, o->client)
-                                   : (enum trading_state)r->kill.global;
-    if (unlikely(state != TRADING_ACTIVE)) {
-        if (state == TRADING_HALTED)
-            DENY(DENY_HALTED, state, TRADING_ACTIVE);
-        if (!f->reducing)
-            DENY(DENY_REDUCE_ONLY_STATE, state, TRADING_ACTIVE);
-    }
-    if (unlikely(!known_ids))
-        DENY(DENY_NOT_PERMITTED, o->account, o->client);
+    if (unlikely(check_state(r, o, f, known_ids, out) != DENY_NONE))
+        return out->reason;
 
-    if (unlikely(c == NULL || v == NULL || ins->id != o->instrument || ins->version == 0 ||
-                 o->instrument_version != ins->version || c->limits.instrument_version != ins->version))
-        DENY(DENY_UNKNOWN_INSTRUMENT, o->instrument_version, ins == NULL ? 0 : ins->version);
     const struct resolved_limits *l = &c->limits;
-    if (unlikely(ins->status != INSTRUMENT_TRADING))
-        DENY(DENY_INSTRUMENT_CLOSED, ins->status, INSTRUMENT_TRADING);
-    if (unlikely(l->restricted))
-        DENY(DENY_RESTRICTED, 0, 0);
-    if (unlikely(!v->now.logged_on || !v->now.stream_in_step))
-        DENY(DENY_VENUE_DOWN, v->now.logged_on, v->now.stream_in_step);
-    int64_t offset = v->now.clock_offset_ns;
-    if (unlikely(!v->now.clock_known || offset > v->clock_offset_max_ns || offset < -v->clock_offset_max_ns))
-        DENY(DENY_CLOCK, offset, v->clock_offset_max_ns);
-
     enum deny_reason market = market_usable(l, md, now, out);
     if (unlikely(market != DENY_NONE)) {
         if (!f->reducing || reduction_ref(l, md, o->side, now) == 0)
@@ -413,26 +527,12 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
         DENY(DENY_EXPIRED_COMMAND, now.wall.ns, o->deadline_wall_ns);
     if (unlikely(o->found == DENY_REPLAYED_COMMAND))
         DENY(DENY_REPLAYED_COMMAND, 0, 0);
-    if (unlikely(!shape_valid(o)))
+    if (unlikely(!shape_valid(o, now)))
         DENY(DENY_INVALID_ORDER, o->type, o->tif);
     if (unlikely(o->found == DENY_UNKNOWN_ORDER || o->found == DENY_ORDER_DONE))
         DENY((enum deny_reason)o->found, 0, 0);
-
-    /* tick and step >= 1: limits_resolve(). */
-    if (unlikely(o->px <= 0 || o->px % l->tick != 0 || o->px < l->px_min || o->px > l->px_max))
-        DENY(DENY_INCREMENT, o->px, l->tick);
-    if (unlikely(o->qty <= 0 || o->qty % l->step != 0))
-        DENY(DENY_INCREMENT, o->qty, l->step);
-    if (unlikely(o->qty > l->qty_max))
-        DENY(DENY_ORDER_QTY, o->qty, l->qty_max);
-    if (unlikely(o->qty < l->qty_min))
-        DENY(DENY_ORDER_QTY, o->qty, l->qty_min);
-    value_t notional = notional_ceil(o->px, o->qty, l->px_decimals, l->qty_decimals, l->multiplier);
-    if (unlikely(notional > l->notional_max))
-        DENY(DENY_ORDER_NOTIONAL, notional, l->notional_max);
-    if (unlikely(notional < l->notional_min))
-        DENY(DENY_ORDER_NOTIONAL, notional, l->notional_min);
-    if (unlikely(check_collar(l, o, md, now, market == DENY_NONE, f->reducing, out) != DENY_NONE))
+    if (unlikely(check_numbers(l, o, f->px, out) != DENY_NONE ||
+                 check_collar(l, o, md, now, market == DENY_NONE, f->reducing, out) != DENY_NONE))
         return out->reason;
 
     f->more = o->amend ? MAX(o->qty - o->replaced_leaves, 0) : o->qty;
@@ -440,8 +540,27 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
         return out->reason;
     if (unlikely(check_position(c, o, f, out) != DENY_NONE))
         return out->reason;
+    int64_t value = out->value; /* worst case and its limit: what the journal keeps of an accepted order */
+    int64_t limit = out->limit;
+    if (unlikely(r->valued && !f->reducing && check_exposure(r, o, f, now, out) != DENY_NONE))
+        return out->reason;
+    if (unlikely(check_balance(r, o, f, out) != DENY_NONE))
+        return out->reason;
+    if (unlikely((o->flags & COMMAND_REDUCE_ONLY) != 0 && !f->reducing))
+        DENY(DENY_REDUCE_ONLY, o->qty,
+             position_reducible(&c->position, (enum side)o->side, o->amend ? o->replaced_leaves : 0));
+    if (unlikely(check_self_match(r, o, f, out) != DENY_NONE))
+        return out->reason;
+    if (unlikely(r->valued && !f->reducing && check_day(r, o, f, out) != DENY_NONE))
+        return out->reason;
+    if (unlikely(check_parent(r, o, f, out) != DENY_NONE))
+        return out->reason;
+    if (unlikely(!f->reducing && check_breakers(r, o, f, out) != DENY_NONE))
+        return out->reason;
     if (unlikely(o->found != DENY_NONE))
         DENY((enum deny_reason)o->found, 0, 0);
+    out->value = value;
+    out->limit = limit;
     return DENY_NONE;
 }
 
@@ -453,6 +572,10 @@ risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, uint3
     const uint8_t *c = (const uint8_t *)cell_at(r, account, instrument);
     for (size_t i = 0; i < sizeof(struct cell); i += CACHE_LINE)
         __builtin_prefetch(c + i, 1);
+    const uint8_t *m = (const uint8_t *)&r->market[instrument];
+    __builtin_prefetch(m);
+    __builtin_prefetch(m + CACHE_LINE);
+    __builtin_prefetch(&r->part[*part_index(r, client, account, instrument)]);
     __builtin_prefetch(&r->client[client], 1);
     __builtin_prefetch(&r->account[account], 1);
     __builtin_prefetch(&r->totals.open_client[client]);
@@ -460,26 +583,76 @@ risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, uint3
 
 /* ---- hot: what counts ------------------------------------------------------------------------------------------ */
 
-/* Check 17: all four buckets or none; a reduction then has one of its own. */
+/* Check 18: messages of the day by fills of the day, this one included. */
 static inline bool
-take_order_token(struct risk *r, const struct risk_order *o, const struct found *f, struct now now)
+ratio_within(const struct client_state *c)
 {
-    struct throttle *const bucket[] = {
-        &f->cell->order_rate,
-        &r->client[o->client].order_rate,
-        &r->account[o->account].order_rate,
-        &r->venue[f->venue].order_rate,
-    };
-    bool ready = true;
+    return c->messages < c->messages_free ||
+           (uint64_t)c->messages + 1 <= (uint64_t)c->messages_per_fill_max * MAX(c->fills, 1u);
+}
 
-    for (unsigned i = 0; i < ARRAY_LEN(bucket); i++)
-        ready &= throttle_ready(bucket[i], now.mono);
-    if (likely(ready)) {
-        for (unsigned i = 0; i < ARRAY_LEN(bucket); i++)
-            throttle_spend(bucket[i]);
-        return true;
+/* Check 17: all four buckets, or a reduction's own. */
+static inline bool
+order_token_ready(struct risk *r, const struct risk_order *o, const struct found *f, struct now now)
+{
+    return throttle_ready(&f->cell->order_rate, now.mono) & throttle_ready(&r->client[o->client].order_rate, now.mono) &
+           throttle_ready(&r->account[o->account].order_rate, now.mono) &
+           throttle_ready(&r->venue[f->venue].order_rate, now.mono);
+}
+
+/* Checks 16, 17, 18, 26; spends nothing. *own_bucket: the reduction passes by its own token. */
+static inline enum deny_reason
+check_counts(struct risk *r, const struct risk_order *o, struct found *f, struct now now, bool *own_bucket,
+             struct risk_verdict *out)
+{
+    struct client_state *c = &r->client[o->client];
+    const struct repeat_content content = { .client = o->client,
+                                            .account = o->account,
+                                            .instrument = o->instrument,
+                                            .side = o->side,
+                                            .px = o->px,
+                                            .qty = o->qty };
+
+    f->content = repeat_hash(&content);
+    *own_bucket = false;
+    uint32_t repeated = repeat_count(&r->repeat, f->content, r->duplicate_window_ns, now.mono);
+    if (unlikely(repeated >= r->duplicate_max && !f->reducing))
+        DENY(DENY_DUPLICATE_CONTENT, (uint64_t)repeated + 1, r->duplicate_max);
+    if (unlikely(!order_token_ready(r, o, f, now))) {
+        if (!f->reducing || !throttle_ready(&r->account[o->account].reduce_rate, now.mono))
+            DENY(DENY_ORDER_RATE, 0, 1);
+        *own_bucket = true;
     }
-    return f->reducing && throttle_take(&r->account[o->account].reduce_rate, now.mono);
+    if (unlikely(o->replace && !f->reducing && !throttle_ready(&c->replace_rate, now.mono)))
+        DENY(DENY_CANCEL_RATE, 0, c->replace_rate.rate.per_s);
+    if (unlikely(!ratio_within(c) && !f->reducing))
+        DENY(DENY_CANCEL_RATE, (uint64_t)c->messages + 1, (uint64_t)c->messages_per_fill_max * MAX(c->fills, 1u));
+    if (unlikely(c->executions >= c->repeat_executions_max && !f->reducing))
+        DENY(DENY_REPEAT_EXECUTIONS, (uint64_t)c->executions + 1, c->repeat_executions_max);
+    return DENY_NONE;
+}
+
+static inline void
+commit(struct risk *r, const struct risk_order *o, const struct found *f, bool own_bucket, struct now now)
+{
+    struct client_state *c = &r->client[o->client];
+
+    repeat_add(&r->repeat, f->content, r->duplicate_window_ns, now.mono);
+    if (likely(!own_bucket)) {
+        throttle_spend(&f->cell->order_rate);
+        throttle_spend(&c->order_rate);
+        throttle_spend(&r->account[o->account].order_rate);
+        throttle_spend(&r->venue[f->venue].order_rate);
+    } else {
+        throttle_spend(&r->account[o->account].reduce_rate);
+    }
+    if (o->replace && throttle_ready(&c->replace_rate, now.mono))
+        throttle_spend(&c->replace_rate);
+    if (o->amend) { /* it makes no order, whose delta would count it */
+        c->messages++;
+        c->executions++;
+    }
+    r->totals.accepted++;
 }
 
 bool
@@ -489,7 +662,12 @@ risk_denied(struct risk *r, uint32_t client, struct now now)
         return true;
     if (r->limits_version == 0)
         return false;
-    return !throttle_take(&r->client[client].denied_rate, now.mono);
+    struct client_state *c = &r->client[client];
+    if (likely(throttle_take(&c->denied_rate, now.mono)))
+        return false;
+    if (c->flood_halts)
+        risk_trip_set(r, LEVEL_CLIENT, client, TRIP_FLOOD, c->denied_rate.rate.per_s, c->denied_rate.rate.per_s);
+    return true;
 }
 
 static COLD enum deny_reason
@@ -498,7 +676,22 @@ denied(struct risk *r, uint32_t client, enum deny_reason reason, struct now now,
     r->totals.denied[reason]++;
     out->reason = reason;
     out->flood = risk_denied(r, client, now);
+    if (reason == DENY_REPEAT_EXECUTIONS)
+        risk_trip_set(r, LEVEL_CLIENT, client, TRIP_REPEAT, out->value, out->limit);
     return reason;
+}
+
+/* A mark that is a second old is made anew from the book that the order is checked against. */
+#define MARK_AGAIN_NS NS_PER_S
+
+static inline void
+mark_renew(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now)
+{
+    if (unlikely(o->instrument >= r->counts.instruments))
+        return;
+    const struct market *m = &r->market[o->instrument];
+    if (unlikely(now.mono.ns - m->valued_ns >= MARK_AGAIN_NS || m->value.unit == 0))
+        risk_mark(r, o->instrument, md, now);
 }
 
 enum deny_reason
@@ -506,16 +699,15 @@ risk_check(struct risk *r, const struct risk_order *o, const struct md_ref *md, 
            struct risk_verdict *out)
 {
     struct found f;
+    bool own_bucket;
 
     r->totals.checked++;
-    if (unlikely(check_order(r, o, md, now, &f, out) != DENY_NONE))
+    if (likely(r->valued))
+        mark_renew(r, o, md, now);
+    if (unlikely(check_order(r, o, md, now, &f, out) != DENY_NONE ||
+                 check_counts(r, o, &f, now, &own_bucket, out) != DENY_NONE))
         return denied(r, o->client, out->reason, now, out);
-    if (unlikely(!take_order_token(r, o, &f, now))) {
-        out->value = 0;
-        out->limit = 1;
-        return denied(r, o->client, DENY_ORDER_RATE, now, out);
-    }
-    r->totals.accepted++;
+    commit(r, o, &f, own_bucket, now);
     return DENY_NONE;
 }
 
@@ -523,155 +715,26 @@ enum deny_reason
 risk_check_cancel(struct risk *r, uint32_t client, struct now now, struct risk_verdict *out)
 {
     *out = (struct risk_verdict){ .limits_version = r->limits_version };
-    /* Without limits there is no ceiling: a cancel never waits for configuration. */
-    if (unlikely(client < CLIENT_MAX && r->limits_version != 0 &&
-                 !throttle_take(&r->client[client].cancel_rate, now.mono))) {
-        out->limit = r->client[client].cancel_rate.rate.per_s;
+    if (unlikely(client >= CLIENT_MAX || r->limits_version == 0))
+        return DENY_NONE; /* without limits there is no ceiling: a cancel never waits for configuration */
+    struct client_state *c = &r->client[client];
+    if (unlikely(!throttle_take(&c->cancel_rate, now.mono))) {
+        out->limit = c->cancel_rate.rate.per_s;
         return denied(r, client, DENY_CANCEL_RATE, now, out);
     }
+    c->messages++;
     return DENY_NONE;
 }
 
-/* ---- state ----------------------------------------------------------------------------------------------------- */
-
-static void
-count_change(uint32_t *count, int change)
-{
-    int64_t next = (int64_t)*count + change;
-    ASSERT(next >= 0 && next <= UINT32_MAX);
-    *count = (uint32_t)next;
-}
-
-void
-risk_apply(struct risk *r, const struct order_delta *d)
-{
-    ASSERT(d->account < r->counts.accounts && d->instrument < r->counts.instruments && d->client < CLIENT_MAX);
-    position_apply(&cell_at(r, d->account, d->instrument)->position, d);
-    count_change(&r->totals.open_total, d->open_change);
-    count_change(&r->totals.open_client[d->client], d->open_change);
-    count_change(&r->totals.open_account[d->account], d->open_change);
-    count_change(&r->totals.unknown_total, d->unknown_change);
-}
-
-void
-risk_set_position(struct risk *r, uint32_t account, uint32_t instrument, qty_t qty, bool reconciled)
-{
-    ASSERT(account < r->counts.accounts && instrument < r->counts.instruments);
-    position_set(&cell_at(r, account, instrument)->position, qty, reconciled);
-}
-
-void
-risk_set_reconciled(struct risk *r, uint32_t account, uint32_t instrument, bool reconciled)
-{
-    ASSERT(account < r->counts.accounts && instrument < r->counts.instruments);
-    cell_at(r, account, instrument)->position.reconciled = reconciled;
-}
-
-const struct position *
-risk_position(const struct risk *r, uint32_t account, uint32_t instrument)
-{
-    ASSERT(account < r->counts.accounts && instrument < r->counts.instruments);
-    return &cell_at(r, account, instrument)->position;
-}
-
-const struct resolved_limits *
-risk_resolved(const struct risk *r, uint32_t account, uint32_t instrument)
-{
-    ASSERT(account < r->counts.accounts && instrument < r->counts.instruments);
-    return &cell_at(r, account, instrument)->limits;
-}
-
-const struct risk_limits *
-risk_limits_in_force(const struct risk *r)
-{
-    return &r->limits;
-}
-
-const struct risk_venue *
-risk_venue_of(const struct risk *r, uint32_t venue)
-{
-    ASSERT(venue < VENUE_MAX);
-    return &r->venue[venue].now;
-}
-
-const struct risk_totals *
-risk_totals(const struct risk *r)
-{
-    return &r->totals;
-}
-
-/* ---- cold: what would pass --------------------------------------------------------------------------------------- */
-
-static bool
-rate_would_pass(const struct risk *r, const struct risk_order *o, const struct found *f, struct now now)
-{
-    struct throttle copy[] = {
-        f->cell->order_rate,           r->client[o->client].order_rate,    r->account[o->account].order_rate,
-        r->venue[f->venue].order_rate, r->account[o->account].reduce_rate,
-    };
-    bool ready = true;
-    for (unsigned i = 0; i < 4; i++)
-        ready &= throttle_ready(&copy[i], now.mono);
-    return ready || (f->reducing && throttle_ready(&copy[4], now.mono));
-}
-
-static bool
-would_pass(const struct risk *r, struct risk_order *o, qty_t qty, const struct md_ref *md, struct now now,
-           struct risk_verdict *out)
+enum deny_reason
+risk_peek(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now, struct risk_verdict *out)
 {
     struct found f;
-    o->qty = qty;
+    bool own_bucket;
+
+    if (r->valued)
+        mark_renew(r, o, md, now);
     if (check_order(r, o, md, now, &f, out) != DENY_NONE)
-        return false;
-    if (rate_would_pass(r, o, &f, now))
-        return true;
-    out->reason = DENY_ORDER_RATE;
-    return false;
-}
-
-enum deny_reason
-risk_peek(const struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
-          struct risk_verdict *out)
-{
-    struct risk_order copy = *o;
-    return would_pass(r, &copy, o->qty, md, now, out) ? DENY_NONE : out->reason;
-}
-
-qty_t
-risk_whatif(struct risk *r, const struct risk_order *order, const struct md_ref *md, struct now now,
-            struct risk_verdict *binding)
-{
-    struct risk_order o = *order;
-    bool indexed = o.account < r->counts.accounts && o.instrument < r->counts.instruments && o.ins != NULL;
-    const struct resolved_limits *l = indexed ? &cell_at(r, o.account, o.instrument)->limits : NULL;
-
-    if (l == NULL || l->instrument_version == 0 || o.px <= 0) {
-        (void)would_pass(r, &o, 1, md, now, binding);
-        return 0;
-    }
-    /* The smallest count of steps that meets every minimum; above it, more quantity can only fail more checks. */
-    int64_t lo = MAX((l->qty_min + l->step - 1) / l->step, 1);
-    int64_t hi = MAX(l->qty_max / l->step, lo);
-    int64_t a = lo;
-    int64_t b = hi;
-    while (a < b) {
-        int64_t mid = a + (b - a) / 2;
-        if (notional_ceil(o.px, mid * l->step, l->px_decimals, l->qty_decimals, l->multiplier) < l->notional_min)
-            a = mid + 1;
-        else
-            b = mid;
-    }
-    if (!would_pass(r, &o, a * l->step, md, now, binding))
-        return 0;
-    struct risk_verdict probe;
-    b = hi;
-    while (a < b) {
-        int64_t mid = a + (b - a + 1) / 2;
-        if (would_pass(r, &o, mid * l->step, md, now, &probe))
-            a = mid;
-        else
-            b = mid - 1;
-    }
-    (void)would_pass(r, &o, (a + 1) * l->step, md, now, binding);
-    return a * l->step;
+        return out->reason;
+    return check_counts(r, o, &f, now, &own_bucket, out);
 }

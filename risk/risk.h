@@ -136,7 +136,7 @@ risk_crosses(enum side side, px_t px, px_t own_px)
 }
 
 /* What risk_check would say, spending and counting nothing. */
-enum deny_reason risk_peek(const struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
+enum deny_reason risk_peek(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
                            struct risk_verdict *out);
 
 /* Hot. A cancel of this client: DENY_NONE (a token is spent) or DENY_CANCEL_RATE. An operator's cancel needs no check.

@@ -41,7 +41,7 @@ struct world {
 };
 
 static struct world w;
-static _Alignas(64) uint8_t risk_memory[2 << 20];
+static _Alignas(64) uint8_t risk_memory[8 << 20];
 static uint64_t rng_state;
 
 static uint64_t

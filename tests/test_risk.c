@@ -10,7 +10,7 @@
 #define ACCOUNT 0
 #define INSTR   7
 
-static _Alignas(64) uint8_t memory[4 << 20];
+static _Alignas(64) uint8_t memory[8 << 20];
 
 /* One armed gateway with one instrument: price decimals 2, tick 0.10; quantity decimals 3, step 0.005. */
 struct fixture {
@@ -712,12 +712,12 @@ TEST(risk_reduce_only_flag_never_increases_or_flips)
     struct fixture f;
     fixture_init(&f);
     f.o.flags = COMMAND_REDUCE_ONLY;
-    CHECK_EQ(check(&f), DENY_POSITION); /* flat */
+    CHECK_EQ(check(&f), DENY_REDUCE_ONLY); /* flat */
     risk_set_position(f.r, ACCOUNT, INSTR, -1000, true);
-    AT_LIMIT_AND_PAST(&f, f.o.qty = 1000, f.o.qty = 1005, DENY_POSITION);
+    AT_LIMIT_AND_PAST(&f, f.o.qty = 1000, f.o.qty = 1005, DENY_REDUCE_ONLY);
     CHECK_EQ(f.v.limit, 1000);
     risk_set_position(f.r, ACCOUNT, INSTR, 1000, true);
-    CHECK_EQ(check(&f), DENY_POSITION);
+    CHECK_EQ(check(&f), DENY_REDUCE_ONLY);
 }
 
 /* ---- counting checks ------------------------------------------------------------------------------------------- */

@@ -35,6 +35,36 @@ order_reservation(const struct order_table *t, const struct order *o)
     return MAX(open, MIN(order_missing_fill_qty(o), total));
 }
 
+/* The price that may be in force and is the worse for us: the higher of a buy's, the lower of a sell's. */
+static px_t
+worse_px(const struct order_table *t, const struct order *o)
+{
+    if (likely((o->marks & ORDER_MARK_AMENDING) == 0))
+        return o->px;
+    const struct order_amend *a = &t->amend[o - t->order];
+    return o->side == SIDE_BUY ? MAX(o->px, a->px) : MIN(o->px, a->px);
+}
+
+void
+order_delta_reserve(const struct order_table *t, struct order *o, struct order_delta *d)
+{
+    qty_t reserved = order_reservation(t, o);
+    px_t px = worse_px(t, o);
+    wide_t cost = (wide_t)px * reserved;
+    bool rests = order_live(o) && o->type != ORDER_MARKET && (o->tif == TIF_GTC || o->tif == TIF_GTD);
+    px_t rest_px = rests ? px : 0;
+
+    d->reserved_change = reserved - o->reserved;
+    d->cost_change = cost - o->reserved_cost;
+    o->reserved = reserved;
+    o->reserved_cost = cost;
+    if (rest_px != o->rest_px) {
+        d->gone_px = o->rest_px;
+        d->rest_px = rest_px;
+        o->rest_px = rest_px;
+    }
+}
+
 /* ---- facts and ends ---- */
 
 static void
@@ -437,9 +467,7 @@ order_table_event(struct order_table *t, uint32_t slot, const struct order_event
 
     delta_name(d, o);
     enum order_outcome out = on_event(t, o, ev, d);
-    qty_t reserved = order_reservation(t, o);
-    d->reserved_change = reserved - o->reserved;
-    o->reserved = reserved;
+    order_delta_reserve(t, o, d);
     d->unknown_change = (int8_t)((int)order_unknown(o) - was_unknown);
     t->totals.unknown = (uint32_t)((int64_t)t->totals.unknown + d->unknown_change);
     if (was_live && !order_live(o)) {

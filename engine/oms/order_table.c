@@ -496,9 +496,7 @@ amend_intent(struct order_table *t, const struct order_intent *in, struct order_
     o->cancel_deadline_ns = MAX(o->cancel_deadline_ns, in->venue_deadline_ns);
 
     delta_name(d, o);
-    qty_t reserved = order_reservation(t, o);
-    d->reserved_change = reserved - o->reserved;
-    o->reserved = reserved;
+    order_delta_reserve(t, o, d);
     return slot;
 }
 
@@ -551,10 +549,10 @@ order_table_intent(struct order_table *t, const struct order_intent *in, struct 
         .request_key = c->client_seq,
         .px = c->px,
         .qty = in->qty,
-        .reserved = in->qty,
         .trigger_px = c->trigger_px,
         .last_trade_id = -1,
         .parent_key = c->parent_key,
+        .parent_qty = c->parent_key != 0 ? c->parent_qty : 0,
         .venue_deadline_ns = in->venue_deadline_ns,
         .request_mono_ns = in->risk_mono_ns,
         .submit_mono_ns = c->submit_mono_ns,
@@ -573,7 +571,7 @@ order_table_intent(struct order_table *t, const struct order_intent *in, struct 
 
     delta_name(d, o);
     d->open_change = 1;
-    d->reserved_change = o->reserved;
+    order_delta_reserve(t, o, d);
     if (c->verb == COMMAND_REPLACE)
         d->unknown_change = (int8_t)target_mark(t, slot, in, c->client_seq);
     t->totals.unknown = (uint32_t)((int64_t)t->totals.unknown + d->unknown_change);

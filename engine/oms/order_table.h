@@ -156,7 +156,10 @@ struct order {
     qty_t last_qty;
     int64_t last_trade_id; /* -1 none */
     value_t last_fee;
+    px_t rest_px;         /* where risk believes that it rests; 0 = does not */
+    wide_t reserved_cost; /* px * reserved, as risk holds it */
     uint64_t parent_key;
+    qty_t parent_qty;
     int64_t venue_deadline_ns; /* of the new-order request */
     int64_t cancel_deadline_ns;
     int64_t venue_time_ns;

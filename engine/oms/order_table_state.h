@@ -182,6 +182,9 @@ void order_venue_id_set(struct order_table *t, uint32_t slot, uint64_t venue_ord
 /* What risk must hold for an order now. */
 qty_t order_reservation(const struct order_table *t, const struct order *o);
 
+/* The reservation anew, what it costs and where the order may rest: the changes go to d. */
+void order_delta_reserve(const struct order_table *t, struct order *o, struct order_delta *d);
+
 /* The slot has a struct order_amend from here on. */
 void order_amend_open(struct order_table *t, uint32_t slot);
 
@@ -195,7 +198,12 @@ static inline void
 delta_name(struct order_delta *d, const struct order *o)
 {
     *d = (struct order_delta){
-        .account = o->account, .instrument = o->instrument, .client = o->client, .side = o->side
+        .account = o->account,
+        .instrument = o->instrument,
+        .client = o->client,
+        .side = o->side,
+        .parent_key = o->parent_key,
+        .parent_qty = o->parent_qty,
     };
 }
 

@@ -264,7 +264,10 @@ struct command {
     int64_t decision_mono_ns; /* the strategy's own stamp; 0 = none */
     int64_t submit_mono_ns;   /* written by the client library at submit */
     uint64_t client_seq;      /* strictly increasing per admission */
-    char text[64];            /* operator's verbs: token, evidence, KEY VALUE; NUL-terminated. Else zero */
+    union {
+        char text[64];    /* operator's verbs: token, evidence, KEY VALUE; NUL-terminated. Else zero */
+        qty_t parent_qty; /* NEW, REPLACE with a parent_key: total of the parent, the same for all its children */
+    };
 };
 _Static_assert(sizeof(struct command) == 192, "ring slot and journal record");
 _Static_assert(offsetof(struct command, px) == 48, "wire layout");
@@ -394,6 +397,11 @@ struct order_delta {
     px_t fill_px;
     value_t fee;
     uint16_t fee_ccy;
+    px_t rest_px; /* > 0: an order of ours may rest at this price from now on; 0 none */
+    px_t gone_px; /* > 0: one that might have, no longer does. Amending: both prices until the old one is proven gone */
+    uint64_t parent_key; /* 0 none */
+    qty_t parent_qty;    /* total of the parent */
+    wide_t cost_change;  /* of price * reserved quantity, by the worse price that may be in force */
 };
 
 static inline const char *
