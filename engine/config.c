@@ -34,6 +34,7 @@ enum key_type {
     KEY_DECIMAL, /* not negative, in quotes */
     KEY_LISTEN,  /* ADDRESS:PORT */
     KEY_SYMBOLS, /* list of text */
+    KEY_NAMES,   /* list of names, a struct config_names; of `choices` where these are given */
     KEY_UIDS     /* list of integers */
 };
 
@@ -69,6 +70,10 @@ struct key {
 #define OTHER(type, field, kind, def, help)                     \
     {                                                           \
 #field, kind, FIELD(type, field), 0, 0, NULL, def, help \
+    }
+#define NAMES(type, field, choices, help)                                \
+    {                                                                    \
+#field, KEY_NAMES, FIELD(type, field), 0, 0, choices, "[]", help \
     }
 #define NAMED(type, field, name, kind, def, help)             \
     {                                                         \
@@ -136,6 +141,8 @@ static const struct key client_keys[] = {
     POWER2(struct config_client, command_ring, 16, 1048576, "1024", "slots of a client's command ring"),
 };
 
+static const char *const verb_choices[] = { "new", "replace", NULL };
+
 static const struct key strategy_keys[] = {
     INT(struct config_strategy, id, 0, CLIENT_MAX - 1, NULL, "number of the strategy in messages and journal"),
     CHOICE(struct config_strategy, on_disconnect, disconnect_choices, "cancel",
@@ -149,6 +156,9 @@ static const struct key strategy_keys[] = {
           "may halt, resume and act on every strategy's orders"),
     INT(struct config_strategy, order_rate, 1, 100000, "50", "new orders and replaces per second"),
     INT(struct config_strategy, order_burst, 1, 100000, "50", "and at once"),
+    NAMES(struct config_strategy, accounts, NULL, "accounts it may use; none = all"),
+    NAMES(struct config_strategy, symbols, NULL, "instruments it may trade, in the venue's spelling; none = all"),
+    NAMES(struct config_strategy, verbs, verb_choices, "what it may ask for: \"new\", \"replace\"; none = all"),
 };
 
 static const struct key monitoring_keys[] = {
@@ -220,6 +230,8 @@ static const struct key account_keys[] = {
     INT(struct config_account, id, 0, ACCOUNT_MAX - 1, NULL, "number of the account in messages and journal"),
 };
 
+static const char *const self_match_choices[] = { "deny", "cancel_resting", "cancel_both", NULL };
+
 static const struct key limit_keys[] = {
     OTHER(struct config_limits, order_qty_min, KEY_DECIMAL, "", "smallest order, in units of the base currency"),
     OTHER(struct config_limits, order_qty_max, KEY_DECIMAL, "", "largest order; must be set"),
@@ -227,8 +239,18 @@ static const struct key limit_keys[] = {
     OTHER(struct config_limits, order_notional_max, KEY_DECIMAL, "", "largest value of an order; must be set"),
     OTHER(struct config_limits, position_max, KEY_DECIMAL, "",
           "largest position, long or short, if all open orders fill; must be set"),
-    INT(struct config_limits, collar_ppm, 1, 1000000, "20000",
+    OTHER(struct config_limits, position_short_max, KEY_DECIMAL, "", "largest short position; \"\" = position_max"),
+    INT(struct config_limits, collar_ppm, 1, 500000, "20000",
         "how far through the reference price an order may be priced, in millionths"),
+    INT(struct config_limits, reduce_collar_ppm, 1, 500000, "50000",
+        "the same for a proven reduction, against the last live book; at least collar_ppm"),
+    INT(struct config_limits, spread_max_ppm, 1, 500000, "50000", "a wider touch is no reference"),
+    INT(struct config_limits, good_age_max_ms, 1, 86400000, "300000",
+        "a proven reduction may be priced against a book this old"),
+    INT(struct config_limits, margin_ppm, 0, 10000000, "0",
+        "initial margin of a derivative, of its value, in millionths; 0 = not stated, denies"),
+    CHOICE(struct config_limits, self_match, self_match_choices, "deny",
+           "an order that would trade against our own resting one is denied, or that one is canceled first, or both"),
     INT(struct config_limits, open_orders_max, 1, 1048576, "50", "open orders in the instrument"),
     INT(struct config_limits, order_rate, 1, 100000, "20", "new orders and replaces per second"),
     INT(struct config_limits, order_burst, 1, 100000, "20", "and at once"),
@@ -249,6 +271,61 @@ static const struct key risk_keys[] = {
     INT(struct config_risk, cancel_rate, 1, 100000, "500", "cancels per second"),
     INT(struct config_risk, cancel_burst, 1, 100000, "500", "and at once"),
     INT(struct config_risk, clock_offset_max_ms, 1, 60000, "500", "a venue clock further away denies new orders"),
+    OTHER(struct config_risk, reporting_currency, KEY_NAME, "USDT", "currency of every limit of money and of losses"),
+    INT(struct config_risk, mark_age_max_ms, 1, 86400000, "60000",
+        "a position whose last live book is older cannot be valued: exposure and losses deny"),
+    INT(struct config_risk, rate_age_max_ms, 1, 86400000, "300000", "the same for a currency's rate from a book"),
+    INT(struct config_risk, day_start_s, 0, 86399, "0",
+        "when the day of daily limits begins, seconds after midnight UTC"),
+    INT(struct config_risk, duplicate_max, 1, 1000000000, "50",
+        "orders with one content (strategy, instrument, side, price, quantity) within duplicate_window_ms"),
+    INT(struct config_risk, duplicate_window_ms, 1, 3600000, "1000", "window of duplicate_max"),
+    INT(struct config_risk, replace_rate, 1, 100000, "500", "replaces of one strategy per second"),
+    INT(struct config_risk, replace_burst, 1, 100000, "500", "and at once"),
+    INT(struct config_risk, messages_free, 0, 1000000000, "100000",
+        "new orders, replaces and cancels of a strategy per day before messages_per_fill_max counts"),
+    INT(struct config_risk, messages_per_fill_max, 1, 1000000000, "1000", "of these, for each fill of the day"),
+    INT(struct config_risk, repeat_executions_max, 1, 4000000000, "1000000",
+        "orders of a strategy until a human resumes it"),
+    BOOL(struct config_risk, flood_halts, "true", "a strategy whose denied commands exceed deny_rate is halted"),
+    INT(struct config_risk, breaker_window_ms, 1, 3600000, "60000", "window of the breakers"),
+    INT(struct config_risk, strategy_rejects_max, 1, 1000000, "100",
+        "the venue's rejects of one strategy in the window; one more, and only reductions pass"),
+    INT(struct config_risk, venue_rejects_max, 1, 1000000, "200", "the same for one venue"),
+    INT(struct config_risk, latency_p999_max_ms, 0, 600000, "1000",
+        "command to wire, p99.9 in the window; slower, and only reductions pass; 0 = not watched"),
+    INT(struct config_risk, stall_max_ms, 0, 600000, "10000", "the same for one turn of the loop"),
+    INT(struct config_risk, ack_p99_max_ms, 0, 600000, "10000", "the same for a venue's acknowledgements, p99"),
+    INT(struct config_risk, latency_samples_min, 1, 1000000, "1000", "a window with fewer samples says nothing"),
+};
+
+#define GROUP_KEYS(gross, net, value, loss, drawdown)                                                                \
+    OTHER(struct config_group, gross_exposure_max, KEY_DECIMAL, gross,                                               \
+          "worst-case exposure, all instruments added; reporting currency"),                                         \
+        OTHER(struct config_group, net_exposure_max, KEY_DECIMAL, net, "worst-case net long or net short exposure"), \
+        OTHER(struct config_group, daily_value_max, KEY_DECIMAL, value, "value traded in a day and open"),           \
+        OTHER(struct config_group, daily_loss_max, KEY_DECIMAL, loss, "realised and unrealised loss of a day"),      \
+        OTHER(struct config_group, drawdown_max, KEY_DECIMAL, drawdown, "fall from the best result of the day")
+
+static const struct key global_keys[] = { GROUP_KEYS("1000000", "1000000", "100000000", "10000", "10000") };
+
+static const struct key risk_strategy_keys[] = {
+    GROUP_KEYS("", "", "", "", ""),
+    OTHER(struct config_group, loss_window_max, KEY_DECIMAL, "",
+          "loss within breaker_window_ms; past it only reductions pass"),
+    INT(struct config_group, repeat_executions_max, 0, 4000000000, "0", "0 = as in [risk]"),
+};
+
+static const struct key risk_account_keys[] = {
+    GROUP_KEYS("", "", "", "", ""),
+    INT(struct config_group, leverage_max_ppm, 0, 1000000000, "0",
+        "gross exposure by balances, in millionths; 0 = no limit"),
+};
+
+static const struct key risk_venue_keys[] = { GROUP_KEYS("", "", "", "", "") };
+
+static const struct key rate_keys[] = {
+    OTHER(struct config_rate, rate, KEY_DECIMAL, NULL, "reporting currency per unit; stands above the books'"),
 };
 
 /* ---- the sections ------------------------------------------------------------------------------------------------ */
@@ -267,6 +344,11 @@ enum section_id {
     SECTION_RISK,
     SECTION_LIMITS, /* keys of [risk] that an instrument may override */
     SECTION_OVERRIDE,
+    SECTION_GLOBAL,
+    SECTION_RISK_STRATEGY,
+    SECTION_RISK_ACCOUNT,
+    SECTION_RISK_VENUE,
+    SECTION_RATE,
     SECTION_COUNT
 };
 
@@ -307,9 +389,19 @@ static const struct section sections[SECTION_COUNT] = {
     [SECTION_LIMITS] = PART("risk", "Limits of each instrument.", limit_keys, risk.limits),
     [SECTION_OVERRIDE] = LIST("risk.instrument", "The same keys for one symbol; what is not set here is as in [risk].",
                               limit_keys, risk.override, risk.overrides),
+    [SECTION_GLOBAL] =
+        PART("risk.global", "Limits of money over everything. The first and `daily_loss_max` must be set for live.",
+             global_keys, risk.global),
+    [SECTION_RISK_STRATEGY] =
+        LIST("risk.strategy", "The same for one strategy.", risk_strategy_keys, risk.strategy, risk.strategies),
+    [SECTION_RISK_ACCOUNT] =
+        LIST("risk.account", "The same for one account.", risk_account_keys, risk.account, risk.accounts),
+    [SECTION_RISK_VENUE] = LIST("risk.venue", "The same for one venue.", risk_venue_keys, risk.venue, risk.venues),
+    [SECTION_RATE] =
+        LIST("risk.rate", "What one currency is worth, where no book says so.", rate_keys, risk.rate, risk.rates),
 };
 
-#define KEYS_MAX 40
+#define KEYS_MAX 48
 _Static_assert(ARRAY_LEN(venue_keys) <= KEYS_MAX && ARRAY_LEN(limit_keys) <= KEYS_MAX &&
                    ARRAY_LEN(risk_keys) <= KEYS_MAX,
                "room to remember where each value came from");
@@ -464,6 +556,12 @@ key_expected(const struct key *k, char *buf, size_t room)
     case KEY_SYMBOLS:
         (void)snprintf(buf, room, "a list of different symbols such as [\"BTCUSDT\"], at most %d", CONFIG_SYMBOLS_MAX);
         break;
+    case KEY_NAMES:
+        if (k->choices != NULL)
+            (void)snprintf(buf, room, "a list of \"%s\" and \"%s\"", k->choices[0], k->choices[1]);
+        else
+            (void)snprintf(buf, room, "a list of different names, at most %d", CONFIG_NAMES_MAX);
+        break;
     case KEY_UIDS: (void)snprintf(buf, room, "a list of user ids such as [1000], at most %d", CONFIG_UIDS_MAX); break;
     }
     return buf;
@@ -556,6 +654,24 @@ text_symbol(const char *s, size_t n)
     return text_name(s, (size_t)(slash - s)) && text_name(slash + 1, (size_t)(s + n - slash) - 1);
 }
 
+static bool
+names_append(struct config_names *n, const struct key *k, const struct value *v)
+{
+    bool known = k->choices == NULL;
+
+    if (v->kind != CONFIG_TOML_TEXT || v->text_len >= CONFIG_NAME_BYTES || !text_symbol(v->text, v->text_len) ||
+        n->count == CONFIG_NAMES_MAX)
+        return false;
+    for (size_t i = 0; k->choices != NULL && k->choices[i] != NULL; i++)
+        known |= strcmp(k->choices[i], v->text) == 0;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (strcmp(n->name[i], v->text) == 0)
+            return false;
+    if (known)
+        memcpy(n->name[n->count++], v->text, v->text_len + 1);
+    return known;
+}
+
 /* A list key's own storage. */
 static bool
 list_append(struct config *c, struct instance *in, const struct key *k, const struct value *v)
@@ -568,6 +684,8 @@ list_append(struct config *c, struct instance *in, const struct key *k, const st
         cl->allowed_uid[cl->allowed_uids++] = (uint32_t)v->number;
         return true;
     }
+    if (k->type == KEY_NAMES)
+        return names_append((struct config_names *)(void *)(in->base + k->offset), k, v);
     struct config_venue *venue = (struct config_venue *)(void *)in->base;
     if (v->kind != CONFIG_TOML_TEXT || v->text_len >= SYMBOL_BYTES || !text_symbol(v->text, v->text_len) ||
         venue->symbols == CONFIG_SYMBOLS_MAX)
@@ -585,7 +703,7 @@ list_clear(struct config *c, struct instance *in, const struct key *k)
     memset(in->base + k->offset, 0, k->bytes);
     if (k->type == KEY_UIDS)
         c->client.allowed_uids = 0;
-    else
+    else if (k->type == KEY_SYMBOLS)
         ((struct config_venue *)(void *)in->base)->symbols = 0;
 }
 
@@ -657,7 +775,7 @@ value_from_text(const struct key *k, const char *text)
 static bool
 key_is_list(const struct key *k)
 {
-    return k->type == KEY_SYMBOLS || k->type == KEY_UIDS;
+    return k->type == KEY_SYMBOLS || k->type == KEY_NAMES || k->type == KEY_UIDS;
 }
 
 static void
@@ -1351,6 +1469,65 @@ check_listen(struct loader *l)
                   "is \"%s\", expected a loopback address, or listen_remote = true beside it", m->listen);
 }
 
+static bool
+symbol_known(const struct config *c, const char *symbol)
+{
+    for (uint32_t v = 0; v < c->venues; v++)
+        for (uint32_t i = 0; i < c->venue[v].symbols; i++)
+            if (strcmp(c->venue[v].symbol[i], symbol) == 0)
+                return true;
+    return false;
+}
+
+/* Is there an entry of that name? Every entry's struct begins with its name. */
+static bool
+entry_known(const struct loader *l, enum section_id id, const char *name)
+{
+    for (uint32_t e = 0; e < section_entries(l, id); e++)
+        if (strcmp((const char *)l->instance[id][e].base, name) == 0)
+            return true;
+    return false;
+}
+
+/* [risk.strategy.<name>] and the like speak of something that is configured. */
+static void
+check_groups(struct loader *l, enum section_id id, enum section_id of)
+{
+    for (uint32_t e = 0; e < section_entries(l, id); e++) {
+        const struct instance *in = &l->instance[id][e];
+        if (!entry_known(l, of, (const char *)in->base))
+            error_at(l, &in->header, in->path, "there is no [%s.%s], expected the name of one", sections[of].path,
+                     (const char *)in->base);
+    }
+}
+
+static void
+check_strategy(struct loader *l, uint32_t e)
+{
+    const struct config_strategy *s = &l->c->strategy[e];
+
+    for (uint32_t i = 0; i < s->accounts.count; i++)
+        if (!entry_known(l, SECTION_ACCOUNT, s->accounts.name[i]))
+            ERROR_KEY(l, SECTION_STRATEGY, e, "accounts", "has \"%s\", expected names of [account.<name>]",
+                      s->accounts.name[i]);
+    for (uint32_t i = 0; i < s->symbols.count; i++)
+        if (!symbol_known(l->c, s->symbols.name[i]))
+            ERROR_KEY(l, SECTION_STRATEGY, e, "symbols", "has \"%s\", expected symbols of some venue",
+                      s->symbols.name[i]);
+}
+
+/* What a gateway that sends real orders may not leave to a default. */
+static void
+check_live_limits(struct loader *l)
+{
+    static const char *const must[] = { "gross_exposure_max", "daily_loss_max" };
+
+    for (size_t i = 0; l->c->live && i < ARRAY_LEN(must); i++)
+        if (source_of(l, SECTION_GLOBAL, 0, must[i])->kind == SOURCE_DEFAULT)
+            ERROR_KEY(l, SECTION_GLOBAL, 0, must[i], "is not set, expected a limit in %s: mode is live",
+                      l->c->risk.reporting_currency);
+}
+
 static void
 check_all(struct loader *l)
 {
@@ -1366,6 +1543,12 @@ check_all(struct loader *l)
     check_limits(l, SECTION_LIMITS, 0, &c->risk.limits);
     for (uint32_t e = 0; e < c->risk.overrides; e++)
         check_override(l, e);
+    for (uint32_t e = 0; e < c->strategies; e++)
+        check_strategy(l, e);
+    check_groups(l, SECTION_RISK_STRATEGY, SECTION_STRATEGY);
+    check_groups(l, SECTION_RISK_ACCOUNT, SECTION_ACCOUNT);
+    check_groups(l, SECTION_RISK_VENUE, SECTION_VENUE);
+    check_live_limits(l);
     check_unique(l, SECTION_STRATEGY, offsetof(struct config_strategy, id));
     check_unique(l, SECTION_ACCOUNT, offsetof(struct config_account, id));
     uint32_t symbols = 0;
@@ -1483,6 +1666,14 @@ print_value(FILE *out, const struct config *c, const struct instance *in, const 
             (void)fprintf(out, "%s%u", i > 0 ? ", " : "", c->client.allowed_uid[i]);
         (void)fputc(']', out);
         break;
+    case KEY_NAMES: {
+        const struct config_names *names = (const struct config_names *)(const void *)from;
+        (void)fputc('[', out);
+        for (uint32_t i = 0; i < names->count; i++)
+            (void)fprintf(out, "%s\"%s\"", i > 0 ? ", " : "", names->name[i]);
+        (void)fputc(']', out);
+        break;
+    }
     case KEY_SYMBOLS: {
         const struct config_venue *v = (const struct config_venue *)(const void *)in->base;
         (void)fputc('[', out);
@@ -1774,8 +1965,14 @@ key_reloads(enum section_id id, const struct key *k)
     switch (id) {
     case SECTION_RISK:
     case SECTION_LIMITS:
-    case SECTION_OVERRIDE: return true;
-    case SECTION_STRATEGY: return strcmp(k->name, "order_rate") == 0 || strcmp(k->name, "order_burst") == 0;
+    case SECTION_OVERRIDE:
+    case SECTION_GLOBAL:
+    case SECTION_RISK_STRATEGY:
+    case SECTION_RISK_ACCOUNT:
+    case SECTION_RISK_VENUE:
+    case SECTION_RATE: return true;
+    case SECTION_STRATEGY:
+        return k->type == KEY_NAMES || strcmp(k->name, "order_rate") == 0 || strcmp(k->name, "order_burst") == 0;
     case SECTION_MONITORING: return strcmp(k->name, "log_level") == 0;
     default: return false;
     }
@@ -1793,6 +1990,7 @@ key_same(const struct config *a, const struct config *b, size_t at, const struct
             return false;
         break;
     case KEY_SYMBOLS:
+    case KEY_NAMES:
     case KEY_INT:
     case KEY_POWER2:
     case KEY_BOOL:
@@ -1809,7 +2007,7 @@ config_reload_allowed(const struct config *running, const struct config *next, s
         const struct section *s = &sections[id];
         uint32_t n = 1;
         uint32_t m = 1;
-        if (id == SECTION_OVERRIDE)
+        if (s->stride != 0 && key_reloads(id, &s->keys[0])) /* entries may come and go */
             continue;
         if (s->stride != 0) {
             memcpy(&n, (const uint8_t *)running + s->count_offset, sizeof(n));

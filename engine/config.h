@@ -20,6 +20,8 @@
 #define CONFIG_SYMBOLS_MAX  256
 #define CONFIG_UIDS_MAX     16
 #define CONFIG_OVERRIDE_MAX 256
+#define CONFIG_NAMES_MAX    64
+#define CONFIG_RATES_MAX    32
 
 enum config_mode { MODE_PAPER, MODE_LIVE };
 enum config_loop { LOOP_BUSY, LOOP_BLOCK };
@@ -64,6 +66,12 @@ struct config_client {
     int64_t command_ring;
 };
 
+/* A list of names. */
+struct config_names {
+    char name[CONFIG_NAMES_MAX][CONFIG_NAME_BYTES];
+    uint32_t count; /* 0 = all */
+};
+
 struct config_strategy {
     char name[CONFIG_NAME_BYTES];
     int64_t id;            /* client id, in [0, CLIENT_MAX) */
@@ -73,6 +81,9 @@ struct config_strategy {
     bool operator_role;    /* may halt, resume and act on every client's orders */
     int64_t order_rate;    /* per second */
     int64_t order_burst;
+    struct config_names accounts; /* it may use */
+    struct config_names symbols;  /* it may trade */
+    struct config_names verbs;    /* it may use: new, replace */
 };
 
 struct config_monitoring {
@@ -138,12 +149,36 @@ struct config_limits {
     char order_notional_min[DECIMAL_TEXT];
     char order_notional_max[DECIMAL_TEXT];
     char position_max[DECIMAL_TEXT];
+    char position_short_max[DECIMAL_TEXT]; /* "" = position_max */
     int64_t collar_ppm;
+    int64_t reduce_collar_ppm;
+    int64_t spread_max_ppm;
+    int64_t good_age_max_ms;
+    int64_t margin_ppm;
+    int32_t self_match; /* enum self_match_mode */
     int64_t open_orders_max;
     int64_t order_rate; /* per second */
     int64_t order_burst;
     int64_t tob_age_max_ms;
     bool restricted; /* no new orders */
+};
+
+/* Limits of money of one strategy, account, venue or everything: decimal text, in the reporting currency; "" = none. */
+struct config_group {
+    char name[CONFIG_NAME_BYTES]; /* of the strategy, account or venue; "" for everything */
+    char gross_exposure_max[DECIMAL_TEXT];
+    char net_exposure_max[DECIMAL_TEXT];
+    char daily_value_max[DECIMAL_TEXT];
+    char daily_loss_max[DECIMAL_TEXT];
+    char drawdown_max[DECIMAL_TEXT];
+    char loss_window_max[DECIMAL_TEXT]; /* strategies */
+    int64_t leverage_max_ppm;           /* accounts; 0 = none */
+    int64_t repeat_executions_max;      /* strategies; 0 = as in [risk] */
+};
+
+struct config_rate {
+    char name[CONFIG_NAME_BYTES]; /* currency */
+    char rate[DECIMAL_TEXT];      /* reporting currency per unit */
 };
 
 struct config_risk {
@@ -160,6 +195,34 @@ struct config_risk {
     int64_t cancel_rate;
     int64_t cancel_burst;
     int64_t clock_offset_max_ms;
+    char reporting_currency[CURRENCY_BYTES];
+    int64_t mark_age_max_ms;
+    int64_t rate_age_max_ms;
+    int64_t day_start_s; /* after midnight UTC */
+    int64_t duplicate_max;
+    int64_t duplicate_window_ms;
+    int64_t replace_rate;
+    int64_t replace_burst;
+    int64_t messages_free;
+    int64_t messages_per_fill_max;
+    int64_t repeat_executions_max;
+    bool flood_halts;
+    int64_t breaker_window_ms;
+    int64_t strategy_rejects_max;
+    int64_t venue_rejects_max;
+    int64_t latency_p999_max_ms; /* 0 = not watched, as the next two */
+    int64_t stall_max_ms;
+    int64_t ack_p99_max_ms;
+    int64_t latency_samples_min;
+    struct config_group global;
+    struct config_group strategy[CLIENT_MAX];
+    uint32_t strategies;
+    struct config_group account[ACCOUNT_MAX];
+    uint32_t accounts;
+    struct config_group venue[VENUE_MAX];
+    uint32_t venues;
+    struct config_rate rate[CONFIG_RATES_MAX];
+    uint32_t rates;
     struct config_limits override[CONFIG_OVERRIDE_MAX]; /* complete: the default with the overridden keys replaced */
     uint32_t overrides;
 };

@@ -131,7 +131,14 @@ reconnect_min_ms = 100
 reconnect_max_ms = 1000
 request_timeout_ms = 1500
 {venue}
+[risk.global]
+gross_exposure_max = "10000000"
+net_exposure_max = "10000000"
+daily_loss_max = "1000000"
+drawdown_max = "1000000"
+
 [risk]
+duplicate_max = 1000000
 order_notional_max = "50000"
 order_qty_max = "1"
 position_max = "2"

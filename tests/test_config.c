@@ -69,8 +69,9 @@ load(const char *text)
     "market_url = \"wss://127.0.0.1:1/stream\"\n" \
     "api_url = \"wss://127.0.0.1:1/ws-api/v3\"\n" \
     "symbols = [\"BTCUSDT\", \"ETHUSDT\"]\n"
-#define RISK "[risk]\norder_qty_max = \"1\"\norder_notional_max = \"1000\"\nposition_max = \"2\"\n"
-#define BASE VENUE RISK
+#define RISK      "[risk]\norder_qty_max = \"1\"\norder_notional_max = \"1000\"\nposition_max = \"2\"\n"
+#define LIVE_RISK RISK "[risk.global]\ngross_exposure_max = \"1000\"\ndaily_loss_max = \"100\"\n"
+#define BASE      VENUE RISK
 
 /* The text loads, but for exactly this error output. */
 #define CHECK_ERRORS(text, wanted)         \
@@ -344,7 +345,8 @@ TEST(live_needs_the_file_and_the_command_line)
     char live[4096];
     (void)load(BASE); /* makes the folder */
     write_file("k.pem", "x", 0600);
-    (void)snprintf(live, sizeof(live), "mode = \"live\"\n%s", VENUE "key_file = \"./k.pem\"\napi_key = \"id\"\n" RISK);
+    (void)snprintf(live, sizeof(live), "mode = \"live\"\n%s",
+                   VENUE "key_file = \"./k.pem\"\napi_key = \"id\"\n" LIVE_RISK);
     CHECK_EQ(load_with(live, NULL, NULL, NULL), CONFIG_GO);
     CHECK(!c.live);
     CHECK_EQ(load_with(live, NULL, "--paper", NULL), CONFIG_GO);
@@ -363,7 +365,7 @@ TEST(live_takes_loopback_venues_only)
     write_file("k.pem", "x", 0600);
     CHECK_EQ(load_with("mode = \"live\"\n[venue.binance]\ndialect = \"binance\"\n"
                        "market_url = \"wss://stream.example.com/stream\"\napi_url = \"wss://localhost/ws-api/v3\"\n"
-                       "symbols = [\"BTCUSDT\"]\napi_key = \"id\"\nkey_file = \"./k.pem\"\n" RISK,
+                       "symbols = [\"BTCUSDT\"]\napi_key = \"id\"\nkey_file = \"./k.pem\"\n" LIVE_RISK,
                        NULL, "--live", NULL),
              EXIT_CONFIG);
     CHECK_STR(errors,
@@ -373,9 +375,21 @@ TEST(live_takes_loopback_venues_only)
     CHECK_EQ(load_with(NULL, NULL, "--paper", NULL), CONFIG_GO);
 }
 
+TEST(live_needs_limits_of_exposure_and_loss)
+{
+    write_file("k.pem", "x", 0600);
+    CHECK_EQ(
+        load_with("mode = \"live\"\n" VENUE "key_file = \"./k.pem\"\napi_key = \"id\"\n" RISK, NULL, "--live", NULL),
+        EXIT_CONFIG);
+    CHECK_STR(errors, "c.toml:1:1: risk.global.gross_exposure_max: is not set, expected a limit in USDT: mode is live\n"
+                      "c.toml:1:1: risk.global.daily_loss_max: is not set, expected a limit in USDT: mode is live\n");
+}
+
 TEST(live_needs_a_key)
 {
-    CHECK_EQ(load_with("mode = \"live\"\n" BASE, NULL, "--live", NULL), EXIT_CONFIG);
+    CHECK_EQ(load_with("mode = \"live\"\n" BASE "[risk.global]\ngross_exposure_max = \"1\"\ndaily_loss_max = \"1\"\n",
+                       NULL, "--live", NULL),
+             EXIT_CONFIG);
     CHECK_STR(errors, "c.toml:2:8: venue.binance.key_file: is not set, expected a key: mode is live\n"
                       "c.toml:2:8: venue.binance.api_key_file: is not set, expected a key: mode is live\n");
 }
