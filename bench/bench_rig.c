@@ -1,4 +1,5 @@
 #include "bench/bench_rig.h"
+#include "bench/bench_limits.h"
 #include "bench/bench_text.h"
 #include "engine/io/tls_memory.h"
 #include "feed/ws_frame.h"
@@ -269,30 +270,6 @@ file_read(const char *dir, const char *name, size_t *len)
     return buf;
 }
 
-static void
-limits_wide(struct risk_limits *l)
-{
-    const struct rate_limit fast = { RATE_PER_S_MAX, RATE_BURST_MAX };
-    struct instrument_limits *i = &l->instrument_default;
-
-    limits_default(l);
-    l->version = 1;
-    l->open_orders_max = LIMIT_OPEN_MAX;
-    i->order_notional_max = INT64_C(1000000) * VALUE_ONE;
-    i->order_qty_max = INT64_C(1000) * VALUE_ONE;
-    i->position_long_max = INT64_C(1000000) * VALUE_ONE;
-    i->position_short_max = INT64_C(1000000) * VALUE_ONE;
-    i->open_orders_max = LIMIT_OPEN_MAX;
-    i->tob_age_max_ns = LIMIT_AGE_MAX_NS; /* no market moves here between two orders */
-    i->good_age_max_ns = LIMIT_AGE_MAX_NS;
-    i->order_rate = fast;
-    l->client_default.open_orders_max = LIMIT_OPEN_MAX;
-    l->client_default.order_rate = fast;
-    l->account_default.open_orders_max = LIMIT_OPEN_MAX;
-    l->account_default.order_rate = fast;
-    l->venue_default.order_rate = fast;
-}
-
 static const struct order_counts order_counts = {
     .live_max = RIG_LIVE_MAX, .done_kept = RIG_LIVE_MAX, .trades_kept = 16384, .keys_kept = 1024
 };
@@ -497,7 +474,7 @@ make_parts(struct bench_rig *r)
     make_loop(r);
     route_init(&r->route, RIG_INSTRUMENTS, &r->arena);
     r->risk = risk_init(&risk_counts, &r->arena);
-    limits_wide(&limits);
+    bench_limits(&limits);
     if (!risk_set_limits(r->risk, &limits, r->now, &fault))
         bench_die("rig: %s", fault.text);
     risk_arm(r->risk, true);

@@ -1,9 +1,10 @@
 /* Risk: risk_check() of orders that are accepted, so that every check runs, over 1,000 instruments in turn with 10,000
- * orders open.
+ * orders open: bench_limits() has all of them on.
  *
  * The clock handed in moves 1 us per check (the buckets refill); nothing else is simulated. Batches are timed together
  * and their clock cost subtracted once; single calls are timed too, and the clock's cost stated beside them. */
 #include "bench/bench.h"
+#include "bench/bench_limits.h"
 #include "bench/bench_text.h"
 #include "risk/risk.h"
 
@@ -20,29 +21,6 @@ struct bench_risk {
     struct now now;
     uint32_t at;
 };
-
-static void
-limits_wide(struct risk_limits *l)
-{
-    const struct rate_limit fast = { RATE_PER_S_MAX, RATE_BURST_MAX };
-
-    limits_default(l);
-    l->version = 1;
-    l->open_orders_max = LIMIT_OPEN_MAX;
-    l->instrument_default.order_notional_max = INT64_C(1000000) * VALUE_ONE;
-    l->instrument_default.order_qty_max = INT64_C(1000) * VALUE_ONE;
-    l->instrument_default.position_long_max = INT64_C(1000000) * VALUE_ONE;
-    l->instrument_default.position_short_max = INT64_C(1000000) * VALUE_ONE;
-    l->instrument_default.open_orders_max = LIMIT_OPEN_MAX;
-    l->instrument_default.tob_age_max_ns = LIMIT_AGE_MAX_NS;
-    l->instrument_default.good_age_max_ns = LIMIT_AGE_MAX_NS;
-    l->instrument_default.order_rate = fast;
-    l->client_default.open_orders_max = LIMIT_OPEN_MAX;
-    l->client_default.order_rate = fast;
-    l->account_default.open_orders_max = LIMIT_OPEN_MAX;
-    l->account_default.order_rate = fast;
-    l->venue_default.order_rate = fast;
-}
 
 static struct md_ref
 market(uint32_t i)
@@ -83,12 +61,33 @@ instrument_add(struct bench_risk *x, uint32_t i)
     };
 }
 
+/* One of the open orders: it rests behind the touch, twenty levels to a side. */
+static void
+order_open(struct bench_risk *x, uint32_t n)
+{
+    uint32_t i = n % INSTRUMENTS;
+    uint32_t level = n / INSTRUMENTS;
+    uint8_t side = (uint8_t)(level % 2);
+    px_t px = side == SIDE_BUY ? x->md[i].tob.bid_px - 1 - level : x->md[i].tob.ask_px + 1 + level;
+    struct order_delta d = { .instrument = i,
+                             .client = i % 8,
+                             .side = side,
+                             .open_change = 1,
+                             .reserved_change = 1000,
+                             .cost_change = (wide_t)px * 1000,
+                             .rest_px = px };
+
+    risk_apply(x->risk, &d);
+}
+
 static struct bench_risk *
 risk_make(void)
 {
     struct bench_risk *x = (struct bench_risk *)calloc(1, sizeof(*x));
     struct risk_counts counts = { .accounts = 1, .instruments = INSTRUMENTS };
-    struct risk_venue venue = { .logged_on = true, .stream_in_step = true, .reconciled = true, .clock_known = true };
+    struct risk_venue venue = {
+        .has_balances = true, .logged_on = true, .stream_in_step = true, .reconciled = true, .clock_known = true
+    };
     static struct risk_limits limits;
     struct arena arena = { .size = risk_footprint(&counts) };
     struct fault fault;
@@ -98,7 +97,7 @@ risk_make(void)
     ASSERT(arena.base != NULL);
     x->now = (struct now){ { 2 * NS_PER_S }, { INT64_C(1790000000) * NS_PER_S } };
     x->risk = risk_init(&counts, &arena);
-    limits_wide(&limits);
+    bench_limits(&limits);
     if (!risk_set_limits(x->risk, &limits, x->now, &fault))
         bench_die("risk: %s", fault.text);
     risk_set_venue(x->risk, 0, &venue);
@@ -106,15 +105,12 @@ risk_make(void)
     for (uint32_t i = 0; i < INSTRUMENTS; i++) {
         instrument_add(x, i);
         risk_set_position(x->risk, 0, i, 0, true);
+        risk_mark(x->risk, i, &x->md[i], x->now);
     }
-    for (uint32_t i = 0; i < OPEN_ORDERS; i++) {
-        struct order_delta d = { .instrument = i % INSTRUMENTS,
-                                 .client = i % 8,
-                                 .side = (uint8_t)(i / INSTRUMENTS % 2),
-                                 .open_change = 1,
-                                 .reserved_change = 1000 };
-        risk_apply(x->risk, &d);
-    }
+    for (uint16_t c = 0; c < CURRENCY_MAX; c++)
+        risk_set_balance(x->risk, 0, c, INT64_C(10000000000) * VALUE_ONE, 0);
+    for (uint32_t i = 0; i < OPEN_ORDERS; i++)
+        order_open(x, i);
     return x;
 }
 

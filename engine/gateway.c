@@ -516,6 +516,7 @@ each_second(struct gateway *g, struct now now)
     g->ready = ready;
     control_show_state(g);
     deadman_second(g, now);
+    guard_second(g, now);
     metric_set(g->p.metrics, METRIC_HEARTBEAT, 0, now.wall.ns);
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SECOND, mono_after(now.mono, NS_PER_S));
 }
@@ -600,6 +601,7 @@ gateway_work(struct gateway *g, struct now now)
         flatten_work(g, now);
     bool more = order_work(g, now);
 
+    more |= guard_work(g, now);
     for (uint16_t i = 0; i < g->cfg.venue_count; i++) {
         more |= venue_work(&g->venue[i], now);
         if (feed_work(g->p.feed[i], now, &g->venue[i].out)) {
@@ -638,8 +640,10 @@ gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now)
                 replace_report_sent(g, s->slot, now);
             continue;
         }
-        if (o->submit_mono_ns > 0 && sent.ns >= o->submit_mono_ns)
+        if (o->submit_mono_ns > 0 && sent.ns >= o->submit_mono_ns) {
             metric_observe_ns(g->p.metrics, METRIC_ORDER_TO_WIRE, 0, sent.ns - o->submit_mono_ns);
+            risk_note_wire(g->p.risk, sent.ns - o->recv_mono_ns, now);
+        }
         metric_add(g->p.metrics, METRIC_ORDER_SENT, o->venue, 1);
         journal_sent(g, o, sent, now);
         if (g->venue[o->venue].cfg->ops->needs_connection) {

@@ -91,6 +91,8 @@ state_set(struct gateway *g, const struct command *cmd, struct now now)
 
     (void)kill_set_state(risk_kill(g->p.risk), (enum trading_level)cmd->level, (uint32_t)cmd->target_key,
                          (enum trading_state)cmd->state);
+    if (cmd->state == TRADING_ACTIVE) /* a human's word: what latched there is released */
+        (void)risk_untrip(g->p.risk, (enum trading_level)cmd->level, (uint32_t)cmd->target_key, now);
     state_text(cmd, text, sizeof(text));
     (void)gateway_journal(g, JOURNAL_CONTROL, &c, sizeof(c), now);
     log_write(g->p.log, LOG_TRADING_STATE, text);
@@ -120,6 +122,13 @@ state_id_known(const struct gateway *g, const struct command *cmd)
     return false;
 }
 
+/* Something latched there: losses, a breaker, a strategy out of control. */
+static bool
+latched(const struct gateway *g, enum trading_level level, uint32_t id)
+{
+    return risk_tripped(g->p.risk, level, id) != 0;
+}
+
 static void
 command_state(struct gateway *g, const struct client_command *c, struct now now)
 {
@@ -132,7 +141,8 @@ command_state(struct gateway *g, const struct client_command *c, struct now now)
     }
     state_text(cmd, text, sizeof(text));
     if (cmd->state <
-        kill_level_state(risk_kill(g->p.risk), (enum trading_level)cmd->level, (uint32_t)cmd->target_key)) {
+            kill_level_state(risk_kill(g->p.risk), (enum trading_level)cmd->level, (uint32_t)cmd->target_key) ||
+        (cmd->state == TRADING_ACTIVE && latched(g, (enum trading_level)cmd->level, (uint32_t)cmd->target_key))) {
         control_ask(g, c, text, now);
         return;
     }
@@ -150,7 +160,7 @@ resume(struct gateway *g, const struct command *cmd, struct now now)
 
     if (risk_kill(g->p.risk)->killed)
         kill_switch_off(g, cmd->client, now);
-    if (risk_kill(g->p.risk)->global != TRADING_ACTIVE)
+    if (risk_kill(g->p.risk)->global != TRADING_ACTIVE || latched(g, LEVEL_GLOBAL, 0))
         state_set(g, &active, now);
     control_show_state(g);
 }
@@ -193,7 +203,7 @@ command_resume(struct gateway *g, const struct client_command *c, struct now now
 {
     const struct kill *k = risk_kill(g->p.risk);
 
-    if (!k->killed && k->global == TRADING_ACTIVE)
+    if (!k->killed && k->global == TRADING_ACTIVE && !latched(g, LEVEL_GLOBAL, 0))
         control_done(g, c, "nothing was halted", now);
     else
         control_ask(g, c, k->killed ? "resume: release the kill switch" : "resume: global active", now);

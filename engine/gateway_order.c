@@ -86,6 +86,8 @@ order_risk_fill(const struct command *c, const struct instrument *ins, struct ri
         .quote_qty = c->quote_qty,
         .deadline_wall_ns = c->deadline_wall_ns,
         .expire_wall_ns = c->expire_wall_ns,
+        .parent_key = c->parent_key,
+        .parent_qty = c->parent_key != 0 ? c->parent_qty : 0,
     };
 }
 
@@ -323,6 +325,8 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
     bool settled = try->how == TRY_AFTER_CANCEL && try->found != DENY_NONE;
 
     try->risk.found = (uint8_t)try->found;
+    if (unlikely(try->risk.type == ORDER_MARKET) && ins != NULL)
+        guard_sweep(g, ins, &try->risk);
     const struct md_ref *md = order_md_ref(g, ins);
     mono_ns_t before = g->p.port.stamp(g->p.port.ctx);
     enum deny_reason why = unlikely(settled) ? try->found : risk_check(g->p.risk, &try->risk, md, now, &verdict);
@@ -342,11 +346,16 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
     };
     if (unlikely(try->how == TRY_AFTER_CANCEL))
         memcpy(in.target_clordid, try->target_clordid, CLORDID_BYTES);
+    bool cleared = true;
+    if (unlikely(verdict.cancel_resting))
+        cleared = guard_clear_way(g, try->risk.instrument, (enum side)try->risk.side, verdict.px, now);
+    if (unlikely(try->risk.type == ORDER_MARKET))
+        in.command.px = verdict.px; /* the worst that was allowed: what is reserved for it */
     if (unlikely(why != DENY_NONE)) {
         try_denied(g, try, &in, why, verdict.flood && try->how != TRY_AFTER_CANCEL, now);
         return;
     }
-    why = room_for(g, &g->venue[in.venue], try->how, now);
+    why = unlikely(!cleared) ? DENY_SELF_MATCH : room_for(g, &g->venue[in.venue], try->how, now);
     if (unlikely(why != DENY_NONE)) {
         if (try->how == TRY_AFTER_CANCEL)
             try_denied(g, try, &in, why, false, now);

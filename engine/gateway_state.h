@@ -315,6 +315,7 @@ struct gateway {
     uint32_t sent_count;
     uint32_t books_live;
     bool ready;
+    uint32_t mark_next; /* instrument whose mark is next; the count = none waits */
     mono_ns_t second_at;
     bool another_host; /* ids of ours that we have not given out are at a venue: no new orders until the next start */
     struct two_step two_step;
@@ -421,6 +422,16 @@ void kill_listed(struct gateway_venue *v, struct now now);
 void kill_venue_up(struct gateway_venue *v, struct now now);
 void kill_venue_down(struct gateway_venue *v, struct now now);
 void kill_answer(struct gateway *g, const struct client_command *c, struct now now);
+
+/* gateway_guard.c */
+/* What the visible book would fill of a market order, and how far it reaches. */
+void guard_sweep(const struct gateway *g, const struct instrument *ins, struct risk_order *o);
+/* Cancels of our own resting orders that an order at px would trade against. False: not all of them could be sent. */
+bool guard_clear_way(struct gateway *g, uint32_t instrument, enum side side, px_t px, struct now now);
+void guard_balance(struct gateway_venue *v, const struct venue_report *r, uint16_t currency);
+void guard_second(struct gateway *g, struct now now);
+/* One bounded piece of marks, and everything that latched. True when more is left. */
+bool guard_work(struct gateway *g, struct now now);
 
 /* gateway_order.c */
 void order_command(void *ctx, const struct client_command *c);

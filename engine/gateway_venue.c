@@ -66,8 +66,10 @@ count_state(struct gateway *g, const struct order *o, uint8_t before, struct now
         return;
     if (before == ORDER_SENT && o->state != ORDER_REJECTED && o->state != ORDER_NOT_PLACED) {
         metric_add(g->p.metrics, METRIC_ORDER_ACKED, o->venue, 1);
-        if (o->wire_mono_ns > 0)
+        if (o->wire_mono_ns > 0) {
             metric_observe_ns(g->p.metrics, METRIC_ORDER_ACK, o->venue, now.mono.ns - o->wire_mono_ns);
+            risk_note_ack(g->p.risk, o->venue, now.mono.ns - o->wire_mono_ns, now);
+        }
     }
     static const uint16_t metric_of[ORDER_STATE_COUNT] = {
         [ORDER_FILLED] = METRIC_ORDER_FILLED,         [ORDER_CANCELED] = METRIC_ORDER_CANCELED,
@@ -113,8 +115,10 @@ tell(struct gateway *g, const struct order *o, const struct order_event *ev, enu
     }
     if (change != REPORT_NONE) {
         report_event(g, o, change, seq, ev, 0, now);
-        if (change == REPORT_REJECTED)
+        if (change == REPORT_REJECTED) {
+            risk_note_reject(g->p.risk, o->venue, o->client, now);
             log_write(g->p.log, LOG_ORDER_REJECTED, ev->text, o->client, o->key, ev->venue_code);
+        }
     }
     if (order_unknown(o) && !unknown_before) {
         metric_add(g->p.metrics, METRIC_ORDER_BECAME_UNKNOWN, o->venue, 1);

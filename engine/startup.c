@@ -438,6 +438,7 @@ replay_record(void *ctx, const struct journal_record *rec)
     struct now now = { { rec->mono_ns }, { rec->wall_ns } };
     struct fault fault;
 
+    risk_clock(a->risk, now);
     if (rec->type == JOURNAL_DEF_INSTRUMENT) {
         struct instrument ins;
         memcpy(&ins, rec->payload, sizeof(ins));
@@ -452,6 +453,10 @@ replay_record(void *ctx, const struct journal_record *rec)
         const struct journal_control *c = (const struct journal_control *)rec->payload;
         if (c->kind == CONTROL_STATE)
             (void)kill_set_state(risk_kill(a->risk), (enum trading_level)c->level, c->id, (enum trading_state)c->value);
+        if (c->kind == CONTROL_STATE && c->value == TRADING_ACTIVE)
+            (void)risk_untrip(a->risk, (enum trading_level)c->level, c->id, now);
+        if (c->kind == CONTROL_TRIP)
+            (void)risk_restore_trip(a->risk, (enum trading_level)c->level, c->id, (enum risk_trip_kind)c->value);
     } else if (rec->type == JOURNAL_POSITION) {
         const struct journal_position *p = (const struct journal_position *)rec->payload;
         risk_set_position(a->risk, p->account, p->instrument, p->qty, false);

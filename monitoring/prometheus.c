@@ -194,6 +194,7 @@ unit_decimals(const struct metric_page *page, enum metric_unit unit, uint32_t a)
     switch (unit) {
     case METRIC_UNIT_NS: return 9;
     case METRIC_UNIT_PPM: return 6;
+    case METRIC_UNIT_VALUE: return 8;
     case METRIC_UNIT_QTY: return MIN(page->instrument[a].qty_decimals, (uint32_t)DECIMALS_MAX);
     default: return 0;
     }

@@ -164,7 +164,7 @@ const struct risk_venue *risk_venue_of(const struct risk *r, uint32_t venue);
 
 /* ---- what moves breakers; thresholds are in the limits ---- */
 
-/* The venue refused a new order, a replace or a cancel. */
+/* The venue refused a new order. */
 void risk_note_reject(struct risk *r, uint32_t venue, uint32_t client, struct now now);
 /* From a new order's command to its bytes in the kernel; to its acknowledgement. */
 void risk_note_wire(struct risk *r, int64_t ns, struct now now);
@@ -205,8 +205,8 @@ struct risk_trip {
 bool risk_take_trip(struct risk *r, struct risk_trip *out);
 /* From a journal. False when there is no such level, id or kind. */
 bool risk_restore_trip(struct risk *r, enum trading_level level, uint32_t id, enum risk_trip_kind kind);
-/* The operator's explicit act: everything that latched at this level is released, its windows start anew, a strategy's
- * executions are counted from 0. False when there is no such level or id. */
+/* The operator's explicit act: what latched at this level, if anything did, is released, its windows start anew, a
+ * strategy's executions are counted from 0. False when there is no such level or id. */
 bool risk_untrip(struct risk *r, enum trading_level level, uint32_t id, struct now now);
 /* Bit per enum risk_trip_kind. */
 uint32_t risk_tripped(const struct risk *r, enum trading_level level, uint32_t id);

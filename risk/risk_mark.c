@@ -195,6 +195,8 @@ risk_untrip(struct risk *r, enum trading_level level, uint32_t id, struct now no
 
     if (g == NULL)
         return false;
+    if (g->tripped == 0)
+        return true;
     g->tripped = 0;
     g->best = (struct breaker_best){ 0 };
     if (level == LEVEL_CLIENT) {

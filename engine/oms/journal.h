@@ -69,7 +69,8 @@ _Static_assert(sizeof(struct journal_name) == 32, "journal payload");
     X(CONTROL_ASKED, "asked")           /* first of two steps; value = enum command_verb, text says what */ \
     X(CONTROL_CONFIRMED, "confirmed")   /* second step, as asked */                                         \
     X(CONTROL_KILL_PROOF, "kill_proof") /* id = venue, value = enum kill_proof; text says how */            \
-    X(CONTROL_FLATTEN, "flatten")       /* id = instrument; value = orders that it sent */
+    X(CONTROL_FLATTEN, "flatten")       /* id = instrument; value = orders that it sent */                  \
+    X(CONTROL_TRIP, "trip")             /* level, id; value = risk's enum risk_trip_kind; text says by what */
 
 enum journal_control_kind {
 #define X(name, text) name,

@@ -6,7 +6,7 @@
  *           state of which one is 1
  *   label   a closed set of METRIC_LABELS below; NONE = no label
  *   unit    what the stored integer counts (the exposition divides): COUNT 1; BYTES 1; NS 10^-9 s; PPM 10^-6;
- *           QTY 10^-qty_decimals of the instrument of label a
+ *           QTY 10^-qty_decimals of the instrument of label a; VALUE 10^-8 of the reporting currency
  * Every metric has one writing thread: the one its heading names. */
 #ifndef EXECGW_METRIC_LIST_H
 #define EXECGW_METRIC_LIST_H
@@ -192,6 +192,18 @@
     X(METRIC_PAPER, "paper", GAUGE, NONE, NONE, COUNT, "1 when orders go to the paper matcher, 0 when they are real")  \
     X(METRIC_TERM, "term", GAUGE, NONE, NONE, COUNT, "Term of this start: part of every ClOrdID")                      \
     X(METRIC_ARENA, "arena_bytes", GAUGE, NONE, NONE, BYTES, "Memory taken and sealed at start")                       \
+    X(METRIC_RISK_TRIPS, "risk_trip_total", COUNTER, NONE, NONE, COUNT,                                                \
+      "Times that a breaker or a limit of losses latched; a human releases it")                                        \
+    X(METRIC_RISK_GROSS, "risk_gross_exposure", GAUGE, NONE, NONE, VALUE,                                              \
+      "Worst-case gross exposure, all open orders filled, in the reporting currency")                                  \
+    X(METRIC_RISK_NET, "risk_net_exposure", GAUGE, NONE, NONE, VALUE,                                                  \
+      "Worst-case net exposure, long or short, in the reporting currency")                                             \
+    X(METRIC_RISK_DAY_RESULT, "risk_day_result", GAUGE, NONE, NONE, VALUE,                                             \
+      "Realised and unrealised result of the day, fees included, in the reporting currency")                           \
+    X(METRIC_RISK_DAY_VALUE, "risk_day_value", GAUGE, NONE, NONE, VALUE,                                               \
+      "Value traded in the day, in the reporting currency")                                                            \
+    X(METRIC_RISK_UNMARKED, "risk_unmarked", GAUGE, NONE, NONE, COUNT,                                                 \
+      "Positions and orders that no fresh mark or rate values: limits of money deny while there are any")              \
     X(METRIC_LIMITS_VERSION, "risk_limits_version", GAUGE, NONE, NONE, COUNT, "Version of the risk limits in force")   \
     /* Journal; written by the core thread. */                                                                         \
     X(METRIC_JOURNAL_RECORDS, "journal_records_total", COUNTER, NONE, NONE, COUNT, "Records appended")                 \
