@@ -350,7 +350,7 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
     if (unlikely(verdict.cancel_resting))
         cleared = guard_clear_way(g, try->risk.instrument, (enum side)try->risk.side, verdict.px, now);
     if (unlikely(try->risk.type == ORDER_MARKET))
-        in.command.px = verdict.px; /* the worst that was allowed: what is reserved for it */
+        in.value = verdict.px;
     if (unlikely(why != DENY_NONE)) {
         try_denied(g, try, &in, why, verdict.flood && try->how != TRY_AFTER_CANCEL, now);
         return;

@@ -119,21 +119,34 @@ pnl_fill(struct pnl *p, const struct contract *c, enum side side, px_t px, qty_t
     trade(p, c, side, px, qty);
 }
 
+void
+pnl_reprice(struct pnl *p, const struct contract *c, unsigned from, unsigned to)
+{
+    /* Raw money of an inverse contract has 10^px_decimals below the line. */
+    bool up = (to > from) == (c->kind != INSTRUMENT_INVERSE);
+    wide_t by = pow10_i64[to > from ? to - from : from - to];
+
+    if (!up) {
+        p->cash = floor_div(p->cash, by);
+        p->cost = floor_div(p->cost, by);
+        return;
+    }
+    const wide_t most = (wide_t)1 << 126;
+    wide_t cash;
+    wide_t cost;
+    p->cash = __builtin_mul_overflow(p->cash, by, &cash) ? (p->cash < 0 ? -most : most) : cash;
+    p->cost = __builtin_mul_overflow(p->cost, by, &cost) ? most : cost;
+}
+
 /* raw -> value_t of quote or settle currency, rounded down. */
 static value_t
 raw_value(const struct contract *c, wide_t raw)
 {
     wide_t v = raw;
-    unsigned down;
+    /* Inverse: raw * 10^px_decimals * multiplier / 10^(PNL_INVERSE_DECIMALS + qty_decimals). */
+    unsigned down = c->kind == INSTRUMENT_INVERSE ? PNL_INVERSE_DECIMALS - c->px_decimals + c->qty_decimals
+                                                  : (unsigned)c->px_decimals + c->qty_decimals;
 
-    if (c->kind == INSTRUMENT_INVERSE) {
-        /* raw * 10^px_decimals * multiplier / 10^(PNL_INVERSE_DECIMALS + qty_decimals) */
-        unsigned net = PNL_INVERSE_DECIMALS - MIN(c->px_decimals, PNL_INVERSE_DECIMALS);
-        v = floor_div(v, pow10_i64[net]);
-        down = c->qty_decimals;
-    } else {
-        down = c->px_decimals + c->qty_decimals;
-    }
     if (c->multiplier == VALUE_ONE && down >= VALUE_DECIMALS) {
         down -= VALUE_DECIMALS;
     } else if (__builtin_mul_overflow(v, (wide_t)c->multiplier, &v)) {

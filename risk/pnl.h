@@ -11,7 +11,7 @@
 
 #include "risk/valuation.h"
 
-#define PNL_INVERSE_DECIMALS 18
+#define PNL_INVERSE_DECIMALS 18u
 
 struct pnl {
     wide_t cash; /* raw: received - paid */
@@ -31,6 +31,9 @@ void pnl_seed(struct pnl *p, qty_t held);
 
 /* The mark is the basis of what has none. */
 void pnl_basis(struct pnl *p, const struct contract *c, px_t mark);
+
+/* Prices get other decimals: what was paid and what is held cost the same. Rounded against us. */
+void pnl_reprice(struct pnl *p, const struct contract *c, unsigned from, unsigned to);
 
 /* Totals at a mark, in quote (spot, linear) or settle (inverse) currency, rounded down. mark 0: what is held counts at
  * its cost. Saturate at RISK_QTY_MAX. */

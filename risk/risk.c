@@ -13,6 +13,7 @@ struct found {
     bool reducing;
     px_t px;    /* the order's; a market order's worst */
     qty_t more; /* quantity on top of what is reserved */
+    bool roomy; /* every limit of money has room for it: nothing more to look at */
     uint64_t content;
 };
 
@@ -288,7 +289,7 @@ clamp64(wide_t v)
 }
 
 /* Check 21 at one level. */
-static inline enum deny_reason
+static enum deny_reason
 exposure_within(const struct group *g, value_t larger, value_t by_side, uint32_t side, struct risk_verdict *out)
 {
     wide_t gross = g->gross + larger;
@@ -343,9 +344,28 @@ check_leverage(const struct risk *r, const struct risk_order *o, value_t larger,
     return DENY_NONE;
 }
 
-/* The groups an order belongs to, tightest first; a strategy's own part, and the account's. */
+static inline bool
+fits(const struct group *g, value_t larger, value_t by_side, uint32_t side)
+{
+    return (larger <= g->room_gross) & (by_side <= g->room_side[side]) & (by_side <= g->room_value) & !g->stopped;
+}
+
+/* The groups an order belongs to, one by one. */
+static COLD enum deny_reason
+exposure_named(const struct risk *r, const struct risk_order *o, uint32_t venue, value_t own_larger, value_t larger,
+               value_t by_side, struct risk_verdict *out)
+{
+    if (exposure_within(&r->client[o->client].group, own_larger, by_side, o->side, out) != DENY_NONE ||
+        exposure_within(&r->account[o->account].group, larger, by_side, o->side, out) != DENY_NONE ||
+        exposure_within(&r->venue[venue].group, larger, by_side, o->side, out) != DENY_NONE ||
+        exposure_within(&r->global, larger, by_side, o->side, out) != DENY_NONE)
+        return DENY_EXPOSURE;
+    return DENY_NONE;
+}
+
+/* Check 21: a strategy's own part in its limits, the account's whole in the others. */
 static inline enum deny_reason
-check_exposure(const struct risk *r, const struct risk_order *o, const struct found *f, struct now now,
+check_exposure(const struct risk *r, const struct risk_order *o, struct found *f, struct now now,
                struct risk_verdict *out)
 {
     const struct market *m = &r->market[o->instrument];
@@ -363,10 +383,10 @@ check_exposure(const struct risk *r, const struct risk_order *o, const struct fo
     value_t own_larger = own.larger == f->more ? by_side : valuation_of(&m->value, own.larger);
     value_t larger = all.larger == f->more ? by_side : valuation_of(&m->value, all.larger);
 
-    if (unlikely(exposure_within(&r->client[o->client].group, own_larger, by_side, o->side, out) != DENY_NONE ||
-                 exposure_within(&r->account[o->account].group, larger, by_side, o->side, out) != DENY_NONE ||
-                 exposure_within(&r->venue[f->venue].group, larger, by_side, o->side, out) != DENY_NONE ||
-                 exposure_within(&r->global, larger, by_side, o->side, out) != DENY_NONE))
+    f->roomy = fits(&r->client[o->client].group, own_larger, by_side, o->side) &
+               fits(&r->account[o->account].group, larger, by_side, o->side) &
+               fits(&r->venue[f->venue].group, larger, by_side, o->side) & fits(&r->global, larger, by_side, o->side);
+    if (unlikely(!f->roomy && exposure_named(r, o, f->venue, own_larger, larger, by_side, out) != DENY_NONE))
         return DENY_EXPOSURE;
     return check_leverage(r, o, larger, now, out);
 }
@@ -410,7 +430,7 @@ check_balance(const struct risk *r, const struct risk_order *o, const struct fou
 }
 
 /* Check 25 at one level. */
-static inline enum deny_reason
+static enum deny_reason
 day_within(const struct group *g, value_t order_value, struct risk_verdict *out)
 {
     const struct group_limits *l = &g->limits;
@@ -428,7 +448,7 @@ day_within(const struct group *g, value_t order_value, struct risk_verdict *out)
     return DENY_NONE;
 }
 
-static inline enum deny_reason
+static COLD enum deny_reason
 check_day(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
 {
     value_t v = valuation_of(&r->market[o->instrument].value, f->more);
@@ -448,8 +468,11 @@ check_day(const struct risk *r, const struct risk_order *o, const struct found *
 static inline enum deny_reason
 check_self_match(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
 {
-    px_t own = r->market[o->instrument].own_best[1 - o->side];
+    const struct market *m = &r->market[o->instrument];
+    px_t own = m->own_best[1 - o->side];
 
+    if (unlikely(m->old_orders != 0))
+        DENY(DENY_SELF_MATCH, f->px, 0);
     if (likely(own == 0 || !risk_crosses((enum side)o->side, f->px, own)))
         return DENY_NONE;
     enum self_match_mode mode = (enum self_match_mode)f->cell->limits.self_match;
@@ -551,7 +574,7 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
              position_reducible(&c->position, (enum side)o->side, o->amend ? o->replaced_leaves : 0));
     if (unlikely(check_self_match(r, o, f, out) != DENY_NONE))
         return out->reason;
-    if (unlikely(r->valued && !f->reducing && check_day(r, o, f, out) != DENY_NONE))
+    if (unlikely(r->valued && !f->reducing && !f->roomy && check_day(r, o, f, out) != DENY_NONE))
         return out->reason;
     if (unlikely(check_parent(r, o, f, out) != DENY_NONE))
         return out->reason;

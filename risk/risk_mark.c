@@ -55,6 +55,28 @@ money_of(const struct market *m)
 /* ---- holdings and their groups
  * --------------------------------------------------------------------------------------- */
 
+static int64_t
+room(wide_t left)
+{
+    return left > RISK_QTY_MAX ? RISK_QTY_MAX : left < -RISK_QTY_MAX ? -RISK_QTY_MAX : (int64_t)left;
+}
+
+void
+group_rooms(struct group *g)
+{
+    const struct group_limits *l = &g->limits;
+    wide_t result = group_day_result(g);
+    bool valued = l->gross_max != LIMIT_NONE || l->net_max != LIMIT_NONE || l->day_loss_max != LIMIT_NONE ||
+                  l->drawdown_max != LIMIT_NONE;
+
+    g->room_gross = room(l->gross_max - g->gross);
+    g->room_side[SIDE_BUY] = room(l->net_max - g->net_long);
+    g->room_side[SIDE_SELL] = room(l->net_max + g->net_short);
+    g->room_value = room(l->day_value_max - g->open - g->day_value);
+    g->stopped = (g->unmarked != 0 && valued) || (g->tripped & (1u << TRIP_DAY_LOSS | 1u << TRIP_DRAWDOWN)) != 0 ||
+                 -result > l->day_loss_max || g->day_best - result > l->drawdown_max;
+}
+
 static inline qty_t
 magnitude(qty_t q)
 {
@@ -93,6 +115,7 @@ holding_update(struct holding *h, const struct market *m, int64_t rate, struct g
         g->open += h->open - was_open;
         g->result += h->result - was_result;
         g->unmarked = (uint32_t)((int)g->unmarked + (int)h->unmarked - was_unmarked);
+        group_rooms(g);
     }
 }
 
@@ -160,6 +183,7 @@ risk_trip_set(struct risk *r, enum trading_level level, uint32_t id, enum risk_t
     if (g == NULL || (g->tripped >> kind & 1) != 0)
         return;
     g->tripped |= 1u << kind;
+    group_rooms(g);
     if (r->trips < TRIPS_WAITING_MAX) /* no room: it has latched all the same */
         r->trip[r->trips++] = (struct risk_trip){
             .kind = (uint8_t)kind, .level = (uint8_t)level, .id = id, .value = value, .limit = limit
@@ -185,6 +209,7 @@ risk_restore_trip(struct risk *r, enum trading_level level, uint32_t id, enum ri
     if (g == NULL || (unsigned)kind >= RISK_TRIP_COUNT)
         return false;
     g->tripped |= 1u << kind;
+    group_rooms(g);
     return true;
 }
 
@@ -199,6 +224,7 @@ risk_untrip(struct risk *r, enum trading_level level, uint32_t id, struct now no
         return true;
     g->tripped = 0;
     g->best = (struct breaker_best){ 0 };
+    group_rooms(g);
     if (level == LEVEL_CLIENT) {
         struct client_state *c = &r->client[id];
         c->executions = 0;
@@ -244,6 +270,7 @@ group_watch(struct risk *r, enum trading_level level, uint32_t id)
     value_t result = clamp_value(group_day_result(g));
 
     g->day_best = MAX(g->day_best, result);
+    group_rooms(g);
     if (!r->armed)
         return;
     if (unlikely(-result > g->limits.day_loss_max))

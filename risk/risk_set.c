@@ -33,6 +33,7 @@ risk_init(const struct risk_counts *c, struct arena *arena)
     r->part_of = arena_take(arena, parts_bytes(c));
     r->part = arena_take(arena, sizeof(struct holding) * PARTS_MAX);
     r->parts = 1; /* the first stands for none */
+    r->day = -1;
     r->counts = *c;
     kill_init(&r->kill);
     return r;
@@ -130,6 +131,7 @@ clients_set(struct risk *r, struct now now)
         c->rejects_max = l->rejects_max;
         c->group.limits = l->group;
         c->group.loss_window_max = l->loss_window_max;
+        group_rooms(&c->group);
     }
 }
 
@@ -145,6 +147,7 @@ others_set(struct risk *r, struct now now)
         a->leverage_max_ppm = l->leverage_max_ppm;
         a->group.limits = l->group;
         a->group.loss_window_max = LIMIT_NONE;
+        group_rooms(&a->group);
     }
     for (uint32_t i = 0; i < VENUE_MAX; i++) {
         const struct venue_limits *l = limits_venue(&r->limits, i);
@@ -155,9 +158,11 @@ others_set(struct risk *r, struct now now)
         v->ack_p99_max_ns = l->ack_p99_max_ns;
         v->group.limits = l->group;
         v->group.loss_window_max = LIMIT_NONE;
+        group_rooms(&v->group);
     }
     r->global.limits = r->limits.global;
     r->global.loss_window_max = LIMIT_NONE;
+    group_rooms(&r->global);
 }
 
 bool
@@ -232,6 +237,29 @@ market_define(struct risk *r, const struct instrument *ins)
     permit(r, ins);
 }
 
+/* Prices are in other decimals from here on. What old orders cost stays reserved until all have ended, and until then
+ * nobody knows what they would meet. */
+static void
+reprice(struct risk *r, const struct instrument *was, const struct instrument *ins)
+{
+    struct market *m = &r->market[ins->id];
+    int64_t per_cost = pow10_i64[m->need_buy];
+
+    for (uint32_t a = 0; a < r->counts.accounts; a++) {
+        struct holding *h = account_part(r, a, ins->id);
+        m->old_orders += cell_at(r, a, ins->id)->position.open_count;
+        h->need_left += h->cost_open * per_cost;
+        h->cost_open = 0;
+        pnl_reprice(&h->pnl, &m->contract, was->px_decimals, ins->px_decimals);
+        for (uint32_t c = 0; c < CLIENT_MAX; c++)
+            if (client_part(r, c, a, ins->id) != NULL)
+                pnl_reprice(&client_part(r, c, a, ins->id)->pnl, &m->contract, was->px_decimals, ins->px_decimals);
+    }
+    memset(r->own[ins->id], 0, sizeof(r->own[ins->id]));
+    m->own_best[SIDE_BUY] = m->own_best[SIDE_SELL] = 0;
+    m->px_version = ins->version;
+}
+
 bool
 risk_set_instrument(struct risk *r, const struct instrument *ins, struct now now, struct fault *fault)
 {
@@ -240,19 +268,21 @@ risk_set_instrument(struct risk *r, const struct instrument *ins, struct now now
                      r->counts.instruments);
     struct instrument *was = &r->defined[ins->id];
     bool fresh = was->version == 0;
-    bool rescaled = !fresh && (was->qty_decimals != ins->qty_decimals || was->px_decimals != ins->px_decimals);
+    bool rescaled = !fresh && was->qty_decimals != ins->qty_decimals;
+    bool repriced = !fresh && was->px_decimals != ins->px_decimals;
 
     for (uint32_t a = 0; a < r->counts.accounts; a++) {
         struct cell *c = cell_at(r, a, ins->id);
         if (rescaled && !position_empty(&c->position)) {
             c->limits.instrument_version = 0;
             return FAULT(fault,
-                         "instrument %.*s: decimals change from %u and %u to %u and %u while account %u holds a "
-                         "position or orders in it; flatten first",
-                         SYMBOL_BYTES, ins->symbol, was->px_decimals, was->qty_decimals, ins->px_decimals,
-                         ins->qty_decimals, a);
+                         "instrument %.*s: quantity decimals change from %u to %u while account %u holds a position "
+                         "or orders in it; flatten first",
+                         SYMBOL_BYTES, ins->symbol, was->qty_decimals, ins->qty_decimals, a);
         }
     }
+    if (unlikely(repriced))
+        reprice(r, was, ins);
     *was = *ins;
     for (uint32_t a = 0; (fresh || rescaled) && a < r->counts.accounts; a++) {
         struct position *p = &cell_at(r, a, ins->id)->position;

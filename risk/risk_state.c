@@ -15,6 +15,7 @@ group_roll(struct group *g)
     g->day_best = 0;
     g->best = (struct breaker_best){ 0 };
     g->tripped &= ~(1u << TRIP_DAY_LOSS | 1u << TRIP_DRAWDOWN);
+    group_rooms(g);
 }
 
 static void
@@ -40,7 +41,7 @@ risk_clock(struct risk *r, struct now now)
 
     r->now = now;
     if (unlikely(day > r->day)) { /* a clock that steps back opens no new day */
-        if (r->day != 0)
+        if (r->day >= 0)
             day_roll(r);
         r->day = day;
     }
@@ -100,6 +101,24 @@ need_add(wide_t *sum, wide_t more)
 
 /* Reservations of a spot order, and what its fills move between two currencies. */
 static void
+need_apply(struct risk *r, const struct market *m, const struct order_delta *d)
+{
+    struct balance *quote = &r->balance[d->account][m->quote_ccy];
+    struct holding *h = account_part(r, d->account, d->instrument);
+
+    if (d->side == SIDE_SELL) {
+        need_add(&r->balance[d->account][m->base_ccy].need, need_of(d->reserved_change, pow10_i64[m->need_sell]));
+    } else if (d->instrument_version >= m->px_version) {
+        h->cost_open += d->cost_change;
+        need_add(&quote->need, need_of(d->cost_change, pow10_i64[m->need_buy]));
+    }
+    if (unlikely(h->need_left != 0) && cell_at(r, d->account, d->instrument)->position.open_count == 0) {
+        need_add(&quote->need, -h->need_left);
+        h->need_left = 0;
+    }
+}
+
+static void
 balance_apply(struct risk *r, const struct market *m, const struct order_delta *d)
 {
     struct balance *quote = &r->balance[d->account][m->quote_ccy];
@@ -107,10 +126,7 @@ balance_apply(struct risk *r, const struct market *m, const struct order_delta *
     int64_t per_cost = pow10_i64[m->need_buy];
     int64_t per_qty = pow10_i64[m->need_sell];
 
-    if (d->side == SIDE_BUY)
-        need_add(&quote->need, need_of(d->cost_change, per_cost));
-    else
-        need_add(&base->need, need_of(d->reserved_change, per_qty));
+    need_apply(r, m, d);
     if (d->fill_qty == 0)
         return;
     wide_t paid = need_of((wide_t)d->fill_px * d->fill_qty, per_cost);
@@ -141,6 +157,7 @@ part_of(struct risk *r, const struct order_delta *d)
         return &r->part[*index];
     if (unlikely(r->parts == PARTS_MAX)) {
         r->client[d->client].group.unmarked++;
+        group_rooms(&r->client[d->client].group);
         return NULL;
     }
     *index = (uint16_t)r->parts++;
@@ -185,6 +202,7 @@ day_apply(struct risk *r, const struct market *m, const struct position *p, cons
         value_t *sum = &groups[i]->day_value;
         *sum = qty_add(*sum, value);
         groups[i]->day_fees = qty_add(groups[i]->day_fees, fee);
+        group_rooms(groups[i]);
     }
 }
 
@@ -211,6 +229,8 @@ resting_apply(struct risk *r, struct market *m, const struct order_delta *d)
 {
     struct own_side *s = &r->own[d->instrument][d->side];
 
+    if (unlikely(d->instrument_version < m->px_version))
+        return;
     if (d->rest_px > 0)
         own_side_add(s, (enum side)d->side, d->rest_px);
     if (d->gone_px > 0)
@@ -251,6 +271,8 @@ risk_apply(struct risk *r, const struct order_delta *d)
         part->reserved[d->side] += d->reserved_change;
     if (m->contract.kind == INSTRUMENT_SPOT)
         balance_apply(r, m, d);
+    if (unlikely(m->old_orders != 0) && d->open_change < 0 && d->instrument_version < m->px_version)
+        m->old_orders--;
     if (d->rest_px != 0 || d->gone_px != 0)
         resting_apply(r, m, d);
     if (unlikely(d->parent_key != 0))

@@ -36,9 +36,11 @@ struct holding {
     value_t net_short;
     value_t open;
     value_t result;
-    value_t margin; /* settle currency; derivatives of an account only */
-    bool unmarked;  /* counted in its groups' `unmarked` */
-    qty_t filled;   /* strategies: fills alone, and fees in the base asset: what is held follows from them */
+    value_t margin;   /* settle currency; derivatives of an account only */
+    wide_t cost_open; /* accounts: raw cost of the open buys */
+    wide_t need_left; /* accounts: of open buys whose prices are in decimals that are no more; until none is open */
+    bool unmarked;    /* counted in its groups' `unmarked` */
+    qty_t filled;     /* strategies: fills alone, and fees in the base asset: what is held follows from them */
     value_t fee_base;
 };
 
@@ -51,7 +53,9 @@ struct market {
     uint64_t holders;        /* bit per client with a holding in it */
     struct valuation settle; /* derivatives: in the settle currency, for margin */
     struct contract contract;
-    uint8_t need_buy; /* exponents: raw cost of buys, quantity of sells -> 10^-NEED_DECIMALS */
+    uint32_t px_version; /* prices of older versions are in other decimals */
+    uint32_t old_orders; /* open orders with such prices: what they would meet is not known */
+    uint8_t need_buy;    /* exponents: raw cost of buys, quantity of sells -> 10^-NEED_DECIMALS */
     uint8_t need_sell;
     uint16_t quote_ccy;
     uint16_t base_ccy;
@@ -66,8 +70,14 @@ struct balance {
     bool known;
 };
 
-/* A strategy, an account, a venue, everything. */
+/* A strategy, an account, a venue, everything. The first line is all that the hot check reads. */
 struct group {
+    /* What is left of the limits, as of the last change: an order that fits into all of them passes checks 21 and 25.
+     * Those that do not fit are looked at again, one by one. */
+    _Alignas(CACHE_LINE) int64_t room_gross;
+    int64_t room_side[2]; /* net, by the order's side */
+    int64_t room_value;
+    bool stopped; /* losses, or what cannot be valued */
     wide_t gross;
     wide_t net_long;
     wide_t net_short;
@@ -85,6 +95,7 @@ struct group {
 };
 
 struct client_state {
+    struct group group;
     struct throttle order_rate;
     struct throttle denied_rate;
     struct throttle cancel_rate;
@@ -102,18 +113,18 @@ struct client_state {
     uint32_t repeat_executions_max;
     uint32_t rejects_max;
     struct breaker rejects;
-    struct group group;
 };
 
 struct account_state {
+    struct group group;
     struct throttle order_rate;
     struct throttle reduce_rate;
     uint32_t open_orders_max;
     uint32_t leverage_max_ppm;
-    struct group group;
 };
 
 struct venue_state {
+    struct group group;
     struct risk_venue now;
     int64_t clock_offset_max_ns;
     struct throttle order_rate;
@@ -121,7 +132,6 @@ struct venue_state {
     int64_t ack_p99_max_ns;
     struct breaker rejects;
     struct breaker acks;
-    struct group group;
 };
 
 /* A currency's worth in the reporting one. */
@@ -147,7 +157,7 @@ struct risk {
     struct client_state client[CLIENT_MAX];
     struct risk_totals totals;
     struct now now; /* as last told */
-    int64_t day;    /* number of the day, by the roll's hour; 0 = none yet */
+    int64_t day;    /* number of the day, by the roll's hour; -1 = none yet */
     struct breaker latency;
     struct risk_trip trip[TRIPS_WAITING_MAX];
     uint32_t trips;
@@ -203,6 +213,9 @@ client_part(const struct risk *r, uint32_t client, uint32_t account, uint32_t in
 
 /* The group of a level; NULL when there is no such one (instruments have none). */
 struct group *risk_group_at(struct risk *r, enum trading_level level, uint32_t id);
+
+/* After any change of its sums, limits or latches. */
+void group_rooms(struct group *g);
 
 /* What everything in this group has made since the roll. */
 static inline wide_t

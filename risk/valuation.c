@@ -19,11 +19,16 @@ scaled_from(unsigned __int128 x, int e)
         x >>= 1;
         e++;
     }
+    x += (unsigned)up;
+    if (x >> 62 != 0) { /* rounded up to a power of two */
+        x >>= 1;
+        e++;
+    }
     while (x >> 61 == 0) {
         x <<= 1;
         e--;
     }
-    return (struct scaled){ (uint64_t)x + (uint64_t)up, e };
+    return (struct scaled){ (uint64_t)x, e };
 }
 
 static struct scaled

@@ -547,7 +547,7 @@ order_table_intent(struct order_table *t, const struct order_intent *in, struct 
         .replaces = ORDER_NONE,
         .replaced_by = ORDER_NONE,
         .request_key = c->client_seq,
-        .px = c->px,
+        .px = c->type == ORDER_MARKET ? in->value : c->px,
         .qty = in->qty,
         .trigger_px = c->trigger_px,
         .last_trade_id = -1,

@@ -42,7 +42,8 @@ struct order_intent {
     char target_clordid[CLORDID_BYTES]; /* REPLACE: the order it cancels; "" none */
     uint32_t limits_version;
     qty_t qty;     /* what the venue is asked for; REPLACE: new total minus what was filled; AMEND: new total */
-    int64_t value; /* the two numbers that decided, see struct risk_verdict */
+    int64_t value; /* the two numbers that decided, see struct risk_verdict; an accepted market order: the worst price
+                      that it was allowed, which is what it costs until it is filled */
     int64_t limit;
     int64_t recv_mono_ns;
     int64_t risk_mono_ns;

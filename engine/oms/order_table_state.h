@@ -202,6 +202,7 @@ delta_name(struct order_delta *d, const struct order *o)
         .instrument = o->instrument,
         .client = o->client,
         .side = o->side,
+        .instrument_version = o->instrument_version,
         .parent_key = o->parent_key,
         .parent_qty = o->parent_qty,
     };

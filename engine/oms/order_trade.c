@@ -75,9 +75,11 @@ bool
 order_table_trade(struct order_table *t, const struct account_trade *tr, struct order_delta *d)
 {
     ASSERT(account_trade_fault(tr) == NULL);
-    *d = (struct order_delta){
-        .account = tr->account, .instrument = tr->instrument, .client = CLIENT_ADOPTED, .side = tr->side
-    };
+    *d = (struct order_delta){ .account = tr->account,
+                               .instrument = tr->instrument,
+                               .instrument_version = tr->instrument_version,
+                               .client = CLIENT_ADOPTED,
+                               .side = tr->side };
     if (order_trade_known(t, tr->instrument, (enum side)tr->side, tr->trade_id))
         return false;
     trade_remember(t, owner_nobody(tr->instrument, (enum side)tr->side), tr->trade_id);

@@ -147,6 +147,10 @@ notional_ceil(px_t px, qty_t qty, unsigned px_decimals, unsigned qty_decimals, i
         uint64_t q = (uint64_t)raw / d + ((uint64_t)raw % d != 0);
         return q > INT64_MAX ? INT64_MAX : (value_t)q;
     }
+    if (multiplier == VALUE_ONE && scale < VALUE_DECIMALS && (raw >> 64) == 0) {
+        unsigned __int128 v = (unsigned __int128)(uint64_t)raw * (uint64_t)pow10_i64[VALUE_DECIMALS - scale];
+        return v > INT64_MAX ? INT64_MAX : (value_t)v;
+    }
     /* Wide path: raw < 2^127. Divide by 10^scale in two steps; ceil(ceil(x / a) / b) == ceil(x / ab). */
     if (multiplier == VALUE_ONE && scale >= VALUE_DECIMALS)
         scale -= VALUE_DECIMALS;

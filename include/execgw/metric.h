@@ -26,7 +26,14 @@ enum metric {
 };
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_STATE };
-enum metric_unit { METRIC_UNIT_COUNT, METRIC_UNIT_BYTES, METRIC_UNIT_NS, METRIC_UNIT_PPM, METRIC_UNIT_QTY, METRIC_UNIT_VALUE };
+enum metric_unit {
+    METRIC_UNIT_COUNT,
+    METRIC_UNIT_BYTES,
+    METRIC_UNIT_NS,
+    METRIC_UNIT_PPM,
+    METRIC_UNIT_QTY,
+    METRIC_UNIT_VALUE
+};
 
 enum metric_label {
 #define X(set, label, count, first) METRIC_LABEL_##set,

@@ -397,7 +397,8 @@ struct order_delta {
     px_t fill_px;
     value_t fee;
     uint16_t fee_ccy;
-    px_t rest_px; /* > 0: an order of ours may rest at this price from now on; 0 none */
+    uint32_t instrument_version; /* of the order: its prices are in the decimals of that one */
+    px_t rest_px;                /* > 0: an order of ours may rest at this price from now on; 0 none */
     px_t gone_px; /* > 0: one that might have, no longer does. Amending: both prices until the old one is proven gone */
     uint64_t parent_key; /* 0 none */
     qty_t parent_qty;    /* total of the parent */
