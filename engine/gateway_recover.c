@@ -217,7 +217,7 @@ bool
 trade_was_lost(const struct gateway_venue *v, const struct venue_report *r)
 {
     return r->request == VENUE_RQ_TRADES && v->reconciled && r->venue_time_ns != 0 &&
-           r->venue_time_ns + LOST_MARGIN_NS < v->venue_at.ns + (v->now.mono.ns - v->venue_mono.ns);
+           r->venue_time_ns < v->venue_at.ns + (v->now.mono.ns - v->venue_mono.ns) - LOST_MARGIN_NS;
 }
 
 /* ---- whose trade is it? ------------------------------------------------------------------------------------------
