@@ -6,6 +6,10 @@
  * Always true: nothing here sends an order or spends a token; a session that ended meanwhile is not answered. */
 #include "engine/gateway_state.h"
 
+_Static_assert((int)GAUGE_COUNT == LIMIT_COUNT && (int)GAUGE_QTY == LIMIT_QTY && (int)GAUGE_VALUE == LIMIT_VALUE &&
+                   (int)GAUGE_PPM == LIMIT_PPM && (int)GAUGE_NS == LIMIT_NS && (int)GAUGE_PX == LIMIT_PX,
+               "units of risk are those of reports");
+
 /* ---- changing ---------------------------------------------------------------------------------------------------- */
 
 void
@@ -104,7 +108,170 @@ gateway_on_limits_answer(struct gateway *g, const struct limits_answer *a, struc
     return taken;
 }
 
+/* ---- what holds -------------------------------------------------------------------------------------------------- */
+
+static const struct md_ref *
+md_of(const struct gateway *g, const struct instrument *ins)
+{
+    return ins != NULL ? feed_md_ref(g->p.feed[ins->venue], ins->id) : NULL;
+}
+
+static void
+gauge_report(struct gateway *g, uint32_t session, uint64_t request_key, const struct instrument *ins,
+             const struct risk_gauge *u, struct now now)
+{
+    struct report r = {
+        .kind = REPORT_LIMIT,
+        .request_key = request_key,
+        .client = u->level == LEVEL_CLIENT ? u->id : CLIENT_NONE,
+        .account = u->level == LEVEL_ACCOUNT ? u->id : 0,
+        .instrument = u->level == LEVEL_INSTRUMENT ? ins->id : INSTRUMENT_NONE,
+        .instrument_version = ins->version,
+        .venue = ins->venue,
+        .type = u->unit,
+        .tif = u->level,
+        .deny = u->check,
+        .qty = u->limit,
+        .cum_qty = u->used,
+        .leaves_qty = u->headroom,
+        .trade_id = -1,
+    };
+
+    (void)snprintf(r.text, sizeof(r.text), "%s", u->name);
+    answer_report(g, session, &r, now);
+}
+
+/* The limits of one instrument; those of the other levels with the first one only. */
+static uint32_t
+gauges_report(struct gateway *g, uint32_t session, uint64_t request_key, uint32_t client, const struct instrument *ins,
+              bool all_levels, struct now now)
+{
+    struct risk_gauge gauge[RISK_GAUGES_MAX];
+    uint32_t account = g->venue[ins->venue].cfg->account;
+    uint32_t n = risk_gauges(g->p.risk, client, account, ins->id, md_of(g, ins), now, gauge);
+    uint32_t told = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (!all_levels && gauge[i].level != LEVEL_INSTRUMENT)
+            continue;
+        gauge_report(g, session, request_key, ins, &gauge[i], now);
+        told++;
+    }
+    return told;
+}
+
+/* One instrument's part of a long answer. False at the end. */
+static bool
+answer_limits(struct gateway *g, uint32_t session, struct answer *a, struct now now)
+{
+    if (a->index >= g->p.route->count)
+        return false;
+    const struct instrument *ins = route_instrument(g->p.route, a->index++, 0);
+    if (ins == NULL || (a->instrument != INSTRUMENT_NONE && a->instrument != ins->id))
+        return true;
+    a->count += gauges_report(g, session, a->request_key, a->client, ins, a->count == 0, now);
+    return true;
+}
+
+static void
+group_report(struct gateway *g, uint32_t session, struct answer *a, enum trading_level level, uint32_t id,
+             struct now now)
+{
+    struct risk_group t;
+
+    if (!risk_group(g->p.risk, level, id, &t))
+        return;
+    struct report r = {
+        .kind = REPORT_PNL,
+        .request_key = a->request_key,
+        .client = level == LEVEL_CLIENT ? id : CLIENT_NONE,
+        .account = level == LEVEL_ACCOUNT ? id : 0,
+        .instrument = INSTRUMENT_NONE,
+        .tif = (uint8_t)level,
+        .qty = t.fees,
+        .fee = t.day_result,
+        .cum_qty = t.day_best,
+        .leaves_qty = t.gross,
+        .last_qty = t.day_value,
+        .trade_id = -1,
+    };
+    answer_report(g, session, &r, now);
+    a->count++;
+}
+
+/* One position's result; the groups' with the end. */
+static bool
+answer_pnl(struct gateway *g, uint32_t session, struct answer *a, struct now now)
+{
+    if (a->index >= g->p.route->count) {
+        if (a->client == CLIENT_NONE)
+            group_report(g, session, a, LEVEL_GLOBAL, 0, now);
+        else
+            group_report(g, session, a, LEVEL_CLIENT, a->client, now);
+        return false;
+    }
+    const struct instrument *ins = route_instrument(g->p.route, a->index++, 0);
+    struct risk_pnl p = { 0 };
+    if (ins == NULL || (a->instrument != INSTRUMENT_NONE && a->instrument != ins->id))
+        return true;
+    uint32_t account = g->venue[ins->venue].cfg->account;
+    risk_pnl(g->p.risk, a->client, account, ins->id, &p);
+    if (p.qty == 0 && p.realised == 0)
+        return true;
+    struct report r = {
+        .kind = REPORT_PNL,
+        .request_key = a->request_key,
+        .client = a->client,
+        .account = account,
+        .instrument = ins->id,
+        .instrument_version = ins->version,
+        .venue = ins->venue,
+        .tif = LEVEL_INSTRUMENT,
+        .qty = p.qty,
+        .px = p.average_px,
+        .last_px = p.mark_px,
+        .fee = p.realised,
+        .cum_qty = p.unrealised,
+        .trade_id = -1,
+    };
+    answer_report(g, session, &r, now);
+    a->count++;
+    return true;
+}
+
+bool
+limits_answer_next(struct gateway *g, uint32_t session, struct answer *a, struct now now)
+{
+    return a->verb == COMMAND_PNL ? answer_pnl(g, session, a, now) : answer_limits(g, session, a, now);
+}
+
 /* ---- what would pass --------------------------------------------------------------------------------------------- */
+
+/* A market order reaches further into the book the larger it is: the largest whose worst price still passes. */
+static qty_t
+whatif_market(struct gateway *g, struct risk_order *o, struct now now, struct risk_verdict *binding)
+{
+    const struct resolved_limits *l = risk_resolved(g->p.risk, o->account, o->instrument);
+    const struct md_ref *md = md_of(g, o->ins);
+    struct risk_verdict probe;
+    int64_t lo = 0;
+    int64_t hi = l != NULL && l->step > 0 ? l->qty_max / l->step : 0;
+
+    while (lo <= hi) { /* at the end hi is the largest count of steps that passes, lo the first that does not */
+        int64_t mid = lo + (hi - lo) / 2;
+        o->qty = MAX(mid, 1) * (l != NULL ? l->step : 1);
+        o->sweep_qty = 0;
+        o->sweep_px = 0;
+        guard_sweep(g, o->ins, o);
+        if (risk_whatif(g->p.risk, o, md, now, &probe) >= o->qty) {
+            lo = MAX(mid, 1) + 1;
+        } else {
+            *binding = probe;
+            hi = mid - 1;
+        }
+    }
+    return l != NULL ? MAX(hi, 0) * l->step : 0;
+}
 
 void
 limits_whatif(struct gateway *g, const struct client_command *c, struct now now)
@@ -116,8 +283,12 @@ limits_whatif(struct gateway *g, const struct client_command *c, struct now now)
     struct risk_order o;
     struct report r;
 
-    if (client_port_room(g->p.clients, c->slot) < 2) {
+    if (client_port_room(g->p.clients, c->slot) < RISK_GAUGES_MAX + 2) {
         order_deny(g, c, DENY_CAPACITY, now);
+        return;
+    }
+    if (cmd->type == ORDER_MARKET && c->role != ROLE_OPERATOR) { /* it takes as long as many orders */
+        order_deny(g, c, DENY_NOT_PERMITTED, now);
         return;
     }
     if (c->role == ROLE_OPERATOR && cmd->target_client < CLIENT_MAX)
@@ -126,11 +297,14 @@ limits_whatif(struct gateway *g, const struct client_command *c, struct now now)
     order_risk_fill(&order, ins, &o);
     report_from_command(cmd, &r);
     r.kind = REPORT_WHATIF;
-    r.qty = risk_whatif(g->p.risk, &o, ins != NULL ? feed_md_ref(g->p.feed[ins->venue], ins->id) : NULL, now, &binding);
+    r.qty = cmd->type == ORDER_MARKET && ins != NULL ? whatif_market(g, &o, now, &binding)
+                                                     : risk_whatif(g->p.risk, &o, md_of(g, ins), now, &binding);
     r.deny = (uint8_t)binding.reason;
     r.last_qty = binding.value;
     r.last_px = binding.limit;
     answer_report(g, c->slot, &r, now);
     r = (struct report){ .kind = REPORT_END, .request_key = cmd->client_seq, .trade_id = -1 };
+    if (ins != NULL)
+        r.qty = gauges_report(g, c->slot, cmd->client_seq, order.client, ins, true, now);
     answer_report(g, c->slot, &r, now);
 }

@@ -669,8 +669,7 @@ query_client(const struct client_command *c)
 static uint64_t
 answer_step_max(uint8_t verb)
 {
-    (void)verb;
-    return 2;
+    return verb == COMMAND_LIMITS ? RISK_GAUGES_MAX + 1 : 2;
 }
 
 static void
@@ -774,7 +773,7 @@ answer_work(struct gateway *g, uint32_t session, struct now now)
             return false; /* goes on when the client has read */
         bool more = a->verb == COMMAND_QUERY_ORDERS      ? answer_order(g, session, a, now)
                     : a->verb == COMMAND_QUERY_POSITIONS ? answer_position(g, session, a, now)
-                                                         : false;
+                                                         : limits_answer_next(g, session, a, now);
         if (!more) {
             a->walk = -1;
             answer_end(g, session, a, now);

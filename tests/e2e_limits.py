@@ -178,5 +178,22 @@ def doctor():
         assert code == 1 and any(r["check"] == "config" and "nonsense" in r["text"] for r in out), out
 
 
+def gauges():
+    with running("--seed", "65") as (folder, venue, gw):
+        rows = gw.cli("limits", "BTCUSDT")[1]
+        assert any(r["deny"] == "POSITION" and r["level"] == "BTCUSDT" for r in rows), rows
+        bid, _ = top(gw)
+        _, out, _ = gw.cli("new", "BTCUSDT", "buy", "0.5", str(bid - 50), "--wait")
+
+        def left():
+            return [D(r["headroom"]) for r in gw.cli("limits", "BTCUSDT")[1]
+                    if r["limit_name"] == "position_long" and r["level"] == "BTCUSDT"][0]
+        assert left() == D("1.5")
+        gw.cli("cancel", out[-1]["key"])
+        assert left() == D("2")
+        rows = gw.cli("pnl")[1]
+        assert rows[-1]["level"] == "global", rows
+
+
 if __name__ == "__main__":
-    main([setting, reloading, states, whatif, flatten, doctor])
+    main([setting, reloading, states, whatif, flatten, doctor, gauges])
