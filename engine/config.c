@@ -170,6 +170,8 @@ static const struct key monitoring_keys[] = {
     OTHER(struct config_monitoring, log_file, KEY_PATH, "", "file that log lines are added to; \"\" = standard error"),
 };
 
+static const char *const trip_choices[] = { "nothing", "loss", "any", NULL };
+
 static const struct key kill_keys[] = {
     OTHER(struct config_kill, file, KEY_PATH, "",
           "a file whose appearance trips the kill switch, also when it is there at the start; \"\" = none"),
@@ -179,6 +181,10 @@ static const struct key kill_keys[] = {
           "ADDRESS:PORT of a Redis whose channel redis_channel is listened to; it may be down; \"\" = none"),
     OTHER(struct config_kill, redis_channel, KEY_TEXT, "execgw:kill",
           "a message on this channel, or a key of this name when we connect, trips the kill switch"),
+    CHOICE(
+        struct config_kill, on_trip, trip_choices, "nothing",
+        "what latched in risk trips the kill switch as well: losses and drawdown; or any breaker, latency and stalls "
+        "included"),
     BOOL(struct config_kill, foreign, "false",
          "the kill switch cancels every order of the account, not only this gateway's"),
 };

@@ -94,11 +94,14 @@ struct config_monitoring {
     char log_file[CONFIG_PATH_BYTES]; /* "" = stderr */
 };
 
+enum config_on_trip { CONFIG_TRIP_NOTHING, CONFIG_TRIP_LOSS, CONFIG_TRIP_ANY };
+
 struct config_kill {
     char file[CONFIG_PATH_BYTES];       /* its appearance trips the switch; "" = none */
     char token_file[CONFIG_PATH_BYTES]; /* of POST /kill; "" = not served */
     char redis[64];                     /* HOST:PORT; "" = none */
     char redis_channel[64];             /* a message there, or a key of that name, trips the switch */
+    int32_t on_trip;                    /* enum config_on_trip */
     bool foreign;                       /* cancels orders that are not ours as well */
 };
 

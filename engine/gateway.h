@@ -135,7 +135,8 @@ struct gateway_config {
     uint32_t accounts;    /* ids in [0, accounts) */
     size_t message_max;   /* bytes of one WebSocket message, assembled; 0 = 1 MiB */
     char instance[CLORDID_INSTANCE + 1];
-    bool kill_foreign; /* the kill switch cancels orders that are not ours as well */
+    uint32_t kill_trips; /* bit per enum risk_trip_kind: trips the kill switch as well */
+    bool kill_foreign;   /* the kill switch cancels orders that are not ours as well */
     uint32_t term;
     uint64_t seed; /* masking keys and jitter */
     /* An order's bytes wait for its record to be on disk: they are committed with its sequence, and it counts as sent

@@ -120,8 +120,10 @@ guard_work(struct gateway *g, struct now now)
 {
     struct risk_trip t;
 
-    while (unlikely(risk_take_trip(g->p.risk, &t))) /* as many as risk keeps at most */
+    while (unlikely(risk_take_trip(g->p.risk, &t))) { /* as many as risk keeps at most */
         trip_record(g, &t, now);
+        kill_on_trip(g, &t, now);
+    }
     for (unsigned i = 0; i < MARKS_PER_WORK && g->mark_next < g->p.route->count; i++) {
         uint32_t id = g->mark_next++;
         const struct instrument *ins = route_instrument(g->p.route, id, 0);

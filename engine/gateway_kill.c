@@ -169,6 +169,13 @@ kill_recover(struct gateway *g, struct now now)
 }
 
 void
+kill_on_trip(struct gateway *g, const struct risk_trip *t, struct now now)
+{
+    if ((g->cfg.kill_trips >> t->kind & 1) != 0)
+        gateway_halt(g, risk_trip_text((enum risk_trip_kind)t->kind), now);
+}
+
+void
 kill_switch_off(struct gateway *g, uint32_t client, struct now now)
 {
     struct kill_note n = { .kind = KILL_NOTE_OFF, .client = client };

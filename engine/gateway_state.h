@@ -414,6 +414,8 @@ void flatten_work(struct gateway *g, struct now now);
 void kill_switch_off(struct gateway *g, uint32_t client, struct now now);
 /* The switch was on when the last run ended: go on from there. */
 void kill_recover(struct gateway *g, struct now now);
+/* Something latched in risk: trips the switch as well when the configuration says so. */
+void kill_on_trip(struct gateway *g, const struct risk_trip *t, struct now now);
 bool kill_work(struct gateway_venue *v, struct now now);
 void kill_order_ended(struct gateway *g, const struct order *o, const struct order_event *ev, uint64_t seq,
                       struct now now);

@@ -610,6 +610,10 @@ gateway_config_of(struct app *a)
         .accounts = ACCOUNT_MAX,
         .message_max = (size_t)c->memory.message_max_bytes,
         .kill_foreign = c->kill.foreign,
+        .kill_trips = c->kill.on_trip == CONFIG_TRIP_ANY ? UINT32_MAX
+                      : c->kill.on_trip == CONFIG_TRIP_LOSS
+                          ? 1u << TRIP_DAY_LOSS | 1u << TRIP_DRAWDOWN | 1u << TRIP_LOSS_RATE
+                          : 0,
     };
     for (uint32_t i = 0; i < c->strategies; i++) {
         const struct config_strategy *s = &c->strategy[i];

@@ -89,6 +89,7 @@ static struct rig *rig_now; /* for the scripted adapter */
 static int64_t rig_heartbeat_ns;
 static uint8_t rig_on_silence;
 static int64_t rig_deadman_ns;
+static uint32_t rig_kill_trips;
 
 static int
 script_submit(struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t offset, uint8_t *buf,
@@ -748,6 +749,7 @@ rig_begin(struct rig *r)
     gc.venue[0].balance_moves_position = r->balance_moves_position;
     script_ops.sweeps = r->sweeps;
     gc.venue[0].deadman_ns = rig_deadman_ns;
+    gc.kill_trips = rig_kill_trips;
     gc.client[RIG_CLIENT] =
         (struct gateway_client_config){ .silence_ns = rig_heartbeat_ns, .on_silence = rig_on_silence };
     r->g = gateway_init(&gc, &parts, &r->arena);

@@ -695,6 +695,7 @@ TEST(one_limit_may_be_set_and_what_is_not_certainly_tighter_counts_as_looser)
         { "monitoring.log_level", "debug", CHANGE_LOOSER + 1 },
         { "risk.order_qty_max", "abc", CHANGE_LOOSER + 1 },
         { "collar_ppm", "1", CHANGE_LOOSER + 1 },
+        { "strategy.a.symbols", "BTCUSDT", CHANGE_LOOSER + 1 }, /* a list: by the file */
         { "", "1", CHANGE_LOOSER + 1 },
     };
     struct fault f;

@@ -258,4 +258,28 @@ TEST(no_order_passes_while_it_is_on_and_it_stays_on_over_restarts_until_a_confir
     rig_end(&rig);
 }
 
+TEST(what_latches_in_risk_trips_it_only_where_that_is_configured)
+{
+    static const struct {
+        uint32_t trips;
+        bool killed;
+    } at[] = { { 0, false }, { 1u << TRIP_DAY_LOSS, false }, { 1u << TRIP_STALL, true }, { UINT32_MAX, true } };
+
+    for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+        static struct risk_limits limits;
+        struct fault fault;
+        rig_kill_trips = at[i].trips;
+        rig_ready(&rig);
+        limits = *risk_limits_in_force(rig.risk);
+        limits.version++;
+        limits.stall_max_ns = NS_PER_MS;
+        CHECK(risk_set_limits(rig.risk, &limits, rig.now, &fault));
+        risk_note_turn(rig.risk, NS_PER_MS + 1, rig.now);
+        rig_work(&rig);
+        CHECK_EQ(risk_kill(rig.risk)->killed, at[i].killed);
+        rig_end(&rig);
+    }
+    rig_kill_trips = 0;
+}
+
 TEST_MAIN()
