@@ -137,6 +137,9 @@ net_exposure_max = "10000000"
 daily_loss_max = "1000000"
 drawdown_max = "1000000"
 
+[risk.rate.USD]
+rate = "1"
+
 [risk]
 duplicate_max = 1000000
 order_notional_max = "50000"

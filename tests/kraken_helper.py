@@ -48,7 +48,7 @@ def section(folder, port, symbols=SYMBOLS, depth=10, more=""):
 
 def alone(folder, port, **kw):
     """Edits the common configuration so that Kraken is its only venue."""
-    return lambda text: re.sub(r"\[venue\.binance\].*?(?=\[risk\])", lambda _: section(folder, port, **kw), text, flags=re.S)
+    return lambda text: re.sub(r"\[venue\.binance\].*?(?=\[risk)", lambda _: section(folder, port, **kw), text, flags=re.S)
 
 
 def private(folder, venue, method, **fields):
