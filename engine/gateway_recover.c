@@ -405,6 +405,7 @@ account_balance(struct gateway_venue *v, const struct venue_report *r)
     for (uint32_t i = 1; i < route->currency_count; i++) {
         if (strncmp(route->currency[i], r->fee_ccy, CURRENCY_BYTES) == 0) {
             v->held[i] = __builtin_add_overflow(r->last_qty, r->qty, &v->held[i]) ? INT64_MAX : r->last_qty + r->qty;
+            guard_balance(v, r, (uint16_t)i);
             return;
         }
     }
@@ -499,4 +500,8 @@ account_balances_end(struct gateway_venue *v)
         return;
     }
     s->active = false;
+    if (!v->balances_told) { /* from here on a balance that is missing denies */
+        v->balances_told = true;
+        venue_publish_state(v);
+    }
 }

@@ -165,6 +165,7 @@ struct gateway_venue {
     struct suspect cleared[CLEARED_MAX]; /* orders that said that they are somebody else's */
     uint32_t cleared_next;
     uint32_t stuck;
+    bool balances_told;                          /* the venue has told them once */
     value_t held[CURRENCY_MAX];                  /* balances, while they are told */
     uint64_t order_decoded[DECODE_RESULT_COUNT]; /* messages of the order session, as far as not OK */
 };

@@ -287,6 +287,7 @@ venue_publish_state(struct gateway_venue *v)
         .reconciled = v->reconciled || v->lost,
         .clock_known = v->clock_known,
         .clock_offset_ns = v->clock_offset_ns,
+        .has_balances = v->balances_told,
     };
 
     risk_set_venue(v->g->p.risk, v->id, &rv);
