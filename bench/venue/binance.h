@@ -227,6 +227,7 @@ struct binance {
 /* Order endpoints and the rest; the tables behind call_tables. */
 extern const struct call_def trade_calls[];
 extern const struct call_def query_calls[];
+extern const struct call_def account_calls[];
 extern const struct call_def control_calls[];
 
 #endif

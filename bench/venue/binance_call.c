@@ -6,7 +6,7 @@
 
 #include <stdarg.h>
 
-static const struct call_def *const tables[] = { trade_calls, query_calls, control_calls };
+static const struct call_def *const tables[] = { trade_calls, query_calls, account_calls, control_calls };
 
 static bool
 is_end(const struct call_def *d)

@@ -10,22 +10,6 @@
 
 #define STOPS_PASS_MAX 100000 /* each pass of the trigger loop consumes one waiting stop */
 
-static int
-fail(struct emu_error *err, int code, const char *msg)
-{
-    err->code = code;
-    (void)snprintf(err->msg, sizeof(err->msg), "%s", msg);
-    return code;
-}
-
-static int
-succeed(struct emu_error *err)
-{
-    err->code = 0;
-    err->msg[0] = '\0';
-    return 0;
-}
-
 /* ---- reports ---- */
 
 static void
@@ -166,12 +150,6 @@ quote_buys(int64_t quote, int64_t px, int64_t step)
     wide_t q = (wide_t)quote * EMU_ONE / px;
     return floor_to_step(q > INT64_MAX ? INT64_MAX : (int64_t)q, step);
 }
-
-/* What an order would get if it matched now. */
-struct sweep {
-    int64_t qty, quote;
-    bool dry; /* the book, or prevention, ended it before its own limits did */
-};
 
 /* What of one level is there for the taker; *stopped when prevention would end the taker in it. */
 static int64_t
@@ -490,198 +468,6 @@ operation_end(struct emu_engine *e, struct symbol_state *s)
         e->recorder.commit(e->recorder.ctx);
 }
 
-/* ---- request checks ---- */
-
-static int
-missing(struct emu_error *err, const char *name)
-{
-    err->code = -1102;
-    (void)snprintf(err->msg, sizeof(err->msg), "Mandatory parameter '%s' was not sent, was empty/null, or malformed.",
-                   name);
-    return err->code;
-}
-
-static int
-not_required(struct emu_error *err, const char *name)
-{
-    err->code = -1106;
-    (void)snprintf(err->msg, sizeof(err->msg), "Parameter '%s' sent when not required.", name);
-    return err->code;
-}
-
-enum need { NEVER, MUST, MAY };
-
-/* Which fields each type takes. Source: Binance Spot API docs, web-socket-api.md "Place new order", seen 2026-07. */
-static const struct {
-    uint8_t tif, px, qty, stop_px, iceberg_qty;
-} type_needs[EMU_TYPE_COUNT] = {
-    [EMU_LIMIT] = { MUST, MUST, MUST, NEVER, MAY },
-    [EMU_LIMIT_MAKER] = { NEVER, MUST, MUST, NEVER, MAY },
-    [EMU_MARKET] = { NEVER, NEVER, MAY, NEVER, NEVER },
-    [EMU_STOP_LOSS] = { NEVER, NEVER, MUST, MUST, NEVER },
-    [EMU_TAKE_PROFIT] = { NEVER, NEVER, MUST, MUST, NEVER },
-    [EMU_STOP_LOSS_LIMIT] = { MUST, MUST, MUST, MUST, MAY },
-    [EMU_TAKE_PROFIT_LIMIT] = { MUST, MUST, MUST, MUST, MAY },
-};
-
-static int
-check_need(struct emu_error *err, enum need need, bool sent, const char *name)
-{
-    if (need == MUST && !sent)
-        return missing(err, name);
-    if (need == NEVER && sent)
-        return not_required(err, name);
-    return 0;
-}
-
-static bool
-client_id_is_legal(const char *id)
-{
-    size_t n = strlen(id);
-    if (n == 0 || n >= EMU_CLIENT_ID_MAX)
-        return false;
-    return strspn(id, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_.:/") == n;
-}
-
-static int
-check_client_id(struct emu_error *err, const char *id, const char *name)
-{
-    if (id == NULL || client_id_is_legal(id))
-        return 0;
-    err->code = -1100;
-    (void)snprintf(err->msg, sizeof(err->msg),
-                   "Illegal characters found in parameter '%s'; legal range is '^[\\.A-Z\\:/a-z0-9_-]{1,36}$'.", name);
-    return err->code;
-}
-
-static int
-check_parameters(const struct emu_engine *e, const struct emu_order_req *r, struct emu_error *err)
-{
-    if (r->symbol < 0 || r->symbol >= e->symbol_count)
-        return fail(err, -1121, "Invalid symbol.");
-    if ((unsigned)r->type >= EMU_TYPE_COUNT)
-        return fail(err, -1116, "Invalid orderType.");
-    if ((unsigned)r->side >= EMU_SIDE_COUNT)
-        return fail(err, -1117, "Invalid side.");
-    if ((unsigned)r->tif >= EMU_TIF_COUNT)
-        return fail(err, -1115, "Invalid timeInForce.");
-    if (check_need(err, type_needs[r->type].tif, r->tif != EMU_TIF_NONE, "timeInForce") != 0 ||
-        check_need(err, type_needs[r->type].px, r->px != 0, "price") != 0 ||
-        check_need(err, type_needs[r->type].qty, r->qty != 0, "quantity") != 0 ||
-        check_need(err, type_needs[r->type].stop_px, r->stop_px != 0, "stopPrice") != 0 ||
-        check_need(err, type_needs[r->type].iceberg_qty, r->iceberg_qty != 0, "icebergQty") != 0 ||
-        check_need(err, r->type == EMU_MARKET ? MAY : NEVER, r->quote_order_qty != 0, "quoteOrderQty") != 0)
-        return err->code;
-    if (r->type == EMU_MARKET && r->qty == 0 && r->quote_order_qty == 0)
-        return fail(err, -1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!");
-    if (r->qty != 0 && r->quote_order_qty != 0)
-        return fail(err, -1128, "Combination of optional parameters invalid.");
-    if (r->iceberg_qty != 0 && r->tif != EMU_GTC && r->type != EMU_LIMIT_MAKER)
-        return not_required(err, "icebergQty");
-    if (r->px < 0 || r->stop_px < 0)
-        return fail(err, -1013, "Invalid price.");
-    if (r->qty < 0 || r->quote_order_qty < 0 || r->iceberg_qty < 0)
-        return fail(err, -1013, "Invalid quantity.");
-    return check_client_id(err, r->client_id, "newClientOrderId");
-}
-
-static int64_t
-open_buy_qty(const struct user_symbol *u)
-{
-    int64_t sum = 0;
-    for (const struct emu_order *o = u->open_head; o != NULL; o = o->open_next)
-        sum += o->side == EMU_BUY ? order_leaves(o) : 0;
-    return sum;
-}
-
-static int
-filter_failed(struct emu_error *err, const char *name)
-{
-    err->code = -1013;
-    (void)snprintf(err->msg, sizeof(err->msg), "Filter failure: %s", name);
-    return err->code;
-}
-
-static int
-check_filters(const struct emu_engine *e, const struct symbol_state *s, uint32_t account, const struct emu_order_req *r,
-              struct emu_error *err)
-{
-    const struct user_symbol *u = &s->user[account];
-    const struct emu_balance *base = &e->account[account].balance[s->base];
-    struct emu_filter_input in = { .side = r->side,
-                                   .type = r->type,
-                                   .px = r->px,
-                                   .stop_px = r->stop_px,
-                                   .qty = r->qty,
-                                   .quote_qty = r->quote_order_qty,
-                                   .iceberg_qty = r->iceberg_qty,
-                                   .avg_px = emu_avg_px(e, s->index),
-                                   .orders_open = u->open_count,
-                                   .algo_open = u->algo_open,
-                                   .iceberg_open = u->iceberg_open };
-
-    if (s->def->filters.position_max != 0)
-        in.position = base->free + base->locked + open_buy_qty(u);
-    const char *failed = emu_filters_check(&s->def->filters, &in);
-    if (failed != NULL)
-        return filter_failed(err, failed);
-    if (r->iceberg_qty > r->qty)
-        return fail(err, -2010, "IcebergQty exceeds QTY.");
-    return 0;
-}
-
-/* Parameters, symbol status and filters: what Binance evaluates before anything else of a request happens. */
-static int
-check_form(const struct emu_engine *e, uint32_t account, const struct emu_order_req *r, struct emu_error *err)
-{
-    if (check_parameters(e, r, err) != 0)
-        return err->code;
-    const struct symbol_state *s = &e->symbol[r->symbol];
-    if (s->status != EMU_TRADING)
-        return fail(err, -1013, "Market is closed.");
-    if (account == EMU_HOUSE && (emu_type_is_algo(r->type) || r->quote_order_qty != 0))
-        return fail(err, -2010, "Unsupported order combination.");
-    return account == EMU_HOUSE ? 0 : check_filters(e, s, account, r, err);
-}
-
-/* What the order needs free now: of the quote asset for a buy, of the base asset for a sell. */
-static int64_t
-balance_needed(const struct symbol_state *s, const struct emu_order_req *r, const struct sweep *w)
-{
-    if (r->side == EMU_SELL)
-        return r->quote_order_qty != 0 ? w->qty : r->qty;
-    if (r->quote_order_qty != 0)
-        return r->quote_order_qty;
-    if (r->type == EMU_MARKET)
-        return w->quote;
-    (void)s;
-    return emu_quote_amount(r->px != 0 ? r->px : r->stop_px, r->qty);
-}
-
-/* What depends on the account's orders and balances and on the book. */
-static int
-check_state(const struct emu_engine *e, const struct symbol_state *s, uint32_t account, const struct emu_order_req *r,
-            const struct sweep *w, struct emu_error *err)
-{
-    if (r->client_id != NULL && client_find_open(e, account, s->index, r->client_id) != NULL)
-        return fail(err, -2010, "Duplicate order sent.");
-    if (emu_type_is_algo(r->type) && stop_is_triggered(r->side, r->type, r->stop_px, s->last_px))
-        return fail(err, -2010, "Order would trigger immediately.");
-    if (r->type == EMU_LIMIT_MAKER && order_would_take(s, r->side, r->px))
-        return fail(err, -2010, "Order would immediately match and take.");
-    if (account == EMU_HOUSE)
-        return 0;
-    const struct emu_filters *f = &s->def->filters;
-    if (r->quote_order_qty != 0 && !w->dry &&
-        (w->qty < f->lot_min || w->qty > (f->market_lot_max != 0 ? f->market_lot_max : f->lot_max)))
-        return filter_failed(err, w->qty < f->lot_min ? "LOT_SIZE" : "MARKET_LOT_SIZE");
-    int asset = r->side == EMU_BUY ? s->quote : s->base;
-    if (with_fee(e, r->side == EMU_BUY ? account : EMU_HOUSE, balance_needed(s, r, w)) >
-        e->account[account].balance[asset].free)
-        return fail(err, -2010, "Account has insufficient balance for requested action.");
-    return 0;
-}
-
 /* ---- place ---- */
 
 struct emu_order *
@@ -742,15 +528,15 @@ place(struct emu_engine *e, uint32_t account, const struct emu_order_req *r, str
 
     if (r->type == EMU_MARKET && account != EMU_HOUSE)
         w = sweep_book(s, account, r, 0);
-    if (check_state(e, s, account, r, &w, &out->err) != 0)
+    if (request_check_state(e, s, account, r, &w, &out->err) != 0)
         return reject(e, account, r, &out->err);
     /* A quote quantity becomes a quantity now; one step more keeps it open to expire when the book is not enough. */
     struct emu_order *o = order_accept(e, s, account, r, w.qty + (w.dry ? MAX(s->def->filters.lot_step, 1) : 0));
     if (o == NULL)
         return reject(e, account, r,
-                      (fail(&out->err, -1008,
-                            "Server is currently overloaded with other requests. "
-                            "Please try again in a few minutes."),
+                      (error_set(&out->err, -1008,
+                                 "Server is currently overloaded with other requests. "
+                                 "Please try again in a few minutes."),
                        &out->err));
     order_report(e, s, o, EMU_EXEC_NEW);
     if (o->is_working)
@@ -760,7 +546,7 @@ place(struct emu_engine *e, uint32_t account, const struct emu_order_req *r, str
     out->order = order_is_house(o) && !o->is_open ? NULL : o;
     house_drop(e, o);
     operation_end(e, s);
-    return succeed(&out->err);
+    return error_clear(&out->err);
 }
 
 int
@@ -768,7 +554,7 @@ emu_order_place(struct emu_engine *e, uint32_t account, const struct emu_order_r
 {
     ASSERT(account < e->account_count);
     *out = (struct emu_order_result){ 0 };
-    if (check_form(e, account, req, &out->err) != 0)
+    if (request_check_form(e, account, req, &out->err) != 0)
         return reject(e, account, req, &out->err);
     return place(e, account, req, out);
 }
@@ -777,15 +563,15 @@ int
 emu_order_test(struct emu_engine *e, uint32_t account, const struct emu_order_req *req, struct emu_error *err)
 {
     ASSERT(account < e->account_count);
-    if (check_form(e, account, req, err) != 0)
+    if (request_check_form(e, account, req, err) != 0)
         return err->code;
     const struct symbol_state *s = &e->symbol[req->symbol];
     struct sweep w = { 0 };
     if (req->type == EMU_MARKET)
         w = sweep_book(s, account, req, 0);
-    if (check_state(e, s, account, req, &w, err) != 0)
+    if (request_check_state(e, s, account, req, &w, err) != 0)
         return err->code;
-    return succeed(err);
+    return error_clear(err);
 }
 
 /* ---- cancel ---- */
@@ -796,11 +582,11 @@ find_open(const struct emu_engine *e, uint32_t account, const struct emu_cancel_
     struct emu_order *o = NULL;
 
     if (req->symbol < 0 || req->symbol >= e->symbol_count) {
-        (void)fail(err, -1121, "Invalid symbol.");
+        (void)error_set(err, -1121, "Invalid symbol.");
         return NULL;
     }
     if (req->order_id == 0 && req->orig_client_id == NULL) {
-        (void)fail(err, -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!");
+        (void)error_set(err, -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!");
         return NULL;
     }
     if (req->order_id != 0)
@@ -808,11 +594,11 @@ find_open(const struct emu_engine *e, uint32_t account, const struct emu_cancel_
     else
         o = client_find_open(e, account, req->symbol, req->orig_client_id);
     if (o == NULL || !o->is_open) {
-        (void)fail(err, -2011, "Unknown order sent.");
+        (void)error_set(err, -2011, "Unknown order sent.");
         return NULL;
     }
     if (req->orig_client_id != NULL && strcmp(req->orig_client_id, o->client_id) != 0) {
-        (void)fail(err, -2011, "Cancel order is invalid. Check origClientOrderId and orderId.");
+        (void)error_set(err, -2011, "Cancel order is invalid. Check origClientOrderId and orderId.");
         return NULL;
     }
     return o;
@@ -851,20 +637,20 @@ emu_order_cancel(struct emu_engine *e, uint32_t account, const struct emu_cancel
 {
     ASSERT(account < e->account_count);
     *out = (struct emu_cancel_result){ 0 };
-    if (check_client_id(&out->err, req->client_id, "newClientOrderId") != 0)
+    if (request_check_client_id(&out->err, req->client_id, "newClientOrderId") != 0)
         return out->err.code;
     struct emu_order *o = find_open(e, account, req, &out->err);
     if (o == NULL)
         return out->err.code;
     if ((req->restriction == EMU_CANCEL_ONLY_NEW && o->status != EMU_NEW) ||
         (req->restriction == EMU_CANCEL_ONLY_PARTIALLY_FILLED && o->status != EMU_PARTIALLY_FILLED))
-        return fail(&out->err, -2011, "Order was not canceled due to cancel restrictions.");
+        return error_set(&out->err, -2011, "Order was not canceled due to cancel restrictions.");
     struct symbol_state *s = &e->symbol[req->symbol];
     cancel_id(s, req->client_id, out->client_id);
     order_cancel(e, s, o, out->client_id, NULL);
     out->order = account == EMU_HOUSE ? NULL : o;
     operation_end(e, s);
-    return succeed(&out->err);
+    return error_clear(&out->err);
 }
 
 int
@@ -873,7 +659,7 @@ emu_order_cancel_all(struct emu_engine *e, uint32_t account, int symbol, const s
 {
     ASSERT(account < e->account_count && account != EMU_HOUSE);
     if (symbol < 0 || symbol >= e->symbol_count)
-        return fail(err, -1121, "Invalid symbol.");
+        return error_set(err, -1121, "Invalid symbol.");
     struct symbol_state *s = &e->symbol[symbol];
     struct user_symbol *u = &s->user[account];
     char id[EMU_CLIENT_ID_MAX];
@@ -889,8 +675,8 @@ emu_order_cancel_all(struct emu_engine *e, uint32_t account, int symbol, const s
     }
     operation_end(e, s);
     if (count == 0)
-        return fail(err, -2011, "Unknown order sent.");
-    (void)succeed(err);
+        return error_set(err, -2011, "Unknown order sent.");
+    (void)error_clear(err);
     return count;
 }
 
@@ -904,16 +690,16 @@ emu_order_replace(struct emu_engine *e, uint32_t account, const struct emu_cance
     *out = (struct emu_replace_result){ 0 };
     /* Filters are evaluated before the cancellation. Source: Binance docs, faqs and web-socket-api.md
      * "Cancel and replace order", seen 2026-07. */
-    if (check_form(e, account, req, &out->err) != 0)
+    if (request_check_form(e, account, req, &out->err) != 0)
         return reject(e, account, req, &out->err);
     out->cancel_leg = emu_order_cancel(e, account, cancel_req, &out->cancel) == 0 ? EMU_LEG_SUCCESS : EMU_LEG_FAILURE;
     if (!skip_new && (out->cancel_leg == EMU_LEG_SUCCESS || !stop_on_failure))
         out->new_leg = place(e, account, req, &out->order) == 0 ? EMU_LEG_SUCCESS : EMU_LEG_FAILURE;
     if (out->cancel_leg == EMU_LEG_SUCCESS && out->new_leg == EMU_LEG_SUCCESS)
-        return succeed(&out->err);
+        return error_clear(&out->err);
     if (out->cancel_leg == EMU_LEG_SUCCESS || out->new_leg == EMU_LEG_SUCCESS)
-        return fail(&out->err, -2021, "Order cancel-replace partially failed.");
-    return fail(&out->err, -2022, "Order cancel-replace failed.");
+        return error_set(&out->err, -2021, "Order cancel-replace partially failed.");
+    return error_set(&out->err, -2022, "Order cancel-replace failed.");
 }
 
 /* ---- amend ---- */
@@ -923,15 +709,15 @@ check_amend(const struct emu_engine *e, const struct symbol_state *s, const stru
             const char *client_id, struct emu_error *err)
 {
     if (new_qty <= 0)
-        return fail(err, -1013, "Invalid quantity.");
+        return error_set(err, -1013, "Invalid quantity.");
     if (new_qty == o->qty)
-        return fail(err, -2038, "The requested action would change no state; rejecting.");
+        return error_set(err, -2038, "The requested action would change no state; rejecting.");
     if (new_qty > o->qty)
-        return fail(err, -2038, "Order amend (quantity increase) is not supported.");
+        return error_set(err, -2038, "Order amend (quantity increase) is not supported.");
     if (new_qty <= o->cum_qty)
-        return fail(err, -2038, "Order amend (quantity below the executed quantity) is not supported.");
+        return error_set(err, -2038, "Order amend (quantity below the executed quantity) is not supported.");
     if (o->amend_count >= s->def->filters.order_amends_max)
-        return filter_failed(err, "MAX_NUM_ORDER_AMENDS");
+        return error_filter(err, "MAX_NUM_ORDER_AMENDS");
     struct emu_filter_input in = { .side = o->side,
                                    .type = o->type,
                                    .px = o->px,
@@ -940,10 +726,10 @@ check_amend(const struct emu_engine *e, const struct symbol_state *s, const stru
                                    .avg_px = emu_avg_px(e, s->index) };
     const char *failed = emu_filters_check(&s->def->filters, &in);
     if (failed != NULL && (strcmp(failed, "LOT_SIZE") == 0 || strcmp(failed, "NOTIONAL") == 0))
-        return filter_failed(err, failed);
+        return error_filter(err, failed);
     if (client_id != NULL && strcmp(client_id, o->client_id) != 0 &&
         client_find_open(e, o->account, s->index, client_id) != NULL)
-        return fail(err, -2038, "Duplicate order sent.");
+        return error_set(err, -2038, "Duplicate order sent.");
     return 0;
 }
 
@@ -954,11 +740,11 @@ emu_order_amend(struct emu_engine *e, uint32_t account, int symbol, int64_t orde
     ASSERT(account < e->account_count && account != EMU_HOUSE);
     struct emu_cancel_req which = { .symbol = symbol, .order_id = order_id, .orig_client_id = orig_client_id };
     *out = (struct emu_order_result){ 0 };
-    if (check_client_id(&out->err, client_id, "newClientOrderId") != 0)
+    if (request_check_client_id(&out->err, client_id, "newClientOrderId") != 0)
         return out->err.code;
     struct emu_order *o = find_open(e, account, &which, &out->err);
     if (o == NULL)
-        return out->err.code == -2011 ? fail(&out->err, -2038, "Unknown order sent.") : out->err.code;
+        return out->err.code == -2011 ? error_set(&out->err, -2038, "Unknown order sent.") : out->err.code;
     struct symbol_state *s = &e->symbol[symbol];
     if (check_amend(e, s, o, new_qty, client_id, &out->err) != 0)
         return out->err.code;
@@ -982,5 +768,5 @@ emu_order_amend(struct emu_engine *e, uint32_t account, int symbol, int64_t orde
         *execution_id = x.execution_id;
     out->order = o;
     operation_end(e, s);
-    return succeed(&out->err);
+    return error_clear(&out->err);
 }

@@ -87,6 +87,12 @@ struct emu_engine {
     int chunk_count;
 };
 
+/* What an order would get if it matched now. */
+struct sweep {
+    int64_t qty, quote;
+    bool dry; /* the book, or prevention, ended it before its own limits did */
+};
+
 static inline int64_t
 order_leaves(const struct emu_order *o)
 {
@@ -141,6 +147,18 @@ void avg_add(struct symbol_state *s, int64_t now_us, int64_t px, int64_t qty);
 
 int64_t id_next(struct emu_engine *e, struct symbol_state *s, int64_t *id, int64_t *block);
 void client_id_make(char out[EMU_CLIENT_ID_MAX], int symbol, int64_t number);
+
+/* ---- engine_check.c ---- */
+int error_set(struct emu_error *err, int code, const char *msg); /* returns code */
+int error_clear(struct emu_error *err);                          /* returns 0 */
+int error_filter(struct emu_error *err, const char *name);
+int request_check_client_id(struct emu_error *err, const char *id, const char *name);
+/* Parameters, symbol status and filters: what Binance evaluates before anything else of a request happens. */
+int request_check_form(const struct emu_engine *e, uint32_t account, const struct emu_order_req *r,
+                       struct emu_error *err);
+/* What depends on the account's orders and balances and on the book; w is what a market order would get. */
+int request_check_state(const struct emu_engine *e, const struct symbol_state *s, uint32_t account,
+                        const struct emu_order_req *r, const struct sweep *w, struct emu_error *err);
 
 /* ---- engine.c ---- */
 /* Whether the last price has reached the stop; never before the first trade. */

@@ -101,6 +101,12 @@ price(struct trader *t, const struct top_of_book *tob, enum side side, bool take
     return px - px % t->ins.tick;
 }
 
+static qty_t
+quantity(struct trader *t)
+{
+    return MAX(t->ins.step, t->ins.qty_min) * (qty_t)(20 + below(t, 200));
+}
+
 static void
 place(struct trader *t, const struct top_of_book *tob)
 {
@@ -115,7 +121,7 @@ place(struct trader *t, const struct top_of_book *tob)
         .type = ORDER_LIMIT,
         .tif = (uint8_t)(takes && below(t, 2) == 0 ? TIF_IOC : TIF_GTC),
         .px = price(t, tob, side, takes),
-        .qty = t->ins.step * (qty_t)(20 + below(t, 200)),
+        .qty = quantity(t),
     };
 
     if (execgw_submit(t->h, &c) != EXECGW_OK)
@@ -131,7 +137,7 @@ replace(struct trader *t, const struct top_of_book *tob)
     struct open o = t->open[below(t, t->open_count)];
     uint64_t key = 0;
     px_t px = price(t, tob, o.side, below(t, 8) == 0);
-    qty_t qty = t->ins.step * (qty_t)(20 + below(t, 200));
+    qty_t qty = quantity(t);
 
     if (execgw_replace(t->h, &t->ins, o.key, px, qty, &key) != EXECGW_OK)
         return;

@@ -9,6 +9,7 @@ import collections, decimal, os, random, sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from gateway_helper import *
+import kraken_helper
 
 D = decimal.Decimal
 KILLS = int(os.environ.get("EXECGW_CRASH_KILLS", "20" if sys.argv[1:] == ["kraken"] else "50"))
@@ -25,6 +26,14 @@ FAULTS = {
                 "duplicate-event:p=0.05,method=executionReport", "delay-event=100:p=0.05,method=executionReport",
                 "reorder-event=100:p=0.05,method=executionReport", "cut-event=5:at=3,p=0.02,method=executionReport",
                 "fill-cancel:p=0.05", "fill-cancel:p=0.05,percent=40"],
+    "kraken": ["drop-reply:p=0.02,method=add_order", "drop-reply:p=0.03,method=cancel_order",
+               "drop-reply:p=0.03,method=amend_order", "lose-request:p=0.02,method=add_order",
+               "lose-request:p=0.02,method=cancel_order", "lose-amend:p=0.03", "delay-reply=150:p=0.05,method=add_order",
+               "delay-request=80:p=0.03,method=add_order", "duplicate-reply:p=0.05,method=add_order",
+               "reorder-reply=200:p=0.05,method=add_order", "close:p=0.002,method=add_order",
+               "duplicate-event:p=0.03,method=executions", "delay-event=50:p=0.01,method=executions",
+               "drop-event:p=0.005,method=executions", "cut-event=5:at=3,p=0.02,method=executions",
+               "500:p=0.05,method=OpenOrders", "fill-cancel:p=0.05", "fill-cancel:p=0.05,percent=40"],
 }
 
 
@@ -79,11 +88,10 @@ class Matrix:
     def __init__(self, dialect):
         self.dialect, self.rng = dialect, random.Random(SEED)
         self.folder = Folder()
-        self.symbol = {"binance": "BTCUSDT"}[dialect]
-        self.faults = [x for f in FAULTS[dialect] for x in ("--fault", f)]
-        self.limits = ["--orders-per-10s", "1000000", "--weight-per-minute", "100000000"]
-        self.venue = Venue(self.folder, "--seed", str(SEED % 1000), *self.limits, *self.faults)
-        self.ledger = Ledger(self.folder.file("ledger"))
+        self.symbol = {"binance": "BTCUSDT", "kraken": "BTC/USD"}[dialect]
+        faults = [x for f in FAULTS[dialect] for x in ("--fault", f)]
+        self.venue = self.start_venue("--seed", str(SEED % 1000), *faults)
+        self.ledger = Ledger(self.folder.file("kraken.ledger" if dialect == "kraken" else "ledger"))
         self.died, self.checked = collections.Counter(), 0
         self.gateway = None
         self.client = Process([os.path.join(BIN, "execgw-crash-client"), self.folder.file("gw.sock"), "other", self.symbol,
@@ -91,13 +99,20 @@ class Matrix:
 
     # ---- the gateway's lives
 
+    def start_venue(self, *args, port=0):
+        kind = kraken_helper.KrakenVenue if self.dialect == "kraken" else Venue
+        return kind(self.folder, "--orders-per-10s", "1000000", "--weight-per-minute", "100000000", *args, port=port)
+
+    def config(self, text):
+        if self.dialect == "kraken":
+            text = kraken_helper.alone(self.folder, self.venue.port, symbols=(self.symbol,))(text)
+        return text.replace("orders_max = 4096", "orders_max = 65536").replace(
+            'on_disconnect = "nothing"', 'on_disconnect = "nothing"\norder_rate = 1000\norder_burst = 1000')
+
     def start(self, point=None, passes=0):
         env = {"EXECGW_CRASH": f"{point}:{passes}"} if point else None
         self.gateway = Gateway(self.folder, self.venue.port, symbols=(self.symbol,), wait=False, env=env,
-                               binary="execgw-crash" if point else "execgw",
-                               edit=lambda t: t.replace("orders_max = 4096", "orders_max = 65536").replace(
-                                   'on_disconnect = "nothing"',
-                                   'on_disconnect = "nothing"\norder_rate = 1000\norder_burst = 1000'))
+                               binary="execgw-crash" if point else "execgw", edit=self.config)
 
     def reconciled(self, seconds=WAIT):
         """True once it is; False when it has died before. Anything else is an error."""
@@ -190,7 +205,7 @@ class Matrix:
     def finish(self):
         """The venue dies as well and comes back honest: everything must find its proven end."""
         self.venue.end(signal.SIGKILL)
-        self.venue = Venue(self.folder, *self.limits, port=self.venue.port)
+        self.venue = self.start_venue(port=self.venue.port)
         self.start()
         assert self.reconciled()
         wait_for("nothing is unknown any more\n", lambda: (self.ask("status") or {}).get("orders", {}).get("unknown") == 0)
@@ -200,7 +215,7 @@ class Matrix:
         self.compare(30, final=True)
         assert self.gateway.end() == 0, self.gateway.text()[-4000:]
         self.pause_client(False)
-        assert self.client.end() == 0
+        assert self.client.end() == 0, self.client.text()[-4000:]
         self.journal()
         assert self.venue.end() == 0
 
