@@ -49,6 +49,7 @@ struct order_aux {
     mono_ns_t ask_at;           /* ask again, or give the ask in flight up; MONO_NEVER = no need */
     int64_t asked_venue_ns;     /* venue clock when the last ask was sent */
     int64_t asked_mono_ns;      /* the same by the steady clock */
+    int64_t terms_venue_ns;     /* venue clock when the last answer was asked for that told price and total */
     int64_t amended_mono_ns;    /* when the last amend was told; an answer to an older question says nothing of it */
     int64_t since_ns;           /* trades: the answer was cut, go on from here; 0 = from the start */
     uint32_t reconciling;       /* generation of the reconciliation that waits for it; 0 none */

@@ -568,9 +568,16 @@ suspect_answered(struct gateway_venue *v, uint32_t slot, const struct venue_repo
     uint64_t asked = a->suspect;
 
     a->suspect = 0;
-    if (r != NULL && strcmp(r->text, o->clordid) == 0)
+    if (strcmp(r->text, o->clordid) == 0)
         return true;
-    suspect_clear(v, o->instrument, asked);
+    uint32_t own = strlen(r->text) < CLORDID_BYTES ? order_find(v->g->p.orders, r->text) : ORDER_NONE;
+    if (own == ORDER_NONE) {
+        suspect_clear(v, o->instrument, asked);
+    } else { /* another one of ours: now it has its venue's id, and its trades are its own */
+        struct order_event ev;
+        event_of(v->g, order_at(v->g->p.orders, own), r, ORDER_EV_STATUS, &ev, v->now);
+        (void)apply_event(v->g, own, &ev, JOURNAL_VENUE_REPORT, v->now);
+    }
     if (ask_end(v, slot, ASK_QUERY)) {
         a->trades_next = true;
         ask_enqueue(v, slot);
@@ -590,6 +597,9 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
 
     if (query && a->suspect != 0 && a->ask == ASK_QUERY && !suspect_answered(v, slot, r))
         return;
+    /* Asked for by a venue id, and somebody else's: said once more, or too late. */
+    if (query && r->text[0] != '\0' && (o->flags & COMMAND_ADOPTED) == 0 && strcmp(r->text, o->clordid) != 0)
+        return;
     if (r->state == ORDER_FREE) { /* it is there; no more could be read */
         a->seen = v->generation;
         if (order_unknown(o))
@@ -599,8 +609,15 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     event_of(g, o, r, ORDER_EV_STATUS, &ev, v->now);
     if (query && a->ask == ASK_QUERY && a->asked_venue_ns >= proof_venue_ns(v, o))
         ev.flags |= ORDER_EVENT_PROVEN;
-    if ((query ? a->asked_mono_ns : v->listed_mono_ns) <= a->amended_mono_ns)
-        ev.px = ev.qty = 0; /* asked before the last amend was told: its terms may be older */
+    int64_t asked_mono_ns = query ? a->asked_mono_ns : v->listed_mono_ns;
+    if (asked_mono_ns <= a->amended_mono_ns) {
+        ev.px = ev.qty = 0;                       /* asked before the last amend was told: its terms may be older */
+        ev.flags &= (uint8_t)~ORDER_EVENT_PROVEN; /* and prove nothing about an amend that is under way */
+    } else if (ev.qty > 0 && r->request != VENUE_RQ_COUNT) {
+        /* Price and total are of then, whatever time of the order the answer names. */
+        a->terms_venue_ns = v->venue_at.ns + (asked_mono_ns - v->venue_mono.ns);
+        ev.venue_time_ns = MAX(ev.venue_time_ns, a->terms_venue_ns);
+    }
     enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);
     if (v->reconciling || !v->reconciled)
         v->differences += out == ORDER_APPLIED || out == ORDER_HELD;
@@ -643,6 +660,8 @@ on_order_event(struct gateway_venue *v, uint32_t slot, const struct venue_report
     const struct order *o = order_at(g->p.orders, slot);
     struct order_event ev;
 
+    if (kind == ORDER_EV_AMENDED && r->venue_time_ns != 0 && r->venue_time_ns < g->aux[slot].terms_venue_ns)
+        return; /* an answer that was asked for later has told newer terms */
     event_of(g, o, r, kind, &ev, v->now);
     if (kind == ORDER_EV_FILL) {
         if (trade_forgotten(v, o, r->trade_id)) {
@@ -772,10 +791,13 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
     case VENUE_STATUS:
     case VENUE_OPEN_ORDER: on_status(v, slot, r); break;
     case VENUE_NOT_FOUND:
-        if (g->aux[slot].suspect != 0 && g->aux[slot].ask == ASK_QUERY)
-            (void)suspect_answered(v, slot, NULL);
-        else if (ask_end(v, slot, ASK_QUERY))
+        if (g->aux[slot].suspect != 0 && g->aux[slot].ask == ASK_QUERY) {
+            g->aux[slot].suspect = 0; /* it has traded, so it exists: this says nothing of whose it is */
+            if (ask_end(v, slot, ASK_QUERY))
+                ask_failed(v, slot, NULL, v->now);
+        } else if (ask_end(v, slot, ASK_QUERY)) {
             ask_next(v, slot, ASK_QUERY, true, v->now);
+        }
         break;
     case VENUE_TRADES_END:
         if (ask_end(v, slot, ASK_TRADES))

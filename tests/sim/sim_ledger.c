@@ -122,6 +122,19 @@ fee_of(struct sim *s, const struct vorder *o, struct vtrade *t)
     (void)snprintf(t->fee_ccy, sizeof(t->fee_ccy), "%s", s->kraken ? "USD" : "USDT");
 }
 
+/* At its own price, or as a taker at the touch where that is better: never beyond its limit. */
+static int64_t
+trade_price(const struct price *p, const struct vorder *o, bool maker)
+{
+    int64_t touch = o->side == SIDE_BUY ? p->ask : p->bid;
+
+    if (o->px <= 0)
+        return touch;
+    if (maker)
+        return o->px;
+    return o->side == SIDE_BUY ? MIN(touch, o->px) : MAX(touch, o->px);
+}
+
 void
 ledger_trade(struct sim *s, struct vorder *o, int64_t qty, bool maker)
 {
@@ -137,7 +150,7 @@ ledger_trade(struct sim *s, struct vorder *o, int64_t qty, bool maker)
         .id = l->next_trade[o->symbol],
         .order = (uint32_t)(o - l->order),
         .next = SIM_NONE,
-        .px = maker && o->px > 0 ? o->px : (o->side == SIDE_BUY ? p->ask : p->bid),
+        .px = trade_price(p, o, maker),
         .qty = qty,
         .at_ns = venue_clock(s),
         .shown_ns = venue_clock(s),
