@@ -44,7 +44,7 @@ need() {
 }
 
 build_packages=(gcc g++ libc6-dev cmake ninja-build pkg-config liburing-dev libssl-dev libwebsockets-dev libhiredis-dev
-    libtomlplusplus-dev libjansson-dev libhiredis-dev libzstd-dev openssl ca-certificates)
+    libtomlplusplus-dev libjansson-dev libzstd-dev openssl ca-certificates)
 
 build() {
     local dir=$1 log=$1/build.log options=() targets=() a
