@@ -11,8 +11,9 @@ A mutant is a file tests/sim/mutants/NAME.txt: a sentence that says what is brok
     >>>>
 
 The tree is copied, so the one at hand stays as it is; an edit that does not apply ends everything with what is wrong.
+--check only looks whether every edit applies.
 
-usage: tests/sim/mutants.py [--seeds N] [--jobs N] [--work DIR] [NAME...]
+usage: tests/sim/mutants.py [--check] [--seeds N] [--jobs N] [--work DIR] [NAME...]
 """
 import argparse
 import pathlib
@@ -63,23 +64,32 @@ def build(tree, jobs):
     return out / "bin" / "execgw-sim", None if r.returncode == 0 else r.stdout[-2000:]
 
 
-def apply(tree, name, edits):
-    """The changed files with what they were before."""
-    before = {}
+def edited(tree, name, edits):
+    """What the changed files would hold."""
+    after = {}
     for path, old, new in edits:
         file = tree / path
         if not file.is_file():
             die(f"{name}: {path} does not exist")
-        text = file.read_text()
-        before.setdefault(file, text)
+        text = after.get(file) or file.read_text()
         if text.count(old) != 1:
             die(f"{name}: its text stands {text.count(old)} times in {path}, expected once:\n{old}")
-        file.write_text(text.replace(old, new))
+        after[file] = text.replace(old, new)
+    return after
+
+
+def apply(tree, name, edits):
+    """The changed files with what they were before."""
+    after = edited(tree, name, edits)
+    before = {file: file.read_text() for file in after}
+    for file, text in after.items():
+        file.write_text(text)
     return before
 
 
 def main():
     p = argparse.ArgumentParser(usage=__doc__.rsplit("usage: ", 1)[1])
+    p.add_argument("--check", action="store_true", help="only look whether every edit applies")
     p.add_argument("--seeds", type=int, default=1000)
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--work", help="where the copy is built; kept, so that the next run is faster")
@@ -90,12 +100,14 @@ def main():
     if not chosen or len(chosen) < len(a.names):
         die(f"no such mutant; there are: {' '.join(f.stem for f in files)}")
     mutants = [(f.stem, *read_mutant(f)) for f in chosen]
+    for name, _, edits in mutants:  # all of them before the first long build
+        edited(TREE, name, edits)
+    if a.check:
+        print(f"{len(mutants)} broken builds can be made")
+        return 0
     work = pathlib.Path(a.work or tempfile.mkdtemp(prefix="execgw-mutants-"))
     tree = work / "tree"
     copy_tree(tree)
-    for name, _, edits in mutants:  # all of them before the first long build
-        for file, text in apply(tree, name, edits).items():
-            file.write_text(text)
     program, why = build(tree, a.jobs)
     if why:
         die(f"the tree itself does not build:\n{why}")
