@@ -5,6 +5,7 @@
  * again on json_scan and names what is wrong. Both must agree wherever the fast one succeeds. */
 #include "feed/binance_md.h"
 #include "feed/json_scan.h"
+#include "feed/md_symbol.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -13,19 +14,6 @@
 #define NO_SLOT MD_NO_SLOT
 
 /* ---- symbol table ---- */
-
-/* A symbol as three words, zero padded. */
-struct symbol_words {
-    uint64_t w[3];
-};
-_Static_assert(SYMBOL_BYTES == 24, "three words");
-
-static inline uint32_t
-symbol_hash(const struct symbol_words *s)
-{
-    uint64_t h = (s->w[0] ^ s->w[1] * UINT64_C(0x9E3779B97F4A7C15) ^ s->w[2]) * UINT64_C(0xD6E8FEB86659FD93);
-    return (uint32_t)(h >> 32);
-}
 
 static inline const struct binance_symbol *
 symbol_find(const struct binance_md *d, const struct symbol_words *s)
@@ -44,33 +32,23 @@ symbol_find(const struct binance_md *d, const struct symbol_words *s)
 static const struct binance_symbol *
 symbol_find_text(const struct binance_md *d, const char *s, size_t n)
 {
-    struct symbol_words w = { { 0 } };
+    struct symbol_words w;
 
-    if (n == 0 || n >= SYMBOL_BYTES)
+    if (!symbol_words_of(s, n, &w))
         return NULL;
-    memcpy(&w, s, n);
     return symbol_find(d, &w);
-}
-
-static uint32_t
-table_size(uint32_t instruments_max)
-{
-    uint32_t n = 16;
-    while (n < instruments_max * 2)
-        n *= 2;
-    return n;
 }
 
 size_t
 binance_md_footprint(uint32_t instruments_max)
 {
-    return arena_cost(table_size(instruments_max) * sizeof(struct binance_symbol));
+    return arena_cost(md_symbol_table_size(instruments_max) * sizeof(struct binance_symbol));
 }
 
 void
 binance_md_init(struct binance_md *d, uint32_t instruments_max, struct arena *arena)
 {
-    uint32_t n = table_size(instruments_max);
+    uint32_t n = md_symbol_table_size(instruments_max);
 
     ASSERT(instruments_max > 0 && instruments_max <= INSTRUMENT_MAX);
     *d = (struct binance_md){
@@ -95,12 +73,10 @@ scale_of(uint8_t decimals)
 bool
 binance_md_add(struct binance_md *d, const struct instrument *ins, uint32_t slot)
 {
-    struct symbol_words w = { { 0 } };
-    size_t n = strnlen(ins->symbol, SYMBOL_BYTES);
+    struct symbol_words w;
 
-    if (n == 0 || n >= SYMBOL_BYTES || ins->px_decimals > DECIMALS_MAX || ins->qty_decimals > DECIMALS_MAX)
+    if (!md_symbol_usable(ins, &w))
         return false;
-    memcpy(&w, ins->symbol, n);
     uint32_t i = symbol_hash(&w) & d->mask;
     while (d->table[i].symbol_len != 0 && memcmp(d->table[i].symbol, &w, sizeof(w)) != 0)
         i = (i + 1) & d->mask;
@@ -112,7 +88,7 @@ binance_md_add(struct binance_md *d, const struct instrument *ins, uint32_t slot
     }
     memcpy(e->symbol, &w, sizeof(w));
     e->slot = slot;
-    e->symbol_len = (uint8_t)n;
+    e->symbol_len = (uint8_t)strlen(ins->symbol);
     e->px = scale_of(ins->px_decimals);
     e->qty = scale_of(ins->qty_decimals);
     e->narrow = e->px.divisor != 0 && e->qty.divisor != 0;

@@ -1,5 +1,7 @@
 /* What feed remembers, shared by feed.c (streams, snapshots that are joined by number) and feed_checked.c (books that
- * prove themselves by a checksum), and by nobody else. */
+ * prove themselves by a checksum), and by nobody else.
+ *
+ * Always true: as feed.h says. */
 #ifndef EXECGW_FEED_FEED_STATE_H
 #define EXECGW_FEED_FEED_STATE_H
 

@@ -5,20 +5,9 @@
 #include "feed/kraken_md.h"
 #include "execgw/rfc3339.h"
 #include "feed/json_scan.h"
+#include "feed/md_symbol.h"
 
 /* ---- symbol table ---- */
-
-struct symbol_words {
-    uint64_t w[3];
-};
-_Static_assert(SYMBOL_BYTES == 24, "three words");
-
-static inline uint32_t
-symbol_hash(const struct symbol_words *s)
-{
-    uint64_t h = (s->w[0] ^ s->w[1] * UINT64_C(0x9E3779B97F4A7C15) ^ s->w[2]) * UINT64_C(0xD6E8FEB86659FD93);
-    return (uint32_t)(h >> 32);
-}
 
 static inline struct kraken_symbol *
 symbol_slot(const struct kraken_md *d, const struct symbol_words *w)
@@ -33,34 +22,24 @@ symbol_slot(const struct kraken_md *d, const struct symbol_words *w)
 static const struct kraken_symbol *
 symbol_find(const struct kraken_md *d, const char *s, size_t n)
 {
-    struct symbol_words w = { { 0 } };
+    struct symbol_words w;
 
-    if (n == 0 || n >= SYMBOL_BYTES)
+    if (!symbol_words_of(s, n, &w))
         return NULL;
-    memcpy(&w, s, n);
     const struct kraken_symbol *e = symbol_slot(d, &w);
     return e->symbol_len != 0 ? e : NULL;
-}
-
-static uint32_t
-table_size(uint32_t instruments_max)
-{
-    uint32_t n = 16;
-    while (n < instruments_max * 2)
-        n *= 2;
-    return n;
 }
 
 size_t
 kraken_md_footprint(uint32_t instruments_max)
 {
-    return arena_cost(table_size(instruments_max) * sizeof(struct kraken_symbol));
+    return arena_cost(md_symbol_table_size(instruments_max) * sizeof(struct kraken_symbol));
 }
 
 void
 kraken_md_init(struct kraken_md *d, uint32_t instruments_max, struct arena *arena)
 {
-    uint32_t n = table_size(instruments_max);
+    uint32_t n = md_symbol_table_size(instruments_max);
 
     ASSERT(instruments_max > 0 && instruments_max <= INSTRUMENT_MAX);
     *d = (struct kraken_md){
@@ -74,12 +53,10 @@ kraken_md_init(struct kraken_md *d, uint32_t instruments_max, struct arena *aren
 bool
 kraken_md_add(struct kraken_md *d, const struct instrument *ins, uint32_t slot)
 {
-    struct symbol_words w = { { 0 } };
-    size_t n = strnlen(ins->symbol, SYMBOL_BYTES);
+    struct symbol_words w;
 
-    if (n == 0 || n >= SYMBOL_BYTES || ins->px_decimals > DECIMALS_MAX || ins->qty_decimals > DECIMALS_MAX)
+    if (!md_symbol_usable(ins, &w))
         return false;
-    memcpy(&w, ins->symbol, n);
     struct kraken_symbol *e = symbol_slot(d, &w);
     if (e->symbol_len == 0) {
         if (d->count == d->count_max)
@@ -88,7 +65,7 @@ kraken_md_add(struct kraken_md *d, const struct instrument *ins, uint32_t slot)
     }
     memcpy(e->symbol, &w, sizeof(w));
     e->slot = slot;
-    e->symbol_len = (uint8_t)n;
+    e->symbol_len = (uint8_t)strlen(ins->symbol);
     e->px_decimals = ins->px_decimals;
     e->qty_decimals = ins->qty_decimals;
     return true;
