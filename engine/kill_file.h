@@ -1,6 +1,9 @@
 /* The kill switch's proof as a file: one JSON object a line, in the journal's folder, kill-<time>.jsonl.
  *
- * Written by the first thread from the core's lines; flushed to the medium whenever something was written. Cold. */
+ * Written by the first thread from the core's lines. Cold.
+ *
+ * Always true: what was written is flushed to the medium before the next turn of that thread; a failure is said once.
+ */
 #ifndef EXECGW_ENGINE_KILL_FILE_H
 #define EXECGW_ENGINE_KILL_FILE_H
 

@@ -5,7 +5,9 @@
  *   journal/      the segments that the start replayed
  *   events        header, blocks, end
  *
- * Cold. No key is copied: a replay that has to sign reads them where the configuration says. */
+ * Between main, which makes it before the core starts, and execgw-replay. Cold.
+ *
+ * Always true: no key is copied; a replay that has to sign reads them where the configuration says. */
 #ifndef EXECGW_ENGINE_RECORDING_H
 #define EXECGW_ENGINE_RECORDING_H
 

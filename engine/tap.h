@@ -4,7 +4,7 @@
  * Between core.c and the gateway. Whatever the core may tell the gateway has its function here, so that nothing that
  * decides about an order can be missing in a recording.
  *
- * Core thread only. Never waits. */
+ * Always true: what is passed on is not changed. Core thread only. Never waits. */
 #ifndef EXECGW_ENGINE_TAP_H
 #define EXECGW_ENGINE_TAP_H
 

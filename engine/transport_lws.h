@@ -2,7 +2,10 @@
  *
  * Between the core, which calls it instead of the loop for venues with transport = "lws", and engine/io/ws_lws. What
  * comes as pieces of messages is framed again, so that the gateway, a recording and replay know one kind of connection
- * only; what the gateway frames is unframed. Core thread only. */
+ * only; what the gateway frames is unframed.
+ *
+ * Always true: between an up and its down a connection's bytes are whole frames in the order of their arrival; nothing
+ * of a connection before the last open is delivered. Core thread only. */
 #ifndef EXECGW_ENGINE_TRANSPORT_LWS_H
 #define EXECGW_ENGINE_TRANSPORT_LWS_H
 

@@ -1,3 +1,4 @@
+/* two_step: tokens that are given, taken once, expire, and cannot be guessed by trying. */
 #include "engine/two_step.h"
 #include "tests/test.h"
 

@@ -1,5 +1,7 @@
 /* The parts of execgw-cli journal, one file each: journal.c (print, follow, verify), journal_export.c, and
- * journal_compact.c. */
+ * journal_compact.c.
+ *
+ * Always true: only compact writes, under the journal's lock; a journal in use can be read. */
 #ifndef EXECGW_ENGINE_CLI_CLI_JOURNAL_H
 #define EXECGW_ENGINE_CLI_CLI_JOURNAL_H
 

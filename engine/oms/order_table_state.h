@@ -1,5 +1,7 @@
 /* What the order table is made of, for its own files: order_table.c (memory, keys, lists, intents, looking),
- * order_event.c (what an event does to an order), order_trade.c, order_image.c. Nobody else includes it. */
+ * order_event.c (what an event does to an order), order_trade.c, order_image.c. Nobody else includes it.
+ *
+ * Always true: as order_table.h says; a hash is never more than half full, so a look-up ends. */
 #ifndef EXECGW_ENGINE_OMS_ORDER_TABLE_STATE_H
 #define EXECGW_ENGINE_OMS_ORDER_TABLE_STATE_H
 

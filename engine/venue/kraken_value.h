@@ -1,4 +1,6 @@
-/* JSON values of Kraken's REST answers, where a number may stand in quotes. */
+/* JSON values of Kraken's REST answers, where a number may stand in quotes. For kraken_rest.c and kraken_trades.c.
+ *
+ * Always true: a value of another kind is skipped and leaves *out as it was. */
 #ifndef EXECGW_ENGINE_VENUE_KRAKEN_VALUE_H
 #define EXECGW_ENGINE_VENUE_KRAKEN_VALUE_H
 
