@@ -578,14 +578,21 @@ call_trades(const struct call *c)
     answer_end(c, &t);
 }
 
-/* Nothing is held: the core under test is not given the means to compare. */
+/* More of everything than can be traded: the core under test is not given the means to compare, and what it holds must
+ * not deny the orders that the faults are to meet. */
 static void
 call_account(const struct call *c)
 {
+    static const char *const coin[] = { "BTC", "ETH", "USDT" };
+
     if (query_fails(c))
         return;
     struct text t = answer_begin(c);
-    put(&t, "{\"updateTime\":%lld,\"balances\":[]}", ms(venue_clock(c->s)));
+    put(&t, "{\"updateTime\":%lld,\"balances\":[", ms(venue_clock(c->s)));
+    for (unsigned i = 0; i < ARRAY_LEN(coin); i++)
+        put(&t, "%s{\"asset\":\"%s\",\"free\":\"1000000000.00000000\",\"locked\":\"0.00000000\"}", i == 0 ? "" : ",",
+            coin[i]);
+    put(&t, "]}");
     answer_end(c, &t);
 }
 

@@ -627,7 +627,8 @@ rest_answer(struct sim *s, struct text *t, const char *path, const char *body)
     } else if (strcmp(path, "/0/private/TradesHistory") == 0) {
         rest_trades(s, t, atoll(number), offset);
     } else if (strcmp(path, "/0/private/Balance") == 0) {
-        put(t, "{\"error\":[],\"result\":{\"ZUSD\":\"1000000.0000\"}}");
+        put(t, "{\"error\":[],\"result\":{\"ZUSD\":\"1000000000.0000\",\"XXBT\":\"1000000000.0000\","
+               "\"XETH\":\"1000000000.0000\"}}");
     } else {
         put(t, "{\"error\":[\"EGeneral:Unknown method\"]}");
     }
