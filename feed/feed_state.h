@@ -1,5 +1,6 @@
-/* What feed remembers, shared by feed.c (streams, snapshots that are joined by number) and feed_checked.c (books that
- * prove themselves by a checksum), and by nobody else.
+/* What feed remembers, shared by its files and by nobody else: feed.c (messages, subscriptions, a connection's life),
+ * feed_sequenced.c (books that follow a numbered stream), feed_fetch.c (snapshots that are joined to it),
+ * feed_checked.c (books that prove themselves by a checksum), feed_config.c.
  *
  * Always true: as feed.h says. */
 #ifndef EXECGW_FEED_FEED_STATE_H
@@ -279,6 +280,30 @@ want(struct feed *f, struct line *l, bool wanted)
 void feed_emit_bare(struct emitter *e, const struct line *l, enum md_kind kind, uint64_t seq);
 /* Enter a state that is not live. The last values stay beside it for whoever wants to show them. */
 void feed_distrust(struct emitter *e, struct line *l, enum book_state state);
+
+/* feed_config.c */
+
+bool feed_config_check(const struct feed_config *cfg, struct fault *fault);
+
+/* feed_sequenced.c */
+
+void sequenced_depth(struct feed *f, struct now now, const struct md_out *out);
+void sequenced_ticker(struct feed *f, struct now now, const struct md_out *out);
+/* Levels of an update into a book that is being joined; told to the clients when `publish`. */
+void sequenced_apply(struct emitter *e, struct line *l, struct book *b, enum side side, const struct level *level,
+                     uint32_t count, uint64_t id, bool publish);
+/* The line's book is a joined one: live, unless its levels say otherwise. */
+void sequenced_start(struct emitter *e, struct line *l);
+/* Books whose depth stream lags (checked ones too: trades without depth). */
+void sequenced_timer(struct feed *f, struct now now, const struct md_out *out);
+
+/* feed_fetch.c */
+
+/* No snapshot is in flight any more. */
+void feed_fetch_idle(struct feed *f);
+/* An update of the instrument whose snapshot is in flight: it waits. */
+void feed_fetch_buffer(struct feed *f, const struct md_msg *m, int64_t now_ns);
+void feed_fetch_timer(struct feed *f, int64_t now_ns);
 
 /* feed_checked.c */
 void checked_snapshot(struct feed *f, struct now now, const struct md_out *out);
