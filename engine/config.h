@@ -1,7 +1,7 @@
 /* Configuration: config.toml, environment and command line -> one struct, every value checked before anything starts.
  *
  * Between main and everybody who needs a number: modules get values from here by argument, never this header (but L4).
- * The key table in config.c is the only list of keys: it makes the checks, --print-config, --help-config and
+ * The key table in config_keys.c is the only list of keys: it makes the checks, --print-config, --help-config and
  * docs/configuration.md.
  *
  * Always true after config_load() returned CONFIG_GO: every value is within its range; names are unique; instruments
