@@ -228,8 +228,47 @@ answer_asked(struct gateway *g, const struct client_command *c, const struct ord
     answer_report(g, c->slot, &r, now);
 }
 
+/* Denied: journaled, so that a repeat is answered the same. */
+static COLD void
+try_denied(struct gateway *g, const struct order_try *try, struct order_intent *in, enum deny_reason why, bool flood,
+           struct now now)
+{
+    const struct command *cmd = &try->c->cmd;
+
+    metric_add(g->p.metrics, METRIC_ORDER_DENIED, why, 1);
+    if (flood)
+        return;
+    in->deny = (uint8_t)why;
+    log_write(g->p.log, LOG_ORDER_DENIED, deny_reason_wire(why), cmd->client, cmd->key);
+    /* With no segment to come, what is left of this one is for cancels and reports. */
+    uint64_t seq = likely(gateway_journal_open(g, now)) ? gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now) : 0;
+    if (seq != 0) {
+        struct order_delta d;
+        (void)order_table_intent(g->p.orders, in, &d);
+    }
+    if (!try->silent)
+        deny_report(g, try->c, why, seq, now);
+}
+
+/* Used and forgotten, or 0. What it was used for may have been accepted: no other word than this may be said of it,
+ * whatever else speaks against the command. */
+static COLD void
+answer_stale(struct gateway *g, const struct client_command *c, struct now now)
+{
+    const struct instrument *ins = route_instrument(g->p.route, c->cmd.instrument, 0);
+    struct order_intent in = {
+        .command = c->cmd,
+        .venue = ins != NULL ? ins->venue : 0,
+        .qty = c->cmd.qty,
+        .recv_mono_ns = now.mono.ns,
+    };
+    struct order_try try = { .c = c };
+
+    try_denied(g, &try, &in, DENY_DUPLICATE_KEY, risk_denied(g->p.risk, c->cmd.client, now), now);
+}
+
 /* A repeat of a key is answered with what became of it, and sends nothing. */
-static bool
+static COLD void
 answer_repeat(struct gateway *g, const struct client_command *c, const struct order_key_result *k, struct now now)
 {
     struct report r;
@@ -241,13 +280,12 @@ answer_repeat(struct gateway *g, const struct client_command *c, const struct or
         r.kind = REPORT_ORDER;
         r.request_key = c->cmd.client_seq;
         answer_report(g, c->slot, &r, now);
-        return true;
-    case ORDER_KEY_REPEAT_DENIED: deny_report(g, c, k->deny, 0, now); return true;
-    case ORDER_KEY_REPEAT_ASKED: answer_asked(g, c, k, now); return true;
-    case ORDER_KEY_NEW:
-    case ORDER_KEY_STALE: break;
+        break;
+    case ORDER_KEY_REPEAT_DENIED: deny_report(g, c, k->deny, 0, now); break;
+    case ORDER_KEY_REPEAT_ASKED: answer_asked(g, c, k, now); break;
+    case ORDER_KEY_STALE: answer_stale(g, c, now); break;
+    case ORDER_KEY_NEW: break;
     }
-    return false;
 }
 
 static const enum venue_request_kind request_of[] = {
@@ -293,28 +331,6 @@ prefetch_order(const struct gateway *g, const struct command *c)
         __builtin_prefetch((const uint8_t *)ins + i);
     for (size_t i = 0; md != NULL && i < sizeof(*md); i += CACHE_LINE)
         __builtin_prefetch((const uint8_t *)md + i);
-}
-
-/* Denied: journaled, so that a repeat is answered the same. */
-static COLD void
-try_denied(struct gateway *g, const struct order_try *try, struct order_intent *in, enum deny_reason why, bool flood,
-           struct now now)
-{
-    const struct command *cmd = &try->c->cmd;
-
-    metric_add(g->p.metrics, METRIC_ORDER_DENIED, why, 1);
-    if (flood)
-        return;
-    in->deny = (uint8_t)why;
-    log_write(g->p.log, LOG_ORDER_DENIED, deny_reason_wire(why), cmd->client, cmd->key);
-    /* With no segment to come, what is left of this one is for cancels and reports. */
-    uint64_t seq = likely(gateway_journal_open(g, now)) ? gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now) : 0;
-    if (seq != 0 && try->key_new) {
-        struct order_delta d;
-        (void)order_table_intent(g->p.orders, in, &d);
-    }
-    if (!try->silent)
-        deny_report(g, try->c, why, seq, now);
 }
 
 /* Hot. The checks, then the order; try->risk is filled but for `found`. */
@@ -382,18 +398,15 @@ command_order(struct gateway *g, const struct client_command *c, struct now now)
     const struct command *cmd = &c->cmd;
     struct order_key_result key = order_key_check(g->p.orders, cmd->client, cmd->key);
 
-    if (unlikely(key.kind != ORDER_KEY_NEW) && answer_repeat(g, c, &key, now))
-        return;
-    if (unlikely(cmd->verb == COMMAND_REPLACE)) {
-        order_replace(g, c, &key, now);
+    if (unlikely(key.kind != ORDER_KEY_NEW)) {
+        answer_repeat(g, c, &key, now);
         return;
     }
-    struct order_try try = {
-        .c = c,
-        .how = TRY_NEW,
-        .key_new = key.kind == ORDER_KEY_NEW,
-        .found = key.kind == ORDER_KEY_STALE ? DENY_DUPLICATE_KEY : DENY_NONE,
-    };
+    if (unlikely(cmd->verb == COMMAND_REPLACE)) {
+        order_replace(g, c, now);
+        return;
+    }
+    struct order_try try = { .c = c, .how = TRY_NEW };
     const struct instrument *ins = route_instrument(g->p.route, cmd->instrument, 0);
     order_risk_fill(cmd, ins, &try.risk);
     try_order(g, &try, ins, now);

@@ -213,7 +213,7 @@ static void
 turn_end(struct gateway *g, struct turn *t, struct now now)
 {
     struct client_command c = t->c;
-    struct order_try try = { .c = &c, .how = TRY_AFTER_CANCEL, .key_new = true, .silent = t->gone };
+    struct order_try try = { .c = &c, .how = TRY_AFTER_CANCEL, .silent = t->gone };
 
     order_risk_fill(&c.cmd, route_instrument(g->p.route, c.cmd.instrument, 0), &try.risk);
     try.found = turn_outcome(g, t, now, &try.risk.qty);
@@ -263,17 +263,15 @@ risk_order_of(const struct client_command *c, const struct instrument *ins, cons
 }
 
 void
-order_replace(struct gateway *g, const struct client_command *given, const struct order_key_result *key, struct now now)
+order_replace(struct gateway *g, const struct client_command *given, struct now now)
 {
     struct client_command c = *given;
-    struct order_try try = { .c = &c, .key_new = key->kind == ORDER_KEY_NEW };
+    struct order_try try = { .c = &c };
     uint32_t slot = ORDER_NONE;
     struct risk_order both;
     struct risk_verdict verdict;
 
     try.found = target_of(g, &c.cmd, &slot);
-    if (try.found == DENY_NONE && key->kind == ORDER_KEY_STALE)
-        try.found = DENY_DUPLICATE_KEY;
     const struct order *target = try.found == DENY_NONE ? order_at(g->p.orders, slot) : NULL;
     const struct instrument *ins = route_instrument(g->p.route, c.cmd.instrument, 0);
     bool amends = target != NULL && g->venue[target->venue].cfg->ops->amends;

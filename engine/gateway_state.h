@@ -212,8 +212,7 @@ struct order_try {
     struct risk_order risk; /* all but `found` */
     uint32_t target;        /* TOGETHER, AMEND, IN_TURN: slot */
     enum try_how how;
-    enum deny_reason found; /* by the caller; AFTER_CANCEL: the order is not made, whatever risk says */
-    bool key_new;
+    enum deny_reason found;             /* by the caller; AFTER_CANCEL: the order is not made, whatever risk says */
     bool silent;                        /* nobody is there to be answered */
     char target_clordid[CLORDID_BYTES]; /* AFTER_CANCEL */
 };
@@ -461,8 +460,7 @@ bool order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, 
                        uint64_t request_key);
 
 /* gateway_replace.c */
-void order_replace(struct gateway *g, const struct client_command *c, const struct order_key_result *key,
-                   struct now now);
+void order_replace(struct gateway *g, const struct client_command *c, struct now now);
 void replace_carry_out(struct gateway *g, const struct order_try *try, struct order_intent *in, struct now now);
 /* Is this key's replace waiting for its old order? */
 bool replace_waits(const struct gateway *g, uint32_t client, uint64_t key);

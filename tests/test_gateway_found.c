@@ -127,6 +127,38 @@ TEST(a_replace_in_turn_whose_key_was_forgotten_meanwhile_is_denied)
     rig_end(&rig);
 }
 
+/* A client that hears of any other reason would take an order that was accepted for one that was not. */
+TEST(a_key_that_was_used_and_forgotten_is_a_duplicate_whatever_else_speaks_against_the_command)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
+    struct command c = rig_limit(&rig, SIDE_BUY, 99900, 1000);
+    rig_say_kind(&rig, VENUE_CANCELED, rig_take(&rig, VENUE_RQ_NEW)->clordid);
+    for (unsigned i = 0; order_find_key(rig.orders, RIG_CLIENT, key) != ORDER_NONE; i++) {
+        CHECK(i < 1000);
+        (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+        rig_say_kind(&rig, VENUE_CANCELED, rig_take(&rig, VENUE_RQ_NEW)->clordid);
+        rig_pass(&rig, NS_PER_S);
+    }
+    unsigned sent = rig_requests(&rig, VENUE_RQ_NEW);
+    uint64_t seq = rig.journal.seq;
+    c.key = key;
+    c.px = 0; /* no price at all */
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_DUPLICATE_KEY);
+    CHECK_EQ(rig.journal.seq, seq + 1);
+    c.verb = COMMAND_REPLACE; /* of nothing */
+    c.target_key = 0;
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_DUPLICATE_KEY);
+    kill_trip(risk_kill(rig.risk));
+    c.verb = COMMAND_NEW;
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_DUPLICATE_KEY);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), sent);
+    rig_end(&rig);
+}
+
 TEST(a_cancel_over_an_order_of_unknown_fate_is_lost_with_its_connection)
 {
     rig_ready(&rig);
