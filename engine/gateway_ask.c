@@ -33,6 +33,7 @@ aux_reset(struct gateway *g, uint32_t slot)
             (void)asking_remove(&g->venue[i], slot);
     if (g->aux[slot].reconciling != 0)
         reconcile_settled(&g->venue[g->aux[slot].venue], &g->aux[slot]);
+    g->aux[slot].absent = 0;
     if (g->aux[slot].stuck)
         ask_answered(&g->venue[g->aux[slot].venue], &g->aux[slot]);
     g->aux[slot] = (struct order_aux){ .request_deadline = MONO_NEVER, .ask_at = MONO_NEVER };
@@ -116,9 +117,38 @@ void
 ask_answered(struct gateway_venue *v, struct order_aux *a)
 {
     a->refused = 0;
+    if (a->absent >= ASK_REFUSALS)
+        return;
     if (a->stuck)
         metric_set(v->g->p.metrics, METRIC_ORDER_STUCK, v->id, --v->stuck);
     a->stuck = false;
+}
+
+/* Asking leads nowhere: an operator must look. It stays what it is, reserved, and nothing waits for it. */
+COLD void
+ask_stuck(struct gateway_venue *v, uint32_t slot, const char *why, int32_t code)
+{
+    struct gateway *g = v->g;
+    struct order_aux *a = &g->aux[slot];
+    const struct order *o = order_at(g->p.orders, slot);
+
+    if (a->stuck)
+        return;
+    a->stuck = true;
+    metric_set(g->p.metrics, METRIC_ORDER_STUCK, v->id, ++v->stuck);
+    log_write(g->p.log, LOG_ORDER_STUCK, why, o->client, o->key, code);
+}
+
+/* The venue knows nothing of an order that was there: that proves nothing, and it may never know more. */
+static COLD void
+ask_absent(struct gateway_venue *v, uint32_t slot)
+{
+    struct order_aux *a = &v->g->aux[slot];
+
+    a->refused = 0;
+    a->absent = (uint8_t)MIN(a->absent + 1, UINT8_MAX);
+    if (a->absent >= ASK_REFUSALS)
+        ask_stuck(v, slot, "it was there, and the venue does not find it", 0);
 }
 
 static void
@@ -132,6 +162,7 @@ ask_done(struct gateway_venue *v, uint32_t slot, struct now now)
     a->trades_next = false;
     a->not_found = false;
     a->ask_at = MONO_NEVER;
+    a->absent = 0;
     ask_answered(v, a);
     reconcile_settled(v, a);
     aux_arm(g, slot);
@@ -163,7 +194,10 @@ ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_fou
     bool proven = a->asked_venue_ns >= proof_ns;
 
     a->trades_next = false;
-    ask_answered(v, a);
+    if (unlikely(not_found && !never_seen && order_live(o)))
+        ask_absent(v, slot);
+    else
+        ask_answered(v, a);
     if (answered == ASK_TRADES && a->not_found && never_seen) {
         bool more;
         a->suspect = suspect_of(v, o, &more);

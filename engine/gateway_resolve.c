@@ -3,9 +3,26 @@
  * In two steps, both journaled, the second with the order's own event; only then is a reservation released. While the
  * venue can be asked it is the one to say, so the second step must be forced.
  *
- * Always true: only an order with something unknown, or with trades missing after its end, takes such a word; a claim
- * that contradicts what is proven changes nothing; an order that turns out to work after all is canceled. */
+ * Always true: only an order with something unknown, or with trades missing after its end, or that the venue no longer
+ * finds, takes such a word; a claim that contradicts what is proven changes nothing; a trade moves the position once,
+ * whoever told of it before; an order that turns out to work after all is canceled. */
 #include "engine/gateway_state.h"
+
+/* A trade that this order can have made: no more than is open of it, at its price or better, and not another order's.
+ * What a sweep has counted as nobody's is this order's from now on. */
+static bool
+trade_possible(const struct gateway *g, const struct order *o, const struct command *cmd)
+{
+    int64_t id = (int64_t)cmd->parent_key;
+    bool priced = o->type == ORDER_LIMIT && !order_amending(o);
+
+    if (cmd->qty <= 0 || cmd->px <= 0 || id < 0 || cmd->qty > o->reserved)
+        return false;
+    if (priced && (o->side == SIDE_BUY ? cmd->px > o->px : cmd->px < o->px))
+        return false;
+    return !order_trade_known(g->p.orders, o->instrument, (enum side)o->side, id) ||
+           order_trade_counted(g->p.orders, o->instrument, (enum side)o->side, id);
+}
 
 /* The order meant, and whether the claim can be taken at all. */
 static enum deny_reason
@@ -17,14 +34,13 @@ resolve_target(const struct gateway *g, const struct command *cmd, uint32_t *slo
     const struct order *o = order_at(g->p.orders, *slot);
     if (!order_live(o))
         return DENY_ORDER_DONE;
-    if (!order_unknown(o) && o->end_state == 0)
+    if (!order_unknown(o) && o->end_state == 0 && g->aux[*slot].absent == 0)
         return DENY_NOT_POSSIBLE; /* nothing about it is unknown: a cancel does it */
     switch ((enum resolve_claim)cmd->state) {
     case RESOLVE_NOT_PLACED:
         return o->state == ORDER_SENT && o->cum_qty == 0 && o->end_state == 0 ? DENY_NONE : DENY_NOT_POSSIBLE;
     case RESOLVE_CANCELED: return DENY_NONE;
-    case RESOLVE_FILLED:
-        return cmd->qty > 0 && cmd->px > 0 && (int64_t)cmd->parent_key >= 0 ? DENY_NONE : DENY_NOT_POSSIBLE;
+    case RESOLVE_FILLED: return trade_possible(g, o, cmd) ? DENY_NONE : DENY_NOT_POSSIBLE;
     }
     return DENY_NOT_POSSIBLE;
 }
@@ -54,7 +70,8 @@ resolve_ask(struct gateway *g, const struct client_command *c, struct now now)
 }
 
 static void
-resolve_event(const struct order *o, const struct command *asked, struct now now, struct order_event *ev)
+resolve_event(const struct gateway *g, const struct order *o, const struct command *asked, struct now now,
+              struct order_event *ev)
 {
     static const uint8_t kind[] = { [RESOLVE_NOT_PLACED] = ORDER_EV_NOT_PLACED,
                                     [RESOLVE_CANCELED] = ORDER_EV_CANCELED,
@@ -68,6 +85,8 @@ resolve_event(const struct order *o, const struct command *asked, struct now now
         ev->trade_id = (int64_t)asked->parent_key;
         ev->last_px = asked->px;
         ev->last_qty = asked->qty;
+        if (order_trade_counted(g->p.orders, o->instrument, (enum side)o->side, ev->trade_id))
+            ev->flags |= ORDER_EVENT_COUNTED;
     }
     (void)snprintf(ev->text, sizeof(ev->text), "%.*s", (int)sizeof(ev->text) - 1, asked->text);
 }
@@ -89,7 +108,7 @@ resolve_confirmed(struct gateway *g, const struct command *asked, bool forced, s
     record.id = o->instrument;
     (void)snprintf(record.text, sizeof(record.text), "%.*s", (int)sizeof(record.text) - 1, asked->text);
     (void)gateway_journal(g, JOURNAL_CONTROL, &record, sizeof(record), now);
-    resolve_event(o, asked, now, &ev);
+    resolve_event(g, o, asked, now, &ev);
     enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
     return out == ORDER_APPLIED || out == ORDER_HELD ? DENY_NONE : DENY_NOT_POSSIBLE;
 }

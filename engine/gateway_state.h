@@ -59,10 +59,11 @@ struct order_aux {
     bool trades_next;   /* the next ask is for trades */
     bool not_found;     /* a query after the deadline found nothing; trades decide */
     bool cancel_wanted; /* cancel it, as often as it takes: until the order is proven over */
-    bool stuck;         /* its questions are refused for good: the reconciliation goes on without it */
+    bool stuck;         /* refused for good, or not found for good: the reconciliation goes on without it */
     uint8_t cancels_refused;
     uint8_t asked_by1; /* client + 1 that asked for a cancel of another's order: told of its end; 0 nobody */
     uint8_t refused;   /* answers in a row that refuse the question itself */
+    uint8_t absent;    /* answers in a row that know nothing of an order which was there */
     uint16_t venue;    /* where it is asked about */
     uint64_t suspect;  /* the venue's order id that is asked about in its place; 0 = itself */
 };
@@ -522,6 +523,7 @@ void ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool no
 bool ask_end(struct gateway_venue *v, uint32_t slot, enum ask kind);
 void ask_answered(struct gateway_venue *v, struct order_aux *a);
 void ask_failed(struct gateway_venue *v, uint32_t slot, bool definite, struct now now);
+void ask_stuck(struct gateway_venue *v, uint32_t slot, const char *why, int32_t code);
 bool asks_work(struct gateway_venue *v, struct now now);
 void aux_reset(struct gateway *g, uint32_t slot);
 void aux_arm(struct gateway *g, uint32_t slot);

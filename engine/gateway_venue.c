@@ -165,6 +165,7 @@ aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_ou
         a->cancel_wanted = false;
         if (a->ask == ASK_NONE) { /* nor will it be asked about again: nobody waits for that */
             a->ask_at = MONO_NEVER;
+            a->absent = 0;
             reconcile_settled(&g->venue[o->venue], a);
             ask_answered(&g->venue[o->venue], a);
         }
@@ -601,11 +602,13 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     if (query && r->text[0] != '\0' && (o->flags & COMMAND_ADOPTED) == 0 && strcmp(r->text, o->clordid) != 0)
         return;
     if (r->state == ORDER_FREE) { /* it is there; no more could be read */
+        a->absent = 0;
         a->seen = v->generation;
         if (order_unknown(o))
             ask_soon(g, slot, ASK_SETTLE_NS, v->now);
         return;
     }
+    a->absent = 0;
     event_of(g, o, r, ORDER_EV_STATUS, &ev, v->now);
     if (query && a->ask == ASK_QUERY && a->asked_venue_ns >= proof_venue_ns(v, o))
         ev.flags |= ORDER_EVENT_PROVEN;
@@ -702,21 +705,13 @@ on_trades_end(struct gateway_venue *v, uint32_t slot, const struct venue_report 
     ask_next(v, slot, ASK_TRADES, false, v->now);
 }
 
-/* The venue did not answer. Refused for good, again and again: it stays what it is, reserved, and nothing waits for it.
- */
+/* The venue did not answer, or refused, maybe for good. */
 static void
 ask_refused(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
 {
-    struct gateway *g = v->g;
-    struct order_aux *a = &g->aux[slot];
-
     ask_failed(v, slot, r->definite != 0, v->now);
-    if (a->refused < ASK_REFUSALS || a->stuck)
-        return;
-    const struct order *o = order_at(g->p.orders, slot);
-    a->stuck = true;
-    metric_set(g->p.metrics, METRIC_ORDER_STUCK, v->id, ++v->stuck);
-    log_write(g->p.log, LOG_ORDER_STUCK, r->text, o->client, o->key, r->code);
+    if (v->g->aux[slot].refused >= ASK_REFUSALS)
+        ask_stuck(v, slot, r->text, r->code);
 }
 
 /* A message that names no order and may have been about one. What the venue says with a code is an answer, and the

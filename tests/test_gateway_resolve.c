@@ -174,4 +174,213 @@ TEST(an_operators_word_lives_over_a_restart)
     rig_end(&rig);
 }
 
+/* The operator's claim of a fill, both steps, forced. */
+static void
+say_filled(uint64_t key, int64_t trade, px_t px, qty_t qty)
+{
+    struct command c = claim(key, RESOLVE_FILLED);
+    c.qty = qty;
+    c.px = px;
+    c.parent_key = (uint64_t)trade;
+    rig_command(&rig, RIG_OPERATOR, c);
+    struct report asked = rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM);
+    if (asked.kind == REPORT_CONFIRM)
+        confirm(asked.text, true);
+}
+
+static void
+say_canceled(uint64_t key)
+{
+    rig_command(&rig, RIG_OPERATOR, claim(key, RESOLVE_CANCELED));
+    struct report asked = rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM);
+    if (asked.kind == REPORT_CONFIRM)
+        confirm(asked.text, true);
+}
+
+static void
+answer(enum venue_report_kind kind, enum venue_request_kind request)
+{
+    struct venue_report v = rig_report(kind, NULL);
+    v.request = (uint8_t)request;
+    rig_say(&rig, &v);
+}
+
+/* One trade of a sweep, by the venue's order id alone. */
+static void
+swept_trade(uint64_t order, int64_t trade, enum side side, qty_t qty)
+{
+    struct venue_report v = rig_report(VENUE_FILL, NULL);
+    v.request = VENUE_RQ_TRADES;
+    v.venue_order_id = order;
+    v.trade_id = trade;
+    v.last_px = 99900;
+    v.last_qty = qty;
+    v.side = (uint8_t)side;
+    v.venue_time_ns = rig.now.wall.ns - 60 * NS_PER_S;
+    rig_say(&rig, &v);
+}
+
+static void
+sweeping_ready(void)
+{
+    rig_start_sweeping(&rig, FOREIGN_REPORT, false);
+    rig_up(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    answer(VENUE_TRADES_END, VENUE_RQ_TRADES);
+    struct venue_report b = rig_report(VENUE_BALANCE, NULL);
+    b.request = VENUE_RQ_BALANCES;
+    b.last_qty = 100000 * VALUE_ONE;
+    (void)snprintf(b.fee_ccy, sizeof(b.fee_ccy), "USDT");
+    rig_say(&rig, &b);
+    answer(VENUE_BALANCES_END, VENUE_RQ_BALANCES);
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+}
+
+/* To the question of the audit's sweep for trades. */
+static void
+audit_to_trades(void)
+{
+    while (rig_take(&rig, VENUE_RQ_TRADES) != NULL) {
+    }
+    for (int i = 0; i < 8 && rig_take(&rig, VENUE_RQ_OPEN_ORDERS) == NULL; i++)
+        rig_pass(&rig, 30 * NS_PER_S);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+}
+
+TEST(a_trade_that_a_sweep_has_counted_as_nobodys_moves_the_position_no_second_time)
+{
+    sweeping_ready();
+    (void)rig_take(&rig, VENUE_RQ_OPEN_ORDERS);
+    uint64_t key = unknown_buy();
+    audit_to_trades();
+    swept_trade(77, 4711, SIDE_BUY, 400);
+    answer(VENUE_TRADES_END, VENUE_RQ_TRADES);
+    CHECK_EQ(rig_position(&rig)->qty, 400); /* whose it is nobody knows: the order's venue id never came */
+    say_filled(key, 4711, 99900, 400);
+    CHECK_EQ(order_of(key)->cum_qty, 400);
+    CHECK_EQ(rig_position(&rig)->qty, 400);
+    CHECK_EQ(reserved(), 600);
+    rig_restart(&rig);
+    CHECK_EQ(rig_position(&rig)->qty, 400);
+    CHECK_EQ(reserved(), 600);
+    rig_end(&rig);
+}
+
+TEST(after_a_fill_by_an_operators_word_the_rest_is_unknown_and_takes_another_word)
+{
+    rig_ready(&rig);
+    uint64_t key = unknown_buy();
+    say_filled(key, 5, 99900, 400);
+    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
+    CHECK(order_unknown(order_of(key)));
+    CHECK_EQ(gateway_orders_unknown(rig.g), 1);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, order_of(key)->clordid);
+    CHECK(order_unknown(order_of(key)));
+    rig_restart(&rig); /* nor does the journal take it for settled */
+    CHECK(order_unknown(order_of(key)));
+    CHECK_EQ(reserved(), 600);
+    say_canceled(key);
+    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_position(&rig)->qty, 400);
+    CHECK_EQ(reserved(), 0);
+    CHECK_EQ(gateway_orders_unknown(rig.g), 0);
+    rig_end(&rig);
+}
+
+TEST(the_venues_word_that_the_rest_works_settles_what_an_operators_fill_left_open)
+{
+    rig_ready(&rig);
+    uint64_t key = unknown_buy();
+    say_filled(key, 5, 99900, 400);
+    struct venue_report v = rig_report(VENUE_NEW_ACK, order_of(key)->clordid);
+    v.venue_order_id = 77;
+    rig_say(&rig, &v);
+    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
+    CHECK(!order_unknown(order_of(key)));
+    CHECK_EQ(gateway_orders_unknown(rig.g), 0);
+    say_canceled(key);
+    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
+    CHECK_EQ(reserved(), 600);
+    rig_end(&rig);
+}
+
+TEST(an_order_that_was_there_and_is_not_found_any_more_keeps_its_reservation_until_an_operators_word)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
+    struct venue_report ack = rig_report(VENUE_NEW_ACK, order_of(key)->clordid);
+    ack.venue_order_id = 77;
+    rig_say(&rig, &ack);
+    for (int i = 0; i < 30; i++) { /* the audits do not list it, and each query finds nothing */
+        rig_pass(&rig, 10 * NS_PER_S);
+        if (rig_take(&rig, VENUE_RQ_TIME) != NULL) {
+            struct venue_report t = rig_report(VENUE_TIME, NULL);
+            t.venue_time_ns = rig.now.wall.ns;
+            rig_say(&rig, &t);
+        }
+        if (rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL)
+            rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+        while (rig_take(&rig, VENUE_RQ_QUERY) != NULL)
+            rig_say_kind(&rig, VENUE_NOT_FOUND, order_of(key)->clordid);
+        while (rig_take(&rig, VENUE_RQ_TRADES) != NULL)
+            rig_say_kind(&rig, VENUE_TRADES_END, order_of(key)->clordid);
+    }
+    CHECK_EQ(order_of(key)->state, ORDER_NEW); /* nothing proves what became of it */
+    CHECK_EQ(reserved(), 1000);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_STUCK, 0), 1);
+    say_canceled(key);
+    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(reserved(), 0);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_STUCK, 0), 0);
+    rig_end(&rig);
+}
+
+TEST(an_order_that_is_found_again_takes_no_word)
+{
+    rig_ready(&rig);
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
+    struct venue_report v = rig_report(VENUE_NEW_ACK, order_of(key)->clordid);
+    v.venue_order_id = 77;
+    rig_say(&rig, &v);
+    while (rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL) {
+    }
+    for (int i = 0; i < 8 && rig_take(&rig, VENUE_RQ_OPEN_ORDERS) == NULL; i++)
+        rig_pass(&rig, 30 * NS_PER_S);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, order_of(key)->clordid);
+    v = rig_report(VENUE_OPEN_ORDER, order_of(key)->clordid); /* the next list has it again */
+    v.request = VENUE_RQ_OPEN_ORDERS;
+    v.state = ORDER_NEW;
+    v.venue_order_id = 77;
+    rig_say(&rig, &v);
+    say_canceled(key);
+    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    CHECK_EQ(reserved(), 1000);
+    rig_end(&rig);
+}
+
+TEST(a_claimed_trade_of_more_than_is_open_beyond_the_price_or_of_another_order_is_refused)
+{
+    rig_ready(&rig);
+    uint64_t other = rig_new(&rig, SIDE_BUY, 99900, 1000);
+    struct venue_report f = rig_report(VENUE_FILL, order_of(other)->clordid);
+    f.trade_id = 9;
+    f.last_px = 99900;
+    f.last_qty = f.cum_qty = 100;
+    rig_say(&rig, &f);
+    uint64_t key = unknown_buy();
+    say_filled(key, 5, 99900, 1001);
+    say_filled(key, 5, 99901, 400);
+    say_filled(key, 9, 99900, 100);
+    CHECK_EQ(order_of(key)->cum_qty, 0);
+    CHECK_EQ(rig_position(&rig)->qty, 100);
+    say_filled(key, 5, 99900, 1000);
+    CHECK_EQ(order_of(key)->state, ORDER_FILLED);
+    CHECK_EQ(rig_position(&rig)->qty, 1100);
+    rig_end(&rig);
+}
+
 TEST_MAIN()

@@ -169,7 +169,8 @@ on_fill(struct order_table *t, struct order *o, const struct order_event *ev, st
         d->fill_late = true;
         return ORDER_LATE;
     }
-    o->marks &= (uint8_t)~ORDER_MARK_NEW_UNKNOWN;
+    if ((ev->flags & ORDER_EVENT_OPERATOR) == 0) /* what an operator says of a part says nothing of the rest */
+        o->marks &= (uint8_t)~ORDER_MARK_NEW_UNKNOWN;
     if (all)
         enter(o, ORDER_FILLED);
     else if (o->end_state == 0) {
@@ -213,6 +214,14 @@ cancel_sent(struct order *o, const struct order_event *ev)
         o->request_key = ev->request_key;
 }
 
+/* The venue's own word that it was accepted; an operator's fill is none. */
+static bool
+venue_has_it(const struct order *o, enum order_event_kind kind)
+{
+    return o->state != ORDER_SENT &&
+           (kind == ORDER_EV_ACK || kind == ORDER_EV_STATUS || kind == ORDER_EV_STATUS_PROVEN);
+}
+
 /* Events that change what is in flight, and maybe SENT to NEW. */
 static enum order_outcome
 on_request(struct order *o, const struct order_event *ev, enum order_event_kind kind)
@@ -231,10 +240,12 @@ on_request(struct order *o, const struct order_event *ev, enum order_event_kind 
         o->ack_mono_ns = ev->mono_ns;
         changed = true;
     }
-    if (o->state != ORDER_SENT)
-        o->marks &= (uint8_t)~ORDER_MARK_NEW_UNKNOWN;
-    else if (kind == ORDER_EV_UNKNOWN || o->request == REQUEST_NEW_UNKNOWN)
+    if (o->state == ORDER_SENT && (kind == ORDER_EV_UNKNOWN || o->request == REQUEST_NEW_UNKNOWN))
         o->marks |= ORDER_MARK_NEW_UNKNOWN;
+    else if (venue_has_it(o, kind) && (o->marks & ORDER_MARK_NEW_UNKNOWN) != 0) {
+        o->marks &= (uint8_t)~ORDER_MARK_NEW_UNKNOWN;
+        changed = true;
+    }
     if (kind == ORDER_EV_CANCEL_SENT) {
         cancel_sent(o, ev);
         changed = true;

@@ -95,7 +95,7 @@ struct order_event {
 };
 _Static_assert(sizeof(struct order_event) == 160, "journal payload");
 
-#define ORDER_MARK_NEW_UNKNOWN 1u  /* whether the new order was accepted is unknown, whatever else is in flight */
+#define ORDER_MARK_NEW_UNKNOWN 1u  /* whether the new order (or what an operator has not told) works is unknown */
 #define ORDER_MARK_OVERFILLED  2u  /* trades add up to more than qty */
 #define ORDER_MARK_LATE        4u  /* a trade came after the terminal state */
 #define ORDER_MARK_FORGOTTEN   8u  /* trades of it were counted whose ids are no longer remembered */
