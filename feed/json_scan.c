@@ -387,3 +387,13 @@ json_unescape(const struct json_text *t, char *buf, size_t room)
     buf[n] = '\0';
     return (int)n;
 }
+
+void
+json_print(const struct json_text *t, char *out, size_t room)
+{
+    size_t n = 0;
+
+    for (; t->s != NULL && n < t->n && n + 1 < room; n++)
+        out[n] = t->s[n] >= ' ' && t->s[n] < 0x7f ? t->s[n] : '?';
+    out[n] = '\0';
+}

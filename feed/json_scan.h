@@ -127,6 +127,9 @@ bool json_done(struct json_scan *j);
  * not fit or holds a NUL or a lone surrogate. */
 int json_unescape(const struct json_text *t, char *buf, size_t room);
 
+/* A text for people: cut to room, what is not printable ASCII as '?', NUL-terminated. "" when s is NULL. */
+void json_print(const struct json_text *t, char *out, size_t room);
+
 /* As JSON_IS for a text that is not a literal. */
 static inline bool
 json_equals(const struct json_text *t, const char *s, size_t n)

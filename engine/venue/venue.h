@@ -144,6 +144,15 @@ struct venue_report {
     char text[VENUE_TEXT_BYTES]; /* the venue's words, printable, NUL-terminated */
 };
 
+/* An empty report: of no instrument and no trade. */
+static inline struct venue_report
+venue_report_of(enum venue_report_kind kind, unsigned request)
+{
+    return (struct venue_report){
+        .kind = (uint8_t)kind, .request = (uint8_t)request, .instrument = INSTRUMENT_NONE, .trade_id = -1
+    };
+}
+
 struct venue_sink {
     void (*report)(void *ctx, const struct venue_report *r);
     void *ctx;
