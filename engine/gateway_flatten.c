@@ -1,14 +1,15 @@
 /* Flatten: bring positions to zero by proven reductions, in one instrument or in all.
  *
  * Instrument by instrument: every order of ours in it is canceled; when none is left (or none has been for a while),
- * what can be reduced is sent as one immediate-or-cancel limit order at the bound of the reduce collar; what did not
- * fill is tried again, a few times. The order goes the way of every order: risk, journal, wire.
+ * as much as the limits let pass of what can be reduced is sent as one immediate-or-cancel limit order at the bound of
+ * the reduce collar; what is left after it is tried again, until there is nothing, orders change nothing any more or
+ * the time is over. The order goes the way of every order: risk, journal, wire.
  *
  * Always true: it starts by a confirmed command only; every order of it is a proven reduction, or denied; kill switch
- * and HALTED stop it. */
+ * and HALTED stop it; "flat" is said only when nothing is left that an order could be made of. */
 #include "engine/gateway_state.h"
 
-#define FLATTEN_ROUNDS    10u
+#define FLATTEN_ROUNDS    10u /* orders in a row that changed nothing */
 #define FLATTEN_PAUSE_NS  (200 * NS_PER_MS)
 #define FLATTEN_CANCEL_NS (5 * NS_PER_S) /* for cancels to be proven, before what is left is reduced all the same */
 #define FLATTEN_MAX_NS    (60 * NS_PER_S)
@@ -72,19 +73,20 @@ cleared(struct gateway *g, const struct instrument *ins, const struct position *
     return now.mono.ns >= leg->cancel_until.ns;
 }
 
-static void
+/* The order that reduces by `qty`, or by as much of it as passes; false when nothing does now. */
+static bool
 reduce(struct gateway *g, const struct instrument *ins, enum side side, px_t px, qty_t qty, struct now now)
 {
     struct flatten *f = &g->flatten;
     struct client_command c = { .slot = CLIENT_SESSION_MAX, .role = ROLE_OPERATOR }; /* nobody waits for the answer */
+    struct risk_order o;
+    struct risk_verdict binding;
 
-    f->key = MAX(f->key + 1, (uint64_t)now.wall.ns);
     c.cmd = (struct command){
         .version = MESSAGE_VERSION,
         .verb = COMMAND_NEW,
         .flags = COMMAND_REDUCE_ONLY,
         .client = f->client,
-        .key = f->key,
         .target_client = f->client,
         .account = g->venue[ins->venue].cfg->account,
         .instrument = ins->id,
@@ -93,10 +95,25 @@ reduce(struct gateway *g, const struct instrument *ins, enum side side, px_t px,
         .type = ORDER_LIMIT,
         .tif = (ins->tifs & 1u << TIF_IOC) != 0 ? TIF_IOC : TIF_GTC,
         .px = px,
-        .qty = qty,
     };
+    order_risk_fill(&c.cmd, ins, &o);
+    c.cmd.qty = MIN(qty, risk_whatif(g->p.risk, &o, order_md_ref(g, ins), now, &binding));
+    if (c.cmd.qty <= 0)
+        return false;
+    f->key = MAX(f->key + 1, (uint64_t)now.wall.ns);
+    c.cmd.key = f->key;
     f->sent++;
     order_place(g, &c, now);
+    return true;
+}
+
+/* Too little for any order: below the venue's smallest quantity or value. */
+static bool
+is_dust(const struct resolved_limits *l, px_t px, qty_t qty)
+{
+    return qty < l->qty_min || qty < l->step ||
+           (px > 0 && l->kind != INSTRUMENT_INVERSE &&
+            notional_ceil(px, qty, l->px_decimals, l->qty_decimals, l->multiplier) < l->notional_min);
 }
 
 /* One instrument: true when there is nothing more to do in it. */
@@ -107,20 +124,24 @@ leg_work(struct gateway *g, const struct instrument *ins, struct now now)
     uint32_t account = g->venue[ins->venue].cfg->account;
     const struct position *p = risk_position(g->p.risk, account, ins->id);
     const struct resolved_limits *l = risk_resolved(g->p.risk, account, ins->id);
+    qty_t held = p->qty < 0 ? -p->qty : p->qty;
 
-    if (p == NULL || p->qty == 0 || leg->rounds >= FLATTEN_ROUNDS)
+    if (held == 0 || leg->rounds >= FLATTEN_ROUNDS || l->step <= 0) {
+        g->flatten.left |= held != 0;
         return true;
-    if (l == NULL || l->step <= 0 || !cleared(g, ins, p, now))
-        return l == NULL || l->step <= 0;
+    }
+    if (!cleared(g, ins, p, now))
+        return false;
     enum side side = p->qty > 0 ? SIDE_SELL : SIDE_BUY;
-    qty_t qty = MIN(position_reducible(p, side, 0), l->qty_max);
-    px_t px = reduction_px(l, feed_md_ref(g->p.feed[ins->venue], ins->id), side, now);
-    qty -= qty % l->step;
-    if (p->qty < l->qty_min && -p->qty < l->qty_min)
-        return true; /* dust: the venue takes no order so small */
-    leg->rounds++;
-    if (qty > 0 && px > 0)
-        reduce(g, ins, side, px, qty, now);
+    qty_t qty = position_reducible(p, side, 0);
+    px_t px = reduction_px(l, order_md_ref(g, ins), side, now);
+    if (is_dust(l, px, held))
+        return true;
+    if (held < leg->held)
+        leg->rounds = 0;
+    leg->held = held;
+    if (qty > 0 && px > 0 && reduce(g, ins, side, px, qty - qty % l->step, now))
+        leg->rounds++;
     return false;
 }
 
@@ -137,13 +158,14 @@ flatten_work(struct gateway *g, struct now now)
         flatten_end(g, "given up: the kill switch is on", now);
         return;
     }
+    f->left = false;
     for (uint32_t i = 0; i < g->p.route->count; i++) {
         const struct instrument *ins = route_instrument(g->p.route, i, 0);
         if (ins != NULL && (f->instrument == INSTRUMENT_NONE || f->instrument == i) && g->sent_count < SENT_MAX)
             done &= leg_work(g, ins, now);
     }
     if (done)
-        flatten_end(g, "flat, or as far as it goes", now);
+        flatten_end(g, f->left ? "given up: a position is left" : "flat", now);
     else if (now.mono.ns >= f->until.ns)
         flatten_end(g, "given up: it took too long", now);
 }

@@ -62,8 +62,7 @@ guard_clear_way(struct gateway *g, uint32_t instrument, enum side side, px_t px,
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct order *o = order_at(g->p.orders, found[i]);
-        bool under_way = o->request == REQUEST_CANCEL_IN_FLIGHT || o->request == REQUEST_REPLACE_IN_FLIGHT;
-        if (order_live(o) && !under_way && !order_cancel_now(g, found[i], now))
+        if (order_live(o) && !cancel_under_way(o) && !order_cancel_now(g, found[i], now))
             return false;
     }
     return true;

@@ -209,10 +209,9 @@ cancel_one(struct gateway_venue *v, uint32_t slot, struct now now)
 {
     struct gateway *g = v->g;
     const struct order *o = order_at(g->p.orders, slot);
-    bool under_way = o->request == REQUEST_CANCEL_IN_FLIGHT || o->request == REQUEST_REPLACE_IN_FLIGHT;
 
     g->aux[slot].cancel_wanted = true; /* and whatever answers meanwhile leads to the next one */
-    return under_way || !venue_can_send(v, now) || order_cancel_now(g, slot, now);
+    return cancel_under_way(o) || !venue_can_send(v, now) || order_cancel_now(g, slot, now);
 }
 
 /* Some orders of the walk over this venue's. True when more can be looked at now. */

@@ -52,14 +52,21 @@ deny_report(struct gateway *g, const struct client_command *c, enum deny_reason 
     answer_report(g, c->slot, &r, now);
 }
 
-void
-order_deny(struct gateway *g, const struct client_command *c, enum deny_reason why, struct now now)
+/* The key stays as it was: the command may come again. */
+static COLD void
+deny_told(struct gateway *g, const struct client_command *c, enum deny_reason why, bool flood, struct now now)
 {
     metric_add(g->p.metrics, METRIC_ORDER_DENIED, why, 1);
-    if (risk_denied(g->p.risk, c->cmd.client, now))
+    if (flood)
         return; /* a flood of denied commands goes unanswered */
     log_write(g->p.log, LOG_ORDER_DENIED, deny_reason_wire(why), c->cmd.client, c->cmd.key);
     deny_report(g, c, why, 0, now);
+}
+
+void
+order_deny(struct gateway *g, const struct client_command *c, enum deny_reason why, struct now now)
+{
+    deny_told(g, c, why, risk_denied(g->p.risk, c->cmd.client, now), now);
 }
 
 /* ---- new orders and replaces ---------------------------------------------------------------------------------------
@@ -293,7 +300,7 @@ static const enum venue_request_kind request_of[] = {
     [TRY_AMEND] = VENUE_RQ_AMEND, [TRY_IN_TURN] = VENUE_RQ_NEW, /* what it leads to */
 };
 
-/* What the gateway itself can find missing, after risk has passed. */
+/* What the gateway itself can find missing: risk says it after its own checks, and counts nothing then. */
 static enum deny_reason
 room_for(struct gateway *g, const struct gateway_venue *v, enum try_how how, struct now now)
 {
@@ -344,6 +351,8 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
     if (unlikely(try->risk.type == ORDER_MARKET) && ins != NULL)
         guard_sweep(g, ins, &try->risk);
     const struct md_ref *md = order_md_ref(g, ins);
+    if (likely(ins != NULL))
+        try->risk.room = (uint8_t)room_for(g, &g->venue[ins->venue], try->how, now);
     mono_ns_t before = g->p.port.stamp(g->p.port.ctx);
     enum deny_reason why = unlikely(settled) ? try->found : risk_check(g->p.risk, &try->risk, md, now, &verdict);
     mono_ns_t after = g->p.port.stamp(g->p.port.ctx);
@@ -368,15 +377,17 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
     if (unlikely(try->risk.type == ORDER_MARKET))
         in.value = verdict.px;
     if (unlikely(why != DENY_NONE)) {
-        try_denied(g, try, &in, why, verdict.flood && try->how != TRY_AFTER_CANCEL, now);
+        if (verdict.no_room && try->how != TRY_AFTER_CANCEL)
+            deny_told(g, try->c, why, verdict.flood, now);
+        else
+            try_denied(g, try, &in, why, verdict.flood && try->how != TRY_AFTER_CANCEL, now);
         return;
     }
-    why = unlikely(!cleared) ? DENY_SELF_MATCH : room_for(g, &g->venue[in.venue], try->how, now);
-    if (unlikely(why != DENY_NONE)) {
+    if (unlikely(!cleared)) {
         if (try->how == TRY_AFTER_CANCEL)
-            try_denied(g, try, &in, why, false, now);
+            try_denied(g, try, &in, DENY_SELF_MATCH, false, now);
         else
-            order_deny(g, try->c, why, now);
+            order_deny(g, try->c, DENY_SELF_MATCH, now);
         return;
     }
     if (likely(try->how <= TRY_TOGETHER))
@@ -473,13 +484,6 @@ bool
 order_cancel_now(struct gateway *g, uint32_t slot, struct now now)
 {
     return order_cancel_by(g, slot, NULL, now);
-}
-
-/* A cancel or replace is on its way already: another cancel would say nothing new. */
-static bool
-cancel_under_way(const struct order *o)
-{
-    return o->request == REQUEST_CANCEL_IN_FLIGHT || (o->request == REQUEST_REPLACE_IN_FLIGHT && !order_amending(o));
 }
 
 static void

@@ -273,7 +273,8 @@ struct kill_run {
 /* Positions on their way to zero. */
 struct flatten_leg {
     mono_ns_t cancel_until; /* 0: its orders were not canceled yet */
-    uint8_t rounds;
+    qty_t held;             /* at the last look: |position| */
+    uint8_t rounds;         /* orders sent since it last became less */
 };
 
 /* When a strategy was last heard of. */
@@ -287,6 +288,7 @@ struct flatten {
     uint32_t client;
     uint32_t instrument; /* INSTRUMENT_NONE = all */
     uint32_t sent;
+    bool left; /* some leg was given up */
     uint64_t key;
     mono_ns_t next;
     mono_ns_t until;
@@ -375,6 +377,13 @@ static inline bool
 venue_can_cancel(const struct gateway_venue *v, struct now now)
 {
     return venue_can_send(v, now) && venue_affords(v, VENUE_RQ_CANCEL, now);
+}
+
+/* A cancel or replace is on its way already: another cancel would say nothing new. */
+static inline bool
+cancel_under_way(const struct order *o)
+{
+    return o->request == REQUEST_CANCEL_IN_FLIGHT || (o->request == REQUEST_REPLACE_IN_FLIGHT && !order_amending(o));
 }
 
 /* gateway_market.c */

@@ -652,6 +652,10 @@ check_counts(struct risk *r, const struct risk_order *o, struct found *f, struct
         DENY(DENY_CANCEL_RATE, (uint64_t)c->messages + 1, (uint64_t)c->messages_per_fill_max * MAX(c->fills, 1u));
     if (unlikely(c->executions >= c->repeat_executions_max && !f->reducing))
         DENY(DENY_REPEAT_EXECUTIONS, (uint64_t)c->executions + 1, c->repeat_executions_max);
+    if (unlikely(o->room != DENY_NONE)) {
+        out->no_room = true;
+        DENY((enum deny_reason)o->room, 0, 0);
+    }
     return DENY_NONE;
 }
 
@@ -698,6 +702,7 @@ denied(struct risk *r, uint32_t client, enum deny_reason reason, struct now now,
 {
     r->totals.denied[reason]++;
     out->reason = reason;
+    out->cancel_resting &= reason == DENY_SELF_MATCH; /* nothing comes for which the way must be clear */
     out->flood = risk_denied(r, client, now);
     if (reason == DENY_REPEAT_EXECUTIONS)
         risk_trip_set(r, LEVEL_CLIENT, client, TRIP_REPEAT, out->value, out->limit);

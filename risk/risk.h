@@ -45,6 +45,9 @@ struct risk_order {
     /* What the caller found out by itself: DENY_NONE, or DENY_REPLAYED_COMMAND, DENY_UNKNOWN_ORDER, DENY_ORDER_DONE,
      * DENY_DUPLICATE_KEY. Reported at its place in the order of checks. */
     uint8_t found;
+    /* What the caller has no room for (DENY_ORDER_RATE of the venue's own budget, DENY_CAPACITY, DENY_JOURNAL), or
+     * DENY_NONE: comes after all checks, and before anything is counted. */
+    uint8_t room;
     /* Replace: the old order's leaves are in the reservations already and stay there (cancel-replace holds both), so
      * the worst case counts old and new. A native amend passes amend = true and the old order's open quantity: the
      * worse of the two is held. */
@@ -74,6 +77,7 @@ struct risk_verdict {
     int64_t limit; /* the limit's number */
     bool reducing; /* the order is a proven reduction */
     bool flood;    /* the client's denied-command bucket is empty too */
+    bool no_room;  /* denied by risk_order.room alone */
     /* The caller first cancels our own orders of the other side that this price would trade against, and only then
      * sends (accepted) or not (SELF_MATCH): see risk_crosses(). */
     bool cancel_resting;

@@ -1,0 +1,366 @@
+/* What risk decides, through the whole core: our own orders out of the way, what the visible book would fill, what is
+ * spent when there is no room, flatten past limits of one order; on the rig of test_gateway. */
+#include "tests/gateway_rig.h"
+
+static struct rig rig;
+static struct risk_limits limits;
+
+/* Change what is in force: set fields of `limits` between these two. */
+static void
+limits_begin(void)
+{
+    limits = *risk_limits_in_force(rig.risk);
+    limits.version++;
+}
+
+static void
+limits_end(void)
+{
+    struct fault fault;
+    if (!risk_set_limits(rig.risk, &limits, rig.now, &fault))
+        fail_msg("%s", fault.text);
+}
+
+static void
+self_match(enum self_match_mode mode)
+{
+    limits_begin();
+    limits.instrument_default.self_match = (uint8_t)mode;
+    limits_end();
+}
+
+/* The venue takes the newest order. */
+static const struct rig_request *
+acked(uint64_t venue_order_id)
+{
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
+    CHECK(q != NULL);
+    struct venue_report ack = rig_report(VENUE_NEW_ACK, q->clordid);
+    ack.venue_order_id = venue_order_id;
+    rig_say(&rig, &ack);
+    return q;
+}
+
+static void
+filled(const struct rig_request *q, enum side side, px_t px, qty_t qty, int64_t trade)
+{
+    struct venue_report f = rig_report(VENUE_FILL, q->clordid);
+    f.side = (uint8_t)side;
+    f.last_px = px;
+    f.last_qty = qty;
+    f.cum_qty = qty;
+    f.trade_id = trade;
+    rig_say(&rig, &f);
+}
+
+/* Hold this much, bought at the offer. */
+static void
+hold(qty_t qty)
+{
+    (void)rig_new(&rig, SIDE_BUY, 100000, qty);
+    filled(acked(500), SIDE_BUY, 100000, qty, 1);
+    CHECK_EQ(rig_position(&rig)->qty, qty);
+}
+
+/* ---- self-match -------------------------------------------------------------------------------------------------- */
+
+TEST(an_order_in_the_way_is_canceled_before_the_new_one_is_sent_and_both_are_in_the_journal)
+{
+    rig_ready(&rig);
+    self_match(SELF_MATCH_CANCEL_RESTING);
+    (void)rig_new(&rig, SIDE_SELL, 100000, 1000);
+    (void)acked(7);
+    uint32_t before = rig.request_count;
+    uint64_t key = rig_new(&rig, SIDE_BUY, 100000, 2000);
+    CHECK_EQ(rig.request_count, before + 2);
+    CHECK_EQ(rig.request[before].kind, VENUE_RQ_CANCEL);
+    CHECK_EQ(rig.request[before].venue_order_id, 7);
+    CHECK_EQ(rig.request[before + 1].kind, VENUE_RQ_NEW);
+    CHECK(rig.request[before].journal_seq < rig.request[before + 1].journal_seq);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_SENT).kind, REPORT_SENT);
+    CHECK(order_find_key(rig.orders, RIG_CLIENT, key) != ORDER_NONE);
+    rig_end(&rig);
+}
+
+TEST(cancel_both_cancels_what_rests_and_refuses_the_new_one_and_deny_touches_nothing)
+{
+    static const struct {
+        enum self_match_mode mode;
+        uint32_t cancels;
+    } at[] = { { SELF_MATCH_CANCEL_BOTH, 1 }, { SELF_MATCH_DENY, 0 } };
+
+    for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
+        rig_ready(&rig);
+        self_match(at[i].mode);
+        (void)rig_new(&rig, SIDE_SELL, 100000, 1000);
+        (void)acked(7);
+        (void)rig_new(&rig, SIDE_BUY, 100000, 2000);
+        CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_SELF_MATCH);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), at[i].cancels);
+        rig_end(&rig);
+    }
+}
+
+/* A strategy whose orders are denied must not be able to cancel those of all the others. */
+TEST(an_order_that_is_denied_by_a_later_check_or_has_no_room_cancels_nothing)
+{
+    for (int why = 0; why < 2; why++) {
+        rig_ready(&rig);
+        self_match(SELF_MATCH_CANCEL_RESTING);
+        (void)rig_new(&rig, SIDE_SELL, 100000, 1000);
+        (void)acked(7);
+        if (why == 0) {
+            limits_begin();
+            limits.client_default.order_rate = (struct rate_limit){ 1, 1 };
+            limits_end();
+            (void)rig_new(&rig, SIDE_BUY, 99900, 1000); /* the token */
+            (void)acked(8);
+        }
+        rig.no_room = why == 1;
+        (void)rig_new(&rig, SIDE_BUY, 100000, 2000);
+        CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, why == 0 ? DENY_ORDER_RATE : DENY_CAPACITY);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 0);
+        rig_end(&rig);
+    }
+}
+
+TEST(an_order_in_the_way_whose_amend_is_in_flight_is_canceled_all_the_same)
+{
+    rig.amends = true;
+    rig_ready(&rig);
+    self_match(SELF_MATCH_CANCEL_RESTING);
+    uint64_t key = rig_new(&rig, SIDE_SELL, 100300, 1000);
+    (void)acked(7);
+    struct command c = rig_limit(&rig, SIDE_SELL, 100000, 1000);
+    c.verb = COMMAND_REPLACE;
+    c.target_key = key;
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_AMEND), 1); /* and has no answer yet */
+    (void)rig_new(&rig, SIDE_BUY, 100000, 2000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
+    rig.amends = false;
+    rig_end(&rig);
+}
+
+/* More than are canceled for one order: nothing is sent, so nothing can trade against the others. */
+TEST(more_orders_in_the_way_than_are_canceled_at_once_refuse_the_new_one)
+{
+    rig_ready(&rig);
+    self_match(SELF_MATCH_CANCEL_RESTING);
+    for (int i = 0; i < 17; i++) {
+        (void)rig_new(&rig, SIDE_SELL, 100000 + i, 1000);
+        (void)acked((uint64_t)i + 1);
+    }
+    (void)rig_new(&rig, SIDE_BUY, 100100, 2000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_SELF_MATCH);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 17);
+    rig_end(&rig);
+}
+
+/* ---- market orders ----------------------------------------------------------------------------------------------- */
+
+static struct command
+market_order(enum side side, qty_t qty)
+{
+    struct command c = rig_limit(&rig, side, 0, qty);
+    c.type = ORDER_MARKET;
+    c.tif = TIF_IOC;
+    return c;
+}
+
+static uint64_t book_update; /* number of the last one */
+
+/* A venue that takes market orders too. */
+static void
+market_ready(void)
+{
+    struct instrument ins = rig_instrument();
+
+    rig_ready(&rig);
+    ins.order_types |= 1u << ORDER_MARKET;
+    gateway_on_definition(rig.g, &ins, rig.now);
+    book_update = 102;
+}
+
+static void
+market_book(const char *bids, const char *asks)
+{
+    char text[512];
+    int n = snprintf(text, sizeof(text),
+                     "{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"BTCUSDT\",\"U\":%llu,\"u\":%llu,\"b\":[%s],\"a\":[%s]}",
+                     (unsigned long long)book_update + 1, (unsigned long long)book_update + 1, bids, asks);
+    book_update++;
+    rig_bytes(&rig, GATEWAY_CONN(0, CONN_ROLE_MARKET), text, (size_t)n, WS_OP_TEXT);
+    CHECK_EQ(feed_state(rig.feed, 0), BOOK_LIVE);
+}
+
+TEST(a_market_order_is_held_to_the_book_that_is_visible_at_that_moment)
+{
+    market_ready();
+    limits_begin();
+    limits.instrument_default.position_long_max = limits.instrument_default.position_short_max = 1000 * VALUE_ONE;
+    limits.instrument_default.order_notional_max = 10000000 * VALUE_ONE;
+    limits_end();
+    /* Offers: 5 at 1000.00, 5 at 1019.99, 5 at 1020.01. The collar is 2 %. */
+    market_book("", "[\"1019.99\",\"5\"],[\"1020.01\",\"5\"]");
+    static const struct {
+        enum side side;
+        qty_t qty;
+        enum deny_reason why;
+        px_t worst;
+    } at[] = {
+        { SIDE_BUY, 500000, DENY_NONE, 100000 },   { SIDE_BUY, 500001, DENY_NONE, 101999 },
+        { SIDE_BUY, 1000000, DENY_NONE, 101999 },  { SIDE_BUY, 1000001, DENY_SWEEP, 102001 },
+        { SIDE_BUY, 1500001, DENY_SWEEP, 102001 }, { SIDE_SELL, 500000, DENY_NONE, 99900 },
+        { SIDE_SELL, 500001, DENY_SWEEP, 0 },
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
+        uint32_t sent = rig_requests(&rig, VENUE_RQ_NEW);
+        rig_command(&rig, RIG_STRATEGY, market_order(at[i].side, at[i].qty));
+        if (at[i].why != DENY_NONE) {
+            CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, at[i].why);
+            CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), sent);
+            continue;
+        }
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), sent + 1);
+        const struct rig_request *q = acked(i + 1);
+        filled(q, at[i].side, at[i].worst, at[i].qty, (int64_t)i + 1);
+    }
+    rig_end(&rig);
+}
+
+TEST(a_market_order_whose_sweep_reaches_our_own_resting_order_is_refused)
+{
+    market_ready();
+    market_book("", "[\"1005.00\",\"5\"]");
+    (void)rig_new(&rig, SIDE_SELL, 100500, 1000);
+    (void)acked(7);
+    rig_command(&rig, RIG_STRATEGY, market_order(SIDE_BUY, 500000)); /* the first level is enough */
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).kind, REPORT_NONE);
+    (void)acked(8);
+    limits_begin();
+    limits.instrument_default.position_long_max = 100 * VALUE_ONE;
+    limits_end();
+    rig_command(&rig, RIG_STRATEGY, market_order(SIDE_BUY, 500001));
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_SELF_MATCH);
+    rig_end(&rig);
+}
+
+/* ---- what is spent ----------------------------------------------------------------------------------------------- */
+
+TEST(an_order_for_which_there_is_no_room_spends_and_counts_nothing)
+{
+    rig_ready(&rig);
+    limits_begin();
+    limits.duplicate_max = 3;
+    limits.client_default.order_rate = (struct rate_limit){ 1, 2 };
+    limits.client_default.repeat_executions_max = 2;
+    limits_end();
+    rig.no_room = true;
+    for (int i = 0; i < 10; i++) {
+        (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+        CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_CAPACITY);
+    }
+    CHECK_EQ(risk_totals(rig.risk)->accepted, 0);
+    rig.no_room = false;
+    for (int i = 0; i < 2; i++) {
+        (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), (uint32_t)i + 1);
+    }
+    CHECK_EQ(risk_totals(rig.risk)->accepted, 2);
+    rig_end(&rig);
+}
+
+TEST(denials_for_want_of_room_count_as_denied_commands)
+{
+    rig_ready(&rig);
+    limits_begin();
+    limits.client_default.flood_halts = true;
+    limits.client_default.denied_rate = (struct rate_limit){ 1, 5 };
+    limits_end();
+    rig.no_room = true;
+    for (int i = 0; i < 6; i++)
+        (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    rig.no_room = false;
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 0);
+    CHECK_EQ(risk_tripped(rig.risk, LEVEL_CLIENT, RIG_CLIENT), 1u << TRIP_FLOOD);
+    rig_end(&rig);
+}
+
+/* ---- flatten ----------------------------------------------------------------------------------------------------- */
+
+static void
+flatten(void)
+{
+    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_FLATTEN, .instrument = 0 });
+    rig_confirm(&rig, rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM));
+}
+
+/* The last record of a flatten says how it ended. */
+static const char *
+flatten_said(void)
+{
+    static char text[40];
+    const uint8_t *base = rig.segment[rig.segments - 1];
+    size_t at = sizeof(struct journal_segment_header);
+    struct journal_record_header h;
+
+    text[0] = '\0';
+    for (;; at += h.bytes) {
+        memcpy(&h, base + at, sizeof(h));
+        if (h.bytes < sizeof(h))
+            return text;
+        struct journal_control c;
+        if (h.type != JOURNAL_CONTROL)
+            continue;
+        memcpy(&c, base + at + sizeof(h), sizeof(c));
+        if (c.kind == CONTROL_FLATTEN)
+            memcpy(text, c.text, sizeof(text));
+    }
+}
+
+TEST(flatten_reduces_in_parts_when_one_order_may_not_be_as_large_as_the_position)
+{
+    rig_ready(&rig);
+    hold(300000); /* 3, worth 3,000 */
+    limits_begin();
+    limits.instrument_default.order_notional_max = 200 * VALUE_ONE;
+    limits.instrument_default.order_qty_max = VALUE_ONE / 2;
+    limits_end();
+    flatten();
+    int64_t trade = 10;
+    for (int i = 0; i < 40 && rig_position(&rig)->qty > 0; i++) {
+        const struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
+        if (q != NULL) {
+            CHECK(q->qty <= 50000 && notional_ceil(q->px, q->qty, 2, 5, VALUE_ONE) <= 200 * VALUE_ONE);
+            filled(q, SIDE_SELL, 99900, q->qty, trade++);
+        }
+        rig_pass(&rig, 300 * NS_PER_MS);
+    }
+    CHECK_EQ(rig_position(&rig)->qty, 0);
+    CHECK(trade > 20); /* 3,000 in orders of 200 */
+    rig_pass(&rig, NS_PER_S);
+    CHECK(strcmp(flatten_said(), "flat") == 0);
+    rig_end(&rig);
+}
+
+TEST(flatten_says_that_a_position_is_left_when_its_orders_change_nothing)
+{
+    rig_ready(&rig);
+    hold(100000);
+    flatten();
+    for (int i = 0; i < 60; i++) { /* every order is refused by the venue */
+        const struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
+        if (q != NULL)
+            rig_say_kind(&rig, VENUE_REJECTED, q->clordid);
+        rig_pass(&rig, 300 * NS_PER_MS);
+    }
+    CHECK_EQ(rig_position(&rig)->qty, 100000);
+    CHECK(strcmp(flatten_said(), "given up: a position is left") == 0);
+    rig_end(&rig);
+}
+
+TEST_MAIN()
