@@ -94,6 +94,12 @@ port_send_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
     loop_send_commit(r->loop, conn, bytes, cover_seq);
 }
 
+static bool
+port_send_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
+{
+    return loop_send_withdraw(((struct bench_rig *)ctx)->loop, conn, cover_seq);
+}
+
 static void
 port_timer_arm(void *ctx, uint32_t timer, mono_ns_t at)
 {
@@ -506,6 +512,7 @@ make_parts(struct bench_rig *r)
                   .conn_close = port_conn_close,
                   .send_reserve = port_send_reserve,
                   .send_commit = port_send_commit,
+                  .send_withdraw = port_send_withdraw,
                   .timer_arm = port_timer_arm,
                   .journal_next = port_journal_next,
                   .stamp = port_stamp,

@@ -143,6 +143,12 @@ port_send_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
         loop_send_commit(c->loop, conn, bytes, cover_seq);
 }
 
+static bool
+port_send_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
+{
+    return loop_send_withdraw(((struct core *)ctx)->loop, conn, cover_seq);
+}
+
 static void
 port_timer_arm(void *ctx, uint32_t timer, mono_ns_t at)
 {
@@ -720,6 +726,8 @@ loop_config_of(const struct config *c)
         .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = 256 },
         .recv_buffer_bytes = 16384,
         .send_buffer_bytes = 131072,
+        .hold_messages = c->journal.sync == SYNC_ALWAYS ? GATEWAY_HELD_MAX : 0,
+        .hold_bytes = GATEWAY_HELD_BYTES,
         .watch_max =
             2 * CLIENT_SESSION_MAX + 4 + VENUE_MAX, /* an ended session's is free again when its cancel completes */
         .bell_max = CLIENT_SESSION_MAX + 5 + VENUE_MAX,
@@ -767,6 +775,7 @@ core_init(const struct core_parts *parts, struct arena *arena)
         .conn_close = port_conn_close,
         .send_reserve = port_send_reserve,
         .send_commit = port_send_commit,
+        .send_withdraw = port_send_withdraw,
         .timer_arm = port_timer_arm,
         .kill_note = port_kill_note,
         .limits_ask = port_limits_ask,

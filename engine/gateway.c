@@ -49,6 +49,7 @@ gateway_init(const struct gateway_config *cfg, const struct gateway_parts *parts
     g->cfg = *cfg;
     g->p = *parts;
     g->rng = cfg->seed;
+    g->sent_max = cfg->durable_first ? GATEWAY_HELD_MAX : SENT_MAX;
     g->aux = (struct order_aux *)arena_take(arena, sizeof(struct order_aux) * cfg->order_slots);
     for (uint32_t i = 0; i < cfg->order_slots; i++)
         aux_reset(g, i);
@@ -107,17 +108,6 @@ gateway_on_durable(struct gateway *g, uint64_t seq)
     g->durable_seq = seq;
 }
 
-/* What waits for a disk that failed must not leave any more: the connection takes it along. */
-static void
-unsent_drop(struct gateway *g, struct now now)
-{
-    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
-        if (g->venue[i].waits_seq > g->durable_seq && g->cfg.venue[i].ops->needs_connection)
-            session_broken(&g->venue[i], ROLE_ORDER, "orders wait for a journal that failed: the session is closed",
-                           now);
-    g->sent_count = 0;
-}
-
 void
 gateway_on_journal_failed(struct gateway *g, struct now now)
 {
@@ -127,8 +117,7 @@ gateway_on_journal_failed(struct gateway *g, struct now now)
     log_write(g->p.log, LOG_JOURNAL_ERROR, "no room or a failed write", 0);
     g->journal_down = true;
     metric_set(g->p.metrics, METRIC_READY, 0, 0);
-    if (g->cfg.durable_first)
-        unsent_drop(g, now);
+    unsent_failed(g, now);
 }
 
 void
@@ -194,10 +183,9 @@ venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len)
     const struct gateway_port *port = &v->g->p.port;
     bool waits = waits_for_disk(v->g, kind);
 
-    if (waits)
-        v->waits_seq = v->g->p.journal->seq; /* its record is the last, or before it */
     if (likely((v->cfg->ops->rest >> kind & 1) == 0)) {
-        bool sent = send_covered(v, ROLE_ORDER, WS_OP_TEXT, len, waits ? v->waits_seq : 0);
+        /* Its record is the last. */
+        bool sent = send_covered(v, ROLE_ORDER, WS_OP_TEXT, len, waits ? v->g->p.journal->seq : 0);
         if (likely(sent && v->cfg->ops->cost != NULL))
             budget_spend(&v->budget, &v->cfg->ops->cost[kind], v->now.wall.ns + v->clock_offset_ns);
         return sent;
@@ -350,10 +338,12 @@ gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now no
         log_write(g->p.log, LOG_CONN_DOWN, why, conn, 0);
     else
         log_write(g->p.log, LOG_CONN_FAILED, why, conn, wait_ms);
-    if (role == ROLE_MARKET)
+    if (role == ROLE_MARKET) {
         market_on_down(v, now);
-    else
+    } else {
+        unsent_lost(v, now);
         venue_on_down(v, now);
+    }
     if (g->cfg.venue_count == 1)
         metric_set(g->p.metrics, METRIC_READY, 0, 0); /* of several, the next second looks at the others */
 }
@@ -563,7 +553,7 @@ gateway_on_timer(struct gateway *g, uint32_t timer, struct now now)
 unsigned
 gateway_poll_room(const struct gateway *g)
 {
-    return SENT_MAX - g->sent_count;
+    return g->cfg.durable_first ? SENT_MAX : SENT_MAX - g->sent_count; /* cancels do not wait for a slow disk */
 }
 
 void

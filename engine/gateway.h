@@ -62,6 +62,10 @@ struct limits_answer {
     char text[256];
 };
 
+/* Orders that may wait for the disk at a time, and the bytes that all of them take, on one connection. */
+#define GATEWAY_HELD_MAX   128u
+#define GATEWAY_HELD_BYTES (GATEWAY_HELD_MAX * 2064u)
+
 /* The actions. All are carried out by the caller's thread, at once or queued; none may call back into the gateway. */
 struct gateway_port {
     void *ctx;
@@ -70,9 +74,13 @@ struct gateway_port {
     void (*conn_open)(void *ctx, uint32_t conn);
     void (*conn_close)(void *ctx, uint32_t conn);
     /* Room for `bytes` to the connection, NULL when there is none now; commit sends the first `bytes` of it, not before
-     * the journal's records up to cover_seq are durable (0 = at once, but never before what was committed earlier). */
+     * the journal's records up to cover_seq are durable (0 = at once, past what waits). At most GATEWAY_HELD_MAX wait.
+     */
     uint8_t *(*send_reserve)(void *ctx, uint32_t conn, size_t bytes);
     void (*send_commit)(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq);
+    /* What waits for exactly this record never leaves. False: it is gone already. What waits when its connection ends
+     * never leaves either. NULL: nothing waits (durable_first is off). */
+    bool (*send_withdraw)(void *ctx, uint32_t conn, uint64_t cover_seq);
     /* Give a venue's HTTP request (venue.h says how it is written) to the client off the core. One at a time per venue,
      * answered by gateway_on_rest exactly once. False: it could not be queued. NULL where no adapter needs it. */
     bool (*rest_send)(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len);
@@ -140,8 +148,9 @@ struct gateway_config {
     uint32_t term;
     uint64_t seed; /* masking keys and jitter */
     /* An order's bytes wait for its record to be on disk: they are committed with its sequence, and it counts as sent
-     * when gateway_on_durable has reached it. A cancel does not wait for its own record: it is lost with nothing but
-     * its own effect, which the venue tells; it never overtakes an order that waits on the same connection. */
+     * when gateway_on_durable has reached it. A cancel waits for nothing: not for its own record, which is lost with
+     * nothing but its own effect, which the venue tells; nor behind orders that wait. The cancel of an order that waits
+     * itself takes it back. */
     bool durable_first;
 };
 
@@ -194,8 +203,7 @@ void gateway_on_limits(struct gateway *g, struct now now);
 bool gateway_on_limits_answer(struct gateway *g, const struct limits_answer *a, struct risk_limits *l, struct now now);
 /* Records up to seq are on disk. To be told before gateway_on_sent; only durable_first listens. */
 void gateway_on_durable(struct gateway *g, uint64_t seq);
-/* A record was lost, or may be: new orders stop for good, cancels pass. Orders that wait for the disk never leave:
- * their connection is closed, and the venue is asked about them as about any other. */
+/* A record was lost, or may be: new orders stop for good, cancels pass. Orders that wait for the disk never leave. */
 void gateway_on_journal_failed(struct gateway *g, struct now now);
 /* No room for another segment (full), or there is again: as long, new orders stop. Nothing is lost. */
 void gateway_on_journal_full(struct gateway *g, bool full, struct now now);

@@ -330,7 +330,9 @@ venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
     struct gateway_venue *v = &g->venue[o->venue];
     if (a->request_deadline.ns <= now.mono.ns) {
         a->request_deadline = MONO_NEVER;
-        if (order_live(o)) {
+        bool never_left =
+            g->cfg.durable_first && unsent_withdraw(g, slot, NULL, "its record was not on disk in time", now);
+        if (!never_left && order_live(o)) {
             struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
             memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
             (void)snprintf(ev.text, sizeof(ev.text), "no answer in time");

@@ -156,6 +156,8 @@ gateway_halt(struct gateway *g, const char *who, struct now now)
     metric_add(g->p.metrics, METRIC_KILLS, 0, 1);
     (void)snprintf(text, sizeof(text), "KILLED (%s): no new orders, everything is canceled", who);
     log_write(g->p.log, LOG_TRADING_STATE, text);
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
+        unsent_withdraw_all(&g->venue[i], "the kill switch came before it left", now);
     kill_begin(g, who, now);
 }
 

@@ -306,7 +306,7 @@ room_for(struct gateway *g, const struct gateway_venue *v, enum try_how how, str
 {
     if (unlikely(!gateway_journal_open(g, now)))
         return DENY_JOURNAL;
-    if (unlikely((how <= TRY_TOGETHER && !order_table_room(g->p.orders)) || g->sent_count == SENT_MAX))
+    if (unlikely((how <= TRY_TOGETHER && !order_table_room(g->p.orders)) || g->sent_count >= g->sent_max))
         return DENY_CAPACITY;
     if (unlikely(now.mono.ns < v->blocked_until.ns || now.mono.ns < v->orders_until.ns || v->cancels_wait ||
                  g->sweeps_wanted != 0))
@@ -432,29 +432,19 @@ order_place(struct gateway *g, const struct client_command *c, struct now now)
 /* ---- cancels -------------------------------------------------------------------------------------------------------
  */
 
-/* The cancel of one live order, journaled and sent. False: it cannot leave now (no session, no room), nothing changed.
- */
-bool
-order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, struct now now)
+void
+order_cancel_asked(struct gateway *g, uint32_t slot, const struct command *by, struct now now)
 {
     const struct order *o = order_at(g->p.orders, slot);
-    struct gateway_venue *v = &g->venue[o->venue];
-    struct venue_order vo;
-    struct venue_request rq = { .kind = VENUE_RQ_CANCEL, .order = &vo };
-
-    if (!venue_can_cancel(v, now))
-        return false;
-    if (v->cfg->ops->needs_connection &&
-        g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, ROLE_ORDER), GATEWAY_ORDER_ROOM) == NULL)
-        return false;
+    const struct gateway_venue *v = &g->venue[o->venue];
     struct order_event ev = {
         .kind = ORDER_EV_CANCEL_SENT,
         .trade_id = -1,
         .mono_ns = now.mono.ns,
         .deadline_ns = now.wall.ns + v->clock_offset_ns + v->cfg->recv_window_ns,
     };
+
     memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
-    venue_order_fill(g, o, &vo);
     if (by != NULL) {
         ev.request_key = by->client_seq;
         ev.request_client = by->client;
@@ -464,13 +454,35 @@ order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, stru
             g->aux[slot].asked_by1 = (uint8_t)(by->client + 1);
     }
     (void)apply_event(g, slot, &ev, JOURNAL_REQUEST, now); /* a cancel passes even when the journal is full */
+}
+
+/* The cancel of one live order, journaled and sent; an order that has not left yet is taken back instead. False: it
+ * cannot leave now (no session, no room), nothing changed. */
+bool
+order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, struct now now)
+{
+    const struct order *o = order_at(g->p.orders, slot);
+    struct gateway_venue *v = &g->venue[o->venue];
+    struct venue_order vo;
+    struct venue_request rq = { .kind = VENUE_RQ_CANCEL, .order = &vo };
+
+    if (g->cfg.durable_first && unsent_withdraw(g, slot, by, "canceled before it left", now))
+        return true;
+    if (!venue_can_cancel(v, now))
+        return false;
+    if (v->cfg->ops->needs_connection &&
+        g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, ROLE_ORDER), GATEWAY_ORDER_ROOM) == NULL)
+        return false;
+    venue_order_fill(g, o, &vo);
+    order_cancel_asked(g, slot, by, now);
     g->aux[slot].request_deadline = mono_after(now.mono, v->cfg->request_timeout_ns);
     aux_arm(g, slot);
     v->now = now;
     int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
                                 GATEWAY_ORDER_ROOM, &v->sink);
     if (n < 0 || (n > 0 && !gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n))) {
-        ev.kind = ORDER_EV_UNKNOWN;
+        struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
+        memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
         (void)snprintf(ev.text, sizeof(ev.text), "the cancel could not be encoded");
         (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
         ask_soon(g, slot, 0, now);

@@ -1,7 +1,7 @@
 /* What the gateway remembers, shared by its files and by nobody else: gateway.c (events, sessions), gateway_market.c
  * (bytes to books), gateway_order.c (commands to requests), gateway_venue.c (venue reports to orders), gateway_ask.c
- * (asking when they do not come), gateway_recover.c (what the venue has and we do not know), gateway_control.c (what an
- * operator does), gateway_kill.c (the kill switch).
+ * (asking when they do not come), gateway_recover.c (what the venue has and we do not know), gateway_unsent.c (what
+ * waits for the disk), gateway_control.c (what an operator does), gateway_kill.c (the kill switch).
  *
  * Truth about orders is in oms, about positions in risk, about books in feed; what is here is only who must be asked
  * what, and when. */
@@ -17,7 +17,7 @@
 #define GATEWAY_MESSAGE_MAX (1u << 20) /* one WebSocket message, assembled, where the configuration says nothing */
 #define GATEWAY_SEND_MAX    16384u     /* one outbound message, framed */
 #define GATEWAY_ORDER_ROOM  2048u      /* of these, a new order's or cancel's */
-#define SENT_MAX            1024u      /* new orders waiting for their wire stamp: a turn's worth, or a slow sync's */
+#define SENT_MAX            1024u      /* new orders waiting for their wire stamp: a turn's worth */
 #define ASKS_IN_FLIGHT_MAX  8u
 #define TURNS_MAX           32u /* replaces that cancel first, under way */
 #define SWEEPS_MAX          16u
@@ -129,7 +129,6 @@ struct gateway_venue {
     mono_ns_t blocked_until; /* told to be quiet */
     mono_ns_t orders_until;  /* told to send no new orders */
     struct budget budget;
-    uint64_t waits_seq;       /* record that the last order sent waits for, where orders do */
     mono_ns_t deadman_next;   /* ask for the countdown again */
     int64_t deadman_until_ns; /* venue clock; 0 = it is off */
     bool deadman_none;        /* this venue has no countdown: said once */
@@ -317,6 +316,7 @@ struct gateway {
     uint32_t turns; /* used */
     struct sent sent[SENT_MAX];
     uint32_t sent_count;
+    uint32_t sent_max;
     uint32_t books_live;
     bool ready;
     uint32_t mark_next; /* instrument whose mark is next; the count = none waits */
@@ -459,6 +459,8 @@ bool order_cancel_now(struct gateway *g, uint32_t slot, struct now now);
 bool order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, struct now now);
 /* Check and carry out; try->c and what it names are borrowed for the call. */
 void order_try(struct gateway *g, struct order_try *try, struct now now);
+/* A cancel of this order was asked for, by a command or by the gateway itself (NULL): journaled, its key taken. */
+void order_cancel_asked(struct gateway *g, uint32_t slot, const struct command *by, struct now now);
 /* The command's own numbers, for a new order; a replace changes them after. */
 void order_risk_fill(const struct command *c, const struct instrument *ins, struct risk_order *o);
 /* The order that a cancel or replace means; DENY_NONE and its slot, or why not. */
@@ -468,6 +470,17 @@ bool order_work(struct gateway *g, struct now now);
 bool order_sweep_wanted(struct gateway *g);
 bool order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot,
                        uint64_t request_key);
+
+/* gateway_unsent.c: what waits for the disk */
+/* Take an order back that has not left: true, and it is over, when it waited; an amend of it is taken back as well, and
+ * leaves the order as it was. `by`: the command that cancels it; NULL none. */
+bool unsent_withdraw(struct gateway *g, uint32_t slot, const struct command *by, const char *why, struct now now);
+/* Everything that waits to leave to this venue. */
+void unsent_withdraw_all(struct gateway_venue *v, const char *why, struct now now);
+/* The connection to order entry has ended, and took what waited along. */
+void unsent_lost(struct gateway_venue *v, struct now now);
+/* The journal has failed: nothing that waits for it leaves. */
+void unsent_failed(struct gateway *g, struct now now);
 
 /* gateway_replace.c */
 void order_replace(struct gateway *g, const struct client_command *c, struct now now);

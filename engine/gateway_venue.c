@@ -532,6 +532,7 @@ on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
     mono_ns_t *quiet = r->request == VENUE_RQ_NEW ? &v->orders_until : &v->blocked_until;
     if (until.ns > quiet->ns) /* one told before may come after */
         *quiet = until;
+    unsent_withdraw_all(v, "the venue told us to be quiet before it left", v->now);
     metric_add(v->g->p.metrics, METRIC_RATE_LIMITED, v->id, 1);
     log_write(v->g->p.log, LOG_RATE_LIMITED, r->text, v->id, wait / NS_PER_MS);
 }

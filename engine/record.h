@@ -62,6 +62,7 @@ enum record_port {
     REC_PORT_SNAPSHOT,
     REC_PORT_REST,
     REC_PORT_LIMITS,
+    REC_PORT_WITHDRAW,
 };
 
 struct record_head {

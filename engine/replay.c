@@ -201,6 +201,14 @@ port_send_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 }
 
 static bool
+port_send_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
+{
+    (void)conn;
+    (void)cover_seq;
+    return !refused((struct replay *)ctx, REC_PORT_WITHDRAW);
+}
+
+static bool
 port_rest_send(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len)
 {
     struct replay *r = (struct replay *)ctx;
@@ -594,6 +602,7 @@ gateway_make(struct replay *r)
         .conn_close = port_conn_close,
         .send_reserve = port_send_reserve,
         .send_commit = port_send_commit,
+        .send_withdraw = port_send_withdraw,
         .rest_send = port_rest_send,
         .timer_arm = port_timer_arm,
         .journal_next = port_journal_next,

@@ -161,6 +161,13 @@ port_send_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 }
 
 static bool
+port_send_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
+{
+    struct tap *t = (struct tap *)ctx;
+    return answered(t, t->port.send_withdraw(t->port.ctx, conn, cover_seq), REC_PORT_WITHDRAW);
+}
+
+static bool
 port_rest_send(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len)
 {
     struct tap *t = (struct tap *)ctx;
@@ -245,6 +252,7 @@ tap_init(struct tap *t, const struct gateway_port *port, const struct gateway_pa
         .conn_close = port_conn_close,
         .send_reserve = port_send_reserve,
         .send_commit = port_send_commit,
+        .send_withdraw = port->send_withdraw != NULL ? port_send_withdraw : NULL,
         .rest_send = port->rest_send != NULL ? port_rest_send : NULL,
         .timer_arm = port_timer_arm,
         .journal_next = port_journal_next,

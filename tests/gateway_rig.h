@@ -69,7 +69,10 @@ struct rig {
     uint32_t rest_sent;
     uint32_t rest_pages; /* requests that the question under way takes beyond the first */
     uint64_t cover_seq;  /* of the last message to order entry */
-    uint8_t *spare;      /* what journal_next gives; NULL = none */
+    uint64_t held[8];    /* records that messages to it wait for */
+    uint32_t held_count;
+    bool held_gone; /* none can be taken back */
+    uint8_t *spare; /* what journal_next gives; NULL = none */
     uint8_t out[65536];
     /* One strategy, one operator. */
     void *session_mem[2];
@@ -278,9 +281,28 @@ rig_reserve(void *ctx, uint32_t conn, size_t bytes)
 static void
 rig_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 {
+    struct rig *r = (struct rig *)ctx;
+
     (void)bytes;
-    if (conn == GATEWAY_CONN(0, CONN_ROLE_ORDER))
-        ((struct rig *)ctx)->cover_seq = cover_seq;
+    if (conn != GATEWAY_CONN(0, CONN_ROLE_ORDER))
+        return;
+    r->cover_seq = cover_seq;
+    if (cover_seq != 0 && r->held_count < ARRAY_LEN(r->held))
+        r->held[r->held_count++] = cover_seq;
+}
+
+static bool
+rig_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
+{
+    struct rig *r = (struct rig *)ctx;
+
+    for (uint32_t i = 0; i < r->held_count && !r->held_gone; i++) {
+        if (r->held[i] != cover_seq || conn != GATEWAY_CONN(0, CONN_ROLE_ORDER))
+            continue;
+        r->held[i] = r->held[--r->held_count];
+        return true;
+    }
+    return false;
 }
 
 static void
@@ -719,6 +741,7 @@ rig_begin(struct rig *r)
                   .conn_close = rig_close,
                   .send_reserve = rig_reserve,
                   .send_commit = rig_commit,
+                  .send_withdraw = rig_withdraw,
                   .rest_send = rig_rest_send,
                   .timer_arm = rig_timer,
                   .journal_next = rig_journal_next,

@@ -284,46 +284,6 @@ TEST(a_full_disk_stops_new_orders_until_it_has_room_again)
     rig_end(&rig);
 }
 
-TEST(with_durable_first_orders_wait_for_their_records_and_cancels_do_not)
-{
-    rig.durable_first = true;
-    rig_ready(&rig);
-    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
-    struct rig_request *rq = rig_take(&rig, VENUE_RQ_NEW);
-    CHECK(rq != NULL);
-    CHECK_EQ(rig.cover_seq, rq->journal_seq); /* of its own intent */
-    uint64_t intent = rq->journal_seq;
-    gateway_on_sent(rig.g, rig.now.mono, rig.now);
-    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_SENT, 0), 0); /* given to the loop, not to the kernel */
-    gateway_on_durable(rig.g, intent - 1);
-    gateway_on_sent(rig.g, rig.now.mono, rig.now);
-    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_SENT, 0), 0);
-    gateway_on_durable(rig.g, intent);
-    gateway_on_sent(rig.g, rig.now.mono, rig.now);
-    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_SENT, 0), 1);
-    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_SENT).kind, REPORT_SENT);
-    rig_say_kind(&rig, VENUE_NEW_ACK, rq->clordid);
-    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = rig.key });
-    CHECK(rig_take(&rig, VENUE_RQ_CANCEL) != NULL);
-    CHECK_EQ(rig.cover_seq, 0);
-    rig_end(&rig);
-    rig.durable_first = false;
-}
-
-TEST(with_durable_first_a_failed_journal_closes_the_connection_that_holds_an_order)
-{
-    rig.durable_first = true;
-    rig_ready(&rig);
-    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
-    CHECK(rig_take(&rig, VENUE_RQ_NEW) != NULL);
-    journal_fail(&rig.journal);
-    gateway_on_journal_failed(rig.g, rig.now);
-    CHECK(!rig.wanted[GATEWAY_CONN(0, CONN_ROLE_ORDER)]);
-    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_SENT, 0), 0);
-    rig_end(&rig);
-    rig.durable_first = false;
-}
-
 TEST(no_room_to_send_denies_and_the_order_does_not_exist)
 {
     rig_ready(&rig);

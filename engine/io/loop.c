@@ -14,22 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/io/hold.h"
 #include "engine/io/tls.h"
 
 #define CONTROL_BYTES 2048u /* records that OpenSSL writes by itself: alerts, key updates */
-#define MARK_MAX      32u   /* journal positions waited for, per connection */
 #define FSYNC_MAX     8u
 #define PAGE_BYTES    4096u
 
 enum op { OP_RECV, OP_SEND, OP_SHUTDOWN, OP_CLOSE, OP_POLL, OP_CANCEL, OP_BELL, OP_FSYNC, OP_CLOSE_FD, OP_COUNT };
 
 enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING, CONN_ENDING };
-
-/* Bytes of the filling buffer from `start` on wait for the journal to reach `seq`. */
-struct send_mark {
-    uint64_t seq;
-    uint32_t start;
-};
 
 struct conn {
     uint32_t gen;
@@ -55,8 +49,7 @@ struct conn {
     uint32_t reserved;
     uint32_t out_off;
     uint32_t out_bytes;
-    uint32_t mark_count;
-    struct send_mark mark[MARK_MAX];
+    struct hold hold; /* what waits for the journal */
     int64_t linger_until_ns;
     struct conn_handover early;
 };
@@ -107,9 +100,8 @@ struct loop {
     struct loop_events events;
     struct loop_stats stats;
     struct now now;
-    bool worked;   /* this turn did something: it is measured */
-    bool sends;    /* SENDs prepared since the last enter */
-    uint32_t held; /* connections with marks */
+    bool worked; /* this turn did something: it is measured */
+    bool sends;  /* SENDs prepared since the last enter */
     uint64_t covered;
     int64_t linger_next_ns;
     struct inbox inbox[LOOP_CLASS_COUNT];
@@ -177,7 +169,8 @@ loop_footprint(const struct loop_config *cfg)
     size_t n = arena_cost(sizeof(struct loop)) + arena_cost(cfg->conn_max * sizeof(struct conn)) +
                arena_cost(cfg->conn_max * sizeof(uint32_t)) + arena_cost(cfg->watch_max * sizeof(struct watch)) +
                arena_cost(cfg->bell_max * sizeof(struct bell)) + arena_cost(TLS_RECORD_BYTES) +
-               cfg->conn_max * (2 * arena_cost(out_room(cfg)) + arena_cost(CONTROL_BYTES));
+               cfg->conn_max * (2 * arena_cost(out_room(cfg)) + arena_cost(CONTROL_BYTES)) +
+               cfg->conn_max * hold_footprint(cfg->hold_messages, cfg->hold_bytes);
     for (unsigned c = 0; c < LOOP_CLASS_COUNT; c++) {
         n += arena_cost(cfg->recv_buffer_count[c] * sizeof(struct io_uring_buf) + PAGE_BYTES);
         n += arena_cost((size_t)cfg->recv_buffer_count[c] * cfg->recv_buffer_bytes);
@@ -372,6 +365,7 @@ slots_init(struct loop *l, struct arena *arena)
         c->fill = (uint8_t *)arena_take(arena, l->out_room);
         c->out = (uint8_t *)arena_take(arena, l->out_room);
         c->control = (uint8_t *)arena_take(arena, CONTROL_BYTES);
+        hold_init(&c->hold, cfg->hold_messages, cfg->hold_bytes, arena);
     }
 }
 
@@ -511,24 +505,11 @@ conn_prep_send(struct loop *l, struct conn *c)
     l->stats.sends++;
 }
 
-/* Bytes of the filling buffer that may leave; drops the marks that are covered. */
-static uint32_t
-fill_released(struct loop *l, struct conn *c)
+/* What the journal has come to cover goes behind what was committed, as far as there is room. */
+static void
+hold_release(struct loop *l, struct conn *c)
 {
-    uint32_t covered = 0;
-
-    if (likely(c->mark_count == 0))
-        return c->fill_bytes;
-    while (covered < c->mark_count && c->mark[covered].seq <= l->covered)
-        covered++;
-    uint32_t n = covered < c->mark_count ? c->mark[covered].start : c->fill_bytes;
-    c->mark_count -= covered;
-    memmove(c->mark, c->mark + covered, c->mark_count * sizeof(c->mark[0]));
-    for (uint32_t i = 0; i < c->mark_count; i++)
-        c->mark[i].start -= n;
-    if (c->mark_count == 0)
-        l->held--;
-    return n;
+    c->fill_bytes += hold_take(&c->hold, l->covered, c->fill + c->fill_bytes, l->cfg.send_buffer_bytes - c->fill_bytes);
 }
 
 /* Encrypt behind whatever records OpenSSL has written by itself. False: the session is broken. */
@@ -569,7 +550,9 @@ out_take_plain(struct conn *c, uint32_t n)
 static bool
 out_take(struct loop *l, struct conn *c)
 {
-    uint32_t n = fill_released(l, c);
+    if (unlikely(c->hold.count != 0))
+        hold_release(l, c);
+    uint32_t n = c->fill_bytes;
     bool ok = true;
 
     c->out_off = 0;
@@ -597,6 +580,7 @@ conn_end(struct loop *l, struct conn *c, enum loop_end end, int err)
         c->err = err;
     }
     c->state = CONN_ENDING;
+    hold_clear(&c->hold);
     conn_dirty(l, c);
 }
 
@@ -610,6 +594,7 @@ conn_close(struct loop *l, struct conn *c, enum loop_end end, int err)
         return;
     }
     c->state = CONN_CLOSING;
+    hold_clear(&c->hold); /* never sent: what waits is not worth a closing connection's wait */
     c->end = (uint8_t)end;
     c->err = err;
     c->notify = c->tls != NULL && end != LOOP_END_TLS;
@@ -762,7 +747,7 @@ on_send(struct loop *l, struct conn *c, const struct io_uring_cqe *cqe)
     } else if (cqe->res != -EINTR && cqe->res != -EAGAIN) {
         conn_end(l, c, LOOP_END_SEND, -cqe->res);
     }
-    if (c->out_off != c->out_bytes || c->fill_bytes != 0 || c->state != CONN_OPEN ||
+    if (c->out_off != c->out_bytes || c->fill_bytes != 0 || c->state != CONN_OPEN || hold_due(&c->hold, l->covered) ||
         (c->tls != NULL && c->tls->out_bytes != 0))
         conn_dirty(l, c);
 }
@@ -897,6 +882,7 @@ loop_attach(struct loop *l, uint32_t conn, enum loop_class class, const struct c
         .fill = c->fill,
         .out = c->out,
         .control = c->control,
+        .hold = c->hold,
         .early = *h,
     };
     if (c->tls != NULL) {
@@ -929,27 +915,15 @@ loop_send_reserve(struct loop *l, uint32_t conn, size_t bytes)
 {
     struct conn *c = conn_at(l, conn);
 
-    if (unlikely(c->state != CONN_OPEN || bytes > l->cfg.send_buffer_bytes - c->fill_bytes)) {
+    if (unlikely(c->hold.count != 0))
+        hold_release(l, c);
+    if (unlikely(c->state != CONN_OPEN || bytes > l->cfg.send_buffer_bytes - c->fill_bytes ||
+                 hold_due(&c->hold, l->covered))) { /* nothing overtakes what only waits for room */
         l->stats.no_room += c->state == CONN_OPEN;
         return NULL;
     }
     c->reserved = (uint32_t)bytes;
     return c->fill + c->fill_bytes;
-}
-
-/* Bytes committed from here on wait for seq. When marks run out the last one waits for more than it must. */
-static void
-mark_put(struct loop *l, struct conn *c, uint64_t seq)
-{
-    if (c->mark_count != 0 && c->mark[c->mark_count - 1].seq >= seq)
-        return;
-    if (c->mark_count == MARK_MAX) {
-        c->mark[MARK_MAX - 1].seq = seq;
-        return;
-    }
-    if (c->mark_count == 0)
-        l->held++;
-    c->mark[c->mark_count++] = (struct send_mark){ .seq = seq, .start = c->fill_bytes };
 }
 
 void
@@ -959,22 +933,32 @@ loop_send_commit(struct loop *l, uint32_t conn, size_t bytes, uint64_t cover_seq
 
     ASSERT(bytes <= c->reserved);
     c->reserved = 0;
-    if (unlikely(cover_seq > l->covered))
-        mark_put(l, c, cover_seq);
+    if (unlikely(cover_seq > l->covered)) {
+        ASSERT(hold_put(&c->hold, c->fill + c->fill_bytes, (uint32_t)bytes, cover_seq));
+        return;
+    }
     c->fill_bytes += (uint32_t)bytes;
     if (!c->sending)
         conn_dirty(l, c);
+}
+
+bool
+loop_send_withdraw(struct loop *l, uint32_t conn, uint64_t cover_seq)
+{
+    return hold_withdraw(&conn_at(l, conn)->hold, cover_seq);
 }
 
 void
 loop_cover(struct loop *l, uint64_t seq)
 {
     l->covered = MAX(l->covered, seq);
-    for (uint32_t i = 0, left = l->held; left > 0 && i < l->cfg.conn_max; i++) {
-        if (l->conn[i].mark_count == 0)
+    for (uint32_t i = 0; i < l->cfg.conn_max; i++) {
+        struct conn *c = &l->conn[i];
+        if (!hold_due(&c->hold, l->covered))
             continue;
-        left--;
-        conn_dirty(l, &l->conn[i]);
+        hold_release(l, c);
+        if (!c->sending)
+            conn_dirty(l, c);
     }
 }
 
@@ -1098,9 +1082,6 @@ deliver_end(struct loop *l, uint32_t conn, const struct loop_handler *h)
         tls_free(c->tls);
         c->tls = NULL;
     }
-    if (c->mark_count != 0)
-        l->held--;
-    c->mark_count = 0;
     c->state = CONN_FREE;
     c->gen++;
     l->stats.conns--;

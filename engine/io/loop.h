@@ -27,6 +27,8 @@ struct loop_config {
     uint32_t recv_buffer_count[LOOP_CLASS_COUNT]; /* powers of two, [1, 32768] */
     uint32_t recv_buffer_bytes;                   /* [64, 1 MiB] */
     uint32_t send_buffer_bytes;                   /* most bytes waiting per connection; another as much in flight */
+    uint32_t hold_messages;                       /* most messages waiting for the journal, per connection; 0 none */
+    uint32_t hold_bytes;                          /* and their bytes */
     uint32_t watch_max;                           /* event fds watched */
     uint32_t bell_max;                            /* doorbells of others */
     uint32_t close_linger_ms;                     /* how long loop_close may take to flush; 0 = not at all */
@@ -106,15 +108,18 @@ void loop_attach(struct loop *l, uint32_t conn, enum loop_class class, const str
 /* True from attach to on_closed. */
 bool loop_attached(const struct loop *l, uint32_t conn);
 /* End a connection: nothing more is delivered but on_closed; what was committed is flushed for close_linger_ms at
- * most. A connection that is already ending is left alone. */
+ * most, what waits for the journal never leaves. A connection that is already ending is left alone. */
 void loop_close(struct loop *l, uint32_t conn);
 
 /* Room for one whole message of up to `bytes`, to be written in place; NULL when there is none or the connection is
  * ending: nothing is kept. Committed messages of a turn leave in one SEND. */
 uint8_t *loop_send_reserve(struct loop *l, uint32_t conn, size_t bytes);
 /* bytes <= reserved. cover_seq: the bytes may not leave before loop_cover() has reached it (journal group commit); 0 =
- * at once. Never falls from one commit of a connection to the next, 0 apart. */
+ * at once, past those that wait. Never falls from one commit of a connection to the next, 0 apart. The caller counts
+ * what waits: it is at most hold_messages and hold_bytes. */
 void loop_send_commit(struct loop *l, uint32_t conn, size_t bytes, uint64_t cover_seq);
+/* Take back the message that waits for exactly this record. True: it has not left and never will. */
+bool loop_send_withdraw(struct loop *l, uint32_t conn, uint64_t cover_seq);
 /* The journal is durable up to seq: release what waits for it, in the next loop_submit. */
 void loop_cover(struct loop *l, uint64_t seq);
 

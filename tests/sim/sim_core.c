@@ -104,6 +104,20 @@ port_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
     }
 }
 
+static bool
+port_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
+{
+    struct core_rig *c = &sim_of(ctx)->core;
+
+    for (uint32_t i = 0; i < c->outs; i++) {
+        if (c->out[i].wire != c->wire[conn] || c->out[i].cover != cover_seq || cover_seq <= c->durable_seq)
+            continue;
+        memmove(&c->out[i], &c->out[i + 1], (--c->outs - i) * sizeof(c->out[0]));
+        return true;
+    }
+    return false;
+}
+
 static void
 port_timer(void *ctx, uint32_t timer, mono_ns_t at)
 {
@@ -352,6 +366,7 @@ gateway_build(struct sim *s)
                   .conn_close = port_close,
                   .send_reserve = port_reserve,
                   .send_commit = port_commit,
+                  .send_withdraw = port_withdraw,
                   .timer_arm = port_timer,
                   .journal_next = port_journal_next,
                   .stamp = port_stamp,
@@ -538,10 +553,7 @@ outs_leave(struct sim *s, uint64_t seq)
         const struct out *o = &c->out[i];
         if (o->wire == SIM_NONE || !s->wire[o->wire].core_up || s->wire[o->wire].closing)
             continue;
-        bool waits = o->cover > c->durable_seq;
-        for (uint32_t k = 0; k < held; k++)
-            waits |= c->out[k].wire == o->wire; /* nothing overtakes on one connection */
-        if (waits) {
+        if (o->cover > c->durable_seq) {
             c->out[held++] = *o;
             continue;
         }
@@ -620,8 +632,9 @@ core_end(struct sim *s)
     if (s->durable && !c->syncing && c->journal.seq > c->durable_seq) {
         c->syncing = true;
         c->sync_seq = c->journal.seq;
-        sim_at(s, s->t + (int64_t)sim_any(s, sim_any(s, 20) == 0 ? 800 * NS_PER_MS : 5 * NS_PER_MS), EV_SYNC, 0,
-               c->starts, NULL, 0);
+        uint64_t fate = sim_any(s, 100);
+        uint64_t most = fate == 0 ? 30 * NS_PER_S : fate <= 5 ? 800 * NS_PER_MS : 5 * NS_PER_MS; /* hung, slow, usual */
+        sim_at(s, s->t + (int64_t)sim_any(s, most), EV_SYNC, 0, c->starts, NULL, 0);
     }
     if (more && !c->pending) {
         c->pending = true;
