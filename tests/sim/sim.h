@@ -10,8 +10,9 @@
  * the first broken invariant ends the seed and names it.
  *
  * Parts: sim_world.c (time, events, chance), sim_wire.c (connections), sim_core.c (the gateway, its crashes and
- * restarts), sim_ledger.c (matching), sim_binance.c (the dialect), sim_market.c (prices), sim_clients.c, sim_check.c
- * (the oracle), sim_main.c (the program). */
+ * restarts), sim_ledger.c (matching), sim_binance.c and sim_kraken.c (the dialects), sim_market.c (prices),
+ * sim_clients.c, the oracle: sim_check.c (journal and orders), sim_account.c (positions and results), sim_told.c (what
+ * clients hear), sim_end.c (what must come to rest), sim_main.c (the program). */
 #ifndef EXECGW_TESTS_SIM_H
 #define EXECGW_TESTS_SIM_H
 
@@ -103,6 +104,7 @@ enum fate {
 #define SIM_REPORTS    512u
 #define SIM_EPOCH_NS   (INT64_C(1700000000) * NS_PER_S)
 #define SIM_VENUE_ONE  INT64_C(100000000) /* the venue counts in 10^-8 */
+#define SIM_VERSIONS   32u                /* of an instrument, in one seed */
 #define SIM_ACCOUNT    0u
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
@@ -314,6 +316,10 @@ struct oracle {
     uint64_t records;
     uint64_t turns;
     uint64_t again_until; /* records up to here are read a second time: only the place counts */
+    /* By instrument: the id of the first trade of the account that counts, -1 not said yet; decimals of each version.
+     */
+    int64_t first_trade[SIM_SYMBOLS];
+    uint8_t px_decimals[SIM_SYMBOLS][SIM_VERSIONS];
     uint32_t touched[64];
     uint32_t touched_count;
 };
@@ -390,6 +396,8 @@ struct sim {
     int64_t think_ns;     /* between two acts of a client */
     int64_t trade_ns;     /* between two trades at the venue */
     int64_t position_max; /* 10^-8 */
+    uint32_t done_kept;   /* finished orders, and keys that made none */
+    uint32_t keys_kept;
     struct event heap[SIM_EVENTS];
     uint32_t events;
     uint64_t event_order;
@@ -553,9 +561,43 @@ void check_cut(struct sim *s, uint64_t seq);
 struct mine *check_find(struct sim *s, const char *clordid);
 void check_sent(struct sim *s, const struct out *o);
 void check_turn(struct sim *s);
+void check_order(struct sim *s, struct mine *m);
+void check_sums(struct sim *s);
+/* Of an instrument id; SIM_NONE when there is none. */
+uint32_t check_symbol(const struct sim *s, uint32_t instrument);
+/* A count of 10^-decimals as one of 10^-8. */
+static inline int64_t
+check_scale(int64_t v, unsigned decimals)
+{
+    for (; decimals < 8; decimals++)
+        v *= 10;
+    return v;
+}
 void check_placed(struct sim *s, struct vorder *o);
 void check_amended(struct sim *s, const struct vorder *o);
+
+/* ---- sim_account.c ----------------------------------------------------------------------------------------------- */
+
+/* What an instrument's trades have made of the account, by the ledger: counts of 10^-8, money of 10^-16. */
+struct account_truth {
+    int64_t held;
+    __int128 cash; /* received - paid, fees not included */
+};
+void account_truth(const struct sim *s, uint32_t instrument, struct account_truth *out);
+/* Whether position and results here are those. False: why says. */
+bool account_same(const struct sim *s, char *why, size_t room);
+/* By how much, in 10^-8, other people's trades and those that are not known to be an order's yet may take the worst
+ * case of a side past its limit. */
+int64_t account_slack(const struct sim *s, uint32_t instrument, enum side side);
+
+/* ---- sim_told.c -------------------------------------------------------------------------------------------------- */
+
 void check_report(struct sim *s, struct client *c, const struct report *r);
+/* At the end: this order's client has heard all of it. */
+void check_told(struct sim *s, const struct mine *m);
+
+/* ---- sim_end.c --------------------------------------------------------------------------------------------------- */
+
 void check_end(struct sim *s);
 /* Everything is settled: no order is open or unknown, the venue is armed. */
 bool check_settled(const struct sim *s, char *why, size_t room);

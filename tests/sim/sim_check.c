@@ -51,6 +51,8 @@ check_init(struct sim *s)
     o->killed = false;
     memset(o->state, 0, sizeof(o->state));
     o->touched_count = 0;
+    for (uint32_t i = 0; i < SIM_SYMBOLS; i++)
+        o->first_trade[i] = -1;
 }
 
 static struct client *
@@ -62,16 +64,8 @@ client_of(struct sim *s, uint32_t client)
     return NULL;
 }
 
-static int64_t
-scale(int64_t v, unsigned decimals)
-{
-    for (; decimals < 8; decimals++)
-        v *= 10;
-    return v;
-}
-
-static uint32_t
-symbol_of(const struct sim *s, uint32_t instrument)
+uint32_t
+check_symbol(const struct sim *s, uint32_t instrument)
 {
     const struct instrument *ins = route_instrument(&s->core.route, instrument, 0);
 
@@ -178,8 +172,8 @@ read_amend(struct sim *s, const struct order_intent *in, struct asked *a, uint64
 
     if (m == NULL || ins == NULL)
         sim_fail(s, "an amend of %s, which nobody sent", in->target_clordid);
-    m->amend_px = scale(in->command.px, ins->px_decimals);
-    m->amend_qty = scale(in->qty, ins->qty_decimals);
+    m->amend_px = check_scale(in->command.px, ins->px_decimals);
+    m->amend_qty = check_scale(in->qty, ins->qty_decimals);
     a->accepted = true;
     a->accepted_seq = seq;
     a->mine = (uint32_t)(m - s->oracle.mine);
@@ -213,7 +207,7 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
     if (check_find(s, in->clordid) != NULL)
         sim_fail(s, "ClOrdID %s is used twice", in->clordid);
     const struct instrument *ins = route_instrument(&s->core.route, k->instrument, 0);
-    uint32_t symbol = symbol_of(s, k->instrument);
+    uint32_t symbol = check_symbol(s, k->instrument);
     if (ins == NULL || symbol == SIM_NONE)
         sim_fail(s, "order %s is accepted for an instrument that does not exist", in->clordid);
     uint32_t index = o->count++;
@@ -228,9 +222,9 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
         .type = k->type,
         .replace = k->verb == COMMAND_REPLACE,
         .target = SIM_NONE,
-        .px = scale(k->px, ins->px_decimals),
-        .qty = scale(in->qty, ins->qty_decimals),
-        .total = scale(k->qty, ins->qty_decimals),
+        .px = check_scale(k->px, ins->px_decimals),
+        .qty = check_scale(in->qty, ins->qty_decimals),
+        .total = check_scale(k->qty, ins->qty_decimals),
         .vorder = SIM_NONE,
         .changed_wire = SIM_NONE,
         .asked_wire = SIM_NONE,
@@ -292,6 +286,37 @@ read_control(struct sim *s, const struct journal_control *c)
     }
 }
 
+/* From the first cursor of an instrument on, every trade of the account counts: those before are the past. */
+static void
+read_cursor(struct sim *s, const struct journal_cursor *c)
+{
+    int64_t *first = c->instrument < SIM_SYMBOLS ? &s->oracle.first_trade[c->instrument] : NULL;
+    uint32_t symbol = check_symbol(s, c->instrument);
+
+    if (first == NULL || symbol == SIM_NONE)
+        sim_fail(s, "the journal has a cursor of instrument %u, which does not exist", c->instrument);
+    if (c->trade_id < 0 || c->trade_id > s->venue.next_trade[symbol])
+        sim_fail(s, "%s: a cursor at trade %lld, the next of the venue is %lld", s->price[symbol].symbol,
+                 (long long)c->trade_id, (long long)s->venue.next_trade[symbol]);
+    if (*first < 0)
+        *first = c->trade_id;
+}
+
+static void
+read_definition(struct sim *s, const struct instrument *ins)
+{
+    if (ins->id >= SIM_SYMBOLS || ins->version >= SIM_VERSIONS)
+        sim_fail(s, "the journal defines version %u of instrument %u", ins->version, ins->id);
+    s->oracle.px_decimals[ins->id][ins->version] = ins->px_decimals;
+}
+
+/* What is read again when the journal was cut: it is state, not history. */
+static bool
+read_twice(uint16_t type)
+{
+    return type == JOURNAL_CONTROL || type == JOURNAL_CURSOR || type == JOURNAL_DEF_INSTRUMENT;
+}
+
 static void
 read_record(struct sim *s, const struct journal_record_header *h, const uint8_t *payload)
 {
@@ -299,6 +324,8 @@ read_record(struct sim *s, const struct journal_record_header *h, const uint8_t 
         struct order_intent intent;
         struct order_event event;
         struct journal_control control;
+        struct journal_cursor cursor;
+        struct instrument instrument;
     } u;
 
     switch ((enum journal_type)h->type) {
@@ -316,6 +343,14 @@ read_record(struct sim *s, const struct journal_record_header *h, const uint8_t 
         read_control(s, &u.control);
         if (h->seq > s->oracle.again_until && u.control.kind == CONTROL_KILL_PROOF && u.control.value == KILL_PROVEN)
             check_kill_proof(s);
+        break;
+    case JOURNAL_CURSOR:
+        memcpy(&u.cursor, payload, sizeof(u.cursor));
+        read_cursor(s, &u.cursor);
+        break;
+    case JOURNAL_DEF_INSTRUMENT:
+        memcpy(&u.instrument, payload, sizeof(u.instrument));
+        read_definition(s, &u.instrument);
         break;
     default: break;
     }
@@ -371,7 +406,7 @@ read_until(struct sim *s, uint64_t seq)
 
     while (s->oracle.seq < seq && record_next(s, &h, &payload)) {
         s->oracle.records++;
-        if (h.seq > s->oracle.again_until || h.type == JOURNAL_CONTROL)
+        if (h.seq > s->oracle.again_until || read_twice(h.type))
             read_record(s, &h, payload);
     }
 }
@@ -416,6 +451,8 @@ check_cut(struct sim *s, uint64_t seq)
         o->again_until = seq;
         o->killed = false;
         memset(o->state, 0, sizeof(o->state));
+        for (uint32_t i = 0; i < SIM_SYMBOLS; i++)
+            o->first_trade[i] = -1;
     }
 }
 
@@ -536,7 +573,45 @@ check_over(struct sim *s, struct mine *m, const struct order *o, int64_t cum)
     m->end_state = o->state;
 }
 
+/* Not more is held than may still be filled: the rest of the order, or of what an amend asks for that is not settled.
+ */
 static void
+check_ceiling(struct sim *s, const struct mine *m, const struct order *o, int64_t cum, int64_t reserved)
+{
+    const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
+    int64_t total = v != NULL ? MAX(m->qty, v->qty) : m->qty;
+    bool amending = (o->marks & ORDER_MARK_AMENDING) != 0 || o->request == REQUEST_REPLACE_IN_FLIGHT ||
+                    o->request == REQUEST_REPLACE_UNKNOWN;
+
+    if (amending)
+        total = MAX(total, MAX(m->amend_qty, m->amend_worst));
+    if (reserved > (order_live(o) ? MAX(total - cum, 0) : 0))
+        sim_fail(s, "order %s (%s, %s): %.8f reserved, of %.8f filled %.8f", m->clordid,
+                 order_state_text((enum order_state)o->state), request_state_text((enum request_state)o->request),
+                 (double)reserved / 1e8, (double)total / 1e8, (double)cum / 1e8);
+}
+
+/* All trades are known here: then their money is as well. Not across a change of decimals. */
+static void
+check_average(struct sim *s, const struct mine *m, const struct order *o)
+{
+    const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
+    const struct instrument *ins = route_instrument(&s->core.route, o->instrument, 0);
+    __int128 there = 0;
+
+    if (v == NULL || v->cum != m->cum || ins->px_decimals != s->oracle.px_decimals[m->instrument][1])
+        return;
+    for (uint32_t i = v->first_trade; i != SIM_NONE; i = s->venue.trade[i].next)
+        there += (__int128)s->venue.trade[i].px * s->venue.trade[i].qty;
+    __int128 here = o->cum_px_qty;
+    for (unsigned i = ins->px_decimals + ins->qty_decimals; i < 16; i++)
+        here *= 10;
+    if (here != there)
+        sim_fail(s, "order %s: its trades come to %.8f here and %.8f at the venue", m->clordid, (double)here / 1e16,
+                 (double)there / 1e16);
+}
+
+void
 check_order(struct sim *s, struct mine *m)
 {
     uint32_t slot = order_find(s->core.orders, m->clordid);
@@ -548,8 +623,8 @@ check_order(struct sim *s, struct mine *m)
     }
     const struct order *o = order_at(s->core.orders, slot);
     unsigned decimals = route_instrument(&s->core.route, o->instrument, 0)->qty_decimals;
-    int64_t cum = scale(o->cum_qty, decimals);
-    int64_t reserved = scale(o->reserved, decimals);
+    int64_t cum = check_scale(o->cum_qty, decimals);
+    int64_t reserved = check_scale(o->reserved, decimals);
     int64_t filled = m->vorder == SIM_NONE ? 0 : s->venue.order[m->vorder].cum;
 
     m->cum = cum;
@@ -560,6 +635,8 @@ check_order(struct sim *s, struct mine *m)
         sim_fail(s, "order %s (%s, %s): filled %.8f and reserved %.8f here, but up to %.8f may be filled", m->clordid,
                  order_state_text((enum order_state)o->state), request_state_text((enum request_state)o->request),
                  (double)cum / 1e8, (double)reserved / 1e8, (double)worst(s, m) / 1e8);
+    check_ceiling(s, m, o, cum, reserved);
+    check_average(s, m, o);
     if (!order_live(o))
         check_over(s, m, o, cum);
     else if (m->ended)
@@ -583,48 +660,20 @@ check_waits(struct sim *s, const struct order *o)
                  request_state_text((enum request_state)o->request));
 }
 
-/* What trades of nobody's order, as far as the core has counted them, did to a position, in 10^-8: the sum, and how
- * much of it at the most. */
-static int64_t
-foreign_counted(const struct sim *s, uint32_t instrument, int64_t *most)
-{
-    const struct ledger *l = &s->venue;
-    int64_t sum = 0;
-
-    *most = 0;
-    for (uint32_t i = 0; i < l->trades; i++) {
-        const struct vtrade *t = &l->trade[i];
-        const struct vorder *o = &l->order[t->order];
-        if (o->symbol != symbol_of(s, instrument))
-            continue;
-        /* One of ours that was told before its order's id was known is nobody's until then: held twice, so safely. */
-        if (order_trade_counted(s->core.orders, instrument, (enum side)o->side, t->id))
-            *most += t->qty + t->fee;
-        if (o->ours || !order_trade_known(s->core.orders, instrument, (enum side)o->side, t->id))
-            continue;
-        sum += o->side == SIDE_BUY ? t->qty : -t->qty;
-        if (strncmp(t->fee_ccy, s->price[o->symbol].symbol, 3) == 0)
-            sum -= t->fee;
-    }
-    return sum;
-}
-
 /* Other people's trades on the account may take a position past its limit; our orders alone never. */
 static bool
 past_limit(const struct sim *s, uint32_t instrument, const struct position *p, const struct resolved_limits *l)
 {
-    int64_t most;
+    qty_t long_by = position_worst(p, SIDE_BUY, 0) - l->long_max;
+    qty_t short_by = -l->short_max - position_worst(p, SIDE_SELL, 0);
+    int64_t unit = SIM_VENUE_ONE / pow10_i64[s->core.route.table[instrument].qty_decimals];
 
-    if (position_worst(p, SIDE_BUY, 0) <= l->long_max && position_worst(p, SIDE_SELL, 0) >= -l->short_max)
-        return false;
-    (void)foreign_counted(s, instrument, &most);
-    qty_t slack = most / (SIM_VENUE_ONE / pow10_i64[s->core.route.table[instrument].qty_decimals]) + 1;
-    return most == 0 || position_worst(p, SIDE_BUY, 0) > l->long_max + slack ||
-           position_worst(p, SIDE_SELL, 0) < -l->short_max - slack;
+    return (long_by > 0 && long_by * unit > account_slack(s, instrument, SIDE_BUY)) ||
+           (short_by > 0 && short_by * unit > account_slack(s, instrument, SIDE_SELL));
 }
 
 /* Reservations and counts of risk are those of the order table, and the worst case is within its limit. */
-static void
+void
 check_sums(struct sim *s)
 {
     struct core_rig *c = &s->core;
@@ -689,270 +738,4 @@ check_turn(struct sim *s)
             check_order(s, &o->mine[i]);
     o->touched_count = 0;
     check_sums(s);
-}
-
-/* ---- clients ----------------------------------------------------------------------------------------------------- */
-
-static void
-check_fill(struct sim *s, const struct client *c, struct mine *m, const struct report *r)
-{
-    struct ledger *l = &s->venue;
-    const struct instrument *ins = route_instrument(&s->core.route, m->instrument, 0);
-
-    for (uint32_t i = m->vorder == SIM_NONE ? SIM_NONE : l->order[m->vorder].first_trade; i != SIM_NONE;
-         i = l->trade[i].next) {
-        struct vtrade *t = &l->trade[i];
-        if (t->id != r->trade_id)
-            continue;
-        if (t->told)
-            sim_fail(s, "client %u is told of trade %lld of order %s twice", c->client, (long long)t->id, m->clordid);
-        if (t->qty != scale(r->last_qty, ins->qty_decimals))
-            sim_fail(s, "client %u is told another quantity of trade %lld", c->client, (long long)t->id);
-        t->told = true;
-        m->told_qty += t->qty;
-        return;
-    }
-    sim_fail(s, "client %u is told of trade %lld of order %s, which the venue does not have", c->client,
-             (long long)r->trade_id, m->clordid);
-}
-
-void
-check_report(struct sim *s, struct client *c, const struct report *r)
-{
-    sim_trace(s, "client %u is told: %s key %llu request %llu %s %s cum %lld", c->client,
-              report_kind_text((enum report_kind)r->kind), (unsigned long long)r->key,
-              (unsigned long long)r->request_key, r->deny != 0 ? deny_reason_wire((enum deny_reason)r->deny) : "",
-              r->clordid, (long long)r->cum_qty);
-    if (r->kind == REPORT_CONFIRM)
-        memcpy(c->token, r->text, sizeof(c->token));
-    if (r->kind == REPORT_CONFIRM || r->kind == REPORT_POSITION || r->kind == REPORT_DONE || r->kind == REPORT_END)
-        return;
-    if (r->key > 0 && r->key < SIM_KEYS && c->client == r->client)
-        c->asked[r->key].answered = true;
-    if (r->kind == REPORT_DENIED) {
-        if (r->key >= SIM_KEYS || r->client != c->client)
-            return;
-        if (r->order_state == ORDER_DENIED && c->asked[r->key].accepted &&
-            c->asked[r->key].command.client_seq == r->request_key && r->deny != DENY_DUPLICATE_KEY)
-            sim_fail(s, "client %u is told that key %llu was denied (%s), but it was accepted", c->client,
-                     (unsigned long long)r->key, deny_reason_wire((enum deny_reason)r->deny));
-        return;
-    }
-    if (r->clordid[0] == '\0')
-        return;
-    struct mine *m = check_find(s, r->clordid);
-    const struct asked *by = r->key < SIM_KEYS && r->client == c->client ? &c->asked[r->key] : NULL;
-    bool replace = by != NULL && by->used && by->command.verb == COMMAND_REPLACE;
-    bool amend = m != NULL && replace && by->accepted && &s->oracle.mine[by->mine] == m && m->key != r->key;
-    if (m != NULL && m->client == r->client && m->key != r->key && replace && !by->accepted)
-        return; /* a replace that made no order is answered with the order it meant */
-    if (m == NULL || m->client != r->client || (m->key != r->key && !amend && r->client == c->client))
-        sim_fail(s, "client %u is told of order %s, key %llu, which is not so", c->client, r->clordid,
-                 (unsigned long long)r->key);
-    if (m->client != c->client)
-        return;
-    switch ((enum report_kind)r->kind) {
-    case REPORT_FILL: check_fill(s, c, m, r); break;
-    case REPORT_CANCELED:
-    case REPORT_EXPIRED:
-    case REPORT_REPLACED:
-    case REPORT_REJECTED:
-    case REPORT_NOT_PLACED:
-        if (s->kraken && m->vorder != SIM_NONE && r->kind != REPORT_CANCELED && r->kind != REPORT_EXPIRED)
-            break; /* the end of an amend, not of its order */
-        if (m->told_end && !m->gap)
-            sim_fail(s, "client %u is told twice that order %s is over", c->client, m->clordid);
-        m->told_end = true;
-        break;
-    default: break;
-    }
-}
-
-static void
-check_told(struct sim *s, const struct mine *m)
-{
-    const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
-
-    if (m->gap)
-        return;
-    if (v != NULL && m->told_qty != v->cum)
-        sim_fail(s, "client %u was told of %.8f filled of order %s; the venue filled %.8f", m->client,
-                 (double)m->told_qty / 1e8, m->clordid, (double)v->cum / 1e8);
-    if (!m->told_end && (v == NULL || v->status != V_FILLED))
-        sim_fail(s, "client %u was never told that order %s is over", m->client, m->clordid);
-}
-
-/* ---- the end ----------------------------------------------------------------------------------------------------- */
-
-bool
-check_settled(const struct sim *s, char *why, size_t room)
-{
-    const struct core_rig *c = &s->core;
-
-    if (!c->alive || s->t < c->paused_until) {
-        (void)snprintf(why, room, "the core does not run");
-        return false;
-    }
-    const struct risk_venue *v = risk_venue_of(c->risk, 0);
-    const struct order_totals *t = order_totals(c->orders);
-    if (!v->logged_on || !v->reconciled || !v->stream_in_step || !v->clock_known) {
-        (void)snprintf(why, room, "order entry is not armed: logged on %d, stream %d, reconciled %d, clock %d",
-                       v->logged_on, v->stream_in_step, v->reconciled, v->clock_known);
-        return false;
-    }
-    if (t->live == 0 && t->unknown == 0)
-        return true;
-    int walk = order_walk_open(c->orders, CLIENT_NONE);
-    uint32_t slot = order_walk_next(c->orders, walk);
-    if (slot != ORDER_NONE) {
-        const struct order *o = order_at(c->orders, slot);
-        (void)snprintf(why, room, "%u orders are not over, the first is %s: %s, %s, %lld of %lld filled, %lld missing",
-                       t->live, o->clordid, order_state_text((enum order_state)o->state),
-                       request_state_text((enum request_state)o->request), (long long)o->cum_qty, (long long)o->qty,
-                       (long long)order_missing_fill_qty(o));
-        order_walk_close(c->orders, walk);
-    }
-    return false;
-}
-
-/* ---- replay ------------------------------------------------------------------------------------------------------ */
-
-struct twin {
-    struct order_table *orders;
-    struct risk *risk;
-    struct route route;
-    struct sim *s;
-};
-
-static void
-twin_delta(void *ctx, const struct order_delta *d)
-{
-    risk_apply(((struct twin *)ctx)->risk, d);
-}
-
-static void
-twin_record(void *ctx, const struct journal_record *rec)
-{
-    struct twin *w = (struct twin *)ctx;
-    struct now now = { { rec->mono_ns }, { rec->wall_ns } };
-    struct fault fault;
-    struct instrument ins;
-
-    if (rec->type == JOURNAL_DEF_INSTRUMENT) {
-        memcpy(&ins, rec->payload, sizeof(ins));
-        if (!route_restore(&w->route, &ins) || !risk_set_instrument(w->risk, &w->route.table[ins.id], now, &fault))
-            sim_fail(w->s, "journal: instrument %u cannot be restored", ins.id);
-    } else if (rec->type == JOURNAL_POSITION) {
-        const struct journal_position *p = (const struct journal_position *)rec->payload;
-        risk_set_position(w->risk, p->account, p->instrument, p->qty, false);
-    }
-}
-
-static void
-check_same(struct sim *s, const struct order *a, const struct order *b)
-{
-    bool same = a->client == b->client && a->key == b->key && a->qty == b->qty && a->px == b->px &&
-                a->cum_qty == b->cum_qty && a->venue_cum_qty == b->venue_cum_qty && a->reserved == b->reserved &&
-                a->state == b->state && a->request == b->request && a->end_state == b->end_state &&
-                a->marks == b->marks && a->venue_order_id == b->venue_order_id && a->trade_count == b->trade_count &&
-                a->cum_px_qty == b->cum_px_qty && a->venue_deadline_ns == b->venue_deadline_ns &&
-                a->cancel_deadline_ns == b->cancel_deadline_ns;
-
-    if (!same)
-        sim_fail(s, "order %s is %s, %s, %lld filled, %lld reserved; its journal, replayed, gives %s, %s, %lld, %lld",
-                 a->clordid, order_state_text((enum order_state)a->state),
-                 request_state_text((enum request_state)a->request), (long long)a->cum_qty, (long long)a->reserved,
-                 order_state_text((enum order_state)b->state), request_state_text((enum request_state)b->request),
-                 (long long)b->cum_qty, (long long)b->reserved);
-}
-
-/* The journal, replayed into tables of its own, gives what the core has. */
-void
-check_replay(struct sim *s)
-{
-    static struct arena arena;
-    const struct core_rig *c = &s->core;
-    struct risk_counts rc = { .accounts = 1, .instruments = 8 };
-    struct order_counts oc = {
-        .live_max = SIM_LIVE, .done_kept = SIM_DONE, .trades_kept = SIM_VTRADES, .keys_kept = 64
-    };
-    struct journal_segment segment[SIM_SEGMENTS];
-    struct journal_replayed got;
-    struct fault fault = { "" };
-    struct twin w = { .s = s };
-    const struct journal_replay_ops ops = { .ctx = &w, .delta = twin_delta, .record = twin_record };
-
-    if (c->disk_full) /* what came after it is not in the journal */
-        return;
-    if (arena.base == NULL) {
-        arena.size = (size_t)16 << 20;
-        arena.base = (uint8_t *)aligned_alloc(4096, arena.size);
-    }
-    arena.used = 0;
-    route_init(&w.route, 8, &arena);
-    w.risk = risk_init(&rc, &arena);
-    if (!risk_set_limits(w.risk, risk_limits_in_force(c->risk), host_clock(s), &fault))
-        sim_fail(s, "limits: %s", fault.text);
-    w.orders = order_table_init(&oc, "01", &arena);
-    for (uint32_t i = 0; i < c->segments; i++)
-        segment[i] = (struct journal_segment){ c->segment[i], SIM_SEGMENT, "simulated" };
-    if (!journal_replay(segment, c->segments, NULL, w.orders, &ops, &got, &fault))
-        sim_fail(s, "the journal cannot be replayed: %s", fault.text);
-    for (uint32_t i = 0; i < s->oracle.count; i++) {
-        uint32_t a = order_find(c->orders, s->oracle.mine[i].clordid);
-        uint32_t b = order_find(w.orders, s->oracle.mine[i].clordid);
-        if ((a == ORDER_NONE) != (b == ORDER_NONE))
-            sim_fail(s, "order %s is %sin the table and %sin its journal, replayed", s->oracle.mine[i].clordid,
-                     a == ORDER_NONE ? "not " : "", b == ORDER_NONE ? "not " : "");
-        if (a != ORDER_NONE)
-            check_same(s, order_at(c->orders, a), order_at(w.orders, b));
-    }
-    for (uint32_t i = 0; i < c->route.count; i++) {
-        const struct position *a = risk_position(c->risk, SIM_ACCOUNT, i);
-        const struct position *b = risk_position(w.risk, SIM_ACCOUNT, i);
-        if (a->qty != b->qty || a->reserved[0] != b->reserved[0] || a->reserved[1] != b->reserved[1] ||
-            a->open_count != b->open_count || a->unknown_count != b->unknown_count)
-            sim_fail(s, "instrument %u: position %lld; its journal, replayed, gives %lld", i, (long long)a->qty,
-                     (long long)b->qty);
-    }
-}
-
-void
-check_end(struct sim *s)
-{
-    const struct core_rig *c = &s->core;
-    struct oracle *o = &s->oracle;
-
-    check_journal(s);
-    for (uint32_t i = 0; i < o->count; i++) {
-        struct mine *m = &o->mine[i];
-        check_order(s, m);
-        if (!m->ended)
-            sim_fail(s, "order %s has no end", m->clordid);
-        int64_t filled = m->vorder == SIM_NONE ? 0 : s->venue.order[m->vorder].cum;
-        if (m->cum != filled)
-            sim_fail(s, "order %s ended with %.8f filled; the venue filled %.8f", m->clordid, (double)m->cum / 1e8,
-                     (double)filled / 1e8);
-    }
-    check_sums(s);
-    for (uint32_t i = 0; i < c->route.count; i++) {
-        const struct position *p = risk_position(c->risk, SIM_ACCOUNT, i);
-        int64_t held = scale(p->qty, c->route.table[i].qty_decimals);
-        uint32_t symbol = symbol_of(s, i);
-        int64_t most;
-        int64_t there = s->venue.position[symbol] + foreign_counted(s, i, &most);
-        if (held != there)
-            sim_fail(s, "%s: position %.8f here, %.8f by the venue's ledger", s->price[symbol].symbol,
-                     (double)held / 1e8, (double)there / 1e8);
-    }
-    for (uint32_t i = 0; i < SIM_STRATEGIES; i++) {
-        client_drain(s, i);
-        const struct client *k = &s->client[i];
-        for (uint64_t key = 1; key <= k->key; key++)
-            if (k->asked[key].used && !k->asked[key].answered && !k->asked[key].gap)
-                sim_fail(s, "client %u never had an answer to key %llu", k->client, (unsigned long long)key);
-    }
-    for (uint32_t i = 0; i < o->count; i++)
-        check_told(s, &o->mine[i]);
-    check_replay(s);
 }

@@ -216,6 +216,7 @@ set_limits(struct sim *s)
 
     limits_default(&l);
     l.version = 1;
+    (void)snprintf(l.reporting, sizeof(l.reporting), "%s", s->kraken ? "USD" : "USDT"); /* results are kept */
     l.instrument_default.order_notional_max = 1000000 * VALUE_ONE;
     l.instrument_default.order_qty_max = 1000 * VALUE_ONE;
     l.instrument_default.position_long_max = s->position_max;
@@ -408,7 +409,7 @@ core_start(struct sim *s)
     struct core_rig *c = &s->core;
     struct risk_counts rc = { .accounts = 1, .instruments = INSTRUMENTS };
     struct order_counts oc = {
-        .live_max = SIM_LIVE, .done_kept = SIM_DONE, .trades_kept = SIM_VTRADES, .keys_kept = 64
+        .live_max = SIM_LIVE, .done_kept = s->done_kept, .trades_kept = SIM_VTRADES, .keys_kept = s->keys_kept
     };
     struct feed_config fc = feed_config_default(INSTRUMENTS);
     struct client_port_config cc = { .sessions_max = SIM_SESSIONS,

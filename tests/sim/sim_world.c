@@ -70,6 +70,8 @@ sim_choose(struct sim *s)
     s->trade_ns = sim_between(s, 20, 1500) * NS_PER_MS;
     s->position_max = sim_between(s, 2, 40) * SIM_VENUE_ONE / 2;
     s->venue_ns = sim_between(s, -200, 200) * NS_PER_MS;
+    s->done_kept = (uint32_t)sim_between(s, SIM_DONE / 8, SIM_DONE);
+    s->keys_kept = (uint32_t)sim_between(s, 8, 64);
 }
 
 /* ---- memory of a seed -------------------------------------------------------------------------------------------- */

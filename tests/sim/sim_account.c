@@ -1,0 +1,96 @@
+/* What the account must hold and have made: by the ledger alone, whatever the core says of itself.
+ *
+ * Every trade of an order of ours counts; of other people's those from the first cursor on that the journal has. */
+#include "tests/sim/sim.h"
+
+/* Each rounding of a result against us may cost a unit of 10^-8. */
+#define RESULT_SLACK 4
+
+static bool
+counts(const struct sim *s, uint32_t instrument, const struct vtrade *t, const struct vorder *o)
+{
+    int64_t first = s->oracle.first_trade[instrument];
+
+    return o->symbol == check_symbol(s, instrument) && (o->ours || (first >= 0 && t->id >= first));
+}
+
+void
+account_truth(const struct sim *s, uint32_t instrument, struct account_truth *out)
+{
+    const struct ledger *l = &s->venue;
+
+    *out = (struct account_truth){ .held = 0 };
+    for (uint32_t i = 0; i < l->trades; i++) {
+        const struct vtrade *t = &l->trade[i];
+        const struct vorder *o = &l->order[t->order];
+        if (!counts(s, instrument, t, o))
+            continue;
+        bool buy = o->side == SIDE_BUY;
+        out->held += buy ? t->qty : -t->qty;
+        out->cash += (__int128)t->px * (buy ? -t->qty : t->qty);
+        if (strncmp(t->fee_ccy, s->price[o->symbol].symbol, 3) == 0)
+            out->held -= t->fee;
+    }
+}
+
+int64_t
+account_slack(const struct sim *s, uint32_t instrument, enum side side)
+{
+    const struct ledger *l = &s->venue;
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < l->trades; i++) {
+        const struct vtrade *t = &l->trade[i];
+        const struct vorder *o = &l->order[t->order];
+        if (!o->ours && o->side == (uint8_t)side && counts(s, instrument, t, o))
+            sum += t->qty;
+    }
+    /* A trade told before its order's id was known is held twice until then, so safely. */
+    for (uint32_t i = 0; i < s->oracle.count; i++) {
+        const struct mine *m = &s->oracle.mine[i];
+        if (m->instrument == instrument && m->side == (uint8_t)side && m->vorder != SIM_NONE)
+            sum += MAX(l->order[m->vorder].cum - m->cum, 0);
+    }
+    return sum;
+}
+
+/* Realised and unrealised, against what was received and paid and what is held at the core's mark. */
+static bool
+result_same(const struct sim *s, uint32_t instrument, const struct account_truth *truth, char *why, size_t room)
+{
+    const struct instrument *ins = &s->core.route.table[instrument];
+    struct risk_pnl p;
+
+    risk_pnl(s->core.risk, CLIENT_NONE, SIM_ACCOUNT, instrument, &p);
+    if (p.mark_px == 0)
+        return true;
+    __int128 made = truth->cash + (__int128)truth->held * check_scale(p.mark_px, ins->px_decimals);
+    __int128 here = (__int128)(p.realised + p.unrealised) * SIM_VENUE_ONE;
+    __int128 off = made - here;
+    if (off >= -RESULT_SLACK * SIM_VENUE_ONE && off <= RESULT_SLACK * SIM_VENUE_ONE)
+        return true;
+    (void)snprintf(why, room, "%s: a result of %.8f realised and %.8f unrealised here, %.8f by the venue's ledger",
+                   ins->symbol, (double)p.realised / 1e8, (double)p.unrealised / 1e8, (double)made / 1e16);
+    return false;
+}
+
+bool
+account_same(const struct sim *s, char *why, size_t room)
+{
+    const struct core_rig *c = &s->core;
+
+    for (uint32_t i = 0; i < c->route.count; i++) {
+        const struct position *p = risk_position(c->risk, SIM_ACCOUNT, i);
+        struct account_truth truth;
+        account_truth(s, i, &truth);
+        int64_t held = check_scale(p->qty, c->route.table[i].qty_decimals);
+        if (held != truth.held) {
+            (void)snprintf(why, room, "%s: position %.8f here, %.8f by the venue's ledger", c->route.table[i].symbol,
+                           (double)held / 1e8, (double)truth.held / 1e8);
+            return false;
+        }
+        if (!result_same(s, i, &truth, why, room))
+            return false;
+    }
+    return true;
+}
