@@ -503,13 +503,16 @@ TEST(request_ids_come_back_as_they_went)
         for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
             for (size_t k = 0; k < ARRAY_LEN(orders); k++) {
                 const char *target = kind == VENUE_RQ_REPLACE ? orders[k] : NULL;
+                bool since = kind == VENUE_RQ_TRADES && k == 1;
                 size_t n =
-                    binance_id_encode((enum venue_request_kind)kind, plain ? NULL : orders[i], target, k == 1, text);
+                    binance_id_encode((enum venue_request_kind)kind, since ? BINANCE_ID_SINCE_TIME : BINANCE_ID_BY_NAME,
+                                      plain ? NULL : orders[i], target, text);
                 CHECK(n <= BINANCE_ID_MAX);
                 CHECK(binance_id_decode(text, n, &id));
                 CHECK_EQ(id.kind, kind);
                 CHECK_STR(id.clordid, plain ? "" : orders[i]);
-                CHECK_EQ(id.whole_symbol, kind == VENUE_RQ_TRADES && k == 1);
+                CHECK_EQ(id.whole_symbol, since);
+                CHECK(!id.by_venue_id && id.instrument == INSTRUMENT_NONE);
                 if (target != NULL && id.target[0] != '\0')
                     CHECK_STR(id.target, target);
                 /* Two ids of one gateway share their first two bytes at least: their target is always said. */
@@ -522,6 +525,24 @@ TEST(request_ids_come_back_as_they_went)
                                        "za1", "bb", "N-", "ss", "asAB0123456789abcdef", "n1" };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         CHECK(!binance_id_decode(bad[i], strlen(bad[i]), &id));
+}
+
+TEST(a_request_id_says_what_its_name_is)
+{
+    struct binance_id id;
+    char text[BINANCE_ID_MAX];
+    size_t n = binance_id_encode(VENUE_RQ_CANCEL, BINANCE_ID_BY_VENUE_ID, "AB1", NULL, text);
+
+    CHECK(n == 4 && memcmp(text, "DAB1", n) == 0 && binance_id_decode(text, n, &id));
+    CHECK(id.kind == VENUE_RQ_CANCEL && id.by_venue_id);
+    CHECK_STR(id.clordid, "AB1");
+    n = binance_id_encode(VENUE_RQ_QUERY, BINANCE_ID_BY_VENUE_ID, "AB1", NULL, text);
+    CHECK(n == 4 && memcmp(text, "EAB1", n) == 0 && binance_id_decode(text, n, &id));
+    CHECK(id.kind == VENUE_RQ_QUERY && id.by_venue_id);
+    n = binance_id_encode(VENUE_RQ_TRADES, BINANCE_ID_FROM_TRADE, "17", NULL, text);
+    CHECK(n == 3 && memcmp(text, "W17", n) == 0 && binance_id_decode(text, n, &id));
+    CHECK(id.kind == VENUE_RQ_TRADES && id.whole_symbol && id.instrument == 17);
+    CHECK_STR(id.clordid, "");
 }
 
 /* ---- answers ---- */

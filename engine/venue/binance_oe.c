@@ -1,3 +1,8 @@
+/* Binance Spot order entry, first half: requests, written out of prepared pieces. See binance_oe.h.
+ *
+ * Always true: the JSON and the text to sign say the same, parameters in the order the signature wants; a request that
+ * this venue would not take is not written (-1); no request is longer than VENUE_REQUEST_BYTES.
+ * Called from the loop thread only. */
 #include "engine/venue/binance_oe.h"
 
 #include <openssl/crypto.h>
@@ -15,17 +20,23 @@ alphanumeric(const char *s, size_t n)
     return true;
 }
 
-/* One letter per kind; TRADES of a whole symbol and REPLACE have more than one form. */
-static const char id_letter[VENUE_RQ_COUNT] = {
-    [VENUE_RQ_TIME] = 'M',        [VENUE_RQ_LOGON] = 'L',   [VENUE_RQ_STREAM] = 'S',   [VENUE_RQ_NEW] = 'N',
-    [VENUE_RQ_CANCEL] = 'C',      [VENUE_RQ_REPLACE] = 'Y', [VENUE_RQ_QUERY] = 'Q',    [VENUE_RQ_TRADES] = 'T',
-    [VENUE_RQ_OPEN_ORDERS] = 'O', [VENUE_RQ_PING] = 'P',    [VENUE_RQ_BALANCES] = 'B',
+/* The letter of a request by what it names and its kind; 0: there is no such request. */
+static const char id_letter[BINANCE_ID_FORMS][VENUE_RQ_COUNT] = {
+    [BINANCE_ID_BY_NAME] = { [VENUE_RQ_TIME] = 'M',
+                             [VENUE_RQ_LOGON] = 'L',
+                             [VENUE_RQ_STREAM] = 'S',
+                             [VENUE_RQ_NEW] = 'N',
+                             [VENUE_RQ_CANCEL] = 'C',
+                             [VENUE_RQ_REPLACE] = 'Y',
+                             [VENUE_RQ_QUERY] = 'Q',
+                             [VENUE_RQ_TRADES] = 'T',
+                             [VENUE_RQ_OPEN_ORDERS] = 'O',
+                             [VENUE_RQ_PING] = 'P',
+                             [VENUE_RQ_BALANCES] = 'B' },
+    [BINANCE_ID_BY_VENUE_ID] = { [VENUE_RQ_CANCEL] = 'D', [VENUE_RQ_QUERY] = 'E' },
+    [BINANCE_ID_SINCE_TIME] = { [VENUE_RQ_TRADES] = 'U' },
+    [BINANCE_ID_FROM_TRADE] = { [VENUE_RQ_TRADES] = 'W' },
 };
-
-#define LETTER_TRADES_SINCE 'U'
-#define LETTER_TRADES_FROM  'W'
-#define LETTER_CANCEL_BY_ID 'D'
-#define LETTER_QUERY_BY_ID  'E'
 
 static void
 bytes_copy(char *to, const char *from, size_t n)
@@ -52,21 +63,21 @@ id_encode_replace(const char *clordid, const char *target, char out[BINANCE_ID_M
 }
 
 size_t
-binance_id_encode(enum venue_request_kind kind, const char *clordid, const char *target, bool whole_symbol,
+binance_id_encode(enum venue_request_kind kind, enum binance_id_form form, const char *name, const char *target,
                   char out[BINANCE_ID_MAX])
 {
-    size_t n = clordid == NULL ? 0 : strlen(clordid);
+    size_t n = name == NULL ? 0 : strlen(name);
 
-    ASSERT(n <= CLORDID_LEN_MAX);
+    ASSERT(n <= CLORDID_LEN_MAX && id_letter[form][kind] != 0);
     if (kind == VENUE_RQ_REPLACE) {
         ASSERT(strlen(target) <= CLORDID_LEN_MAX);
-        size_t len = id_encode_replace(clordid, target, out);
+        size_t len = id_encode_replace(name, target, out);
         if (likely(len > 0))
             return len;
     }
-    out[0] = kind == VENUE_RQ_TRADES && whole_symbol ? LETTER_TRADES_SINCE : id_letter[kind];
+    out[0] = id_letter[form][kind];
     if (n > 0)
-        bytes_copy(out + 1, clordid, n);
+        bytes_copy(out + 1, name, n);
     return 1 + n;
 }
 
@@ -106,36 +117,46 @@ id_decode_instrument(const char *s, size_t n, struct binance_id *out)
     return true;
 }
 
+/* The letter's form and kind. False: it is none of ours. */
+static bool
+id_letter_find(char letter, enum binance_id_form *form, enum venue_request_kind *kind)
+{
+    for (unsigned f = 0; f < BINANCE_ID_FORMS; f++) {
+        for (unsigned k = 0; k < VENUE_RQ_COUNT; k++) {
+            if (id_letter[f][k] == letter) {
+                *form = (enum binance_id_form)f;
+                *kind = (enum venue_request_kind)k;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool
 binance_id_decode(const char *s, size_t n, struct binance_id *out)
 {
+    enum binance_id_form form;
+    enum venue_request_kind kind;
+
     if (n == 0 || n > BINANCE_ID_MAX || !alphanumeric(s, n))
         return false;
     if (s[0] >= 'a')
         return id_decode_replace(s, n, out);
-    if (s[0] == LETTER_TRADES_FROM)
+    if (!id_letter_find(s[0], &form, &kind))
+        return false;
+    if (form == BINANCE_ID_FROM_TRADE)
         return id_decode_instrument(s + 1, n - 1, out);
-    bool whole_symbol = s[0] == LETTER_TRADES_SINCE;
-    bool by_venue_id = s[0] == LETTER_CANCEL_BY_ID || s[0] == LETTER_QUERY_BY_ID;
-    char letter = s[0] == LETTER_CANCEL_BY_ID  ? id_letter[VENUE_RQ_CANCEL]
-                  : s[0] == LETTER_QUERY_BY_ID ? id_letter[VENUE_RQ_QUERY]
-                  : whole_symbol               ? id_letter[VENUE_RQ_TRADES]
-                                               : s[0];
-    for (unsigned kind = 0; kind < VENUE_RQ_COUNT; kind++) {
-        if (letter != id_letter[kind])
-            continue;
-        bool names_order = kind == VENUE_RQ_NEW || kind == VENUE_RQ_CANCEL || kind == VENUE_RQ_REPLACE ||
-                           kind == VENUE_RQ_QUERY || kind == VENUE_RQ_TRADES;
-        if (names_order ? n < 2 || n > 1 + CLORDID_LEN_MAX : n != 1)
-            return false;
-        *out = (struct binance_id){ .kind = (enum venue_request_kind)kind,
-                                    .whole_symbol = whole_symbol,
-                                    .by_venue_id = by_venue_id,
-                                    .instrument = INSTRUMENT_NONE };
-        memcpy(out->clordid, s + 1, n - 1);
-        return true;
-    }
-    return false;
+    bool names_order = kind == VENUE_RQ_NEW || kind == VENUE_RQ_CANCEL || kind == VENUE_RQ_REPLACE ||
+                       kind == VENUE_RQ_QUERY || kind == VENUE_RQ_TRADES;
+    if (names_order ? n < 2 || n > 1 + CLORDID_LEN_MAX : n != 1)
+        return false;
+    *out = (struct binance_id){ .kind = kind,
+                                .whole_symbol = form == BINANCE_ID_SINCE_TIME,
+                                .by_venue_id = form == BINANCE_ID_BY_VENUE_ID,
+                                .instrument = INSTRUMENT_NONE };
+    memcpy(out->clordid, s + 1, n - 1);
+    return true;
 }
 
 /* ---- symbols ---- */
@@ -293,8 +314,7 @@ binance_on_disconnected(struct venue_adapter *a)
     ((struct binance_oe *)(void *)a)->logged_on = false;
 }
 
-/* ---- requests: JSON and the text to sign are written side by side, parameters in the order the signature wants ----
- */
+/* ---- requests: JSON and the text to sign side by side ------------------------------------------------------------ */
 
 /* Bound of the text to sign past "apiKey=...": 1024 holds every request, as VENUE_REQUEST_BYTES holds its JSON. */
 struct writer {
@@ -362,11 +382,11 @@ writer_start(struct writer *w, const struct binance_oe *b, uint8_t *buf)
 }
 
 static void
-put_id(struct writer *w, const struct venue_request *rq, bool whole_symbol)
+put_id(struct writer *w, const struct venue_request *rq, enum binance_id_form form)
 {
     PUT_JSON(w, "{\"id\":\"");
-    w->json += binance_id_encode(rq->kind, rq->order == NULL ? NULL : rq->order->clordid,
-                                 rq->target == NULL ? NULL : rq->target->clordid, whole_symbol, w->json);
+    w->json += binance_id_encode(rq->kind, form, rq->order == NULL ? NULL : rq->order->clordid,
+                                 rq->target == NULL ? NULL : rq->target->clordid, w->json);
 }
 
 static void
@@ -471,7 +491,7 @@ submit_new(const struct binance_oe *b, const struct venue_request *rq, int64_t t
     if (unlikely(s == NULL || form == FORM_NONE))
         return -1;
     writer_start(&w, b, buf);
-    put_id(&w, rq, false);
+    put_id(&w, rq, BINANCE_ID_BY_NAME);
     PUT_JSON(&w, "\",\"method\":\"order.place\",\"params\":{");
     put_api_key(&w, b);
     PUT(&w, "\"newClientOrderId\":\"", "&newClientOrderId=");
@@ -502,9 +522,7 @@ submit_cancel(const struct binance_oe *b, const struct venue_request *rq, int64_
         return -1;
     bool by_id = (o->flags & COMMAND_ADOPTED) != 0 && o->venue_order_id != 0;
     writer_start(&w, b, buf);
-    put_id(&w, rq, false);
-    if (unlikely(by_id)) /* the letter after {"id":" */
-        buf[7] = rq->kind == VENUE_RQ_CANCEL ? LETTER_CANCEL_BY_ID : LETTER_QUERY_BY_ID;
+    put_id(&w, rq, by_id ? BINANCE_ID_BY_VENUE_ID : BINANCE_ID_BY_NAME);
     if (rq->kind == VENUE_RQ_CANCEL)
         PUT_JSON(&w, "\",\"method\":\"order.cancel\",\"params\":{");
     else
@@ -541,7 +559,7 @@ submit_replace(const struct binance_oe *b, const struct venue_request *rq, int64
     if (unlikely(s == NULL || form == FORM_NONE || t->instrument->id != o->instrument->id))
         return -1;
     writer_start(&w, b, buf);
-    put_id(&w, rq, false);
+    put_id(&w, rq, BINANCE_ID_BY_NAME);
     PUT_JSON(&w, "\",\"method\":\"order.cancelReplace\",\"params\":{");
     put_api_key(&w, b);
     if (t->venue_order_id != 0 && t->venue_order_id <= INT64_MAX) {
@@ -555,6 +573,17 @@ submit_replace(const struct binance_oe *b, const struct venue_request *rq, int64
         "&cancelReplaceMode=STOP_ON_FAILURE&cancelRestrictions=ONLY_NEW&newClientOrderId=");
     put_order(&w, s, o, form, timestamp_ms);
     return finish(&w, b, buf);
+}
+
+/* The id of a question for an instrument's trades from one of them on. */
+static void
+put_sweep_id(struct writer *w, uint32_t instrument)
+{
+    char name[DECIMAL_TEXT];
+
+    name[decimal_format(name, instrument, 0)] = '\0';
+    PUT_JSON(w, "{\"id\":\"");
+    w->json += binance_id_encode(VENUE_RQ_TRADES, BINANCE_ID_FROM_TRADE, name, NULL, w->json);
 }
 
 /* myTrades: of one order when its venue id is known, else of its symbol from `since_ns` on; of a symbol from a trade
@@ -571,9 +600,9 @@ submit_trades(const struct binance_oe *b, const struct venue_request *rq, int64_
         return -1;
     writer_start(&w, b, buf);
     if (sweep)
-        w.json += snprintf(w.json, BINANCE_ID_MAX, "{\"id\":\"%c%u", LETTER_TRADES_FROM, o->instrument->id);
+        put_sweep_id(&w, o->instrument->id);
     else
-        put_id(&w, rq, !by_order);
+        put_id(&w, rq, by_order ? BINANCE_ID_BY_NAME : BINANCE_ID_SINCE_TIME);
     PUT_JSON(&w, "\",\"method\":\"myTrades\",\"params\":{");
     put_api_key(&w, b);
     if (sweep && rq->since_trade >= 0) {
@@ -600,31 +629,18 @@ submit_trades(const struct binance_oe *b, const struct venue_request *rq, int64_
     return finish(&w, b, buf);
 }
 
-/* account.status: what is held of each currency. */
+/* A question about the whole account: account.status (what is held of each currency), openOrders.status. */
 static int
-submit_balances(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
+submit_account(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
 {
     struct writer w;
 
     writer_start(&w, b, buf);
-    put_id(&w, rq, false);
-    PUT_JSON(&w, "\",\"method\":\"account.status\",\"params\":{");
-    put_api_key(&w, b);
-    PUT(&w, "\"recvWindow\":", "&recvWindow=");
-    put_integer(&w, b->cfg.recv_window_ms);
-    PUT(&w, ",\"timestamp\":", "&timestamp=");
-    put_integer(&w, timestamp_ms);
-    return finish(&w, b, buf);
-}
-
-static int
-submit_open_orders(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
-{
-    struct writer w;
-
-    writer_start(&w, b, buf);
-    put_id(&w, rq, false);
-    PUT_JSON(&w, "\",\"method\":\"openOrders.status\",\"params\":{");
+    put_id(&w, rq, BINANCE_ID_BY_NAME);
+    if (rq->kind == VENUE_RQ_BALANCES)
+        PUT_JSON(&w, "\",\"method\":\"account.status\",\"params\":{");
+    else
+        PUT_JSON(&w, "\",\"method\":\"openOrders.status\",\"params\":{");
     put_api_key(&w, b);
     PUT(&w, "\"recvWindow\":", "&recvWindow=");
     put_integer(&w, b->cfg.recv_window_ms);
@@ -648,7 +664,7 @@ submit_logon(const struct binance_oe *b, const struct venue_request *rq, int64_t
     if (!ed25519_sign_base64(&b->ed25519, payload, (size_t)n, signature))
         return -1;
     writer_start(&w, b, buf);
-    put_id(&w, rq, false);
+    put_id(&w, rq, BINANCE_ID_BY_NAME);
     n = snprintf(w.json, 640,
                  "\",\"method\":\"session.logon\",\"params\":{\"apiKey\":\"%s\",\"recvWindow\":%u,\"timestamp\":%lld,"
                  "\"signature\":\"%.*s\"}}",
@@ -662,7 +678,7 @@ submit_stream(const struct binance_oe *b, const struct venue_request *rq, int64_
     struct writer w;
 
     writer_start(&w, b, buf);
-    put_id(&w, rq, false);
+    put_id(&w, rq, BINANCE_ID_BY_NAME);
     if (b->cfg.keys.ed25519) {
         PUT_JSON(&w, "\",\"method\":\"userDataStream.subscribe\"}");
         return (int)(w.json - (char *)buf);
@@ -677,7 +693,7 @@ submit_stream(const struct binance_oe *b, const struct venue_request *rq, int64_
 static int
 submit_plain(const struct venue_request *rq, const char *method, uint8_t *buf)
 {
-    char id = id_letter[rq->kind];
+    char id = id_letter[BINANCE_ID_BY_NAME][rq->kind];
 
     return snprintf((char *)buf, VENUE_REQUEST_BYTES, "{\"id\":\"%c\",\"method\":\"%s\"}", id, method);
 }
@@ -707,8 +723,8 @@ binance_submit(struct venue_adapter *a, const struct venue_request *rq, struct n
     case VENUE_RQ_QUERY: return submit_cancel(b, rq, timestamp_ms, buf);
     case VENUE_RQ_REPLACE: return submit_replace(b, rq, timestamp_ms, buf);
     case VENUE_RQ_TRADES: return submit_trades(b, rq, timestamp_ms, buf);
-    case VENUE_RQ_OPEN_ORDERS: return submit_open_orders(b, rq, timestamp_ms, buf);
-    case VENUE_RQ_BALANCES: return submit_balances(b, rq, timestamp_ms, buf);
+    case VENUE_RQ_OPEN_ORDERS:
+    case VENUE_RQ_BALANCES: return submit_account(b, rq, timestamp_ms, buf);
     case VENUE_RQ_STREAM: return submit_stream(b, rq, timestamp_ms, buf);
     default: return -1;
     }

@@ -1,7 +1,7 @@
 /* Binance Spot order entry over its WebSocket API: requests out of prepared pieces, answers and the private stream in.
  *
  * `venue_binance` (venue.h) is the interface; this header is what its two halves, binance_oe.c (requests) and
- * binance_oe_decode.c (answers), share.
+ * binance_oe_read.h's files (answers), share.
  *
  * A request's `id` says all that its answer needs, so nothing is kept between the two:
  *     M P L S O                    time, ping, logon, stream, open orders
@@ -64,8 +64,18 @@ struct binance_id {
     char target[CLORDID_BYTES]; /* REPLACE; "" when not said */
 };
 
-/* Write the id of a request, at most BINANCE_ID_MAX bytes; target is NULL but for REPLACE. Returns its length. */
-size_t binance_id_encode(enum venue_request_kind kind, const char *clordid, const char *target, bool whole_symbol,
+/* What the rest of a request's id names. */
+enum binance_id_form {
+    BINANCE_ID_BY_NAME,     /* nothing, or an order by its ClOrdID */
+    BINANCE_ID_BY_VENUE_ID, /* CANCEL, QUERY: an order that the venue knows by its own id alone */
+    BINANCE_ID_SINCE_TIME,  /* TRADES: that order's symbol, since a time */
+    BINANCE_ID_FROM_TRADE,  /* TRADES: an instrument by its id in digits, from a trade on */
+    BINANCE_ID_FORMS
+};
+
+/* Write the id of a request, at most BINANCE_ID_MAX bytes; name is what the form says, NULL for nothing; target is NULL
+ * but for REPLACE. Returns its length. */
+size_t binance_id_encode(enum venue_request_kind kind, enum binance_id_form form, const char *name, const char *target,
                          char out[BINANCE_ID_MAX]);
 
 /* False when it is not one of ours; out is written on true only. */
