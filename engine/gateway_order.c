@@ -309,7 +309,7 @@ room_for(struct gateway *g, const struct gateway_venue *v, enum try_how how, str
     if (unlikely((how <= TRY_TOGETHER && !order_table_room(g->p.orders)) || g->sent_count >= g->sent_max))
         return DENY_CAPACITY;
     if (unlikely(now.mono.ns < v->blocked_until.ns || now.mono.ns < v->orders_until.ns || v->cancels_wait ||
-                 g->sweeps_wanted != 0))
+                 v->cancels_leave))
         return DENY_ORDER_RATE; /* cancels that wait go first */
     if (unlikely(!venue_affords(v, request_of[how], now)))
         return DENY_ORDER_RATE;
@@ -574,15 +574,17 @@ order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32
     return false;
 }
 
-/* Once more for those whose cancel could not be sent. */
 bool
-order_sweep_wanted(struct gateway *g)
+order_sweep_wanted(struct gateway_venue *v)
 {
-    for (unsigned i = 0; i < SWEEPS_MAX; i++) {
+    struct gateway *g = v->g;
+
+    for (unsigned i = 0; i < SWEEPS_MAX && !v->cancels_leave; i++) {
         if (!g->sweep[i].used && order_sweep_start(g, CLIENT_NONE, INSTRUMENT_NONE, -1, 0)) {
             g->sweep[i].wanted_only = true; /* the first free one, which was taken */
-            g->sweeps_wanted++;
+            g->sweep[i].venue = v->id;
             g->sweep[i].seq_max = UINT64_MAX;
+            v->cancels_leave = true;
             return true;
         }
     }
@@ -605,7 +607,8 @@ sweep_end(struct gateway *g, struct sweep *s, struct now now)
 {
     s->used = false;
     s->walk = -1;
-    g->sweeps_wanted -= s->wanted_only;
+    if (s->wanted_only)
+        g->venue[s->venue].cancels_leave = false;
     if (s->answer_slot >= 0) {
         struct report r = {
             .version = MESSAGE_VERSION,
@@ -630,7 +633,7 @@ sweep_means(const struct gateway *g, const struct sweep *s, uint32_t slot)
         return false;
     if (o->term == g->mint.term && o->seq > s->seq_max)
         return false;
-    return !s->wanted_only || g->aux[slot].cancel_wanted;
+    return !s->wanted_only || (o->venue == s->venue && g->aux[slot].cancel_wanted);
 }
 
 /* Some orders of one sweep. True when more are left that can be worked on now. */
@@ -654,10 +657,13 @@ sweep_work(struct gateway *g, struct sweep *s, struct now now)
             cancel_later(g, slot);
             continue;
         }
-        if (!order_cancel_now(g, slot, now)) {
+        bool sent = order_cancel_now(g, slot, now);
+        if (!sent && s->wanted_only) {
             s->held = slot; /* no room: next turn */
             return false;
         }
+        if (!sent)
+            cancel_later(g, slot); /* the other venues' orders do not wait for it */
         s->count++;
     }
     return true;

@@ -133,6 +133,7 @@ struct gateway_venue {
     int64_t deadman_until_ns; /* venue clock; 0 = it is off */
     bool deadman_none;        /* this venue has no countdown: said once */
     bool cancels_wait;        /* some cancel of an order could not be sent */
+    bool cancels_leave;       /* a sweep sends them now */
     int lost_walk;            /* the session ended: what was in flight becomes UNKNOWN; -1 done */
     const char *lost_why;
     struct venue_report target_report; /* of a replace, waiting for the report that names the pair */
@@ -174,7 +175,8 @@ struct gateway_venue {
 /* A bounded walk over live orders that cancels each. */
 struct sweep {
     bool used;
-    bool wanted_only; /* those whose cancel could not be sent before */
+    bool wanted_only; /* those of one venue whose cancel could not be sent before */
+    uint16_t venue;   /* that one */
     int walk;
     uint32_t held;       /* slot whose cancel had no room; ORDER_NONE */
     uint64_t seq_max;    /* orders minted later are not meant */
@@ -310,7 +312,6 @@ struct gateway {
     uint64_t gone;  /* bit per client whose orders wait for a sweep */
     bool sweep_all; /* everybody's orders wait for a sweep */
     struct sweep sweep[SWEEPS_MAX];
-    uint32_t sweeps_wanted; /* of them those that send cancels which had to wait */
     struct answer answer[CLIENT_SESSION_MAX];
     struct turn turn[TURNS_MAX];
     uint32_t turns; /* used */
@@ -467,7 +468,8 @@ void order_risk_fill(const struct command *c, const struct instrument *ins, stru
 enum deny_reason order_find_target(const struct gateway *g, const struct command *c, uint32_t *slot);
 const struct md_ref *order_md_ref(const struct gateway *g, const struct instrument *ins);
 bool order_work(struct gateway *g, struct now now);
-bool order_sweep_wanted(struct gateway *g);
+/* Once more for orders of this venue whose cancel could not be sent. */
+bool order_sweep_wanted(struct gateway_venue *v);
 bool order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot,
                        uint64_t request_key);
 

@@ -481,7 +481,7 @@ venue_work(struct gateway_venue *v, struct now now)
 {
     bool more = v->lost_walk >= 0 && lost_work(v, WALK_PER_WORK, now);
 
-    if (unlikely(v->cancels_wait) && v->reconciled && venue_can_cancel(v, now) && order_sweep_wanted(v->g))
+    if (unlikely(v->cancels_wait) && v->reconciled && venue_can_cancel(v, now) && order_sweep_wanted(v))
         v->cancels_wait = false;
     account_work(v, now);
     reconcile_work(v, now);

@@ -40,6 +40,7 @@ struct rig {
     struct balances *balances;
     struct journal journal;
     struct feed *feed;
+    struct feed *feed_other;
     struct client_port *clients;
     struct md_writer md;
     struct metric_page *metrics;
@@ -61,11 +62,14 @@ struct rig {
     uint32_t request_count;
     uint32_t definitions_asked;
     bool no_room;
-    bool durable_first; /* set before rig_start */
-    bool amends;        /* the same: the venue amends in place */
-    bool over_http;     /* the same: log-on and questions go over HTTP */
-    bool rest_busy;     /* a request over HTTP waits for rig_rest */
-    bool rest_refused;  /* none can be queued */
+    uint32_t no_room_on; /* bit per connection */
+    bool two_venues;     /* set before rig_start: a second one, of the same script, with an instrument of its own */
+    uint16_t at;         /* the venue that speaks, and is traded at */
+    bool durable_first;  /* set before rig_start */
+    bool amends;         /* the same: the venue amends in place */
+    bool over_http;      /* the same: log-on and questions go over HTTP */
+    bool rest_busy;      /* a request over HTTP waits for rig_rest */
+    bool rest_refused;   /* none can be queued */
     uint32_t rest_sent;
     uint32_t rest_pages; /* requests that the question under way takes beyond the first */
     uint64_t cover_seq;  /* of the last message to order entry */
@@ -275,7 +279,8 @@ static uint8_t *
 rig_reserve(void *ctx, uint32_t conn, size_t bytes)
 {
     struct rig *r = (struct rig *)ctx;
-    return r->connected[conn] && !r->no_room && bytes <= sizeof(r->out) ? r->out : NULL;
+    return r->connected[conn] && !r->no_room && (r->no_room_on >> conn & 1) == 0 && bytes <= sizeof(r->out) ? r->out
+                                                                                                            : NULL;
 }
 
 static void
@@ -401,7 +406,7 @@ rig_bytes(struct rig *r, uint32_t conn, const void *payload, size_t len, uint8_t
 static void
 rig_say(struct rig *r, const struct venue_report *report)
 {
-    rig_bytes(r, GATEWAY_CONN(0, CONN_ROLE_ORDER), report, sizeof(*report), WS_OP_BINARY);
+    rig_bytes(r, GATEWAY_CONN(r->at, CONN_ROLE_ORDER), report, sizeof(*report), WS_OP_BINARY);
 }
 
 static struct venue_report
@@ -495,17 +500,21 @@ rig_book(struct rig *r)
         "\"a\":[]}";
     static const char more[] =
         "{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"BTCUSDT\",\"U\":102,\"u\":102,\"b\":[],\"a\":[[\"1000.00\",\"5\"]]}";
-    struct snapshot_slice s = { .side = SIDE_BUY, .is_first = true, .count = 1, .last_update_id = 101 };
+    struct snapshot_slice s = {
+        .instrument = r->at, .side = SIDE_BUY, .is_first = true, .count = 1, .last_update_id = 101
+    };
 
-    rig_bytes(r, GATEWAY_CONN(0, CONN_ROLE_MARKET), update, sizeof(update) - 1, WS_OP_TEXT);
+    rig_bytes(r, GATEWAY_CONN(r->at, CONN_ROLE_MARKET), update, sizeof(update) - 1, WS_OP_TEXT);
     rig_pass(r, 10 * NS_PER_MS);
     s.level[0] = (struct level){ 99900, 500000 };
-    gateway_on_snapshot(r->g, 0, &s, r->now);
-    s = (struct snapshot_slice){ .side = SIDE_SELL, .is_last = true, .count = 1, .last_update_id = 101 };
+    gateway_on_snapshot(r->g, r->at, &s, r->now);
+    s = (struct snapshot_slice){
+        .instrument = r->at, .side = SIDE_SELL, .is_last = true, .count = 1, .last_update_id = 101
+    };
     s.level[0] = (struct level){ 100000, 500000 };
-    gateway_on_snapshot(r->g, 0, &s, r->now);
+    gateway_on_snapshot(r->g, r->at, &s, r->now);
     rig_work(r);
-    rig_bytes(r, GATEWAY_CONN(0, CONN_ROLE_MARKET), more, sizeof(more) - 1, WS_OP_TEXT);
+    rig_bytes(r, GATEWAY_CONN(r->at, CONN_ROLE_MARKET), more, sizeof(more) - 1, WS_OP_TEXT);
 }
 
 /* ---- clients ---- */
@@ -541,7 +550,13 @@ static struct command
 rig_limit(struct rig *r, enum side side, px_t px, qty_t qty)
 {
     return (struct command){
-        .verb = COMMAND_NEW, .key = ++r->key, .instrument_version = 1, .side = (uint8_t)side, .px = px, .qty = qty
+        .verb = COMMAND_NEW,
+        .key = ++r->key,
+        .instrument = r->at,
+        .instrument_version = 1,
+        .side = (uint8_t)side,
+        .px = px,
+        .qty = qty,
     };
 }
 
@@ -690,6 +705,7 @@ rig_begin(struct rig *r)
                                      .command_capacity = RIG_COMMANDS,
                                      .report_capacity = RIG_REPORTS };
     struct journal_identity who = { .instance = "01", .mode = JOURNAL_LIVE, .account_count = 1, .venue_count = 1 };
+    uint16_t venues = r->two_venues ? 2 : 1;
     static struct risk_limits limits;
     struct fault fault;
     struct session_config sc = { .backoff_min_ns = 100 * NS_PER_MS,
@@ -719,6 +735,7 @@ rig_begin(struct rig *r)
     r->balances = balances_init(&r->arena);
     r->feed = feed_init(&fc, &r->arena, &fault);
     CHECK(r->feed != NULL);
+    r->feed_other = r->two_venues ? feed_init(&fc, &r->arena, &fault) : NULL;
     r->clients = client_port_init(&cc, &r->arena);
     rig_journal(r, &who);
     r->market = aligned_alloc(4096, (md_shm_footprint(1024, 8) + 4095) & ~(size_t)4095);
@@ -732,7 +749,7 @@ rig_begin(struct rig *r)
         .orders = r->orders,
         .balances = r->balances,
         .journal = &r->journal,
-        .feed = { r->feed },
+        .feed = { r->feed, r->feed_other },
         .clients = r->clients,
         .md = &r->md,
         .metrics = r->metrics,
@@ -750,7 +767,7 @@ rig_begin(struct rig *r)
                   .fetch_snapshot = rig_fetch_snapshot },
     };
     struct gateway_config gc = {
-        .venue_count = 1, .order_slots = RIG_ORDERS, .accounts = 1, .instance = "01", .term = r->term, .seed = 7
+        .venue_count = venues, .order_slots = RIG_ORDERS, .accounts = 1, .instance = "01", .term = r->term, .seed = 7
     };
     gc.venue[0] = (struct gateway_venue_config){ .name = "script",
                                                  .ops = r->over_http ? &script_ops_rest
@@ -771,6 +788,8 @@ rig_begin(struct rig *r)
     gc.venue[0].foreign = r->foreign;
     gc.venue[0].balance_moves_position = r->balance_moves_position;
     script_ops.sweeps = r->sweeps;
+    gc.venue[1] = gc.venue[0];
+    gc.venue[1].name = "other";
     gc.venue[0].deadman_ns = rig_deadman_ns;
     gc.kill_trips = rig_kill_trips;
     gc.client[RIG_CLIENT] =
@@ -788,11 +807,13 @@ rig_start(struct rig *r)
     bool durable_first = r->durable_first;
     bool amends = r->amends;
     bool over_http = r->over_http;
+    bool two_venues = r->two_venues;
 
     memset(r, 0, sizeof(*r));
     r->durable_first = durable_first;
     r->amends = amends;
     r->over_http = over_http;
+    r->two_venues = two_venues;
     r->now = (struct now){ { NS_PER_S }, { INT64_C(1700000000) * NS_PER_S } };
     rig_begin(r);
 }
@@ -841,21 +862,36 @@ rig_restart(struct rig *r)
     rig_begin(r);
 }
 
-/* Everything up: instruments, book, order entry logged on and asking for the open orders. */
+/* Everything up at one venue: instruments, book, order entry logged on and asking for the open orders. */
+static inline void
+rig_up_at(struct rig *r, uint16_t venue)
+{
+    r->at = venue;
+    CHECK(r->wanted[GATEWAY_CONN(venue, CONN_ROLE_MARKET)] && r->wanted[GATEWAY_CONN(venue, CONN_ROLE_ORDER)]);
+    rig_connect(r, GATEWAY_CONN(venue, CONN_ROLE_MARKET));
+    rig_book(r);
+    CHECK_EQ(feed_state(venue == 0 ? r->feed : r->feed_other, venue), BOOK_LIVE);
+    rig_connect(r, GATEWAY_CONN(venue, CONN_ROLE_ORDER));
+    rig_logon(r);
+}
+
 static inline void
 rig_up(struct rig *r)
 {
-    struct instrument ins = rig_instrument();
+    uint16_t venues = r->two_venues ? 2 : 1;
 
-    CHECK_EQ(r->definitions_asked, 1);
-    gateway_on_definition(r->g, &ins, r->now);
-    gateway_on_definitions_end(r->g, 0, true, r->now);
-    CHECK(r->wanted[GATEWAY_CONN(0, CONN_ROLE_MARKET)] && r->wanted[GATEWAY_CONN(0, CONN_ROLE_ORDER)]);
-    rig_connect(r, GATEWAY_CONN(0, CONN_ROLE_MARKET));
-    rig_book(r);
-    CHECK_EQ(feed_state(r->feed, 0), BOOK_LIVE);
-    rig_connect(r, GATEWAY_CONN(0, CONN_ROLE_ORDER));
-    rig_logon(r);
+    CHECK_EQ(r->definitions_asked, venues);
+    for (uint16_t v = 0; v < venues; v++) {
+        struct instrument ins = rig_instrument();
+        ins.venue = v;
+        gateway_on_definition(r->g, &ins, r->now);
+        gateway_on_definitions_end(r->g, v, true, r->now);
+    }
+    if (r->two_venues) {
+        rig_up_at(r, 1);
+        rig_say_kind(r, VENUE_OPEN_ORDERS_END, NULL);
+    }
+    rig_up_at(r, 0);
 }
 
 static inline void

@@ -883,9 +883,15 @@ TEST(a_client_that_asks_for_sweeps_without_end_leaves_some_to_others)
 {
     rig_ready(&rig);
     uint64_t key = working_buy();
-    rig.no_room = true; /* so no sweep of a client with an order ends */
-    for (uint64_t i = 0; i < 12; i++)
-        rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL_ALL, .instrument = INSTRUMENT_NONE });
+    rig.no_room = true;
+    for (uint64_t i = 0; i < 12; i++) { /* all in one turn */
+        struct command c = { .version = MESSAGE_VERSION,
+                             .verb = COMMAND_CANCEL_ALL,
+                             .instrument = INSTRUMENT_NONE,
+                             .client_seq = ++rig.client_seq[RIG_STRATEGY] };
+        CHECK(ring_put(&rig.command[RIG_STRATEGY], &c));
+    }
+    (void)gateway_poll_commands(rig.g, 64, rig.now);
     unsigned denied = 0;
     while (rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).kind == REPORT_DENIED)
         denied++;
