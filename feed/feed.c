@@ -1,8 +1,7 @@
-/* Subscriptions of one connection: see feed.h.
+/* Messages and instruments: see feed.h.
  *
  * Messages are decoded and handed to whoever keeps that kind of book (feed_sequenced.c with feed_fetch.c, or
- * feed_checked.c); here stand the states that all share, trades, the venue's own words, subscribing, and what a
- * connection's coming and going does. */
+ * feed_checked.c); here stand the states that all share, trades and the venue's own words. */
 #include "feed/feed_state.h"
 
 COLD void
@@ -33,6 +32,31 @@ feed_distrust(struct emitter *e, struct line *l, enum book_state state)
 
 /* ---- messages ---- */
 
+/* The next trade is published; so is an older one that only the other connection brought: late, by its id. */
+static bool
+trade_counts(struct feed *f, struct line *l, struct now now, const struct md_out *out)
+{
+    const struct md_msg *m = &f->msg;
+
+    if (unlikely(l->last_trade_id != 0 && m->trade_id <= l->last_trade_id)) {
+        if (f->merging && !merge_trade_seen(f, l, m->trade_id))
+            return true;
+        if (f->merging)
+            merge_second(f, MERGE_TRADE, (uint64_t)m->trade_id, now.mono.ns, out);
+        f->counters.duplicates++;
+        return false;
+    }
+    if (unlikely(f->merging)) {
+        merge_trade(l, m->trade_id);
+        merge_first(f, MERGE_TRADE, (uint64_t)m->trade_id, now.mono.ns);
+    }
+    f->counters.trade_gaps += l->last_trade_id != 0 && m->trade_id != l->last_trade_id + 1;
+    l->last_trade_id = m->trade_id;
+    l->ref.last_px = m->px;
+    l->ref.last_ns = now.mono.ns;
+    return true;
+}
+
 static void
 on_trade(struct feed *f, struct now now, const struct md_out *out)
 {
@@ -40,18 +64,10 @@ on_trade(struct feed *f, struct now now, const struct md_out *out)
     struct line *l = &f->line[m->slot];
 
     f->counters.trade++;
-    if (unlikely(l->last_trade_id != 0 && m->trade_id != l->last_trade_id + 1)) {
-        if (m->trade_id <= l->last_trade_id) {
-            f->counters.duplicates++;
-            return;
-        }
-        f->counters.trade_gaps++;
-    }
-    l->last_trade_id = m->trade_id;
+    if (unlikely(!trade_counts(f, l, now, out)))
+        return;
     if (f->dialect->checked)
         checked_traded(l, now.mono.ns, f->cfg.depth_lag_max_ns);
-    l->ref.last_px = m->px;
-    l->ref.last_ns = now.mono.ns;
     struct emitter e = emitter_begin(f, out, now);
     struct md_event *ev = emit(&e, l, MD_TRADE, m->aggressor, 0);
     ev->level.px = m->px;
@@ -62,21 +78,15 @@ on_trade(struct feed *f, struct now now, const struct md_out *out)
 }
 
 static COLD enum feed_result
-on_other(struct feed *f, struct now now)
+on_other(struct feed *f, struct now now, const struct md_out *out)
 {
     const struct md_msg *m = &f->msg;
 
     f->counters.other++;
-    if (f->dialect->checked && (m->kind == MD_MSG_REPLY || m->kind == MD_MSG_ERROR))
-        checked_answer(f, m->kind == MD_MSG_REPLY, now);
     switch (m->kind) {
-    case MD_MSG_REPLY:
-        for (uint32_t i = 0; i < f->line_count; i++) {
-            if (f->line[i].subscribe_id == m->request_id && m->request_id > 0)
-                f->line[i].streaming = true;
-        }
-        return FEED_SUBSCRIBED;
+    case MD_MSG_REPLY: links_answer(f, true, now, out); return FEED_SUBSCRIBED;
     case MD_MSG_ERROR:
+        links_answer(f, false, now, out);
         f->refusal_code = m->code;
         memcpy(f->refusal, m->text, sizeof(f->refusal));
         return FEED_REFUSED;
@@ -103,8 +113,10 @@ on_unreadable(struct feed *f, enum decode_result res, struct now now, const stru
     if ((m->kind == MD_MSG_DEPTH || m->kind == MD_MSG_SNAPSHOT) && m->slot < f->line_count) {
         struct line *l = &f->line[m->slot];
         struct emitter e = emitter_begin(f, out, now);
-        if (l->state == BOOK_LIVE)
-            feed_distrust(&e, l, BOOK_GAP);
+        if (f->dialect->checked)
+            checked_distrust(&e, m->slot, &f->link[f->speaker], BOOK_GAP);
+        else if (l->state == BOOK_LIVE && (l->joined & links_up(f, m->slot) & ~f->bit) == 0)
+            feed_distrust(&e, l, BOOK_GAP); /* else another connection brings it, or the next update is ahead */
         emitter_end(&e);
     }
     return FEED_BAD_MESSAGE;
@@ -123,17 +135,23 @@ on_item(struct feed *f, struct now now, const struct md_out *out)
         return FEED_OK;
     case MD_MSG_SNAPSHOT: checked_snapshot(f, now, out); return FEED_OK;
     case MD_MSG_TRADE: on_trade(f, now, out); return FEED_OK;
-    default: return on_other(f, now);
+    default: return on_other(f, now, out);
     }
 }
 
 enum feed_result
-feed_on_message(struct feed *f, const uint8_t *payload, size_t len, struct now now, const struct md_out *out)
+feed_link_message(struct feed *f, uint32_t link, const uint8_t *payload, size_t len, struct now now,
+                  const struct md_out *out)
 {
+    ASSERT(link < f->link_count);
     enum feed_result result = FEED_OK;
     uint32_t at = 0;
 
     f->counters.bytes += len;
+    f->speaker = link;
+    f->bit = f->link[link].bit;
+    if (unlikely(f->merging))
+        f->link[link].message_ns = now.mono.ns;
     f->msg.next = 0;
     for (;;) {
         enum decode_result res = f->dialect->decode(f->decoder, payload, len, &f->msg);
@@ -173,19 +191,22 @@ feed_init(const struct feed_config *cfg, struct arena *arena, struct fault *faul
     memset(f->slot_of, 0xFF, sizeof(f->slot_of));
     f->online = true;
     feed_fetch_idle(f);
-    checked_reset(f);
+    feed_links_init(f, arena);
     return f;
 }
 
-/* Forget everything but who it is. */
-static void
-line_reset(struct feed *f, struct line *l)
+void
+feed_line_reset(struct feed *f, struct line *l)
 {
     book_clear(&l->book);
     l->id = 0;
     l->seen_id = 0;
     want(f, l, false);
-    l->streaming = false;
+    l->streaming = 0;
+    l->joined = 0;
+    l->refused = 0;
+    l->alone_ns = 0;
+    l->alone_at_ns = 0;
     l->compare_open = false;
     l->unequal_run = 0;
     l->ahead_ns = 0;
@@ -208,20 +229,25 @@ slot_find(const struct feed *f, uint32_t instrument)
 static void
 line_renew(struct feed *f, struct line *l, const struct instrument *ins, struct emitter *e)
 {
+    uint32_t slot = (uint32_t)(l - f->line);
     int32_t subscribe_id = l->subscribe_id;
-    bool streaming = l->streaming;
+    uint8_t streaming = l->streaming;
+    uint8_t refused = l->refused;
+    bool up = links_up(f, slot) != 0;
 
-    if (f->fetch.slot == (uint32_t)(l - f->line))
+    if (f->fetch.slot == slot)
         feed_fetch_idle(f);
-    if (f->again.slot == (uint32_t)(l - f->line))
-        checked_reset(f);
-    line_reset(f, l);
+    merge_drop(f, slot);
+    feed_line_reset(f, l);
+    l->refused = refused;
     l->subscribe_id = subscribe_id;
     l->streaming = streaming;
     l->ins = ins;
-    l->state = f->up ? BOOK_EMPTY : l->state;
+    if (f->dialect->checked)
+        checked_renew(f, slot);
+    l->state = up ? BOOK_EMPTY : l->state;
     l->ref = (struct md_ref){ .tob = { .instrument_version = ins->version, .state = l->state } };
-    if (f->up)
+    if (up)
         feed_distrust(e, l, BOOK_SYNCING);
     else
         publish_table(e, l);
@@ -238,6 +264,8 @@ feed_add_instrument(struct feed *f, const struct instrument *ins, struct now now
     if (known && strncmp(f->line[slot].ins->symbol, ins->symbol, SYMBOL_BYTES) != 0)
         return false;
     slot = known ? slot : f->line_count;
+    if (slot / f->group_lines >= f->link_count / f->group_links) /* more than the connections may carry */
+        return false;
     if (!f->dialect->add(f->decoder, ins, slot))
         return false;
     struct line *l = &f->line[slot];
@@ -246,89 +274,12 @@ feed_add_instrument(struct feed *f, const struct instrument *ins, struct now now
         f->line_count++;
         f->slot_of[ins->id] = (uint16_t)slot;
         l->instrument = ins->id;
+        for (uint32_t i = 0; i < f->group_links; i++)
+            l->at[i] = (uint8_t)i;
     }
     line_renew(f, l, ins, &e);
     emitter_end(&e);
     return true;
-}
-
-void
-feed_on_up(struct feed *f, struct now now, const struct md_out *out)
-{
-    struct emitter e = emitter_begin(f, out, now);
-
-    f->up = true;
-    f->subscribe_at = 0;
-    f->subscribe_streams = f->cfg.streams;
-    feed_fetch_idle(f);
-    checked_reset(f);
-    for (uint32_t i = 0; i < f->line_count; i++) {
-        line_reset(f, &f->line[i]);
-        feed_distrust(&e, &f->line[i], BOOK_SYNCING);
-    }
-    emitter_end(&e);
-}
-
-void
-feed_on_down(struct feed *f, struct now now, const struct md_out *out)
-{
-    struct emitter e = emitter_begin(f, out, now);
-
-    f->up = false;
-    feed_fetch_idle(f);
-    checked_reset(f);
-    for (uint32_t i = 0; i < f->line_count; i++) {
-        line_reset(f, &f->line[i]);
-        feed_distrust(&e, &f->line[i], BOOK_DOWN);
-    }
-    emitter_end(&e);
-}
-
-/* Streams of the lines from subscribe_at on: all at once, or one by one where a request names one stream. */
-static size_t
-subscribe_first(struct feed *f, struct now now, char *buf, size_t room)
-{
-    uint32_t count = f->line_count - f->subscribe_at;
-    unsigned streams = f->dialect->one_stream ? f->subscribe_streams & (0u - f->subscribe_streams) : f->cfg.streams;
-    size_t used;
-
-    for (uint32_t i = 0; i < count; i++)
-        f->symbols[i] = f->line[f->subscribe_at + i].ins->symbol;
-    f->request_id = f->request_id == INT32_MAX ? 1 : f->request_id + 1;
-    const struct md_request rq = {
-        .id = f->request_id,
-        .symbols = f->symbols,
-        .count = count,
-        .streams = streams,
-        .depth = f->cfg.snapshot_limit,
-    };
-    size_t n = f->dialect->request(&rq, buf, room, &used);
-    for (size_t i = 0; i < used && (streams & MD_STREAM_DEPTH) != 0; i++) {
-        f->line[f->subscribe_at + i].subscribe_id = f->request_id;
-        f->line[f->subscribe_at + i].asked_ns = now.mono.ns;
-    }
-    f->subscribe_at += (uint32_t)used;
-    if (f->dialect->one_stream && f->subscribe_at == f->line_count && (f->subscribe_streams & ~streams) != 0) {
-        f->subscribe_streams &= ~streams;
-        f->subscribe_at = 0;
-    }
-    return n;
-}
-
-bool
-feed_subscribe_due(const struct feed *f, struct now now)
-{
-    return f->up && (f->subscribe_at < f->line_count || (f->dialect->checked && checked_due(f, now)));
-}
-
-size_t
-feed_subscribe_next(struct feed *f, struct now now, const struct md_out *out, char *buf, size_t room)
-{
-    if (!f->up)
-        return 0;
-    if (f->subscribe_at < f->line_count)
-        return subscribe_first(f, now, buf, room);
-    return f->dialect->checked ? checked_request(f, now, out, buf, room) : 0;
 }
 
 mono_ns_t
@@ -336,9 +287,10 @@ feed_on_timer(struct feed *f, struct now now, const struct md_out *out)
 {
     if (f->dialect->checked)
         checked_timer(f, now, out);
+    links_timer(f, now, out);
     feed_fetch_timer(f, now.mono.ns);
     sequenced_timer(f, now, out);
-    bool busy = f->fetch.stage != STAGE_IDLE || f->wanted_count > 0;
+    bool busy = f->fetch.stage != STAGE_IDLE || f->wanted_count > 0 || f->merge.held_count > 0;
     return mono_after(now.mono, busy ? TIMER_SHORT_NS : TIMER_LONG_NS);
 }
 

@@ -1,4 +1,4 @@
-/* The market-data subscriptions of one connection: messages in, live books and events out.
+/* The market-data subscriptions of one venue: messages in, live books and events out.
  *
  * Between ws_frame (whole text messages) and everybody who looks at the market: the broadcast ring, the top-of-book
  * table, risk (struct md_ref), the paper matcher. Per instrument a state machine keeps a book from the depth stream:
@@ -8,6 +8,12 @@
  *
  * The gateway asks feed_snapshot_wanted() after messages and timers; the snapshot comes back in slices of bounded size,
  * so no turn of the loop is long. One snapshot is in flight at a time; failures back off.
+ *
+ * The instruments are spread over groups of connections ("links"); the links of one group carry the same. While several
+ * of a group are up, the first copy of each numbered item counts and the others are dropped by its number; an update
+ * that is missing on one is waited for from another. Checked books have no numbers: one link's book is served, each
+ * other link keeps a book of its own that takes over without a gap. So a connection is replaced while the old one still
+ * speaks (feed_link_covers says when it may go), and two may carry the same all the time.
  *
  * Always true: md_ref.tob.state is BOOK_LIVE only while every update since the snapshot was applied in sequence and the
  * book is not crossed; md_ref.good changes in BOOK_LIVE only; a bad message is counted and changes nothing but the
@@ -38,10 +44,19 @@ struct feed_config {
                                  depth comes). 0 = do not check */
     int64_t quiet_max_ns;     /* checked: no depth message for so long: subscribe again, to have proof. 0 = never */
     unsigned streams;         /* MD_STREAM_* bits */
+    /* Connections. A link's number is (group * copies + copy) * (spare ? 2 : 1) + which. */
+    uint32_t groups;      /* the instruments are spread over so many; each sits on one. 0 = 1 */
+    uint32_t streams_max; /* of one connection; 0 = the venue's limit */
+    uint32_t copies;      /* connections that carry the same, all the time; 0 = 1 */
+    bool spare;           /* each has a second one to move to */
+    int64_t gap_wait_ns;  /* an update that is missing on one link is waited for so long from another */
 };
 
 /* Values that fit a normal Spot feed. */
 struct feed_config feed_config_default(uint32_t instruments_max);
+#define FEED_LINKS_MAX       32u
+#define FEED_GROUP_LINKS_MAX 4u
+#define FEED_COPIES_MAX      2u
 /* The same for a dialect whose books carry checksums; `depth` levels a side are subscribed. */
 struct feed_config feed_config_checked(const struct feed_dialect *dialect, uint32_t instruments_max, uint32_t depth);
 
@@ -63,6 +78,8 @@ struct snapshot_slice {
 struct md_out {
     struct md_writer *writer;
     void (*on_event)(void *ctx, const struct md_event *ev);
+    /* The second copy of something came: `copy`'s was the first, by so much. May be NULL. */
+    void (*on_lead)(void *ctx, unsigned copy, int64_t lead_ns);
     void *ctx;
 };
 
@@ -97,6 +114,11 @@ enum feed_result {
     X(snapshot_failures, "snapshot_failures", "snapshots that failed, timed out or did not join the stream") \
     X(resyncs, "resyncs", "books that went live (again)")                                                    \
     X(pending_overflows, "pending_overflows", "times that the buffer of waiting updates was full")           \
+    X(refused, "refused", "subscriptions that the venue refused")                                            \
+    X(unanswered, "unanswered", "subscriptions that had no answer")                                          \
+    X(held, "held", "updates that waited for one missing on their connection")                               \
+    X(filled, "filled", "gaps of one connection that another one filled")                                    \
+    X(moved, "moved", "books that went on over another connection")                                          \
     X(compare_equal, "compare_equal", "depth tops equal to bookTicker of the same id")                       \
     X(compare_unequal, "compare_unequal", "depth tops that contradict bookTicker")
 
@@ -118,23 +140,65 @@ struct feed *feed_init(const struct feed_config *cfg, struct arena *arena, struc
  * can be asked from now on. False when there is no room, or its symbol or decimals cannot be used. Cold. */
 bool feed_add_instrument(struct feed *f, const struct instrument *ins, struct now now, const struct md_out *out);
 
-/* The connection is up: books start from nothing, and every instrument must be subscribed. */
-void feed_on_up(struct feed *f, struct now now, const struct md_out *out);
+/* Links there are, by the configuration; and whether any instrument sits on this one. */
+uint32_t feed_links(const struct feed_config *cfg);
+bool feed_link_used(const struct feed *f, uint32_t link);
 
-/* The connection is down: every book is BOOK_DOWN. */
-void feed_on_down(struct feed *f, struct now now, const struct md_out *out);
+/* The connection is up: every instrument of it must be subscribed. Books that no other link carries start from nothing.
+ */
+void feed_link_up(struct feed *f, uint32_t link, struct now now, const struct md_out *out);
 
-/* True when feed_subscribe_next() has something to send now. Ask after messages and timers. */
-bool feed_subscribe_due(const struct feed *f, struct now now);
+/* The connection is down: books that no other link carries are BOOK_DOWN; one that another link is not known to
+ * continue is BOOK_GAP. */
+void feed_link_down(struct feed *f, uint32_t link, struct now now, const struct md_out *out);
+
+/* Everything that the other links of its group carry goes on when this one is the only one. Ask after messages and
+ * timers, and before the others are closed. */
+bool feed_link_covers(struct feed *f, uint32_t link, struct now now);
+
+/* True when feed_link_request() has something to send now. Ask after messages and timers. */
+bool feed_link_due(struct feed *f, uint32_t link, struct now now);
 
 /* The next request to send, at most `room` bytes; 0 when there is none now: first the subscriptions of every
- * instrument, later those of checked books that must start again, one at a time. The caller paces them: venues count
- * messages. */
-size_t feed_subscribe_next(struct feed *f, struct now now, const struct md_out *out, char *buf, size_t room);
+ * instrument, then those that were refused, each alone, and those of checked books that must start again, one at a
+ * time. The caller paces them: venues count messages. */
+size_t feed_link_request(struct feed *f, uint32_t link, struct now now, const struct md_out *out, char *buf,
+                         size_t room);
 
 /* One whole text message. Hot. Events are published before it returns. */
-enum feed_result feed_on_message(struct feed *f, const uint8_t *payload, size_t len, struct now now,
-                                 const struct md_out *out);
+enum feed_result feed_link_message(struct feed *f, uint32_t link, const uint8_t *payload, size_t len, struct now now,
+                                   const struct md_out *out);
+
+/* The same of the first link, for who has one only. */
+static inline void
+feed_on_up(struct feed *f, struct now now, const struct md_out *out)
+{
+    feed_link_up(f, 0, now, out);
+}
+
+static inline void
+feed_on_down(struct feed *f, struct now now, const struct md_out *out)
+{
+    feed_link_down(f, 0, now, out);
+}
+
+static inline bool
+feed_subscribe_due(struct feed *f, struct now now)
+{
+    return feed_link_due(f, 0, now);
+}
+
+static inline size_t
+feed_subscribe_next(struct feed *f, struct now now, const struct md_out *out, char *buf, size_t room)
+{
+    return feed_link_request(f, 0, now, out, buf, room);
+}
+
+static inline enum feed_result
+feed_on_message(struct feed *f, const uint8_t *payload, size_t len, struct now now, const struct md_out *out)
+{
+    return feed_link_message(f, 0, payload, len, now, out);
+}
 
 /* True when a snapshot of *instrument must be fetched now; it then counts as in flight. Ask after messages, slices and
  * timers. */

@@ -9,13 +9,38 @@
  * make a book start again too. Heartbeats prove the connection, never a subscription. */
 #include "feed/feed_state.h"
 
-#define ANSWER_NS    (5 * NS_PER_S) /* to an unsubscription; most come within a round trip */
-#define CHECKED_BEST 16             /* room for checksum_levels of a side */
+#define CHECKED_BEST 16 /* room for checksum_levels of a side */
 
 void
-checked_reset(struct feed *f)
+checked_reset(struct link *k)
 {
-    f->again = (struct resubscribe){ .slot = NONE };
+    k->again = (struct resubscribe){ .slot = NONE };
+}
+
+static inline bool
+is_view(const struct feed *f, const struct line *l, uint32_t slot)
+{
+    return l != &f->line[slot];
+}
+
+struct line *
+checked_line(struct feed *f, uint32_t slot, const struct link *k)
+{
+    uint32_t at = f->line[slot].at[k->index];
+
+    return likely(at == 0) ? &f->line[slot] : &f->view[slot * (f->group_links - 1) + at - 1];
+}
+
+const struct link *
+checked_server(const struct feed *f, uint32_t slot)
+{
+    const struct link *k = &f->link[slot / f->group_lines * f->group_links];
+
+    for (uint32_t i = 0; i < f->group_links; i++)
+        if (f->line[slot].at[i] == 0)
+            return &k[i];
+    ASSERT(false); /* one of them is served */
+    return k;
 }
 
 /* ---- one message into a book ---- */
@@ -86,16 +111,6 @@ cut(struct emitter *e, struct line *l, enum side side)
     book_truncate(&l->book, side, depth);
 }
 
-static COLD void
-failed(struct emitter *e, struct line *l, enum book_state state)
-{
-    if (state == BOOK_CHECKSUM)
-        e->f->counters.checksums++;
-    else if (state == BOOK_CROSSED)
-        e->f->counters.crossed++;
-    feed_distrust(e, l, state);
-}
-
 static inline struct touch
 top_of(const struct book *b)
 {
@@ -106,12 +121,207 @@ top_of(const struct book *b)
                            .ask = ask != NULL ? *ask : (struct level){ 0, 0 } };
 }
 
+/* ---- the book that is served, and those of the other links ------------------------------------------------------- */
+
+/* A book that comes whole: its levels for those who follow them. */
+static COLD void
+publish_whole(struct emitter *e, struct line *l)
+{
+    feed_emit_bare(e, l, MD_CLEAR, 0);
+    l->state = BOOK_LIVE;
+    for (unsigned s = 0; s < 2; s++)
+        for (const struct level *v = book_touch(&l->book, (enum side)s); v != NULL;
+             v = book_worse(&l->book, (enum side)s, v))
+            emit_level(e, l, (enum side)s, v->px, v->qty, 0, e->f->msg.venue_time_ns);
+    if (l->ref.tob.state != BOOK_LIVE)
+        feed_emit_bare(e, l, MD_STATE, 0);
+    struct touch t = top_of(&l->book);
+    serve(e, l, &t);
+}
+
+/* What belongs to a link changes places; who the line is, and what risk looks at, stays. */
+static void
+exchange(struct line *l, struct line *v)
+{
+#define SWAP(field)                          \
+    do {                                     \
+        __typeof__(l->field) was = l->field; \
+        l->field = v->field;                 \
+        v->field = was;                      \
+    } while (0)
+    SWAP(state);
+    SWAP(wanted);
+    SWAP(book);
+    SWAP(ahead_ns);
+    SWAP(subscribe_id);
+    SWAP(retry_at_ns);
+    SWAP(retry_ns);
+    SWAP(fetched_ns);
+    SWAP(px_digits);
+    SWAP(qty_digits);
+    SWAP(asked_ns);
+    SWAP(depth_ns);
+#undef SWAP
+}
+
+/* From here on the link's book of the line is the one that is served. */
+static void
+move_to(struct feed *f, uint32_t slot, const struct link *k)
+{
+    struct line *l = &f->line[slot];
+    const struct link *from = checked_server(f, slot);
+
+    exchange(l, checked_line(f, slot, k));
+    l->at[from->index] = l->at[k->index];
+    l->at[k->index] = 0;
+}
+
+static const struct link *
+other_live(struct feed *f, uint32_t slot)
+{
+    const struct link *k = &f->link[slot / f->group_lines * f->group_links];
+
+    for (uint32_t i = 0; i < f->group_links; i++) {
+        const struct line *v = checked_line(f, slot, &k[i]);
+        if (k[i].up && is_view(f, v, slot) && v->state == BOOK_LIVE)
+            return &k[i];
+    }
+    return NULL;
+}
+
+static COLD void
+take_over(struct emitter *e, uint32_t slot, const struct link *k)
+{
+    struct line *l = &e->f->line[slot];
+
+    move_to(e->f, slot, k);
+    e->f->counters.moved++;
+    publish_whole(e, l);
+}
+
+static void
+view_state(struct feed *f, struct line *v, enum book_state state)
+{
+    want(f, v, state != BOOK_DOWN && state != BOOK_EMPTY);
+    v->ahead_ns = 0;
+    v->state = (uint8_t)state;
+}
+
+COLD void
+checked_distrust(struct emitter *e, uint32_t slot, const struct link *k, enum book_state state)
+{
+    struct feed *f = e->f;
+    struct line *l = checked_line(f, slot, k);
+
+    if (l->state != BOOK_LIVE && state == BOOK_GAP)
+        return; /* it knows */
+    const struct link *other = is_view(f, l, slot) ? NULL : other_live(f, slot);
+    if (other != NULL) {
+        take_over(e, slot, other);
+        l = checked_line(f, slot, k);
+    }
+    if (is_view(f, l, slot))
+        view_state(f, l, state);
+    else
+        feed_distrust(e, l, state);
+}
+
+static COLD void
+failed(struct emitter *e, uint32_t slot, const struct link *k, enum book_state state)
+{
+    if (state == BOOK_CHECKSUM)
+        e->f->counters.checksums++;
+    else if (state == BOOK_CROSSED)
+        e->f->counters.crossed++;
+    checked_distrust(e, slot, k, state);
+}
+
+void
+checked_link_up(struct feed *f, const struct link *k, bool others)
+{
+    for (uint32_t i = link_begin(f, k); i < link_end(f, k); i++) {
+        if (!others && f->line[i].at[k->index] != 0)
+            move_to(f, i, k);
+        struct line *v = checked_line(f, i, k);
+        if (!is_view(f, v, i))
+            continue;
+        feed_line_reset(f, v);
+        view_state(f, v, BOOK_SYNCING);
+    }
+}
+
+void
+checked_link_down(struct feed *f, const struct link *k, struct emitter *e)
+{
+    for (uint32_t i = link_begin(f, k); i < link_end(f, k); i++) {
+        struct line *l = checked_line(f, i, k);
+        const struct link *other = is_view(f, l, i) ? NULL : other_live(f, i);
+        if (other != NULL) {
+            take_over(e, i, other);
+        } else if (!is_view(f, l, i)) { /* the book of one that is still waiting for it takes its place */
+            const struct link *first = k - k->index;
+            while (!first->up)
+                first++; /* one of them is */
+            feed_distrust(e, l, (enum book_state)checked_line(f, i, first)->state);
+            move_to(f, i, first);
+        }
+        struct line *v = checked_line(f, i, k);
+        feed_line_reset(f, v);
+        view_state(f, v, BOOK_DOWN);
+    }
+}
+
+/* A new version of the instrument: every link's book of it starts again. */
+void
+checked_renew(struct feed *f, uint32_t slot)
+{
+    struct link *k = &f->link[slot / f->group_lines * f->group_links];
+
+    for (uint32_t i = 0; i < f->group_links; i++) {
+        struct line *v = checked_line(f, slot, &k[i]);
+        if (k[i].again.slot == slot)
+            checked_reset(&k[i]);
+        if (!is_view(f, v, slot))
+            continue;
+        v->ins = f->line[slot].ins;
+        int32_t subscribe_id = v->subscribe_id;
+        feed_line_reset(f, v);
+        v->subscribe_id = subscribe_id;
+        view_state(f, v, k[i].up ? BOOK_SYNCING : BOOK_DOWN);
+    }
+}
+
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
+
+/* Applied, proven, published: BOOK_LIVE; else what is wrong. */
+static inline enum book_state
+take_update(struct feed *f, struct line *l)
+{
+    const struct md_msg *m = &f->msg;
+
+    if (unlikely(!apply(&l->book, SIDE_BUY, m->bids, m->bid_count) ||
+                 !apply(&l->book, SIDE_SELL, m->asks, m->ask_count)))
+        return BOOK_OVERFLOW;
+    if (unlikely(m->px_digits > l->px_digits || m->qty_digits > l->qty_digits || !proven(f, l)))
+        return BOOK_CHECKSUM;
+    return unlikely(book_crossed(&l->book)) ? BOOK_CROSSED : BOOK_LIVE;
+}
+
+/* Nobody follows the levels of a book that is not served. */
+static COLD void
+cut_view(struct feed *f, struct line *v)
+{
+    book_truncate(&v->book, SIDE_BUY, f->cfg.snapshot_limit);
+    book_truncate(&v->book, SIDE_SELL, f->cfg.snapshot_limit);
+}
+
 /* Hot. */
 void
 checked_depth(struct feed *f, struct now now, const struct md_out *out)
 {
     const struct md_msg *m = &f->msg;
-    struct line *l = &f->line[m->slot];
+    const struct link *k = &f->link[f->speaker];
+    struct line *l = checked_line(f, m->slot, k);
     struct emitter e = emitter_begin(f, out, now);
 
     f->counters.depth++;
@@ -121,16 +331,11 @@ checked_depth(struct feed *f, struct now now, const struct md_out *out)
     l->ahead_ns = 0;
     if (unlikely(l->wanted))
         want(f, l, false); /* it was only too quiet */
-    enum book_state bad = BOOK_LIVE;
-    if (unlikely(!apply(&l->book, SIDE_BUY, m->bids, m->bid_count) ||
-                 !apply(&l->book, SIDE_SELL, m->asks, m->ask_count)))
-        bad = BOOK_OVERFLOW;
-    else if (unlikely(m->px_digits > l->px_digits || m->qty_digits > l->qty_digits || !proven(f, l)))
-        bad = BOOK_CHECKSUM;
-    else if (unlikely(book_crossed(&l->book)))
-        bad = BOOK_CROSSED;
-    if (unlikely(bad != BOOK_LIVE)) {
-        failed(&e, l, bad);
+    enum book_state state = take_update(f, l);
+    if (unlikely(state != BOOK_LIVE)) {
+        failed(&e, m->slot, k, state);
+    } else if (unlikely(is_view(f, l, m->slot))) {
+        cut_view(f, l);
     } else {
         publish(&e, l, SIDE_BUY, m->bids, m->bid_count);
         publish(&e, l, SIDE_SELL, m->asks, m->ask_count);
@@ -171,38 +376,35 @@ backs_off(struct feed *f, struct line *l, int64_t now_ns)
 COLD void
 checked_snapshot(struct feed *f, struct now now, const struct md_out *out)
 {
-    struct line *l = &f->line[f->msg.slot];
+    uint32_t slot = f->msg.slot;
+    struct link *k = &f->link[f->speaker];
+    struct line *l = checked_line(f, slot, k);
     struct emitter e = emitter_begin(f, out, now);
 
     f->counters.depth++;
     l->asked_ns = 0;
     l->depth_ns = now.mono.ns;
     l->ahead_ns = 0;
-    if (f->again.slot == f->msg.slot)
-        checked_reset(f);
+    if (k->again.slot == slot)
+        checked_reset(k);
     enum book_state state = !load(f, l)              ? BOOK_OVERFLOW
                             : !proven(f, l)          ? BOOK_CHECKSUM
                             : book_crossed(&l->book) ? BOOK_CROSSED
                                                      : BOOK_LIVE;
     if (state != BOOK_LIVE) {
         f->counters.snapshot_failures++;
-        failed(&e, l, state);
+        failed(&e, slot, k, state);
         emitter_end(&e);
         return;
     }
     want(f, l, false);
     f->counters.resyncs++;
-    feed_emit_bare(&e, l, MD_CLEAR, 0);
-    bool was_live = l->state == BOOK_LIVE;
-    l->state = BOOK_LIVE;
-    for (unsigned s = 0; s < 2; s++)
-        for (const struct level *v = book_touch(&l->book, (enum side)s); v != NULL;
-             v = book_worse(&l->book, (enum side)s, v))
-            emit_level(&e, l, (enum side)s, v->px, v->qty, 0, f->msg.venue_time_ns);
-    if (!was_live)
-        feed_emit_bare(&e, l, MD_STATE, 0);
-    struct touch t = top_of(&l->book);
-    serve(&e, l, &t);
+    if (!is_view(f, l, slot))
+        publish_whole(&e, l);
+    else
+        l->state = BOOK_LIVE;
+    if (f->line[slot].state != BOOK_LIVE)
+        take_over(&e, slot, k);
     emitter_end(&e);
 }
 
@@ -218,49 +420,61 @@ checked_traded(struct line *l, int64_t now_ns, int64_t lag_max_ns)
 COLD void
 checked_unreadable(struct feed *f, struct now now, const struct md_out *out)
 {
+    const struct link *k = &f->link[f->speaker];
     struct emitter e = emitter_begin(f, out, now);
 
-    for (uint32_t i = 0; i < f->line_count; i++)
-        if (f->line[i].state == BOOK_LIVE)
-            feed_distrust(&e, &f->line[i], BOOK_GAP);
+    for (uint32_t i = link_begin(f, k); i < link_end(f, k); i++)
+        checked_distrust(&e, i, k, BOOK_GAP);
     emitter_end(&e);
 }
 
 /* ---- subscribing again ---- */
 
 static void
-give_up(struct feed *f, int64_t now_ns)
+give_up(struct feed *f, struct link *k, int64_t now_ns)
 {
     f->counters.snapshot_failures++;
-    backs_off(f, &f->line[f->again.slot], now_ns);
-    checked_reset(f);
+    backs_off(f, checked_line(f, k->again.slot, k), now_ns);
+    checked_reset(k);
 }
 
 /* Which book an answer is about: its symbol, else the request that it repeats. */
 static uint32_t
-answered(const struct feed *f)
+answered(const struct feed *f, const struct link *k)
 {
     const struct md_msg *m = &f->msg;
 
     if (m->slot < f->line_count)
         return m->slot;
-    return f->again.stage != AGAIN_IDLE && m->request_id == f->again.request_id ? f->again.slot : NONE;
+    return k->again.stage != AGAIN_IDLE && m->request_id == k->again.request_id ? k->again.slot : NONE;
+}
+
+/* Subscribed with the others, and refused: it is not waited for. */
+static void
+not_coming(struct feed *f, uint32_t slot, const struct link *k, struct emitter *e)
+{
+    struct line *l = checked_line(f, slot, k);
+
+    l->asked_ns = MIN(l->asked_ns, e->recv_ns - f->cfg.snapshot_timeout_ns);
+    if (l->state != BOOK_LIVE)
+        checked_distrust(e, slot, k, BOOK_REFUSED);
 }
 
 COLD void
-checked_answer(struct feed *f, bool ok, struct now now)
+checked_answer(struct feed *f, bool ok, struct now now, struct emitter *e)
 {
     const struct md_msg *m = &f->msg;
-    struct resubscribe *a = &f->again;
-    uint32_t slot = answered(f);
+    struct link *k = &f->link[f->speaker];
+    struct resubscribe *a = &k->again;
+    uint32_t slot = answered(f, k);
 
     if (!m->depth_stream && ok)
         return;
     if (slot == NONE) { /* refused without a symbol: of one request's instruments, those without a book yet */
-        for (uint32_t i = 0; i < f->line_count && !ok; i++) {
-            struct line *l = &f->line[i];
+        for (uint32_t i = link_begin(f, k); i < link_end(f, k) && !ok; i++) {
+            const struct line *l = checked_line(f, i, k);
             if (l->subscribe_id == m->request_id && l->asked_ns != 0)
-                l->asked_ns = MIN(l->asked_ns, now.mono.ns - f->cfg.snapshot_timeout_ns);
+                not_coming(f, i, k, e);
         }
         return;
     }
@@ -270,19 +484,25 @@ checked_answer(struct feed *f, bool ok, struct now now)
     }
     if (ok)
         return;
-    if (a->stage == AGAIN_ON && a->slot == slot)
-        give_up(f, now.mono.ns);
-    else if (f->line[slot].asked_ns != 0 && !m->off &&
-             (m->request_id < 0 || m->request_id == f->line[slot].subscribe_id))
-        f->line[slot].asked_ns = MIN(f->line[slot].asked_ns, now.mono.ns - f->cfg.snapshot_timeout_ns);
+    struct line *l = checked_line(f, slot, k);
+    if (a->stage == AGAIN_ON && a->slot == slot) {
+        give_up(f, k, now.mono.ns);
+        if (l->state != BOOK_LIVE)
+            checked_distrust(e, slot, k, BOOK_REFUSED);
+    } else if (l->asked_ns != 0 && !m->off && (m->request_id < 0 || m->request_id == l->subscribe_id)) {
+        not_coming(f, slot, k, e);
+    }
 }
 
 static uint32_t
-choose(const struct feed *f, int64_t now_ns)
+choose(struct feed *f, const struct link *k, int64_t now_ns)
 {
-    for (uint32_t n = 0; n < f->line_count; n++) {
-        uint32_t i = (f->fetch_at + n) % f->line_count;
-        const struct line *l = &f->line[i];
+    uint32_t begin = link_begin(f, k);
+    uint32_t count = link_end(f, k) - begin;
+
+    for (uint32_t n = 0; n < count; n++) {
+        uint32_t i = begin + (f->fetch_at + n) % count;
+        const struct line *l = checked_line(f, i, k);
         if (l->wanted && l->asked_ns == 0 && l->retry_at_ns <= now_ns)
             return i;
     }
@@ -290,10 +510,10 @@ choose(const struct feed *f, int64_t now_ns)
 }
 
 bool
-checked_due(const struct feed *f, struct now now)
+checked_due(struct feed *f, const struct link *k, struct now now)
 {
-    switch (f->again.stage) {
-    case AGAIN_IDLE: return f->wanted_count > 0 && choose(f, now.mono.ns) != NONE;
+    switch (k->again.stage) {
+    case AGAIN_IDLE: return f->wanted_count > 0 && choose(f, k, now.mono.ns) != NONE;
     case AGAIN_DUE: return true;
     case AGAIN_OFF:
     case AGAIN_ON: break;
@@ -302,20 +522,20 @@ checked_due(const struct feed *f, struct now now)
 }
 
 size_t
-checked_request(struct feed *f, struct now now, const struct md_out *out, char *buf, size_t room)
+checked_request(struct feed *f, struct link *k, struct now now, const struct md_out *out, char *buf, size_t room)
 {
-    struct resubscribe *a = &f->again;
+    struct resubscribe *a = &k->again;
     size_t used;
 
-    if (!checked_due(f, now))
+    if (!checked_due(f, k, now))
         return 0;
     bool off = a->stage == AGAIN_IDLE;
     if (off) {
-        a->slot = choose(f, now.mono.ns);
-        f->fetch_at = a->slot + 1;
+        a->slot = choose(f, k, now.mono.ns);
+        f->fetch_at = a->slot - link_begin(f, k) + 1;
         f->counters.snapshots++;
     }
-    struct line *l = &f->line[a->slot];
+    struct line *l = checked_line(f, a->slot, k);
     f->request_id = f->request_id == INT32_MAX ? 1 : f->request_id + 1;
     a->request_id = f->request_id;
     const struct md_request rq = {
@@ -333,25 +553,23 @@ checked_request(struct feed *f, struct now now, const struct md_out *out, char *
         backs_off(f, l, now.mono.ns);
     if (off && l->state == BOOK_LIVE) { /* it was only too quiet; nothing keeps it from here on */
         struct emitter e = emitter_begin(f, out, now);
-        feed_distrust(&e, l, BOOK_SYNCING);
+        checked_distrust(&e, a->slot, k, BOOK_SYNCING);
         emitter_end(&e);
     }
     return n;
 }
 
-void
-checked_timer(struct feed *f, struct now now, const struct md_out *out)
+static void
+link_timer(struct feed *f, struct link *k, int64_t now_ns)
 {
-    struct resubscribe *a = &f->again;
-    int64_t now_ns = now.mono.ns;
+    struct resubscribe *a = &k->again;
 
-    (void)out;
     if (a->stage == AGAIN_OFF && now_ns >= a->deadline_ns)
         a->stage = AGAIN_DUE;
     else if (a->stage == AGAIN_ON && now_ns >= a->deadline_ns)
-        give_up(f, now_ns);
-    for (uint32_t i = 0; i < f->line_count; i++) {
-        struct line *l = &f->line[i];
+        give_up(f, k, now_ns);
+    for (uint32_t i = link_begin(f, k); i < link_end(f, k); i++) {
+        struct line *l = checked_line(f, i, k);
         if (l->asked_ns != 0 && now_ns - l->asked_ns >= f->cfg.snapshot_timeout_ns) {
             l->asked_ns = 0; /* subscribed with the others, and nothing came: again, by itself */
             f->counters.snapshot_failures++;
@@ -362,4 +580,13 @@ checked_timer(struct feed *f, struct now now, const struct md_out *out)
             want(f, l, true);
         }
     }
+}
+
+void
+checked_timer(struct feed *f, struct now now, const struct md_out *out)
+{
+    (void)out;
+    for (uint32_t i = 0; i < f->link_count; i++)
+        if (f->link[i].up)
+            link_timer(f, &f->link[i], now.mono.ns);
 }

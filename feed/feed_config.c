@@ -18,6 +18,7 @@ feed_config_default(uint32_t instruments_max)
         .retry_min_ns = NS_PER_S,
         .retry_max_ns = 60 * NS_PER_S,
         .depth_lag_max_ns = 5 * NS_PER_S,
+        .gap_wait_ns = 200 * NS_PER_MS,
         .streams = MD_STREAM_DEPTH | MD_STREAM_TICKER | MD_STREAM_TRADE,
     };
 }
@@ -47,7 +48,7 @@ feed_footprint(const struct feed_config *cfg)
            ((size_t)cfg->instruments_max + 1) * book_footprint(cfg->levels_max) +
            arena_cost((size_t)cfg->pending_events_max * sizeof(struct pending)) +
            arena_cost((size_t)cfg->pending_levels_max * sizeof(struct level)) +
-           arena_cost((size_t)cfg->instruments_max * sizeof(char *));
+           arena_cost((size_t)cfg->instruments_max * sizeof(char *)) + feed_links_footprint(cfg);
 }
 
 static bool
@@ -71,9 +72,16 @@ feed_config_check(const struct feed_config *cfg, struct fault *fault)
         return FAULT(fault, "feed: %u instruments, expected 1 to %d", cfg->instruments_max, INSTRUMENT_MAX);
     if ((cfg->streams & MD_STREAM_DEPTH) == 0)
         return FAULT(fault, "feed: the depth stream is not among the streams, but books are kept from it");
-    if ((size_t)cfg->instruments_max * streams > d->streams_max)
-        return FAULT(fault, "feed: %u instruments x %u streams, but the venue takes %u streams on a connection",
-                     cfg->instruments_max, streams, d->streams_max);
+    uint32_t streams_max = cfg->streams_max != 0 ? cfg->streams_max : d->streams_max;
+    if (cfg->copies > FEED_COPIES_MAX || cfg->groups > FEED_LINKS_MAX || feed_links(cfg) > FEED_LINKS_MAX)
+        return FAULT(fault, "feed: %u x %u connections, expected at most %u with those to move to", cfg->groups,
+                     cfg->copies, FEED_LINKS_MAX);
+    if (streams_max > d->streams_max || streams_max < streams)
+        return FAULT(fault,
+                     "feed: %u streams on a connection, expected %u (one instrument's) to %u (the venue's limit)",
+                     streams_max, streams, d->streams_max);
+    if (cfg->gap_wait_ns < 0)
+        return FAULT(fault, "feed: the wait for a missing update must not be negative");
     if (d->checked && !depth_offered(d, cfg->snapshot_limit))
         return FAULT(fault, "feed: a depth of %u levels, which %s does not have", cfg->snapshot_limit, d->name);
     if (cfg->snapshot_limit < 8 || cfg->levels_max < cfg->snapshot_limit || cfg->levels_max > 1u << 20)

@@ -87,7 +87,7 @@ fetch_choose(const struct feed *f, int64_t now_ns)
     for (uint32_t n = 0; n < f->line_count; n++) {
         uint32_t i = (f->fetch_at + n) % f->line_count;
         const struct line *l = &f->line[i];
-        if (!l->wanted || !l->streaming || l->retry_at_ns > now_ns)
+        if (!l->wanted || l->streaming == 0 || l->retry_at_ns > now_ns)
             continue;
         if (l->state != BOOK_LIVE)
             return i;
@@ -115,6 +115,7 @@ feed_snapshot_wanted(struct feed *f, struct now now, uint32_t *instrument)
         f->fetch_at = slot + 1;
     }
     struct line *l = &f->line[t->slot];
+    t->carriers = l->streaming;
     if (l->fetched_ns == 0 || now_ns - l->fetched_ns > f->cfg.retry_max_ns)
         l->retry_ns = f->cfg.retry_min_ns;
     l->fetched_ns = now_ns;
@@ -168,6 +169,7 @@ go_live(struct emitter *e)
     l->book = t->book;
     t->book = old;
     l->id = t->id;
+    l->joined |= t->carriers & l->streaming; /* whatever is behind the snapshot comes over them */
     want(f, l, false);
     l->compare_open = false;
     l->unequal_run = 0;

@@ -160,6 +160,12 @@ follow(struct emitter *e, struct line *l, const struct md_msg *m)
     serve_newest(e, l, &t);
 }
 
+COLD void
+sequenced_follow(struct emitter *e, struct line *l, const struct md_msg *m)
+{
+    follow(e, l, m);
+}
+
 void
 sequenced_depth(struct feed *f, struct now now, const struct md_out *out)
 {
@@ -168,12 +174,14 @@ sequenced_depth(struct feed *f, struct now now, const struct md_out *out)
     struct emitter e = emitter_begin(f, out, now);
 
     f->counters.depth++;
-    l->streaming = true;
-    l->seen_id = m->last_id;
+    l->streaming |= f->bit;
+    l->seen_id = MAX(l->seen_id, m->last_id);
     if (unlikely(f->fetch.slot == m->slot))
         feed_fetch_buffer(f, m, now.mono.ns);
-    if (likely(l->state == BOOK_LIVE))
+    if (likely(l->state == BOOK_LIVE) && (likely(!f->merging) || merge_depth(&e, l, m)))
         follow(&e, l, m);
+    if (unlikely(l->held != 0))
+        merge_release(&e, l);
     emitter_end(&e);
     if (unlikely(f->fetch.stage == STAGE_JOINING))
         (void)feed_work(f, now, out);
@@ -193,7 +201,7 @@ static COLD void
 lag(struct emitter *e, struct line *l)
 {
     e->f->counters.lags++;
-    l->streaming = false; /* no snapshot helps while the stream is silent */
+    l->streaming = 0; /* no snapshot helps while the stream is silent */
     feed_distrust(e, l, BOOK_GAP);
 }
 
@@ -211,8 +219,12 @@ sequenced_ticker(struct feed *f, struct now now, const struct md_out *out)
     }
     if (unlikely(last != NULL && m->last_id <= last->id)) {
         f->counters.duplicates++;
+        if (f->merging)
+            merge_second(f, MERGE_TICKER, m->last_id, now.mono.ns, out);
         return;
     }
+    if (unlikely(f->merging))
+        merge_first(f, MERGE_TICKER, m->last_id, now.mono.ns);
     struct emitter e = emitter_begin(f, out, now);
     struct touch *t = &l->ticker[l->ticker_count % TICKERS];
     l->ticker_count++;
@@ -274,8 +286,14 @@ sequenced_timer(struct feed *f, struct now now, const struct md_out *out)
     for (uint32_t i = 0; i < f->line_count; i++) {
         struct line *l = &f->line[i];
         if (l->state == BOOK_LIVE && l->ahead_ns != 0 && f->cfg.depth_lag_max_ns != 0 &&
-            now.mono.ns - l->ahead_ns > f->cfg.depth_lag_max_ns)
-            lag(&e, l);
+            now.mono.ns - l->ahead_ns > f->cfg.depth_lag_max_ns) {
+            if (f->dialect->checked) {
+                f->counters.lags++;
+                checked_distrust(&e, i, checked_server(f, i), BOOK_GAP);
+            } else {
+                lag(&e, l);
+            }
+        }
     }
     emitter_end(&e);
 }

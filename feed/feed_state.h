@@ -1,6 +1,7 @@
 /* What feed remembers, shared by its files and by nobody else: feed.c (messages, subscriptions, a connection's life),
  * feed_sequenced.c (books that follow a numbered stream), feed_fetch.c (snapshots that are joined to it),
- * feed_checked.c (books that prove themselves by a checksum), feed_config.c.
+ * feed_checked.c (books that prove themselves by a checksum), feed_links.c (the connections), feed_merge.c (several
+ * that carry the same), feed_config.c.
  *
  * Always true: as feed.h says. */
 #ifndef EXECGW_FEED_FEED_STATE_H
@@ -9,6 +10,12 @@
 #include "feed/feed.h"
 
 #define NONE           UINT32_MAX
+#define GROUP_LINKS    FEED_GROUP_LINKS_MAX
+#define ARRIVALS       8u
+#define ASKED_MAX      16u
+#define HELD_MAX       64u
+#define ANSWER_NS      (5 * NS_PER_S) /* to a request; most come within a round trip */
+#define SETTLE_NS      (2 * NS_PER_S) /* what another link had on its way when a subscription was answered has come */
 #define TICKERS        64  /* bookTicker messages remembered per instrument, to compare with the depth that lags them */
 #define WORK_LEVELS    256 /* levels applied in one piece of work */
 #define UNEQUAL_MAX    3   /* contradictions in a row that make a book distrusted */
@@ -30,11 +37,11 @@ struct line {
     uint32_t instrument; /* its id */
     uint8_t state;       /* enum book_state */
     bool wanted;         /* a snapshot is needed: the book is not live, or nears its edge */
-    bool streaming;      /* its depth stream is known to be on */
+    uint8_t streaming;   /* bit per link of its group: its depth stream is known to be on there */
     bool compare_open;   /* `compare` waits for the next bookTicker */
     uint32_t unequal_run;
     uint64_t id;      /* of the last update in the book */
-    uint64_t seen_id; /* of the last update received */
+    uint64_t seen_id; /* of the last update received, over whatever link */
     struct book book;
     int64_t ahead_ns;      /* mono: since when bookTicker is ahead of a silent depth stream; 0 = it is not */
     int64_t last_trade_id; /* 0 = none */
@@ -49,6 +56,14 @@ struct line {
     uint8_t qty_digits;
     int64_t asked_ns; /* checked, mono: its depth stream was subscribed, no snapshot came yet; 0 = not so */
     int64_t depth_ns; /* checked, mono: its last depth message */
+    /* Of several links. */
+    uint8_t joined;  /* bit per link: what it delivers is known to continue the book */
+    uint8_t refused; /* bit per link: the request that named it was refused, or had no answer: it is asked for alone */
+    uint8_t at[GROUP_LINKS]; /* checked: where each link's book of it is kept; 0 = here, else view[at - 1] */
+    uint32_t held;           /* updates that wait for what came before them */
+    uint64_t trades;         /* bit i: trade last_trade_id - i was seen */
+    int64_t alone_at_ns;     /* mono: not asked for again before this */
+    int64_t alone_ns;        /* the next pause */
     struct touch ticker[TICKERS];
 };
 
@@ -66,8 +81,9 @@ struct pending {
 struct fetch {
     enum stage stage;
     uint32_t slot;
-    bool quiet;  /* the book was live when this began: levels are published at the end, not as they come */
-    bool broken; /* the snapshot's levels make no sense */
+    bool quiet;       /* the book was live when this began: levels are published at the end, not as they come */
+    bool broken;      /* the snapshot's levels make no sense */
+    uint8_t carriers; /* links that streamed it before it was asked for: they deliver whatever it lacks */
     unsigned again_count;
     int64_t deadline_ns; /* ASKED, LOADING: time-out; AGAIN: when to ask */
     uint64_t id;         /* of the last update in `book` */
@@ -96,6 +112,71 @@ struct resubscribe {
     int64_t deadline_ns;
 };
 
+/* A subscription request that waits for its answer; sequenced venues. */
+struct asked {
+    int32_t id; /* 0 = free */
+    uint32_t at;
+    uint32_t count;
+    int64_t sent_ns;
+};
+
+/* One connection. */
+struct link {
+    bool up;
+    uint8_t bit;   /* in its group's masks */
+    uint8_t index; /* in its group */
+    uint8_t copy;  /* which copy of the group's streams */
+    uint32_t group;
+    uint32_t base;      /* lines before this one have every stream asked for */
+    uint32_t at;        /* the next line to subscribe */
+    uint32_t to;        /* where this round of streams ends */
+    unsigned streams;   /* of the lines from base on, not yet asked for */
+    int32_t trade_from; /* checked: ids of the requests for trades; 0 = none */
+    int32_t trade_to;
+    int64_t acked_ns;   /* mono: since when nothing is unanswered; 0 = something is */
+    int64_t message_ns; /* mono: its last message, while there are several */
+    int64_t ready_ns;   /* mono: since when it carries what the others do; 0 = it does not */
+    struct asked asked[ASKED_MAX];
+    struct resubscribe again;
+};
+
+enum merge_stream { MERGE_DEPTH, MERGE_TICKER, MERGE_TRADE, MERGE_STREAMS };
+
+/* When the first copy of an item came, and over which. */
+struct arrival {
+    uint64_t id;
+    int64_t ns; /* 0 = told, or none */
+    uint32_t copy;
+};
+
+struct arrivals {
+    struct arrival first[MERGE_STREAMS][ARRIVALS];
+    uint32_t count[MERGE_STREAMS]; /* runs free */
+};
+
+/* An update ahead of the book: what it lacks comes over another link, or not. Levels: bids, then asks. */
+struct held {
+    uint32_t slot;
+    uint8_t bit;
+    uint64_t first_id;
+    uint64_t last_id;
+    int64_t since_ns;
+    int64_t venue_time_ns;
+    uint32_t at;
+    uint32_t bid_count;
+    uint32_t ask_count;
+};
+
+struct merge {
+    struct held *held;
+    uint32_t held_count;
+    struct level *level;
+    uint32_t level_count;
+    uint32_t levels_max;
+    struct md_msg msg;         /* a held update, when its turn comes */
+    struct arrivals *arrivals; /* by slot; NULL: one copy only */
+};
+
 struct feed {
     struct feed_config cfg;
     const struct feed_dialect *dialect;
@@ -103,15 +184,22 @@ struct feed {
     struct md_msg msg;
     struct line *line;
     uint32_t line_count;
-    uint32_t wanted_count;      /* lines that want a snapshot */
-    uint32_t subscribe_at;      /* the next line to subscribe */
-    unsigned subscribe_streams; /* streams of the lines from there on that are not yet asked for */
-    uint32_t fetch_at;          /* where the search for the next fetch starts */
+    uint32_t wanted_count; /* lines and views that want a snapshot */
+    uint32_t fetch_at;     /* where the search for the next fetch starts */
     int32_t request_id;
-    bool up;
-    bool online; /* what the venue says of itself */
+    uint8_t bit;       /* of the link that speaks, in its group */
+    bool merging;      /* a group has more than one link up */
+    bool up;           /* some link is */
+    bool online;       /* what the venue says of itself */
+    uint32_t speaker;  /* the link that speaks */
+    bool some_refused; /* since the start: some line may have to be asked for alone */
+    uint32_t link_count;
+    uint32_t group_links;
+    uint32_t group_lines; /* instruments of one link, at most */
+    struct link *link;
+    struct line *view; /* checked: books of links that are not served, group_links - 1 beside each line */
+    struct merge merge;
     struct fetch fetch;
-    struct resubscribe again;
     struct feed_counters counters;
     const char **symbols; /* for one subscribe message */
     int32_t refusal_code;
@@ -276,6 +364,8 @@ want(struct feed *f, struct line *l, bool wanted)
 
 /* feed.c */
 
+/* Forget everything but who it is. */
+void feed_line_reset(struct feed *f, struct line *l);
 /* A state, a clear: an event without levels. */
 void feed_emit_bare(struct emitter *e, const struct line *l, enum md_kind kind, uint64_t seq);
 /* Enter a state that is not live. The last values stay beside it for whoever wants to show them. */
@@ -305,16 +395,59 @@ void feed_fetch_idle(struct feed *f);
 void feed_fetch_buffer(struct feed *f, const struct md_msg *m, int64_t now_ns);
 void feed_fetch_timer(struct feed *f, int64_t now_ns);
 
+/* feed_links.c */
+
+void feed_links_init(struct feed *f, struct arena *arena);
+size_t feed_links_footprint(const struct feed_config *cfg);
+uint32_t feed_links_of_group(const struct feed_config *cfg);
+/* Bits of the line's links that are up. */
+uint8_t links_up(const struct feed *f, uint32_t slot);
+/* The first line that is not of the link's group, and its first. */
+uint32_t link_end(const struct feed *f, const struct link *k);
+uint32_t link_begin(const struct feed *f, const struct link *k);
+/* The venue's answer to a request over the link that speaks. */
+void links_answer(struct feed *f, bool ok, struct now now, const struct md_out *out);
+void links_timer(struct feed *f, struct now now, const struct md_out *out);
+
+/* feed_merge.c */
+
+/* A depth update while several links are up: true when it continues the book and is to be followed. */
+bool merge_depth(struct emitter *e, struct line *l, const struct md_msg *m);
+/* The book moved on: what waited for that. */
+void merge_release(struct emitter *e, struct line *l);
+void merge_drop(struct feed *f, uint32_t slot);
+/* A trade out of turn: true when it was seen before. `id` <= last_trade_id. */
+bool merge_trade_seen(struct feed *f, struct line *l, int64_t id);
+/* A trade beyond last_trade_id, before that is changed. */
+void merge_trade(struct line *l, int64_t id);
+/* Whose copy of an item came first, and by how much. */
+void merge_first(struct feed *f, enum merge_stream stream, uint64_t id, int64_t now_ns);
+void merge_second(struct feed *f, enum merge_stream stream, uint64_t id, int64_t now_ns, const struct md_out *out);
+void merge_timer(struct emitter *e, int64_t now_ns);
+
+/* A line after levels moved. */
+void sequenced_follow(struct emitter *e, struct line *l, const struct md_msg *m);
+
 /* feed_checked.c */
+/* The book of a line that link keeps. */
+struct line *checked_line(struct feed *f, uint32_t slot, const struct link *k);
+void checked_link_up(struct feed *f, const struct link *k, bool others);
+void checked_link_down(struct feed *f, const struct link *k, struct emitter *e);
 void checked_snapshot(struct feed *f, struct now now, const struct md_out *out);
 void checked_depth(struct feed *f, struct now now, const struct md_out *out);
 void checked_traded(struct line *l, int64_t now_ns, int64_t lag_max_ns);
 void checked_unreadable(struct feed *f, struct now now, const struct md_out *out);
-/* The venue's answer to a request; ok false: refused. */
-void checked_answer(struct feed *f, bool ok, struct now now);
-bool checked_due(const struct feed *f, struct now now);
-size_t checked_request(struct feed *f, struct now now, const struct md_out *out, char *buf, size_t room);
+/* The book that a link keeps of a line is worth nothing; the served one is another link's, where one is live. */
+void checked_distrust(struct emitter *e, uint32_t slot, const struct link *k, enum book_state state);
+/* The link whose book is served. */
+const struct link *checked_server(const struct feed *f, uint32_t slot);
+void checked_renew(struct feed *f, uint32_t slot);
+/* The venue's answer to a request about a book; ok false: refused. */
+void checked_answer(struct feed *f, bool ok, struct now now, struct emitter *e);
+bool checked_due(struct feed *f, const struct link *k, struct now now);
+size_t checked_request(struct feed *f, struct link *k, struct now now, const struct md_out *out, char *buf,
+                       size_t room);
 void checked_timer(struct feed *f, struct now now, const struct md_out *out);
-void checked_reset(struct feed *f);
+void checked_reset(struct link *k);
 
 #endif

@@ -665,9 +665,19 @@ TEST(configuration_that_cannot_be_is_refused_with_a_sentence)
 {
     struct fault fault;
     struct arena none = { 0 };
-    struct feed_config cfg = feed_config_default(342); /* x 3 streams = 1026 */
+    struct feed_config cfg = feed_config_default(1);
+    cfg.streams_max = 1025;
     CHECK(feed_init(&cfg, &none, &fault) == NULL);
     CHECK(strstr(fault.text, "1024") != NULL);
+    cfg.streams_max = 2; /* one instrument has three */
+    CHECK(feed_init(&cfg, &none, &fault) == NULL);
+    cfg = feed_config_default(1);
+    cfg.groups = FEED_LINKS_MAX;
+    cfg.spare = true;
+    CHECK(feed_init(&cfg, &none, &fault) == NULL);
+    cfg = feed_config_default(1);
+    cfg.copies = FEED_COPIES_MAX + 1;
+    CHECK(feed_init(&cfg, &none, &fault) == NULL);
     cfg = feed_config_default(1);
     cfg.levels_max = cfg.snapshot_limit - 1;
     CHECK(feed_init(&cfg, &none, &fault) == NULL);

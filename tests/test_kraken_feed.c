@@ -256,7 +256,7 @@ TEST(a_refused_subscription_is_noticed_and_tried_again)
     CHECK_STR(feed_refusal(f->feed, &code), "Subscription depth not supported");
     (void)book(f, "BTC/USD", "snapshot", 5, 7, true);
     pass(f, 1);
-    CHECK_EQ(feed_state(f->feed, 1), BOOK_SYNCING);
+    CHECK_EQ(feed_state(f->feed, 1), BOOK_REFUSED);
     CHECK(strstr(request(f), "ETH/USD") != NULL);
     (void)say(f, answer(true, "ETH/USD", false, buf));
     CHECK(strstr(request(f), "\"subscribe\"") != NULL);
