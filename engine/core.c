@@ -587,7 +587,7 @@ turn_metrics(struct core *c)
         return;
     c->turns = s->turns;
     metric_observe_ns(c->p.metrics, METRIC_LOOP_TURN, 0, (int64_t)(s->turn_ns - c->turn_ns));
-    risk_note_turn(c->p.gateway_parts.risk, (int64_t)(s->turn_ns - c->turn_ns), c->now);
+    tap_on_turn(&c->tap, (int64_t)(s->turn_ns - c->turn_ns), c->now);
     metric_set(c->p.metrics, METRIC_LOOP_TURN_MAX, 0, (int64_t)s->turn_ns_longest);
     c->turn_ns = s->turn_ns;
 }

@@ -655,6 +655,12 @@ gateway_on_client_gone(struct gateway *g, uint32_t client, enum on_disconnect po
 }
 
 void
+gateway_on_stall(struct gateway *g, int64_t ns, struct now now)
+{
+    risk_note_turn(g->p.risk, ns, now); /* what latches is journaled with the next work */
+}
+
+void
 gateway_on_limits(struct gateway *g, struct now now)
 {
     uint32_t version = risk_limits_in_force(g->p.risk)->version;

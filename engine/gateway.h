@@ -196,6 +196,8 @@ void gateway_on_rest(struct gateway *g, uint16_t venue, unsigned status, const u
 void gateway_on_session_end(struct gateway *g, uint32_t slot);
 /* A client session ended; its policy is run over its orders. */
 void gateway_on_client_gone(struct gateway *g, uint32_t client, enum on_disconnect policy, struct now now);
+/* A turn of the loop took longer than the limits' stall_max_ns. */
+void gateway_on_stall(struct gateway *g, int64_t ns, struct now now);
 /* Other limits are in force in risk: journaled, shown. */
 void gateway_on_limits(struct gateway *g, struct now now);
 /* What became of limits that were asked for. l: the set of LIMITS_TAKE, whose version is written here; risk copies it.

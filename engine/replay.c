@@ -492,6 +492,7 @@ feed_input(struct replay *r, const struct record_event *e)
             return false;
         gateway_on_budget(r->g, h->id, (enum venue_budget)budget.budget, budget.limit, budget.window_ns, r->now);
         return true;
+    case REC_STALL: gateway_on_stall(r->g, h->value, r->now); return true;
     case REC_END: r->out->complete = true; return true;
     default: return false;
     }

@@ -389,6 +389,18 @@ tap_on_budget(struct tap *t, uint16_t venue, enum venue_budget budget, int64_t l
 }
 
 void
+tap_on_turn(struct tap *t, int64_t ns, struct now now)
+{
+    int64_t max = risk_limits_in_force(t->risk)->stall_max_ns;
+
+    if (likely(max == 0 || ns <= max))
+        return;
+    input(t, now, REC_STALL, 0, ns, NULL, 0);
+    gateway_on_stall(t->g, ns, now);
+    handled(t);
+}
+
+void
 tap_on_durable(struct tap *t, uint64_t seq, struct now now)
 {
     input(t, now, REC_DURABLE, 0, (int64_t)seq, NULL, 0);

@@ -86,6 +86,8 @@ bool tap_limits_answer(struct tap *t, const struct limits_answer *a, struct risk
 void tap_on_budget(struct tap *t, uint16_t venue, enum venue_budget budget, int64_t limit, int64_t window_ns,
                    struct now now);
 void tap_on_durable(struct tap *t, uint64_t seq, struct now now);
+/* Every turn's length; the gateway hears of those beyond the limits' bound. */
+void tap_on_turn(struct tap *t, int64_t ns, struct now now);
 /* The medium failed: no record is taken any more. */
 void tap_journal_failed(struct tap *t, struct now now);
 void tap_on_journal_full(struct tap *t, bool full, struct now now);

@@ -138,5 +138,30 @@ def second_dialect():
         folder.remove()
 
 
+def a_stall():
+    """A turn that took too long trips its breaker; the replay, which has no such turn, comes to the same decisions."""
+    with Stage("--seed", "65", "--orders-per-10s", "100000") as s:
+        rec = s.folder.file("rec")
+        gw = s.gateway(args=["--live", "--record", rec],
+                       edit=lambda t: t.replace("[risk]", "[risk]\nstall_max_ms = 20", 1).replace(
+                           'mode = "block"', 'mode = "busy"'))
+        flow = Process([os.path.join(BIN, "execgw-flow"), "--socket", gw.socket, "--symbols", "BTCUSDT", "--rate",
+                        "200", "--seed", "2"], s.folder.file("flow.log"))
+
+        def tripped():
+            gw.p.send_signal(signal.SIGSTOP)
+            time.sleep(0.1)
+            gw.p.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+            return gw.metric("risk_trip_total") > 0
+        wait_for("a stop fell into a turn", tripped)
+        wait_for("orders are denied by it", lambda: gw.metric("order_denied_total", reason="breaker") > 0)
+        assert flow.end() == 0, flow.text()
+        assert gw.end() == 0, gw.text()
+        v = verified(rec)
+        assert v["complete"], v
+        assert " stall " in replay(rec, "--list")
+
+
 if __name__ == "__main__":
-    main([live, rules_changed, paper, second_dialect])
+    main([live, rules_changed, paper, second_dialect, a_stall])
