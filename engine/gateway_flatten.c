@@ -111,9 +111,7 @@ reduce(struct gateway *g, const struct instrument *ins, enum side side, px_t px,
 static bool
 is_dust(const struct resolved_limits *l, px_t px, qty_t qty)
 {
-    return qty < l->qty_min || qty < l->step ||
-           (px > 0 && l->kind != INSTRUMENT_INVERSE &&
-            notional_ceil(px, qty, l->px_decimals, l->qty_decimals, l->multiplier) < l->notional_min);
+    return qty < l->qty_min || qty < l->step || (px > 0 && limits_notional(l, px, qty) < l->notional_min);
 }
 
 /* One instrument: true when there is nothing more to do in it. */

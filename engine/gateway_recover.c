@@ -387,10 +387,13 @@ account_failed(struct gateway_venue *v, const struct venue_report *r)
     metric_add(v->g->p.metrics, METRIC_SWEEP_REFUSED, v->id, 1);
     log_write(v->g->p.log, LOG_SWEEP_REFUSED, r->text, v->id, r->code);
     s->asked = false;
-    if (trades)
+    if (trades) {
         account_next(v);
-    else
+    } else {
         s->active = false;
+        v->balances_told = true; /* they will not come: a balance that is missing denies */
+        venue_publish_state(v);
+    }
 }
 
 /* ---- balances ---------------------------------------------------------------------------------------------------- */

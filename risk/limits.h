@@ -190,6 +190,14 @@ const struct instrument_limits *limits_of(const struct risk_limits *l, const str
 bool limits_resolve(const struct instrument_limits *l, const struct instrument *ins, struct resolved_limits *out,
                     struct fault *fault);
 
+/* Hot. What an order is worth by check 12, rounded up, in quote currency; of an inverse contract its face value. */
+static inline value_t
+limits_notional(const struct resolved_limits *l, px_t px, qty_t qty)
+{
+    return l->kind == INSTRUMENT_INVERSE ? notional_ceil(1, qty, 0, l->qty_decimals, l->multiplier)
+                                         : notional_ceil(px, qty, l->px_decimals, l->qty_decimals, l->multiplier);
+}
+
 static inline const struct client_limits *
 limits_client(const struct risk_limits *l, uint32_t client)
 {

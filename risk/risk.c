@@ -2,6 +2,7 @@
  *
  * check_order() is everything that only reads, in the order of DENY_REASONS; check_counts() is what counts, and comes
  * last: it refills buckets and spends nothing. commit() spends, once everything has passed. */
+#include "execgw/admission.h"
 #include "risk/risk_state.h"
 
 #define PPM 1000000
@@ -11,6 +12,7 @@ struct found {
     struct cell *cell;
     uint32_t venue;
     bool reducing;
+    bool alien; /* reduces the account's position, but not by what this strategy holds of it */
     px_t px;    /* the order's; a market order's worst */
     qty_t more; /* quantity on top of what is reserved */
     bool roomy; /* every limit of money has room for it: nothing more to look at */
@@ -82,6 +84,31 @@ proves_reduction(const struct position *p, const struct risk_order *o)
     return o->qty <= position_reducible(p, (enum side)o->side, o->amend ? o->replaced_leaves : 0);
 }
 
+/* Does a reduction of the account's position take what another strategy holds? Then it increases this one's own part,
+ * and this one's own limits hold. What nobody holds (the venue told it) is everybody's to reduce; an operator's orders
+ * have no strategy. */
+static bool
+takes_anothers(const struct risk *r, const struct risk_order *o, const struct position *p)
+{
+    const struct holding *own = client_part(r, o->client, o->account, o->instrument);
+    int sign = o->side == SIDE_SELL ? 1 : -1;
+    wide_t nobodys = (wide_t)sign * p->qty;
+    wide_t room = 0;
+
+    if (own != NULL) {
+        qty_t busy = own->reserved[o->side] - (o->amend ? MIN(o->replaced_leaves, own->reserved[o->side]) : 0);
+        room = MAX((wide_t)sign * own->pnl.held, 0) - busy;
+    }
+    if (o->qty <= room || o->client == CLIENT_OPERATOR)
+        return false;
+    for (uint64_t left = r->market[o->instrument].holders; left != 0; left &= left - 1) {
+        const struct holding *h = client_part(r, (uint32_t)__builtin_ctzll(left), o->account, o->instrument);
+        if (h != NULL)
+            nobodys -= (wide_t)sign * h->pnl.held;
+    }
+    return o->qty > room + MAX(nobodys, 0);
+}
+
 /* Check 7: DENY_NONE when the book as it is now may be a reference. */
 static inline enum deny_reason
 market_usable(const struct resolved_limits *l, const struct md_ref *md, struct now now, struct risk_verdict *out)
@@ -125,7 +152,7 @@ check_state(const struct risk *r, const struct risk_order *o, const struct found
     if (unlikely(state != TRADING_ACTIVE)) {
         if (state == TRADING_HALTED)
             DENY(DENY_HALTED, state, TRADING_ACTIVE);
-        if (!f->reducing)
+        if (!f->reducing || (f->alien && r->kill.client[o->client] != TRADING_ACTIVE))
             DENY(DENY_REDUCE_ONLY_STATE, state, TRADING_ACTIVE);
     }
     if (unlikely(!known_ids))
@@ -174,9 +201,7 @@ check_numbers(const struct resolved_limits *l, const struct risk_order *o, px_t 
     /* A market order that the book does not show in full has no price: SWEEP says so. */
     if (unlikely(px <= 0))
         return DENY_NONE;
-    value_t notional = l->kind == INSTRUMENT_INVERSE
-                           ? notional_ceil(1, o->qty, 0, l->qty_decimals, l->multiplier)
-                           : notional_ceil(px, o->qty, l->px_decimals, l->qty_decimals, l->multiplier);
+    value_t notional = limits_notional(l, px, o->qty);
     if (unlikely(notional > l->notional_max))
         DENY(DENY_ORDER_NOTIONAL, notional, l->notional_max);
     if (unlikely(notional < l->notional_min))
@@ -391,6 +416,23 @@ check_exposure(const struct risk *r, const struct risk_order *o, struct found *f
     return check_leverage(r, o, larger, now, out);
 }
 
+/* Of an order that reduces another strategy's position: this strategy's own limits. */
+static COLD enum deny_reason
+check_own_exposure(const struct risk *r, const struct risk_order *o, const struct found *f, struct now now,
+                   struct risk_verdict *out)
+{
+    const struct market *m = &r->market[o->instrument];
+    const struct group *g = &r->client[o->client].group;
+    const struct holding *part = &r->part[*part_index(r, o->client, o->account, o->instrument)];
+
+    if (g->limits.gross_max == LIMIT_NONE && g->limits.net_max == LIMIT_NONE)
+        return DENY_NONE;
+    if (m->value.unit == 0 || too_old(now.mono, m->value.mark_ns, r->mark_age_max_ns))
+        DENY(DENY_EXPOSURE, 0, r->mark_age_max_ns);
+    struct adds own = adds_of(part->pnl.held, part->reserved, o->side, f->more);
+    return exposure_within(g, valuation_of(&m->value, own.larger), valuation_of(&m->value, f->more), o->side, out);
+}
+
 /* Check 22. Spot: a buy needs its price, a sell what it sells. A derivative needs margin for its worst case. */
 static inline enum deny_reason
 check_balance(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
@@ -437,6 +479,8 @@ day_within(const struct group *g, value_t order_value, struct risk_verdict *out)
     wide_t value = g->open + g->day_value + order_value;
     wide_t result = group_day_result(g);
 
+    if (unlikely(g->unmarked != 0 && l->day_value_max != LIMIT_NONE))
+        DENY(DENY_DAILY_VALUE, g->unmarked, 0);
     if (unlikely(value > l->day_value_max))
         DENY(DENY_DAILY_VALUE, clamp64(value), l->day_value_max);
     if (unlikely(g->unmarked != 0 && (l->day_loss_max != LIMIT_NONE || l->drawdown_max != LIMIT_NONE)))
@@ -459,6 +503,12 @@ check_day(const struct risk *r, const struct risk_order *o, const struct found *
                day_within(&r->global, v, out) == DENY_NONE))
         return DENY_NONE;
     return out->reason;
+}
+
+static COLD enum deny_reason
+check_own_day(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
+{
+    return day_within(&r->client[o->client].group, valuation_of(&r->market[o->instrument].value, f->more), out);
 }
 
 /* ---- the other checks that read -----------------------------------------------------------------------------------
@@ -507,9 +557,10 @@ check_parent(const struct risk *r, const struct risk_order *o, const struct foun
 static inline enum deny_reason
 check_breakers(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
 {
-    uint32_t tripped = (r->client[o->client].group.tripped | r->account[o->account].group.tripped |
-                        r->venue[f->venue].group.tripped | r->global.tripped) &
-                       TRIPS_BREAKER;
+    uint32_t tripped = r->client[o->client].group.tripped;
+    if (likely(!f->alien))
+        tripped |= r->account[o->account].group.tripped | r->venue[f->venue].group.tripped | r->global.tripped;
+    tripped &= TRIPS_BREAKER;
     if (unlikely(tripped != 0))
         DENY(DENY_BREAKER, __builtin_ctz(tripped), 0);
     return DENY_NONE;
@@ -535,6 +586,7 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
     if (unlikely(f->venue < VENUE_MAX && !r->venue[f->venue].now.reconciled))
         DENY(DENY_RECONCILING, f->venue, 0);
     f->reducing = c != NULL && proves_reduction(&c->position, o);
+    f->alien = unlikely(f->reducing) && takes_anothers(r, o, &c->position);
     out->reducing = f->reducing;
     if (unlikely(check_state(r, o, f, known_ids, out) != DENY_NONE))
         return out->reason;
@@ -567,6 +619,8 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
     int64_t limit = out->limit;
     if (unlikely(r->valued && !f->reducing && check_exposure(r, o, f, now, out) != DENY_NONE))
         return out->reason;
+    if (unlikely(f->alien && r->valued && check_own_exposure(r, o, f, now, out) != DENY_NONE))
+        return out->reason;
     if (unlikely(check_balance(r, o, f, out) != DENY_NONE))
         return out->reason;
     if (unlikely((o->flags & COMMAND_REDUCE_ONLY) != 0 && !f->reducing))
@@ -576,9 +630,11 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
         return out->reason;
     if (unlikely(r->valued && !f->reducing && !f->roomy && check_day(r, o, f, out) != DENY_NONE))
         return out->reason;
+    if (unlikely(f->alien && r->valued && check_own_day(r, o, f, out) != DENY_NONE))
+        return out->reason;
     if (unlikely(check_parent(r, o, f, out) != DENY_NONE))
         return out->reason;
-    if (unlikely(!f->reducing && check_breakers(r, o, f, out) != DENY_NONE))
+    if (unlikely((!f->reducing || f->alien) && check_breakers(r, o, f, out) != DENY_NONE))
         return out->reason;
     if (unlikely(o->found != DENY_NONE))
         DENY((enum deny_reason)o->found, 0, 0);
@@ -639,18 +695,19 @@ check_counts(struct risk *r, const struct risk_order *o, struct found *f, struct
     f->content = repeat_hash(&content);
     *own_bucket = false;
     uint32_t repeated = repeat_count(&r->repeat, f->content, r->duplicate_window_ns, now.mono);
-    if (unlikely(repeated >= r->duplicate_max && !f->reducing))
+    bool counted = !f->reducing || f->alien;
+    if (unlikely(repeated >= r->duplicate_max && counted))
         DENY(DENY_DUPLICATE_CONTENT, (uint64_t)repeated + 1, r->duplicate_max);
     if (unlikely(!order_token_ready(r, o, f, now))) {
         if (!f->reducing || !throttle_ready(&r->account[o->account].reduce_rate, now.mono))
             DENY(DENY_ORDER_RATE, 0, 1);
         *own_bucket = true;
     }
-    if (unlikely(o->replace && !f->reducing && !throttle_ready(&c->replace_rate, now.mono)))
+    if (unlikely(o->replace && counted && !throttle_ready(&c->replace_rate, now.mono)))
         DENY(DENY_CANCEL_RATE, 0, c->replace_rate.rate.per_s);
-    if (unlikely(!ratio_within(c) && !f->reducing))
+    if (unlikely(!ratio_within(c) && counted))
         DENY(DENY_CANCEL_RATE, (uint64_t)c->messages + 1, (uint64_t)c->messages_per_fill_max * MAX(c->fills, 1u));
-    if (unlikely(c->executions >= c->repeat_executions_max && !f->reducing))
+    if (unlikely(c->executions >= c->repeat_executions_max && counted))
         DENY(DENY_REPEAT_EXECUTIONS, (uint64_t)c->executions + 1, c->repeat_executions_max);
     if (unlikely(o->room != DENY_NONE)) {
         out->no_room = true;

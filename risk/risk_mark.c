@@ -12,7 +12,9 @@ rate_of(const struct risk *r, uint16_t ccy, struct now now)
     if (ccy >= CURRENCY_MAX)
         return 0;
     const struct rate *x = &r->rate[ccy];
-    return x->fixed || now.mono.ns - x->at_ns <= r->limits.rate_age_max_ns ? x->rate : 0;
+    int64_t age = now.mono.ns - x->at_ns;
+    int64_t max = r->limits.rate_age_max_ns;
+    return x->fixed || (age <= max && age >= -max) ? x->rate : 0; /* from before this machine's clock began: none */
 }
 
 void
@@ -66,8 +68,8 @@ group_rooms(struct group *g)
 {
     const struct group_limits *l = &g->limits;
     wide_t result = group_day_result(g);
-    bool valued = l->gross_max != LIMIT_NONE || l->net_max != LIMIT_NONE || l->day_loss_max != LIMIT_NONE ||
-                  l->drawdown_max != LIMIT_NONE;
+    bool valued = l->gross_max != LIMIT_NONE || l->net_max != LIMIT_NONE || l->day_value_max != LIMIT_NONE ||
+                  l->day_loss_max != LIMIT_NONE || l->drawdown_max != LIMIT_NONE;
 
     g->room_gross = room(l->gross_max - g->gross);
     g->room_side[SIDE_BUY] = room(l->net_max - g->net_long);

@@ -32,7 +32,7 @@ risk_whatif(struct risk *r, const struct risk_order *order, const struct md_ref 
     int64_t b = hi;
     while (a < b) {
         int64_t mid = a + (b - a) / 2;
-        if (notional_ceil(px, mid * l->step, l->px_decimals, l->qty_decimals, l->multiplier) < l->notional_min)
+        if (limits_notional(l, px, mid * l->step) < l->notional_min)
             a = mid + 1;
         else
             b = mid;

@@ -290,6 +290,30 @@ TEST(denials_for_want_of_room_count_as_denied_commands)
     rig_end(&rig);
 }
 
+/* ---- balances ---------------------------------------------------------------------------------------------------- */
+
+TEST(balances_that_the_venue_refuses_to_tell_are_missing_and_deny)
+{
+    rig_start_sweeping(&rig, FOREIGN_REPORT, false);
+    rig_up(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    struct venue_report r = rig_report(VENUE_TRADES_END, NULL);
+    r.request = VENUE_RQ_TRADES;
+    rig_say(&rig, &r);
+    for (int i = 0; i < 10 && rig_take(&rig, VENUE_RQ_BALANCES) != NULL; i++) {
+        r = rig_report(VENUE_QUERY_FAILED, NULL);
+        r.request = VENUE_RQ_BALANCES;
+        r.definite = true; /* the key may not */
+        rig_say(&rig, &r);
+        rig_pass(&rig, 2 * NS_PER_S);
+    }
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_BALANCE);
+    rig_end(&rig);
+}
+
 /* ---- flatten ----------------------------------------------------------------------------------------------------- */
 
 static void

@@ -241,7 +241,8 @@ same_subject(uint16_t type, const void *a, const void *b)
     case JOURNAL_CONTROL: {
         const struct journal_control *x = a;
         const struct journal_control *y = b;
-        return x->kind == y->kind && x->level == y->level && x->id == y->id && x->client == y->client;
+        return x->kind == y->kind && x->level == y->level && x->id == y->id && x->client == y->client &&
+               (x->kind != CONTROL_TRIP || x->value == y->value); /* one may latch by several reasons */
     }
     case JOURNAL_POSITION: {
         const struct journal_position *x = a;

@@ -1,0 +1,192 @@
+/* A strategy's own limits where the account's position lets an order pass, and inputs that are missing elsewhere than
+ * at the order's own instrument. */
+#include "execgw/admission.h"
+#include "tests/risk_fixture.h"
+
+#define OTHER  (CLIENT + 1)
+#define ONE    1000 /* quantity */
+#define USD(x) ((value_t)(x)*VALUE_ONE)
+
+/* A fill of another strategy's. */
+static void
+fill_of(struct fixture *f, uint32_t client, enum side side, qty_t qty)
+{
+    struct order_delta d = { .account = ACCOUNT,
+                             .instrument = INSTR,
+                             .client = client,
+                             .side = (uint8_t)side,
+                             .fill_qty = qty,
+                             .fill_px = ASK,
+                             .fee_ccy = 2 };
+    risk_apply(f->r, &d);
+}
+
+/* OTHER holds 10, bought (or sold) by itself; the order is CLIENT's, on the side that reduces them. */
+static void
+anothers_position(struct fixture *f, enum side reducing)
+{
+    fixture_money(f);
+    f->lim.instrument_default.position_short_max = 0; /* nothing but a reduction passes */
+    f->lim.instrument_default.position_long_max = 0;
+    apply_limits(f);
+    risk_set_reconciled(f->r, ACCOUNT, INSTR, true);
+    fill_of(f, OTHER, reducing == SIDE_SELL ? SIDE_BUY : SIDE_SELL, 10 * ONE);
+    f->o.side = (uint8_t)reducing;
+    f->o.px = reducing == SIDE_SELL ? BID : ASK;
+    f->o.qty = ONE;
+}
+
+TEST(a_strategy_under_restriction_may_reduce_what_it_holds_and_not_what_another_holds)
+{
+    for (int side = 0; side < 2; side++) {
+        struct fixture f;
+        anothers_position(&f, (enum side)side);
+        CHECK_EQ(check(&f), DENY_NONE); /* unrestricted: it reduces the account's position */
+        CHECK(kill_set_state(risk_kill(f.r), LEVEL_CLIENT, CLIENT, TRADING_REDUCING));
+        CHECK_EQ(check(&f), DENY_REDUCE_ONLY_STATE);
+        f.o.client = OTHER;
+        CHECK(kill_set_state(risk_kill(f.r), LEVEL_CLIENT, OTHER, TRADING_REDUCING));
+        AT_LIMIT_AND_PAST(&f, f.o.qty = 10 * ONE, f.o.qty = 10 * ONE + 5, DENY_REDUCE_ONLY_STATE);
+        f.o.qty = ONE;
+        f.o.client = CLIENT_OPERATOR; /* an operator flattens whatever is there */
+        CHECK(kill_set_state(risk_kill(f.r), LEVEL_CLIENT, CLIENT_OPERATOR, TRADING_REDUCING));
+        CHECK_EQ(check(&f), DENY_NONE);
+        f.o.client = CLIENT; /* everybody reduces: a level above says so */
+        CHECK(kill_set_state(risk_kill(f.r), LEVEL_CLIENT, CLIENT, TRADING_ACTIVE));
+        CHECK(kill_set_state(risk_kill(f.r), LEVEL_ACCOUNT, ACCOUNT, TRADING_REDUCING));
+        CHECK_EQ(check(&f), DENY_NONE);
+    }
+}
+
+TEST(what_nobody_holds_may_be_reduced_by_everybody_but_not_more_of_it)
+{
+    for (int side = 0; side < 2; side++) {
+        struct fixture f;
+        anothers_position(&f, (enum side)side);
+        qty_t sign = side == SIDE_SELL ? 1 : -1;
+        risk_set_position(f.r, ACCOUNT, INSTR, sign * 13 * ONE, true); /* the venue says three more */
+        CHECK(kill_set_state(risk_kill(f.r), LEVEL_CLIENT, CLIENT, TRADING_REDUCING));
+        AT_LIMIT_AND_PAST(&f, f.o.qty = 3 * ONE, f.o.qty = 3 * ONE + 5, DENY_REDUCE_ONLY_STATE);
+        /* What it has in flight counts. */
+        reserve(&f, (enum side)side, ONE, 1);
+        AT_LIMIT_AND_PAST(&f, f.o.qty = 2 * ONE, f.o.qty = 2 * ONE + 5, DENY_REDUCE_ONLY_STATE);
+        f.o.replace = f.o.amend = true;
+        f.o.replaced_side = (uint8_t)side;
+        f.o.replaced_leaves = ONE;
+        AT_LIMIT_AND_PAST(&f, f.o.qty = 3 * ONE, f.o.qty = 3 * ONE + 5, DENY_REDUCE_ONLY_STATE);
+    }
+}
+
+TEST(reducing_anothers_position_meets_the_strategys_own_exposure_loss_and_breakers)
+{
+    for (int side = 0; side < 2; side++) {
+        struct fixture f;
+        anothers_position(&f, (enum side)side);
+        f.lim.client_set = UINT64_C(1) << CLIENT;
+        f.lim.client[CLIENT] = f.lim.client_default;
+        f.lim.client[CLIENT].group.gross_max = USD(200);
+        apply_limits(&f);
+        /* At 99.95: two are worth 199.90. */
+        AT_LIMIT_AND_PAST(&f, f.o.qty = 2 * ONE, f.o.qty = 2 * ONE + 5, DENY_EXPOSURE);
+        f.lim.client[CLIENT].group.gross_max = LIMIT_NONE;
+        f.lim.client[CLIENT].group.day_value_max = USD(200);
+        apply_limits(&f);
+        AT_LIMIT_AND_PAST(&f, f.o.qty = 2 * ONE, f.o.qty = 2 * ONE + 5, DENY_DAILY_VALUE);
+        f.lim.client[CLIENT].group.day_value_max = LIMIT_NONE;
+        apply_limits(&f);
+        f.o.qty = ONE;
+        CHECK(risk_restore_trip(f.r, LEVEL_ACCOUNT, ACCOUNT, TRIP_REJECTS));
+        CHECK(risk_restore_trip(f.r, LEVEL_ACCOUNT, ACCOUNT, TRIP_DAY_LOSS));
+        CHECK_EQ(check(&f), DENY_NONE); /* the account's latches let its position be reduced */
+        CHECK(risk_restore_trip(f.r, LEVEL_CLIENT, CLIENT, TRIP_REJECTS));
+        CHECK_EQ(check(&f), DENY_BREAKER);
+        CHECK(risk_restore_trip(f.r, LEVEL_CLIENT, CLIENT, TRIP_DAY_LOSS));
+        CHECK_EQ(check(&f), DENY_DAILY_LOSS);
+        CHECK(risk_restore_trip(f.r, LEVEL_CLIENT, OTHER, TRIP_DAY_LOSS));
+        f.o.client = OTHER;
+        CHECK_EQ(check(&f), DENY_NONE); /* its own */
+    }
+}
+
+TEST(reducing_anothers_position_is_counted_like_any_order)
+{
+    struct fixture f;
+    anothers_position(&f, SIDE_SELL);
+    f.lim.duplicate_max = 2;
+    apply_limits(&f);
+    CHECK_EQ(check(&f), DENY_NONE);
+    AT_LIMIT_AND_PAST(&f, , , DENY_DUPLICATE_CONTENT);
+    f.o.client = OTHER;
+    for (int i = 0; i < 5; i++)
+        CHECK_EQ(check(&f), DENY_NONE);
+}
+
+/* ---- missing inputs ---------------------------------------------------------------------------------------------- */
+
+TEST(a_position_elsewhere_that_cannot_be_valued_denies_under_a_limit_of_the_days_value_too)
+{
+    struct fixture f;
+    fixture_money(&f);
+    f.lim.global.day_value_max = USD(1000000);
+    f.lim.mark_age_max_ns = 10 * NS_PER_S;
+    f.lim.instrument_default.tob_age_max_ns = 3600 * NS_PER_S;
+    apply_limits(&f);
+    struct instrument other = f.ins;
+    other.id = INSTR + 1;
+    memcpy(other.symbol, "XYZUSD", 7);
+    CHECK(risk_set_instrument(f.r, &other, f.now, &f.fault));
+    struct order_delta d = {
+        .account = ACCOUNT, .instrument = other.id, .client = CLIENT, .open_change = 1, .reserved_change = ONE
+    };
+    risk_mark(f.r, other.id, &f.md, f.now);
+    risk_apply(f.r, &d);
+    CHECK_EQ(check(&f), DENY_NONE);
+    f.now.mono.ns += 10 * NS_PER_S + 1;
+    f.md.tob.recv_ns = f.md.good.recv_ns = f.now.mono.ns; /* this book goes on, the other one does not */
+    risk_mark(f.r, other.id, NULL, f.now);
+    CHECK_EQ(check(&f), DENY_DAILY_VALUE);
+}
+
+TEST(a_rate_from_before_this_machines_clock_began_is_none)
+{
+    struct fixture f;
+    fixture_money(&f);
+    risk_set_rate(f.r, 9, pow10_i64[RATE_DECIMALS], (mono_ns_t){ NOW_NS });
+    struct instrument odd = f.ins;
+    odd.id = INSTR + 1;
+    odd.quote_ccy = 9;
+    memcpy(odd.quote, "ODD", 4);
+    memcpy(odd.symbol, "ABCODD", 7);
+    CHECK(risk_set_instrument(f.r, &odd, f.now, &f.fault));
+    risk_set_rate(f.r, 9, pow10_i64[RATE_DECIMALS], (mono_ns_t){ NOW_NS });
+    f.o.ins = &odd;
+    f.o.instrument = odd.id;
+    f.lim.global.gross_max = USD(1000000);
+    apply_limits(&f);
+    CHECK_EQ(check(&f), DENY_NONE);
+    f.now.mono.ns = NS_PER_S; /* a boot later */
+    f.md.tob.recv_ns = f.md.good.recv_ns = NS_PER_S;
+    risk_mark(f.r, odd.id, &f.md, f.now);
+    CHECK_EQ(check(&f), DENY_EXPOSURE);
+}
+
+TEST(what_if_of_an_inverse_contract_counts_its_face_value)
+{
+    struct fixture f;
+    struct risk_verdict binding;
+    fixture_init(&f);
+    f.ins.kind = INSTRUMENT_INVERSE;
+    f.ins.version = 2;
+    f.ins.multiplier = 100 * VALUE_ONE; /* a contract is worth 100 */
+    f.ins.notional_min = 1000 * VALUE_ONE;
+    f.o.instrument_version = f.md.tob.instrument_version = f.md.good.instrument_version = 2;
+    CHECK(risk_set_instrument(f.r, &f.ins, f.now, &f.fault));
+    f.lim.instrument_default.order_notional_max = 5000 * VALUE_ONE;
+    apply_limits(&f);
+    AT_LIMIT_AND_PAST(&f, f.o.qty = 10 * ONE, f.o.qty = 10 * ONE - 5, DENY_ORDER_NOTIONAL);
+    AT_LIMIT_AND_PAST(&f, f.o.qty = 50 * ONE, f.o.qty = 50 * ONE + 5, DENY_ORDER_NOTIONAL);
+    CHECK_EQ(risk_whatif(f.r, &f.o, &f.md, f.now, &binding), 50 * ONE);
+    CHECK_EQ(binding.reason, DENY_ORDER_NOTIONAL);
+}
+
+TEST_MAIN()
