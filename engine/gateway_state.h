@@ -374,6 +374,14 @@ venue_affords(const struct gateway_venue *v, enum venue_request_kind kind, struc
            budget_ready(&v->budget, &cost[kind], kind == VENUE_RQ_CANCEL, now.wall.ns + v->clock_offset_ns);
 }
 
+/* A step of the log-on? Without one nothing is canceled: it may spend what is kept for cancels. */
+static inline bool
+venue_affords_step(const struct gateway_venue *v, enum venue_request_kind kind, struct now now)
+{
+    const struct venue_cost *cost = v->cfg->ops->cost;
+    return cost == NULL || budget_ready(&v->budget, &cost[kind], true, now.wall.ns + v->clock_offset_ns);
+}
+
 static inline bool
 venue_can_cancel(const struct gateway_venue *v, struct now now)
 {

@@ -357,7 +357,7 @@ venue_step(struct gateway_venue *v, struct now now)
         v->rest_step_waits = true; /* gateway_on_rest comes back to it; the step's time-out runs */
         return;
     }
-    if (now.mono.ns < v->blocked_until.ns)
+    if (now.mono.ns < v->blocked_until.ns || !venue_affords_step(v, rq.kind, now))
         return; /* told to be quiet meanwhile: the step's time-out closes, and the ban's end connects again */
     v->now = now;
     if (step == STEP_TIME) {
@@ -464,7 +464,8 @@ venue_ask_time(struct gateway_venue *v, struct now now)
     if (v->session[ROLE_ORDER].state != SESSION_READY)
         return;
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
-    if (now.mono.ns < v->blocked_until.ns || !venue_line_free(v, VENUE_RQ_TIME))
+    if (now.mono.ns < v->blocked_until.ns || !venue_line_free(v, VENUE_RQ_TIME) ||
+        !venue_affords_step(v, VENUE_RQ_TIME, now))
         return;
     v->now = now;
     v->time_sent = now;

@@ -216,6 +216,16 @@ struct ledger {
     uint32_t opens;
 };
 
+enum budget_kind { BUDGET_OF_WEIGHT, BUDGET_OF_ORDERS, BUDGETS };
+
+struct budget_truth {
+    int64_t limit;
+    int64_t window_ns;
+    int64_t window; /* its number */
+    int64_t used;
+    int64_t edge; /* of it near the window's ends */
+};
+
 /* ---- prices ------------------------------------------------------------------------------------------------------ */
 
 struct price {
@@ -407,6 +417,7 @@ struct sim {
     uint32_t wires;
     struct core_rig core;
     struct ledger venue;
+    struct budget_truth budget[BUDGETS];
     struct price price[SIM_SYMBOLS];
     struct client client[SIM_SESSIONS];
     struct oracle oracle;
@@ -500,6 +511,15 @@ void ledger_refused(struct sim *s, const char *clordid);
 /* Somebody trades; another is made due. */
 void ledger_event_trade(struct sim *s);
 void ledger_second(struct sim *s);
+
+/* ---- sim_budget.c ------------------------------------------------------------------------------------------------ */
+
+void budget_init_truth(struct sim *s);
+/* A request arrives. False: it is one too many, which is forgiven; fails the seed when it is not. */
+bool budget_take(struct sim *s, enum budget_kind which, unsigned cost);
+/* An order was filled for the first time: it no longer counts. */
+void budget_return(struct sim *s);
+int64_t budget_used_truth(struct sim *s, enum budget_kind which);
 
 /* ---- sim_binance.c ----------------------------------------------------------------------------------------------- */
 

@@ -10,8 +10,6 @@
 #define SECRET  "simulatedSecret"
 #define SAY_MAX 65536
 
-static const char limits[] = ",\"rateLimits\":[{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\","
-                             "\"intervalNum\":1,\"limit\":6000,\"count\":70}]}";
 static const char *const status_word[V_STATUS_COUNT] = { "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED" };
 
 /* ---- text -------------------------------------------------------------------------------------------------------- */
@@ -38,6 +36,18 @@ put_amount(struct text *t, const char *name, int64_t v)
     char text[32];
 
     put(t, ",\"%s\":\"%s\"", name, amount_text(v, text));
+}
+
+/* What every answer says of the budgets; answers about orders of theirs too. Ends the message. */
+static void
+put_limits(struct sim *s, struct text *t)
+{
+    put(t,
+        ",\"rateLimits\":[{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,"
+        "\"limit\":%lld,\"count\":%lld},{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,"
+        "\"limit\":%lld,\"count\":%lld}]}",
+        (long long)s->budget[BUDGET_OF_WEIGHT].limit, (long long)budget_used_truth(s, BUDGET_OF_WEIGHT),
+        (long long)s->budget[BUDGET_OF_ORDERS].limit, (long long)budget_used_truth(s, BUDGET_OF_ORDERS));
 }
 
 static const char *
@@ -105,7 +115,7 @@ refuse(struct sim *s, uint32_t wire, const char *id, int status, int code, const
     struct text t = { .at = buffer };
 
     put(&t, "{\"id\":\"%s\",\"status\":%d,\"error\":{\"code\":%d,\"msg\":\"%s\"}", id, status, code, msg);
-    put(&t, "%s", limits);
+    put_limits(s, &t);
     answer(s, wire, &t);
 }
 
@@ -291,7 +301,7 @@ answer_begin(const struct call *c)
 static void
 answer_end(const struct call *c, struct text *t)
 {
-    put(t, "%s", limits);
+    put_limits(c->s, t);
     answer(c->s, c->wire, t);
 }
 
@@ -631,17 +641,19 @@ static const struct method {
     void (*run)(const struct call *c);
     bool is_signed;
     bool orders; /* changes orders */
+    unsigned weight;
+    unsigned places;
 } methods[] = {
-    { "time", call_time, false, false },
-    { "ping", call_ping, false, false },
-    { "userDataStream.subscribe.signature", call_stream, true, false },
-    { "order.place", call_place, true, true },
-    { "order.cancel", call_cancel, true, true },
-    { "order.cancelReplace", call_replace, true, true },
-    { "order.status", call_status, true, false },
-    { "openOrders.status", call_open_orders, true, false },
-    { "myTrades", call_trades, true, false },
-    { "account.status", call_account, true, false },
+    { "time", call_time, false, false, 1, 0 },
+    { "ping", call_ping, false, false, 1, 0 },
+    { "userDataStream.subscribe.signature", call_stream, true, false, 2, 0 },
+    { "order.place", call_place, true, true, 1, 1 },
+    { "order.cancel", call_cancel, true, true, 1, 0 },
+    { "order.cancelReplace", call_replace, true, true, 1, 1 },
+    { "order.status", call_status, true, false, 4, 0 },
+    { "openOrders.status", call_open_orders, true, false, 80, 0 },
+    { "myTrades", call_trades, true, false, 20, 0 },
+    { "account.status", call_account, true, false, 20, 0 },
 };
 
 static const struct method *
@@ -668,7 +680,7 @@ ban(struct sim *s, uint32_t wire, const char *id, bool begins)
         "{\"id\":\"%s\",\"status\":%d,\"error\":{\"code\":-1003,\"msg\":\"Too many requests.\",\"data\":{"
         "\"serverTime\":%lld,\"retryAfter\":%lld}}",
         id, status, ms(venue_clock(s)), ms(l->banned_until_ns));
-    put(&t, "%s", limits);
+    put_limits(s, &t);
     s->say_ban = l->banned_until_ns;
     answer(s, wire, &t);
     s->say_ban = 0;
@@ -753,10 +765,16 @@ binance_message(struct sim *s, uint32_t wire, const char *text, size_t len)
     if (m->is_signed)
         check_signature(&c);
     sim_trace(s, "venue: %s %s %s arrives", name, id, param(&c, "newClientOrderId"));
+    bool affords = budget_take(s, BUDGET_OF_WEIGHT, m->weight);
+    affords &= budget_take(s, BUDGET_OF_ORDERS, m->places);
     if (s->venue.banned_until_ns > venue_clock(s)) {
         if (m->orders)
             ledger_refused(s, param(&c, "newClientOrderId"));
         ban(s, wire, id, false);
+    } else if (!affords) {
+        if (m->orders)
+            ledger_refused(s, param(&c, "newClientOrderId"));
+        ban(s, wire, id, true);
     } else if (sim_fate(s, FATE_limited)) {
         if (m->orders)
             ledger_refused(s, param(&c, "newClientOrderId"));

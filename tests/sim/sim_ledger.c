@@ -10,6 +10,7 @@ ledger_init(struct sim *s)
 {
     struct ledger *l = &s->venue;
 
+    budget_init_truth(s);
     l->orders = l->trades = l->opens = 0;
     l->next_execution = 1;
     l->banned_until_ns = 0;
@@ -171,6 +172,8 @@ ledger_trade(struct sim *s, struct vorder *o, int64_t qty, bool maker)
         if (strncmp(t->fee_ccy, p->symbol, 3) == 0)
             l->position[o->symbol] -= t->fee;
         s->trades_made++;
+        if (o->cum == qty)
+            budget_return(s);
     }
     if (!vorder_open(o))
         open_remove(l, (uint32_t)(o - l->order));

@@ -189,6 +189,12 @@ give_definitions(struct sim *s, bool ok)
         price_definition(s, i, &def);
         gateway_on_definition(c->g, &def, host_clock(s));
     }
+    if (ok && !s->kraken) {
+        gateway_on_budget(c->g, 0, VENUE_BUDGET_WEIGHT, s->budget[BUDGET_OF_WEIGHT].limit, 60 * NS_PER_S,
+                          host_clock(s));
+        gateway_on_budget(c->g, 0, VENUE_BUDGET_ORDERS, s->budget[BUDGET_OF_ORDERS].limit, 10 * NS_PER_S,
+                          host_clock(s));
+    }
     gateway_on_definitions_end(c->g, 0, ok, host_clock(s));
     core_end(s);
 }

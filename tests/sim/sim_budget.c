@@ -1,0 +1,67 @@
+/* What the venue lets its user ask: weight per minute and new orders per ten seconds, counted here as requests arrive.
+ *
+ * A gateway that alone uses its account never has to be told that it asked too much: it knows the limits and counts
+ * what it sends. What it sent just before a window ends may count in the next one, as may what it sends while its idea
+ * of the venue's clock is off: that much is forgiven. */
+#include "tests/sim/sim.h"
+
+#define EDGE_NS (3 * NS_PER_S)
+
+void
+budget_init_truth(struct sim *s)
+{
+    static const int64_t length[BUDGETS] = { 60 * NS_PER_S, 10 * NS_PER_S };
+
+    for (unsigned i = 0; i < BUDGETS; i++)
+        s->budget[i] = (struct budget_truth){ .window_ns = length[i] };
+    s->budget[BUDGET_OF_WEIGHT].limit = sim_any(s, 2) == 0 ? 6000 : sim_between(s, 1200, 6000);
+    s->budget[BUDGET_OF_ORDERS].limit = sim_any(s, 2) == 0 ? 1000 : sim_between(s, 10, 100);
+}
+
+static void
+roll(struct sim *s, struct budget_truth *b)
+{
+    int64_t window = venue_clock(s) / b->window_ns;
+
+    if (window != b->window) {
+        b->used = b->edge = 0;
+        b->window = window;
+    }
+}
+
+bool
+budget_take(struct sim *s, enum budget_kind which, unsigned cost)
+{
+    struct budget_truth *b = &s->budget[which];
+
+    if (cost == 0)
+        return true;
+    roll(s, b);
+    int64_t into = venue_clock(s) % b->window_ns;
+    b->used += cost;
+    if (into < EDGE_NS || into > b->window_ns - EDGE_NS)
+        b->edge += cost;
+    if (b->used <= b->limit)
+        return true;
+    if (b->used - b->edge > b->limit)
+        sim_fail(s, "%s: %lld in one window of the venue, whose limit is %lld",
+                 which == BUDGET_OF_WEIGHT ? "weight of requests" : "new orders", (long long)b->used,
+                 (long long)b->limit);
+    return false;
+}
+
+void
+budget_return(struct sim *s)
+{
+    struct budget_truth *b = &s->budget[BUDGET_OF_ORDERS];
+
+    roll(s, b);
+    b->used = MAX(b->used - 1, 0);
+}
+
+int64_t
+budget_used_truth(struct sim *s, enum budget_kind which)
+{
+    roll(s, &s->budget[which]);
+    return s->budget[which].used;
+}
