@@ -480,7 +480,7 @@ order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, stru
     v->now = now;
     int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
                                 GATEWAY_ORDER_ROOM, &v->sink);
-    if (n < 0 || (n > 0 && !gateway_send(v, ROLE_ORDER, WS_OP_TEXT, (size_t)n))) {
+    if (n < 0 || (n > 0 && !venue_send(v, VENUE_RQ_CANCEL, (size_t)n))) {
         struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
         memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
         (void)snprintf(ev.text, sizeof(ev.text), "the cancel could not be encoded");
