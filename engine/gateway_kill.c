@@ -271,7 +271,8 @@ list_ask(struct gateway_venue *v, struct now now)
     struct kill_venue *k = &v->g->kill.venue[v->id];
 
     look_again(k, now);
-    if (!venue_can_send(v, now) || !v->reconciled || !venue_line_free(v, VENUE_RQ_OPEN_ORDERS))
+    if (!venue_can_send(v, now) || !v->reconciled || !venue_line_free(v, VENUE_RQ_OPEN_ORDERS) ||
+        !venue_affords_step(v, VENUE_RQ_OPEN_ORDERS, now))
         return;
     if (v->auditing && mono_since(now.mono, v->audit_asked) < KILL_LIST_MAX_NS)
         return; /* its answer must not be taken for ours */
