@@ -25,52 +25,53 @@
 struct sim;
 
 /* What may go wrong, and the most often that a seed lets it: of 1,000 occasions. X(name, most) */
-#define FATES(X)                                                                         \
-    X(request_lost, 120) /* the venue never sees it */                                   \
-    X(request_late, 250) /* it reaches the matching engine late, maybe too late */       \
-    X(reply_lost, 200)   /* carried out, no answer */                                    \
-    X(reply_late, 300)   /* answers and events overtake each other */                    \
-    X(reply_twice, 200)                                                                  \
-    X(reply_unreadable, 60)                                                              \
-    X(unknown_done, 120)   /* -1006, -1007 or a 5xx, and it was carried out */           \
-    X(unknown_undone, 120) /* the same, and it was not */                                \
-    X(reject, 120)         /* refused with a code that proves it */                      \
-    X(limited, 25)         /* 429 or 418 with a time to wait for */                      \
-    X(event_lost, 120)     /* the stream omits a report */                               \
-    X(event_late, 300)                                                                   \
-    X(event_twice, 250)                                                                  \
-    X(event_unreadable, 25)                                                              \
-    X(old_event_again, 60)  /* a report of long ago comes once more */                   \
-    X(fill_on_arrival, 500) /* a new order trades at once, in part or whole */           \
-    X(fill_on_cancel, 400)  /* an order trades while its cancel is on the way */         \
-    X(expired_by_venue, 60)                                                              \
-    X(shows_late, 400) /* queries see an order or a trade only after a while */          \
-    X(archive, 300)    /* an order that is over is not found any more; its trades are */ \
-    X(list_fails, 150) /* openOrders, myTrades or order.status fail */                   \
-    X(cut, 30)         /* per second: a connection ends */                               \
-    X(connect_fails, 300)                                                                \
-    X(blackhole, 12)      /* per second: a wire carries nothing any more */              \
-    X(cut_all, 8)         /* per second: every connection at once */                     \
-    X(small_pieces, 1000) /* of wires: bytes come in pieces of any size */               \
-    X(fragments, 300)     /* messages in several WebSocket frames */                     \
-    X(no_room, 30)        /* per second: the send buffer is full for a while */          \
-    X(feed_gap, 60)                                                                      \
-    X(feed_silent, 10)                                                                   \
-    X(feed_crossed, 10)                                                                  \
-    X(feed_garbage, 10)                                                                  \
-    X(snapshot_fails, 200)                                                               \
-    X(definitions_fail, 200)                                                             \
-    X(rules_change, 8)    /* per second: status, limits or decimals of an instrument */  \
-    X(foreign_order, 40)  /* per second: somebody else trades on the account */          \
-    X(foreign_cancel, 10) /* per second: somebody else cancels our order */              \
-    X(clock_step, 8)      /* per second: the host's wall clock jumps */                  \
-    X(pause, 8)           /* per second: the core does not run for a while */            \
-    X(crash, 12)          /* per turn that journaled something */                        \
-    X(torn, 400)          /* of crashes: the journal's tail is cut or torn */            \
-    X(client_gone, 15)    /* per second: a client's session ends */                      \
-    X(client_slow, 200)   /* of clients' turns: reports are not read */                  \
-    X(repeats, 200)       /* of new orders: the key was used before */                   \
-    X(nonsense, 150)      /* of new orders: off tick, huge, wrong version */             \
+#define FATES(X)                                                                                     \
+    X(request_lost, 120) /* the venue never sees it */                                               \
+    X(request_late, 250) /* it reaches the matching engine late, maybe too late */                   \
+    X(reply_lost, 200)   /* carried out, no answer */                                                \
+    X(reply_late, 300)   /* answers and events overtake each other */                                \
+    X(reply_twice, 200)                                                                              \
+    X(reply_unreadable, 60)                                                                          \
+    X(unknown_done, 120)   /* -1006, -1007 or a 5xx, and it was carried out */                       \
+    X(unknown_undone, 120) /* the same, and it was not */                                            \
+    X(reject, 120)         /* refused with a code that proves it */                                  \
+    X(limited, 25)         /* 429 or 418 with a time to wait for */                                  \
+    X(event_lost, 120)     /* the stream omits a report */                                           \
+    X(event_late, 300)                                                                               \
+    X(event_twice, 250)                                                                              \
+    X(event_unreadable, 25)                                                                          \
+    X(old_event_again, 60)  /* a report of long ago comes once more */                               \
+    X(fill_on_arrival, 500) /* a new order trades at once, in part or whole */                       \
+    X(fill_on_cancel, 400)  /* an order trades while its cancel is on the way */                     \
+    X(expired_by_venue, 60)                                                                          \
+    X(shows_late, 400) /* queries see an order or a trade only after a while */                      \
+    X(archive, 300)    /* an order that is over is not found any more; its trades are */             \
+    X(list_fails, 150) /* openOrders, myTrades or order.status fail */                               \
+    X(cut, 30)         /* per second: a connection ends */                                           \
+    X(connect_fails, 300)                                                                            \
+    X(blackhole, 12)      /* per second: a wire carries nothing any more */                          \
+    X(cut_all, 8)         /* per second: every connection at once */                                 \
+    X(small_pieces, 1000) /* of wires: bytes come in pieces of any size */                           \
+    X(fragments, 300)     /* messages in several WebSocket frames */                                 \
+    X(no_room, 30)        /* per second: the send buffer is full for a while */                      \
+    X(feed_gap, 60)                                                                                  \
+    X(feed_silent, 10)                                                                               \
+    X(feed_crossed, 10)                                                                              \
+    X(feed_garbage, 10)                                                                              \
+    X(snapshot_fails, 200)                                                                           \
+    X(definitions_fail, 200)                                                                         \
+    X(rules_change, 8)    /* per second: status, limits or decimals of an instrument */              \
+    X(foreign_order, 40)  /* per second: somebody else trades on the account */                      \
+    X(foreign_cancel, 10) /* per second: somebody else cancels our order */                          \
+    X(clock_step, 8)      /* per second: the host's wall clock jumps */                              \
+    X(pause, 8)           /* per second: the core does not run for a while */                        \
+    X(crash, 12)          /* per turn that journaled something */                                    \
+    X(torn, 400)          /* of crashes: the journal's tail is cut or torn */                        \
+    X(client_gone, 15)    /* per second: a client's session ends */                                  \
+    X(client_slow, 200)   /* of clients' turns: reports are not read */                              \
+    X(repeats, 200)       /* of new orders: the key was used before */                               \
+    X(nonsense, 150)      /* of new orders: off tick, huge, wrong version */                         \
+    X(resolves, 700)      /* of the operator's acts: says what became of an order that is unknown */ \
     X(journal_full, 2)    /* of segments: there is none; until the next start */
 
 enum fate {
@@ -177,7 +178,8 @@ struct vtrade {
     int64_t at_ns; /* venue clock */
     int64_t shown_ns;
     bool maker;
-    bool told; /* to its client */
+    bool told;    /* to its client */
+    bool claimed; /* by the operator, who says nothing of fees */
 };
 
 struct vorder {
@@ -192,6 +194,7 @@ struct vorder {
     bool post_only;
     int64_t px;
     int64_t qty;
+    int64_t qty_most; /* of the totals that it has worked to */
     int64_t cum;
     int64_t quote;
     int64_t made_ns;

@@ -579,7 +579,7 @@ static void
 check_ceiling(struct sim *s, const struct mine *m, const struct order *o, int64_t cum, int64_t reserved)
 {
     const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
-    int64_t total = v != NULL ? MAX(m->qty, v->qty) : m->qty;
+    int64_t total = v != NULL ? v->qty_most : m->qty;
     bool amending = (o->marks & ORDER_MARK_AMENDING) != 0 || o->request == REQUEST_REPLACE_IN_FLIGHT ||
                     o->request == REQUEST_REPLACE_UNKNOWN;
 

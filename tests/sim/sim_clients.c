@@ -202,6 +202,64 @@ order_replace(struct sim *s, struct client *c, struct command *cmd)
     cmd->key = ++c->key;
 }
 
+/* What an operator can know for good of this order, from the venue's own pages. False: nothing. */
+static bool
+resolve_claim(struct sim *s, const struct mine *m, struct command *cmd)
+{
+    const struct instrument *ins = route_instrument(&s->core.route, m->instrument, 0);
+    const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
+    int64_t px_unit = SIM_VENUE_ONE / pow10_i64[ins->px_decimals];
+
+    if (v == NULL) {
+        cmd->state = RESOLVE_NOT_PLACED;
+        return m->sends > 0 && (m->refused || venue_clock(s) > m->until_ns);
+    }
+    if (v->status == V_CANCELED && v->cum == m->cum) {
+        cmd->state = RESOLVE_CANCELED;
+        return true;
+    }
+    uint32_t i = v->first_trade;
+    for (uint64_t skip = sim_any(s, 3); skip > 0 && i != SIM_NONE && s->venue.trade[i].next != SIM_NONE; skip--)
+        i = s->venue.trade[i].next;
+    if (i == SIM_NONE)
+        return false;
+    struct vtrade *t = &s->venue.trade[i];
+    /* A fee in what is held changes the position, and the claim has no place for it. */
+    if (t->px % px_unit != 0 || strncmp(t->fee_ccy, s->price[v->symbol].symbol, 3) == 0)
+        return false;
+    t->claimed = true;
+    cmd->state = RESOLVE_FILLED;
+    cmd->qty = t->qty / (SIM_VENUE_ONE / pow10_i64[ins->qty_decimals]);
+    cmd->px = t->px / px_unit;
+    cmd->parent_key = (uint64_t)t->id;
+    return true;
+}
+
+/* The operator's word, always true, on an order of which something is unknown here. False: there is none. */
+static bool
+operator_resolves(struct sim *s, struct command *cmd)
+{
+    struct oracle *o = &s->oracle;
+    uint64_t first = sim_any(s, MAX(o->count, 1u));
+
+    for (uint32_t i = 0; i < o->count; i++) {
+        const struct mine *m = &o->mine[(first + i) % o->count];
+        uint32_t slot = order_find(s->core.orders, m->clordid);
+        if (m->ended || slot == ORDER_NONE || !order_live(order_at(s->core.orders, slot)) ||
+            (!order_unknown(order_at(s->core.orders, slot)) && sim_any(s, 4) != 0))
+            continue;
+        *cmd = (struct command){ .verb = COMMAND_RESOLVE, .target_client = m->client, .target_key = m->key };
+        (void)snprintf(cmd->text, sizeof(cmd->text), "seen on the venue's site");
+        if (resolve_claim(s, m, cmd)) {
+            sim_trace(s, "operator: resolve %s claim %u trade %lld", m->clordid, cmd->state,
+                      (long long)cmd->parent_key);
+            return true;
+        }
+    }
+    *cmd = (struct command){ .verb = COMMAND_NONE };
+    return false;
+}
+
 static void
 operator_command(struct sim *s, struct client *c, struct command *cmd)
 {
@@ -209,10 +267,13 @@ operator_command(struct sim *s, struct client *c, struct command *cmd)
 
     if (c->token[0] != '\0') { /* the second step of what was asked, or never */
         cmd->verb = COMMAND_CONFIRM;
+        cmd->state = (uint8_t)sim_any(s, 2); /* forced */
         memcpy(cmd->text, c->token, sizeof(c->token));
         c->token[0] = '\0';
         return;
     }
+    if (sim_fate(s, FATE_resolves) && operator_resolves(s, cmd))
+        return;
     switch (sim_any(s, 12)) {
     case 0:
         if (sim_any(s, 3) == 0)

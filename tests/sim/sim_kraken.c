@@ -330,6 +330,7 @@ call_amend(const struct call *c)
         return;
     }
     o->qty = qty;
+    o->qty_most = MAX(o->qty_most, qty);
     o->px = px;
     o->changed_ns = venue_clock(s);
     sim_trace(s, "venue: order %s is amended to %.5f at %.3f", o->clordid, (double)qty / 1e8, (double)px / 1e8);

@@ -76,6 +76,7 @@ ledger_place(struct sim *s, const struct vrequest *rq)
         .post_only = rq->post_only,
         .px = rq->px,
         .qty = rq->qty,
+        .qty_most = rq->qty,
         .made_ns = venue_clock(s),
         .changed_ns = venue_clock(s),
         .shown_ns = venue_clock(s),

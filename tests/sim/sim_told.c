@@ -13,13 +13,14 @@ check_terms(struct sim *s, const struct client *c, const struct mine *m, const s
     if (t->px == check_scale(r->last_px, in_force)) /* decimals have changed since the order was made */
         px_decimals = in_force;
     const char *ccy = r->fee_ccy < route->currency_count ? route->currency[r->fee_ccy] : "";
-    const char *other = t->qty != check_scale(r->last_qty, qty_decimals) ? "quantity"
-                        : t->px != check_scale(r->last_px, px_decimals)  ? "price"
-                        : t->fee != r->fee                               ? "fee"
-                        : t->fee != 0 && strcmp(ccy, t->fee_ccy) != 0    ? "fee's currency"
-                        : m->side != r->side                             ? "side"
-                        : t->maker != ((r->flags & REPORT_MAKER) != 0)   ? "liquidity"
-                                                                         : NULL;
+    bool unsaid = t->claimed && r->fee == 0; /* of a fill that the operator told of */
+    const char *other = t->qty != check_scale(r->last_qty, qty_decimals)          ? "quantity"
+                        : t->px != check_scale(r->last_px, px_decimals)           ? "price"
+                        : !unsaid && t->fee != r->fee                             ? "fee"
+                        : !unsaid && t->fee != 0 && strcmp(ccy, t->fee_ccy) != 0  ? "fee's currency"
+                        : m->side != r->side                                      ? "side"
+                        : !unsaid && t->maker != ((r->flags & REPORT_MAKER) != 0) ? "liquidity"
+                                                                                  : NULL;
 
     if (other != NULL)
         sim_fail(s,
