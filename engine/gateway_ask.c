@@ -3,10 +3,10 @@
  *
  * An order whose request has no answer is UNKNOWN and is asked about until evidence settles it. "Not found" proves
  * something only when it was asked after the request's deadline at the venue plus a margin, and when the trades,
- * asked for after that, show nothing either.
+ * asked for after that and told to the last one, show nothing either.
  *
  * Always true: at most ASKS_IN_FLIGHT_MAX questions are on their way; an order is in the queue at most once; each ask
- * ends with an answer, a time-out or the session. */
+ * ends with its own answer (not that of one given up before), a time-out or the session. */
 #include "engine/gateway_state.h"
 
 /* ---- timers of one order -------------------------------------------------------------------------------------------
@@ -160,6 +160,7 @@ ask_done(struct gateway_venue *v, uint32_t slot, struct now now)
 
     a->attempts = 0;
     a->trades_next = false;
+    a->since = 0;
     a->not_found = false;
     a->ask_at = MONO_NEVER;
     a->absent = 0;
@@ -181,6 +182,94 @@ not_placed(struct gateway_venue *v, uint32_t slot, struct now now)
     (void)apply_event(v->g, slot, &ev, JOURNAL_VENUE_REPORT, now);
 }
 
+/* No sign of life: it may never have been placed. */
+static bool
+never_seen(const struct order *o)
+{
+    return o->state == ORDER_SENT && o->venue_order_id == 0 && o->cum_qty == 0;
+}
+
+/* Could a trade of an order that no table has be of this one, whose trades are asked for to prove that it has none? */
+bool
+ask_could_be(const struct gateway *g, uint32_t slot, const struct venue_report *r)
+{
+    const struct order_aux *a = &g->aux[slot];
+    const struct order *o = order_at(g->p.orders, slot);
+    bool priced = o->type == ORDER_LIMIT && o->px != 0;
+
+    return a->ask == ASK_TRADES && a->not_found && never_seen(o) && o->instrument == r->instrument &&
+           o->side == r->side && (!priced || (o->side == SIDE_BUY ? r->last_px <= o->px : r->last_px >= o->px));
+}
+
+/* The next question is for its trades, from the first on. */
+void
+ask_trades(struct gateway_venue *v, uint32_t slot)
+{
+    struct order_aux *a = &v->g->aux[slot];
+
+    a->trades_next = true;
+    a->since = 0;
+    ask_enqueue(v, slot);
+}
+
+/* Nothing is proven and nothing need wait for it: asked again after a while, from the beginning. */
+void
+ask_pause(struct gateway_venue *v, uint32_t slot, struct now now)
+{
+    struct order_aux *a = &v->g->aux[slot];
+
+    a->not_found = false;
+    a->trades_next = false;
+    a->since = 0;
+    a->suspect = 0;
+    reconcile_settled(v, a);
+    ask_later(v, slot, 0, now);
+}
+
+/* The answer was cut: where it goes on. False: there is no way on. */
+static bool
+trades_go_on(struct order_aux *a, const struct venue_report *r)
+{
+    int64_t next = a->since_id ? r->trade_id + 1 : r->venue_time_ns;
+
+    if (next <= a->since || next == INT64_MAX)
+        return false;
+    a->since = next;
+    a->trades_next = true;
+    return true;
+}
+
+/* All trades of an answer were told. Of an order that was not found they are the other half of the proof: a trade that
+ * may be its, or trades that were not told, and nothing is proven. */
+void
+ask_trades_end(struct gateway_venue *v, uint32_t slot, const struct venue_report *r, struct now now)
+{
+    struct order_aux *a = &v->g->aux[slot];
+    const struct order *o = order_at(v->g->p.orders, slot);
+    bool more = false;
+
+    a->trades_next = false;
+    if (a->not_found && never_seen(o)) {
+        a->suspect = suspect_of(v, o, &more);
+        if (a->suspect != 0) { /* whose is it? */
+            ask_enqueue(v, slot);
+            return;
+        }
+    }
+    if (r->code == 1 && !more && order_live(o) && trades_go_on(a, r)) {
+        ask_enqueue(v, slot);
+        return;
+    }
+    if (a->not_found && never_seen(o)) {
+        if (more || r->code == 1) {
+            ask_pause(v, slot, now);
+            return;
+        }
+        not_placed(v, slot, now);
+    }
+    ask_next(v, slot, ASK_TRADES, false, now);
+}
+
 /* What the answer of an ask leads to: the end, the trades, or another try. */
 void
 ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_found, struct now now)
@@ -188,49 +277,45 @@ ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_fou
     struct gateway *g = v->g;
     struct order_aux *a = &g->aux[slot];
     const struct order *o = order_at(g->p.orders, slot);
-    bool never_seen = o->state == ORDER_SENT && o->venue_order_id == 0 && o->cum_qty == 0;
+    bool unseen = never_seen(o);
     /* A cancel on its way places nothing: with one after the other, its deadline would put the proof off for ever. */
-    int64_t proof_ns = never_seen ? o->venue_deadline_ns + v->cfg->unknown_margin_ns : proof_venue_ns(v, o);
+    int64_t proof_ns = unseen ? o->venue_deadline_ns + v->cfg->unknown_margin_ns : proof_venue_ns(v, o);
     bool proven = a->asked_venue_ns >= proof_ns;
 
     a->trades_next = false;
-    if (unlikely(not_found && !never_seen && order_live(o)))
+    if (unlikely(not_found && !unseen && order_live(o)))
         ask_absent(v, slot);
     else
         ask_answered(v, a);
-    if (answered == ASK_TRADES && a->not_found && never_seen) {
-        bool more;
-        a->suspect = suspect_of(v, o, &more);
-        if (a->suspect != 0) { /* a trade that could be of this order: whose is it? */
-            ask_enqueue(v, slot);
-            return;
-        }
-        if (!more)
-            not_placed(v, slot, now);
-    }
     if (!order_live(o)) {
         ask_done(v, slot, now);
         return;
     }
-    if (answered == ASK_QUERY && not_found && never_seen && proven) {
+    if (answered == ASK_QUERY && not_found && unseen && proven) {
         a->not_found = true;
-        a->trades_next = true;
-        ask_enqueue(v, slot);
+        ask_trades(v, slot);
         return;
     }
     a->not_found = false;
     if (order_missing_fill_qty(o) > 0 && answered == ASK_QUERY) {
-        a->trades_next = true;
-        ask_enqueue(v, slot);
+        ask_trades(v, slot);
         return;
     }
     if (not_found || order_unknown(o) || order_missing_fill_qty(o) > 0 || order_overdue(o)) {
         a->trades_next = order_missing_fill_qty(o) > 0;
+        a->since = 0;
         reconcile_settled(v, a);
         ask_later(v, slot, proven ? 0 : proof_ns - venue_clock_ns(v, now), now);
         return;
     }
     ask_done(v, slot, now);
+}
+
+/* Is this the answer to the last question about the order, not to one that was given up before? */
+bool
+ask_answers(const struct order_aux *a, const struct venue_report *r)
+{
+    return r->tag == 0 || r->tag == a->tag;
 }
 
 /* An answer came (or none will): false when this order was not being asked that. */
@@ -273,8 +358,15 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
         rq.kind = VENUE_RQ_QUERY;
         vo.venue_order_id = a->suspect;
         vo.flags |= COMMAND_ADOPTED;
-    } else if (a->trades_next)
-        rq.since_ns = a->since_ns != 0 ? a->since_ns : MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
+    } else if (a->trades_next) {
+        if (a->since == 0)
+            a->since_id = o->venue_order_id != 0;
+        int64_t start_ns = MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
+        rq.since_ns = a->since_id || a->since == 0 ? start_ns : a->since;
+        rq.since_trade = a->since_id ? a->since : 0;
+    }
+    a->tag = (uint8_t)(a->tag % (VENUE_TAGS - 1) + 1);
+    rq.tag = a->tag;
     a->ask = rq.kind == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY;
     a->asked_venue_ns = venue_clock_ns(v, now);
     a->asked_mono_ns = now.mono.ns;

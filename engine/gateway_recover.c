@@ -186,19 +186,24 @@ cleared(const struct gateway_venue *v, uint32_t instrument, uint64_t venue_order
     return false;
 }
 
-/* Every trade of an answer comes through here before it is counted: how far the answer reaches, and who may be meant.
- */
+/* Whether one of the orders whose trades are asked for could have made this trade. */
+static bool
+page_asked_for(const struct gateway_venue *v, const struct venue_report *r)
+{
+    for (uint32_t i = 0; i < v->asking_count; i++)
+        if (ask_could_be(v->g, v->asking[i], r))
+            return true;
+    return false;
+}
+
+/* Every trade of an answer comes through here before it is counted: who may be meant. */
 void
 page_trade(struct gateway_venue *v, const struct venue_report *r, uint32_t slot)
 {
     struct trade_page *p = &v->page;
 
-    if (r->trade_id < 0 || r->trade_id == INT64_MAX)
-        return;
-    p->next = MAX(p->next, r->trade_id + 1);
-    if (r->venue_time_ns != 0 && r->venue_time_ns <= v->account.asked_venue_ns - CURSOR_MARGIN_NS)
-        p->settled = MAX(p->settled, r->trade_id + 1);
-    if (slot != ORDER_NONE || r->venue_order_id == 0 || cleared(v, r->instrument, r->venue_order_id))
+    if (slot != ORDER_NONE || r->venue_order_id == 0 || cleared(v, r->instrument, r->venue_order_id) ||
+        !page_asked_for(v, r))
         return; /* those that said whose they are leave room for the next */
     for (uint32_t i = 0; i < p->suspects; i++)
         if (p->suspect[i].venue_order_id == r->venue_order_id)
@@ -210,6 +215,24 @@ page_trade(struct gateway_venue *v, const struct venue_report *r, uint32_t slot)
     p->suspect[p->suspects++] = (struct suspect){
         .venue_order_id = r->venue_order_id, .instrument = r->instrument, .side = r->side, .px = r->last_px
     };
+}
+
+/* And after: how far the answer reaches, and whether it was counted. */
+void
+page_settle(struct gateway_venue *v, const struct venue_report *r)
+{
+    struct trade_page *p = &v->page;
+    const struct order_table *t = v->g->p.orders;
+
+    if (r->trade_id < 0 || r->trade_id == INT64_MAX || r->instrument == INSTRUMENT_NONE)
+        return;
+    p->next = MAX(p->next, r->trade_id + 1);
+    if (r->venue_time_ns != 0 && r->venue_time_ns <= v->account.asked_venue_ns - CURSOR_MARGIN_NS)
+        p->settled = MAX(p->settled, r->trade_id + 1);
+    bool counted = r->trade_id < order_trade_cursor(t, r->instrument) ||
+                   (r->side <= SIDE_SELL && order_trade_known(t, r->instrument, (enum side)r->side, r->trade_id));
+    if (unlikely(!counted))
+        p->uncounted1 = p->uncounted1 == 0 ? r->trade_id + 1 : MIN(p->uncounted1, r->trade_id + 1);
 }
 
 /* Found by asking, and too old to be on its way still. */
@@ -264,7 +287,7 @@ account_start(struct gateway_venue *v, struct now now)
 
     if (!v->cfg->ops->sweeps || s->active)
         return;
-    *s = (struct account_sweep){ .active = true, .from = -1, .at = now.mono };
+    *s = (struct account_sweep){ .active = true, .from = -1, .at = now.mono, .tag = s->tag };
 }
 
 void
@@ -293,7 +316,10 @@ account_ask(struct gateway_venue *v, struct now now)
     if (s->instrument < v->g->p.route->count) {
         vo.instrument = &v->g->p.route->table[s->instrument];
         int64_t cursor = order_trade_cursor(v->g->p.orders, s->instrument);
-        rq = (struct venue_request){ .kind = VENUE_RQ_TRADES, .order = &vo, .since_trade = MAX(cursor, s->from) };
+        s->tag = (uint8_t)(s->tag % (VENUE_TAGS - 1) + 1);
+        rq = (struct venue_request){
+            .kind = VENUE_RQ_TRADES, .order = &vo, .since_trade = MAX(cursor, s->from), .tag = s->tag
+        };
     } else {
         memset(v->held, 0, sizeof(v->held));
     }
@@ -347,21 +373,25 @@ account_trades_end(struct gateway_venue *v, const struct venue_report *r)
 {
     struct gateway *g = v->g;
     struct account_sweep *s = &v->account;
-    const struct trade_page p = v->page;
+    const struct trade_page *p = &v->page;
 
-    v->page = (struct trade_page){ 0 };
-    if (!s->active || !s->asked || s->instrument != r->instrument)
+    if (!s->active || !s->asked || s->instrument != r->instrument || (r->tag != 0 && r->tag != s->tag))
         return;
     s->asked = false;
     int64_t cursor = order_trade_cursor(g->p.orders, s->instrument);
-    int64_t reached = cursor < 0 ? p.next : p.settled; /* at first sight all of them are the past */
+    int64_t reached = cursor < 0 ? p->next : p->settled; /* at first sight all of them are the past */
+    if (unlikely(cursor >= 0 && p->uncounted1 != 0)) {
+        reached = MIN(reached, p->uncounted1 - 1);
+        metric_add(g->p.metrics, METRIC_TRADES_UNCOUNTED, v->id, 1);
+        log_write(g->p.log, LOG_TRADE_UNCOUNTED, g->p.route->table[s->instrument].symbol, v->id, p->uncounted1 - 1);
+    }
     if (reached > cursor) {
         struct journal_cursor c = { .instrument = s->instrument, .trade_id = reached };
         (void)gateway_journal(g, JOURNAL_CURSOR, &c, sizeof(c), v->now);
         order_trade_cursor_set(g->p.orders, s->instrument, reached);
     }
-    if (cursor >= 0 && r->code == 1 && p.next > MAX(s->from, cursor)) {
-        s->from = p.next;
+    if (cursor >= 0 && r->code == 1 && p->next > MAX(s->from, cursor)) {
+        s->from = p->next;
         s->at = v->now.mono;
     } else {
         account_next(v);
@@ -376,9 +406,8 @@ account_failed(struct gateway_venue *v, const struct venue_report *r)
     struct account_sweep *s = &v->account;
     bool trades = r->request == VENUE_RQ_TRADES;
 
-    v->page = (struct trade_page){ 0 };
     if (!s->active || !s->asked || trades != (s->instrument < v->g->p.route->count) ||
-        (trades && s->instrument != r->instrument))
+        (trades && (s->instrument != r->instrument || (r->tag != 0 && r->tag != s->tag))))
         return;
     s->refused = r->definite ? (uint8_t)(s->refused + 1) : 0;
     if (s->refused < SWEEP_REFUSALS) {
@@ -498,9 +527,11 @@ account_balances_end(struct gateway_venue *v)
         }
     }
     if (doubt && s->doubts < SWEEP_DOUBTS) { /* a trade may have come between: trades first, then balances again */
-        *s = (struct account_sweep){
-            .active = true, .from = -1, .at = mono_after(v->now.mono, SWEEP_DOUBT_NS), .doubts = s->doubts + 1u
-        };
+        *s = (struct account_sweep){ .active = true,
+                                     .from = -1,
+                                     .at = mono_after(v->now.mono, SWEEP_DOUBT_NS),
+                                     .doubts = s->doubts + 1u,
+                                     .tag = s->tag };
         return;
     }
     s->active = false;

@@ -51,10 +51,10 @@ struct order_aux {
     int64_t asked_mono_ns;      /* the same by the steady clock */
     int64_t terms_venue_ns;     /* venue clock when the last answer was asked for that told price and total */
     int64_t amended_mono_ns;    /* when the last amend was told; an answer to an older question says nothing of it */
-    int64_t since_ns;           /* trades: the answer was cut, go on from here; 0 = from the start */
-    uint32_t reconciling;       /* generation of the reconciliation that waits for it; 0 none */
-    uint32_t seen;              /* generation in which the venue's list of open orders had it */
-    uint8_t ask;                /* enum ask */
+    int64_t since; /* trades: the answer was cut, go on from here; 0 = from the start. A venue time, or a trade id */
+    uint32_t reconciling; /* generation of the reconciliation that waits for it; 0 none */
+    uint32_t seen;        /* generation in which the venue's list of open orders had it */
+    uint8_t ask;          /* enum ask */
     uint8_t attempts;
     bool trades_next;   /* the next ask is for trades */
     bool not_found;     /* a query after the deadline found nothing; trades decide */
@@ -63,6 +63,8 @@ struct order_aux {
     uint8_t cancels_refused;
     uint8_t asked_by1; /* client + 1 that asked for a cancel of another's order: told of its end; 0 nobody */
     uint8_t refused;   /* answers in a row that refuse the question itself */
+    bool since_id;     /* `since` is a trade id: the order has its venue's id */
+    uint8_t tag;       /* of the last question about it */
     uint8_t absent;    /* answers in a row that know nothing of an order which was there */
     uint16_t venue;    /* where it is asked about */
     uint64_t suspect;  /* the venue's order id that is asked about in its place; 0 = itself */
@@ -73,7 +75,7 @@ struct suspect {
     uint64_t venue_order_id;
     uint32_t instrument;
     uint8_t side;
-    px_t px; /* of its first trade */
+    px_t px; /* of its best trade */
 };
 
 #define SUSPECTS_MAX 16u
@@ -81,8 +83,9 @@ struct suspect {
 
 /* One answer's list of trades, while it is told. */
 struct trade_page {
-    int64_t next;    /* one past the highest id */
-    int64_t settled; /* one past the highest that the cursor may pass */
+    int64_t next;       /* one past the highest id */
+    int64_t settled;    /* one past the highest that the cursor may pass */
+    int64_t uncounted1; /* the lowest id that could not be counted, + 1; 0 = none */
     uint32_t suspects;
     bool more; /* than SUSPECTS_MAX */
     struct suspect suspect[SUSPECTS_MAX];
@@ -93,6 +96,7 @@ struct account_sweep {
     bool active;
     bool asked; /* the answer to `instrument` is awaited */
     uint8_t refused;
+    uint8_t tag;         /* of the last question for trades */
     uint8_t doubts;      /* times that the balances did not agree in this sweep */
     uint32_t instrument; /* route's count: balances */
     int64_t from;        /* trade id where the next page begins; -1 = at the cursor */
@@ -530,6 +534,7 @@ bool trade_counted(const struct gateway_venue *v, const struct order *o, const s
 bool trade_forgotten(const struct gateway_venue *v, const struct order *o, int64_t trade_id);
 bool trade_was_lost(const struct gateway_venue *v, const struct venue_report *r);
 void page_trade(struct gateway_venue *v, const struct venue_report *r, uint32_t slot);
+void page_settle(struct gateway_venue *v, const struct venue_report *r);
 void suspect_clear(struct gateway_venue *v, uint32_t instrument, uint64_t venue_order_id);
 uint64_t suspect_of(struct gateway_venue *v, const struct order *o, bool *more);
 void account_trade(struct gateway_venue *v, const struct venue_report *r);
@@ -551,8 +556,13 @@ bool audit_work(struct gateway_venue *v);
 void audit_stop(struct gateway_venue *v);
 int64_t proof_venue_ns(const struct gateway_venue *v, const struct order *o);
 void ask_enqueue(struct gateway_venue *v, uint32_t slot);
+void ask_trades(struct gateway_venue *v, uint32_t slot);
+void ask_trades_end(struct gateway_venue *v, uint32_t slot, const struct venue_report *r, struct now now);
+void ask_pause(struct gateway_venue *v, uint32_t slot, struct now now);
+bool ask_could_be(const struct gateway *g, uint32_t slot, const struct venue_report *r);
 void ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_found, struct now now);
 bool ask_end(struct gateway_venue *v, uint32_t slot, enum ask kind);
+bool ask_answers(const struct order_aux *a, const struct venue_report *r);
 void ask_answered(struct gateway_venue *v, struct order_aux *a);
 void ask_failed(struct gateway_venue *v, uint32_t slot, bool definite, struct now now);
 void ask_stuck(struct gateway_venue *v, uint32_t slot, const char *why, int32_t code);

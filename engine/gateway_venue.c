@@ -579,10 +579,11 @@ suspect_answered(struct gateway_venue *v, uint32_t slot, const struct venue_repo
     } else { /* another one of ours: now it has its venue's id, and its trades are its own */
         struct order_event ev;
         event_of(v->g, order_at(v->g->p.orders, own), r, ORDER_EV_STATUS, &ev, v->now);
+        ev.px = ev.qty = 0; /* its terms may have been amended since this was asked */
         (void)apply_event(v->g, own, &ev, JOURNAL_VENUE_REPORT, v->now);
     }
     if (ask_end(v, slot, ASK_QUERY)) {
-        a->trades_next = true;
+        a->trades_next = true; /* the same ones again: this order's are counted by now, or left out */
         ask_enqueue(v, slot);
     }
     return false;
@@ -597,8 +598,9 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     struct order_aux *a = &g->aux[slot];
     struct order_event ev;
     bool query = r->kind == VENUE_STATUS && r->request != VENUE_RQ_COUNT; /* else the stream told it */
+    bool late = query && !ask_answers(a, r);                              /* it was given up */
 
-    if (query && a->suspect != 0 && a->ask == ASK_QUERY && !suspect_answered(v, slot, r))
+    if (query && !late && a->suspect != 0 && a->ask == ASK_QUERY && !suspect_answered(v, slot, r))
         return;
     /* Asked for by a venue id, and somebody else's: said once more, or too late. */
     if (query && r->text[0] != '\0' && (o->flags & COMMAND_ADOPTED) == 0 && strcmp(r->text, o->clordid) != 0)
@@ -615,7 +617,7 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     if (query && a->ask == ASK_QUERY && a->asked_venue_ns >= proof_venue_ns(v, o))
         ev.flags |= ORDER_EVENT_PROVEN;
     int64_t asked_mono_ns = query ? a->asked_mono_ns : v->listed_mono_ns;
-    if (asked_mono_ns <= a->amended_mono_ns) {
+    if (late || asked_mono_ns <= a->amended_mono_ns) {
         ev.px = ev.qty = 0;                       /* asked before the last amend was told: its terms may be older */
         ev.flags &= (uint8_t)~ORDER_EVENT_PROVEN; /* and prove nothing about an amend that is under way */
     } else if (ev.qty > 0 && r->request != VENUE_RQ_COUNT) {
@@ -629,7 +631,7 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     if (r->state == ORDER_NEW || r->state == ORDER_PARTIALLY_FILLED)
         cancel_ghost(v, slot, out);
     a->seen = v->generation;
-    if (query && ask_end(v, slot, ASK_QUERY))
+    if (query && !late && ask_end(v, slot, ASK_QUERY))
         ask_next(v, slot, ASK_QUERY, false, v->now);
 }
 
@@ -691,22 +693,6 @@ on_order_event(struct gateway_venue *v, uint32_t slot, const struct venue_report
         v->cancels_wait = true;
 }
 
-/* The venue cuts long lists: then go on from the last trade it gave. */
-static void
-on_trades_end(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
-{
-    struct order_aux *a = &v->g->aux[slot];
-
-    if (r->code == 1 && r->venue_time_ns > a->since_ns) {
-        a->since_ns = r->venue_time_ns;
-        a->trades_next = true;
-        ask_enqueue(v, slot);
-        return;
-    }
-    a->since_ns = 0;
-    ask_next(v, slot, ASK_TRADES, false, v->now);
-}
-
 /* The venue did not answer, or refused, maybe for good. */
 static void
 ask_refused(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
@@ -745,6 +731,25 @@ somebody_elses(struct gateway_venue *v, const struct venue_report *r)
     return ORDER_NONE;
 }
 
+/* The end of a question about one order, but for what a query finds. */
+static void
+on_answer(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
+{
+    struct order_aux *a = &v->g->aux[slot];
+    bool trades = r->kind == VENUE_TRADES_END || r->request == VENUE_RQ_TRADES;
+
+    if (!ask_answers(a, r) || !ask_end(v, slot, trades ? ASK_TRADES : ASK_QUERY))
+        return;
+    if (r->kind == VENUE_TRADES_END)
+        ask_trades_end(v, slot, r, v->now);
+    else if (r->kind == VENUE_QUERY_FAILED)
+        ask_refused(v, slot, r);
+    else if (a->suspect != 0) /* it has traded, so it exists: this says nothing of whose it is */
+        ask_pause(v, slot, v->now);
+    else
+        ask_next(v, slot, ASK_QUERY, true, v->now);
+}
+
 /* Reports about one order. */
 static void
 on_order_report(struct gateway_venue *v, const struct venue_report *r)
@@ -776,6 +781,8 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
         log_write(g->p.log, LOG_WARNING, "a venue report names our order but another instrument or venue order id");
         if (order_live(order_at(g->p.orders, slot)))
             ask_soon(g, slot, ASK_SETTLE_NS, v->now);
+        if (r->kind == VENUE_FILL && r->request == VENUE_RQ_TRADES)
+            account_trade(v, r); /* whatever its name: the account has traded */
         return;
     }
     if (v->target_waits && r->request == VENUE_RQ_REPLACE) {
@@ -788,24 +795,8 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
     case VENUE_STATUS:
     case VENUE_OPEN_ORDER: on_status(v, slot, r); break;
     case VENUE_NOT_FOUND:
-        if (g->aux[slot].suspect != 0 && g->aux[slot].ask == ASK_QUERY) {
-            g->aux[slot].suspect = 0; /* it has traded, so it exists: this says nothing of whose it is */
-            if (ask_end(v, slot, ASK_QUERY))
-                ask_failed(v, slot, NULL, v->now);
-        } else if (ask_end(v, slot, ASK_QUERY)) {
-            ask_next(v, slot, ASK_QUERY, true, v->now);
-        }
-        break;
     case VENUE_TRADES_END:
-        if (ask_end(v, slot, ASK_TRADES))
-            on_trades_end(v, slot, r);
-        v->page = (struct trade_page){ 0 };
-        break;
-    case VENUE_QUERY_FAILED:
-        v->page = (struct trade_page){ 0 };
-        if (ask_end(v, slot, r->request == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY))
-            ask_refused(v, slot, r);
-        break;
+    case VENUE_QUERY_FAILED: on_answer(v, slot, r); break;
     case VENUE_CANCEL_REJECTED:
         on_order_event(v, slot, r, r->request == VENUE_RQ_AMEND ? ORDER_EV_AMEND_REJECTED : ORDER_EV_CANCEL_REJECTED);
         break;
@@ -814,6 +805,16 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
             on_order_event(v, slot, r, (enum order_event_kind)(event[r->kind] - 1));
         break;
     }
+}
+
+/* What the page of trades says of itself once a report of it was handled. */
+static void
+page_after(struct gateway_venue *v, const struct venue_report *r)
+{
+    if (r->kind == VENUE_FILL)
+        page_settle(v, r);
+    else if (r->kind == VENUE_TRADES_END || r->kind == VENUE_QUERY_FAILED)
+        v->page = (struct trade_page){ 0 }; /* whoever asked, it is over */
 }
 
 /* One report of the adapter. */
@@ -873,6 +874,8 @@ venue_on_report(void *ctx, const struct venue_report *r)
             account_failed(v, r);
         else
             on_order_report(v, r);
+        if (r->request == VENUE_RQ_TRADES)
+            page_after(v, r);
         break;
     }
 }

@@ -29,6 +29,8 @@ struct rig_request {
     uint64_t journal_seq; /* of the journal's last record when the request was encoded */
     uint64_t venue_order_id;
     uint8_t flags;
+    uint64_t tag;
+    int64_t since_ns;
     int64_t since_trade;
 };
 
@@ -110,6 +112,8 @@ script_submit(struct venue_adapter *a, const struct venue_request *rq, struct no
     struct rig_request *q = &r->request[r->request_count++];
     *q = (struct rig_request){ .kind = (uint8_t)rq->kind,
                                .at_ns = now.mono.ns,
+                               .tag = rq->tag,
+                               .since_ns = rq->since_ns,
                                .venue_at_ns = now.wall.ns + offset,
                                .journal_seq = r->journal.seq };
     if (rq->order != NULL) {

@@ -171,10 +171,10 @@ TEST(only_an_error_that_proves_it_rejects_an_order_or_a_cancel)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(row); i++) {
-        static const char letter[3] = { 'N', 'C', 'Q' };
+        static const char *const head[3] = { "N", "C", "Q7" };
         for (int k = 0; k < 3; k++) {
             char text[1024];
-            (void)snprintf(text, sizeof(text), ERROR("%c" ORDER_ID, "%d", "%d", "%s"), letter[k], row[i].status,
+            (void)snprintf(text, sizeof(text), ERROR("%s" ORDER_ID, "%d", "%d", "%s"), head[k], row[i].status,
                            row[i].code, row[i].msg);
             decode_text(f, text, DECODE_OK);
             CHECK_EQ(f->count, 1);
@@ -374,7 +374,8 @@ TEST(a_query_says_state_and_filled_quantity)
 {
     struct fixture *f = fixture_hmac();
 
-    decode_text(f, ANSWER("Q" ORDER_ID, ORDER_ENTRY("BTCUSDT", ORDER_ID, "PARTIALLY_FILLED", "0.00719000")), DECODE_OK);
+    decode_text(f, ANSWER("Q7" ORDER_ID, ORDER_ENTRY("BTCUSDT", ORDER_ID, "PARTIALLY_FILLED", "0.00719000")),
+                DECODE_OK);
     CHECK_EQ(f->count, 1);
     CHECK_EQ(f->got[0].kind, VENUE_STATUS);
     CHECK_EQ(f->got[0].state, ORDER_PARTIALLY_FILLED);
@@ -384,10 +385,10 @@ TEST(a_query_says_state_and_filled_quantity)
     CHECK_EQ(f->got[0].venue_order_id, 12);
     CHECK_EQ(f->got[0].side, SIDE_BUY);
     CHECK_EQ(f->got[0].venue_time_ns, INT64_C(1660801717945) * NS_PER_MS);
-    decode_text(f, ANSWER("Q" ORDER_ID, ORDER_ENTRY("BTCUSDT", "other", "NEW", "0")), DECODE_OK);
+    decode_text(f, ANSWER("Q7" ORDER_ID, ORDER_ENTRY("BTCUSDT", "other", "NEW", "0")), DECODE_OK);
     CHECK_EQ(f->got[0].kind, VENUE_QUERY_FAILED);
     CHECK_STR(f->got[0].clordid, ORDER_ID);
-    decode_text(f, ANSWER("Q" ORDER_ID, ORDER_ENTRY("XRPUSDT", ORDER_ID, "NEW", "0")), DECODE_OK);
+    decode_text(f, ANSWER("Q7" ORDER_ID, ORDER_ENTRY("XRPUSDT", ORDER_ID, "NEW", "0")), DECODE_OK);
     CHECK_EQ(f->got[0].kind, VENUE_QUERY_FAILED);
 }
 
@@ -452,16 +453,16 @@ TEST(an_order_that_was_taken_over_is_asked_for_and_canceled_by_the_venues_id)
     check_request(f, "order.cancel", "D" ORDER_ID,
                   "apiKey=" API_KEY "&orderId=12&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532", true);
     CHECK(submit(f, VENUE_RQ_QUERY, &o, NULL, 0) > 0);
-    check_request(f, "order.status", "E" ORDER_ID,
+    check_request(f, "order.status", "E0" ORDER_ID,
                   "apiKey=" API_KEY "&orderId=12&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532", true);
-    decode_text(f, ANSWER("E" ORDER_ID, ORDER_ENTRY("BTCUSDT", "web_1", "NEW", "0.0")), DECODE_OK);
+    decode_text(f, ANSWER("E7" ORDER_ID, ORDER_ENTRY("BTCUSDT", "web_1", "NEW", "0.0")), DECODE_OK);
     CHECK_EQ(f->got[0].kind, VENUE_STATUS);
     CHECK_STR(f->got[0].clordid, ORDER_ID);
     CHECK_STR(f->got[0].text, "web_1");
     decode_text(f, ANSWER("D" ORDER_ID, CANCELED_RESULT("web_1", "CANCELED", "0.00000000")), DECODE_OK);
     CHECK_EQ(f->got[0].kind, VENUE_CANCELED);
     CHECK_STR(f->got[0].clordid, ORDER_ID);
-    decode_text(f, ERROR("E" ORDER_ID, "400", "-2013", "x"), DECODE_OK);
+    decode_text(f, ERROR("E7" ORDER_ID, "400", "-2013", "x"), DECODE_OK);
     CHECK_EQ(f->got[0].kind, VENUE_NOT_FOUND);
 }
 
@@ -469,11 +470,11 @@ TEST(a_question_that_is_refused_for_what_it_asks_is_told_from_one_that_comes_at_
 {
     struct fixture *f = fixture_hmac();
 
-    decode_text(f, ERROR("Q" ORDER_ID, "400", "-1121", "Invalid symbol."), DECODE_OK);
+    decode_text(f, ERROR("Q7" ORDER_ID, "400", "-1121", "Invalid symbol."), DECODE_OK);
     CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].definite == 1 && f->got[0].code == -1121);
-    decode_text(f, ERROR("Q" ORDER_ID, "400", "-1021", "x"), DECODE_OK);
+    decode_text(f, ERROR("Q7" ORDER_ID, "400", "-1021", "x"), DECODE_OK);
     CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].definite == 0);
-    decode_text(f, ERROR("Q" ORDER_ID, "504", "-1007", "x"), DECODE_OK);
+    decode_text(f, ERROR("Q7" ORDER_ID, "504", "-1007", "x"), DECODE_OK);
     CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].definite == 0);
 }
 
@@ -502,7 +503,7 @@ TEST(trades_are_fills_and_then_an_end)
 {
     struct fixture *f = fixture_hmac();
 
-    decode_text(f, ANSWER("T" ORDER_ID, "[" TRADE_ENTRY("BTCUSDT", "5") "," TRADE_ENTRY("BTCUSDT", "6") "]"),
+    decode_text(f, ANSWER("T7" ORDER_ID, "[" TRADE_ENTRY("BTCUSDT", "5") "," TRADE_ENTRY("BTCUSDT", "6") "]"),
                 DECODE_OK);
     CHECK_EQ(f->count, 3);
     CHECK_EQ(f->got[0].kind, VENUE_FILL);
@@ -516,15 +517,16 @@ TEST(trades_are_fills_and_then_an_end)
     CHECK_EQ(f->got[0].cum_qty, 0);
     CHECK_EQ(f->got[2].kind, VENUE_TRADES_END);
     CHECK_EQ(f->got[2].code, 0);
+    CHECK_EQ(f->got[2].tag, 7);
     CHECK_STR(f->got[2].clordid, ORDER_ID);
 
-    decode_text(f, ANSWER("U" ORDER_ID, "[" TRADE_ENTRY("BTCUSDT", "5") "]"), DECODE_OK);
+    decode_text(f, ANSWER("U7" ORDER_ID, "[" TRADE_ENTRY("BTCUSDT", "5") "]"), DECODE_OK);
     CHECK_EQ(f->count, 2);
     CHECK_STR(f->got[0].clordid, ""); /* of the symbol: whose it is says the venue's order id */
     CHECK_EQ(f->got[0].venue_order_id, 12);
     CHECK_STR(f->got[1].clordid, ORDER_ID);
 
-    decode_text(f, ANSWER("T" ORDER_ID, "[" TRADE_ENTRY("BTCUSDT", "5") ",{}]"), DECODE_OK);
+    decode_text(f, ANSWER("T7" ORDER_ID, "[" TRADE_ENTRY("BTCUSDT", "5") ",{}]"), DECODE_OK);
     CHECK_EQ(f->count, 2);
     CHECK_EQ(f->got[1].kind, VENUE_QUERY_FAILED);
 }
@@ -540,22 +542,22 @@ TEST(trades_of_a_symbol_are_asked_for_from_a_trade_on)
         f->request_len =
             venue_binance.submit(f->a, &rq, f->now, f->offset_ns, (uint8_t *)f->request, VENUE_REQUEST_BYTES, &f->sink);
         CHECK(f->request_len > 0);
-        check_request(f, "myTrades", "W0",
+        check_request(f, "myTrades", "W00",
                       i == 0 ? "apiKey=" API_KEY
                                "&fromId=77&limit=500&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532"
                              : "apiKey=" API_KEY "&limit=500&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532",
                       true);
         rq.since_trade = -1;
     }
-    decode_text(f, ANSWER("W0", "[" TRADE_ENTRY("BTCUSDT", "1650422481") "]"), DECODE_OK);
+    decode_text(f, ANSWER("W70", "[" TRADE_ENTRY("BTCUSDT", "1650422481") "]"), DECODE_OK);
     CHECK_EQ(f->count, 2);
     CHECK_STR(f->got[0].clordid, "");
     CHECK_EQ(f->got[0].venue_order_id, 12);
     CHECK(f->got[1].kind == VENUE_TRADES_END && f->got[1].instrument == 0 && f->got[1].clordid[0] == '\0');
-    decode_text(f, ERROR("W1", "400", "-1121", "x"), DECODE_OK);
+    decode_text(f, ERROR("W71", "400", "-1121", "x"), DECODE_OK);
     CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].instrument == 1 && f->got[0].definite == 1);
     struct binance_id id;
-    CHECK(!binance_id_decode("W", 1, &id) && !binance_id_decode("W1024", 5, &id) && !binance_id_decode("Wx", 2, &id));
+    CHECK(!binance_id_decode("W", 1, &id) && !binance_id_decode("W71024", 6, &id) && !binance_id_decode("W7x", 3, &id));
 }
 
 TEST(an_answer_at_the_limit_of_trades_says_that_there_may_be_more)
@@ -564,7 +566,7 @@ TEST(an_answer_at_the_limit_of_trades_says_that_there_may_be_more)
     static char text[400000];
 
     for (unsigned want = BINANCE_TRADES_MAX - 1; want <= BINANCE_TRADES_MAX; want++) {
-        size_t n = (size_t)snprintf(text, sizeof(text), "{\"id\":\"T" ORDER_ID "\",\"status\":200,\"result\":[");
+        size_t n = (size_t)snprintf(text, sizeof(text), "{\"id\":\"T7" ORDER_ID "\",\"status\":200,\"result\":[");
         for (unsigned i = 0; i < want; i++)
             n += (size_t)snprintf(text + n, sizeof(text) - n, "%s" TRADE_ENTRY("BTCUSDT", "%u"), i > 0 ? "," : "", i);
         (void)snprintf(text + n, sizeof(text) - n, "]}");
@@ -572,6 +574,8 @@ TEST(an_answer_at_the_limit_of_trades_says_that_there_may_be_more)
         CHECK_EQ(f->count, want + 1);
         CHECK_EQ(f->got[want].kind, VENUE_TRADES_END);
         CHECK_EQ(f->got[want].code, want == BINANCE_TRADES_MAX);
+        CHECK_EQ(f->got[want].trade_id, want - 1); /* where a cut one goes on */
+        CHECK_EQ(f->got[want].venue_time_ns, f->got[0].venue_time_ns);
     }
 }
 
@@ -585,11 +589,11 @@ TEST(a_message_cut_at_any_byte_proves_nothing_and_reads_nothing_beyond)
         ANSWER("C" ORDER_ID, CANCELED_RESULT(ORDER_ID, "CANCELED", "0.0")),
         ANSWER(REPLACE_ID, HALVES("SUCCESS", "SUCCESS", CANCELED_RESULT(TARGET_ID, "CANCELED", "0.0"),
                                   RESULT(ORDER_ID, "NEW", "0.0") "}")),
-        ANSWER("Q" ORDER_ID, ORDER_ENTRY("BTCUSDT", ORDER_ID, "NEW", "0.0")),
+        ANSWER("Q7" ORDER_ID, ORDER_ENTRY("BTCUSDT", ORDER_ID, "NEW", "0.0")),
         ANSWER("O", "[" ORDER_ENTRY("BTCUSDT", ORDER_ID, "NEW", "0.0") "]"),
-        ANSWER("T" ORDER_ID, "[" TRADE_ENTRY("BTCUSDT", "5") "]"),
+        ANSWER("T7" ORDER_ID, "[" TRADE_ENTRY("BTCUSDT", "5") "]"),
         ERROR("N" ORDER_ID, "400", "-2010", "no"),
-        ERROR("Q" ORDER_ID, "400", "-2013", "no"),
+        ERROR("Q7" ORDER_ID, "400", "-2013", "no"),
         EVENT(ORDER_ID, "", "TRADE", "FILLED", ONE_FILL),
         EVENT("cancelsown", ORDER_ID, "CANCELED", "CANCELED", NO_FILL),
         "{\"subscriptionId\":0,\"event\":{\"e\":\"outboundAccountPosition\",\"B\":[{\"a\":\"ETH\",\"f\":\"1\",\"l\":"

@@ -150,7 +150,7 @@ TEST(a_cancel_names_the_order_by_both_ids_when_both_are_known)
                   "symbol=BTCUSDT&timestamp=1645423376532",
                   true);
     CHECK(submit(f, VENUE_RQ_QUERY, &o, NULL, 0) > 0);
-    check_request(f, "order.status", "QAB0123456789abcdef",
+    check_request(f, "order.status", "Q0AB0123456789abcdef",
                   "apiKey=" API_KEY "&orderId=12345&origClientOrderId=AB0123456789abcdef&recvWindow=5000&"
                   "symbol=BTCUSDT&timestamp=1645423376532",
                   true);
@@ -190,12 +190,12 @@ TEST(trades_are_asked_by_order_when_the_venue_id_is_known_else_by_symbol_and_tim
 
     o.venue_order_id = 9;
     CHECK(submit(f, VENUE_RQ_TRADES, &o, NULL, 5) > 0);
-    check_request(f, "myTrades", "TAB0123456789abcdef",
-                  "apiKey=" API_KEY "&limit=500&orderId=9&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532",
-                  true);
+    check_request(
+        f, "myTrades", "T0AB0123456789abcdef",
+        "apiKey=" API_KEY "&fromId=0&limit=500&orderId=9&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532", true);
     o.venue_order_id = 0;
     CHECK(submit(f, VENUE_RQ_TRADES, &o, NULL, INT64_C(1645423376001) * NS_PER_MS + 5) > 0);
-    check_request(f, "myTrades", "UAB0123456789abcdef",
+    check_request(f, "myTrades", "U0AB0123456789abcdef",
                   "apiKey=" API_KEY "&limit=500&recvWindow=5000&startTime=1645423376001&symbol=BTCUSDT&"
                   "timestamp=1645423376532",
                   true);
@@ -305,12 +305,13 @@ TEST(request_ids_come_back_as_they_went)
                 bool since = kind == VENUE_RQ_TRADES && k == 1;
                 size_t n =
                     binance_id_encode((enum venue_request_kind)kind, since ? BINANCE_ID_SINCE_TIME : BINANCE_ID_BY_NAME,
-                                      plain ? NULL : orders[i], target, text);
+                                      plain ? NULL : orders[i], target, i + k, text);
                 CHECK(n <= BINANCE_ID_MAX);
                 CHECK(binance_id_decode(text, n, &id));
                 CHECK_EQ(id.kind, kind);
                 CHECK_STR(id.clordid, plain ? "" : orders[i]);
                 CHECK_EQ(id.whole_symbol, since);
+                CHECK_EQ(id.tag, kind == VENUE_RQ_QUERY || kind == VENUE_RQ_TRADES ? i + k : 0);
                 CHECK(!id.by_venue_id && id.instrument == INSTRUMENT_NONE);
                 if (target != NULL && id.target[0] != '\0')
                     CHECK_STR(id.target, target);
@@ -320,8 +321,9 @@ TEST(request_ids_come_back_as_they_went)
             }
         }
     }
-    static const char *const bad[] = { "",    "N",  "C",  "X1", "N1234567890123456789", "Lx", "a", "aa", "ab",
-                                       "za1", "bb", "N-", "ss", "asAB0123456789abcdef", "n1" };
+    static const char *const bad[] = { "",    "N",  "C",  "X1", "N1234567890123456789", "Lx", "a",  "aa",   "ab",
+                                       "za1", "bb", "N-", "ss", "asAB0123456789abcdef", "n1", "Q7", "QaAB", "W1",
+                                       "Wa1", "T" };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         CHECK(!binance_id_decode(bad[i], strlen(bad[i]), &id));
 }
@@ -330,17 +332,17 @@ TEST(a_request_id_says_what_its_name_is)
 {
     struct binance_id id;
     char text[BINANCE_ID_MAX];
-    size_t n = binance_id_encode(VENUE_RQ_CANCEL, BINANCE_ID_BY_VENUE_ID, "AB1", NULL, text);
+    size_t n = binance_id_encode(VENUE_RQ_CANCEL, BINANCE_ID_BY_VENUE_ID, "AB1", NULL, 0, text);
 
     CHECK(n == 4 && memcmp(text, "DAB1", n) == 0 && binance_id_decode(text, n, &id));
     CHECK(id.kind == VENUE_RQ_CANCEL && id.by_venue_id);
     CHECK_STR(id.clordid, "AB1");
-    n = binance_id_encode(VENUE_RQ_QUERY, BINANCE_ID_BY_VENUE_ID, "AB1", NULL, text);
-    CHECK(n == 4 && memcmp(text, "EAB1", n) == 0 && binance_id_decode(text, n, &id));
-    CHECK(id.kind == VENUE_RQ_QUERY && id.by_venue_id);
-    n = binance_id_encode(VENUE_RQ_TRADES, BINANCE_ID_FROM_TRADE, "17", NULL, text);
-    CHECK(n == 3 && memcmp(text, "W17", n) == 0 && binance_id_decode(text, n, &id));
-    CHECK(id.kind == VENUE_RQ_TRADES && id.whole_symbol && id.instrument == 17);
+    n = binance_id_encode(VENUE_RQ_QUERY, BINANCE_ID_BY_VENUE_ID, "AB1", NULL, 35, text);
+    CHECK(n == 5 && memcmp(text, "EZAB1", n) == 0 && binance_id_decode(text, n, &id));
+    CHECK(id.kind == VENUE_RQ_QUERY && id.by_venue_id && id.tag == 35);
+    n = binance_id_encode(VENUE_RQ_TRADES, BINANCE_ID_FROM_TRADE, "17", NULL, 7, text);
+    CHECK(n == 4 && memcmp(text, "W717", n) == 0 && binance_id_decode(text, n, &id));
+    CHECK(id.kind == VENUE_RQ_TRADES && id.whole_symbol && id.instrument == 17 && id.tag == 7);
     CHECK_STR(id.clordid, "");
 }
 

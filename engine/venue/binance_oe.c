@@ -38,6 +38,27 @@ static const char id_letter[BINANCE_ID_FORMS][VENUE_RQ_COUNT] = {
     [BINANCE_ID_FROM_TRADE] = { [VENUE_RQ_TRADES] = 'W' },
 };
 
+static const char tag_digit[VENUE_TAGS + 1] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/* False: no tag. */
+static bool
+tag_decode(char c, uint8_t *tag)
+{
+    const char *at = c == '\0' ? NULL : strchr(tag_digit, c);
+
+    if (at == NULL)
+        return false;
+    *tag = (uint8_t)(at - tag_digit);
+    return true;
+}
+
+/* Requests that are asked again before their answer came: the id says which time it was. */
+static bool
+tagged(enum venue_request_kind kind)
+{
+    return kind == VENUE_RQ_QUERY || kind == VENUE_RQ_TRADES;
+}
+
 static void
 bytes_copy(char *to, const char *from, size_t n)
 {
@@ -64,9 +85,10 @@ id_encode_replace(const char *clordid, const char *target, char out[BINANCE_ID_M
 
 size_t
 binance_id_encode(enum venue_request_kind kind, enum binance_id_form form, const char *name, const char *target,
-                  char out[BINANCE_ID_MAX])
+                  uint64_t tag, char out[BINANCE_ID_MAX])
 {
     size_t n = name == NULL ? 0 : strlen(name);
+    size_t head = 1;
 
     ASSERT(n <= CLORDID_LEN_MAX && id_letter[form][kind] != 0);
     if (kind == VENUE_RQ_REPLACE) {
@@ -76,9 +98,11 @@ binance_id_encode(enum venue_request_kind kind, enum binance_id_form form, const
             return len;
     }
     out[0] = id_letter[form][kind];
+    if (tagged(kind))
+        out[head++] = tag_digit[tag % VENUE_TAGS];
     if (n > 0)
-        bytes_copy(out + 1, name, n);
-    return 1 + n;
+        bytes_copy(out + head, name, n);
+    return head + n;
 }
 
 static bool
@@ -103,17 +127,18 @@ static bool
 id_decode_instrument(const char *s, size_t n, struct binance_id *out)
 {
     uint32_t id = 0;
+    uint8_t tag;
 
-    if (n == 0 || n > 4)
+    if (n < 2 || n > 5 || !tag_decode(s[0], &tag))
         return false;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 1; i < n; i++) {
         if (s[i] < '0' || s[i] > '9')
             return false;
         id = id * 10 + (uint32_t)(s[i] - '0');
     }
     if (id >= INSTRUMENT_MAX)
         return false;
-    *out = (struct binance_id){ .kind = VENUE_RQ_TRADES, .whole_symbol = true, .instrument = id };
+    *out = (struct binance_id){ .kind = VENUE_RQ_TRADES, .whole_symbol = true, .tag = tag, .instrument = id };
     return true;
 }
 
@@ -147,15 +172,19 @@ binance_id_decode(const char *s, size_t n, struct binance_id *out)
         return false;
     if (form == BINANCE_ID_FROM_TRADE)
         return id_decode_instrument(s + 1, n - 1, out);
-    bool names_order = kind == VENUE_RQ_NEW || kind == VENUE_RQ_CANCEL || kind == VENUE_RQ_REPLACE ||
-                       kind == VENUE_RQ_QUERY || kind == VENUE_RQ_TRADES;
-    if (names_order ? n < 2 || n > 1 + CLORDID_LEN_MAX : n != 1)
+    bool names_order = kind == VENUE_RQ_NEW || kind == VENUE_RQ_CANCEL || kind == VENUE_RQ_REPLACE || tagged(kind);
+    size_t head = tagged(kind) ? 2 : 1;
+    uint8_t tag = 0;
+    if (names_order ? n <= head || n > head + CLORDID_LEN_MAX : n != 1)
+        return false;
+    if (tagged(kind) && !tag_decode(s[1], &tag))
         return false;
     *out = (struct binance_id){ .kind = kind,
                                 .whole_symbol = form == BINANCE_ID_SINCE_TIME,
                                 .by_venue_id = form == BINANCE_ID_BY_VENUE_ID,
+                                .tag = tag,
                                 .instrument = INSTRUMENT_NONE };
-    memcpy(out->clordid, s + 1, n - 1);
+    memcpy(out->clordid, s + head, n - head);
     return true;
 }
 
@@ -386,7 +415,7 @@ put_id(struct writer *w, const struct venue_request *rq, enum binance_id_form fo
 {
     PUT_JSON(w, "{\"id\":\"");
     w->json += binance_id_encode(rq->kind, form, rq->order == NULL ? NULL : rq->order->clordid,
-                                 rq->target == NULL ? NULL : rq->target->clordid, w->json);
+                                 rq->target == NULL ? NULL : rq->target->clordid, rq->tag, w->json);
 }
 
 static void
@@ -577,17 +606,17 @@ submit_replace(const struct binance_oe *b, const struct venue_request *rq, int64
 
 /* The id of a question for an instrument's trades from one of them on. */
 static void
-put_sweep_id(struct writer *w, uint32_t instrument)
+put_sweep_id(struct writer *w, uint32_t instrument, uint64_t tag)
 {
     char name[DECIMAL_TEXT];
 
     name[decimal_format(name, instrument, 0)] = '\0';
     PUT_JSON(w, "{\"id\":\"");
-    w->json += binance_id_encode(VENUE_RQ_TRADES, BINANCE_ID_FROM_TRADE, name, NULL, w->json);
+    w->json += binance_id_encode(VENUE_RQ_TRADES, BINANCE_ID_FROM_TRADE, name, NULL, tag, w->json);
 }
 
-/* myTrades: of one order when its venue id is known, else of its symbol from `since_ns` on; of a symbol from a trade
- * on, or its newest. */
+/* myTrades: of one order (from a trade on) when its venue id is known, else of its symbol from `since_ns` on; of a
+ * symbol from a trade on, or its newest. */
 static int
 submit_trades(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
 {
@@ -600,14 +629,14 @@ submit_trades(const struct binance_oe *b, const struct venue_request *rq, int64_
         return -1;
     writer_start(&w, b, buf);
     if (sweep)
-        put_sweep_id(&w, o->instrument->id);
+        put_sweep_id(&w, o->instrument->id, rq->tag);
     else
         put_id(&w, rq, by_order ? BINANCE_ID_BY_NAME : BINANCE_ID_SINCE_TIME);
     PUT_JSON(&w, "\",\"method\":\"myTrades\",\"params\":{");
     put_api_key(&w, b);
-    if (sweep && rq->since_trade >= 0) {
+    if (sweep ? rq->since_trade >= 0 : by_order) { /* without it the venue tells the newest */
         PUT(&w, "\"fromId\":", "&fromId=");
-        put_integer(&w, rq->since_trade);
+        put_integer(&w, MAX(rq->since_trade, 0));
         PUT_JSON(&w, ",");
     }
     PUT(&w, "\"limit\":", "&limit=");

@@ -5,10 +5,11 @@
  *
  * A request's `id` says all that its answer needs, so nothing is kept between the two:
  *     M P L S O                    time, ping, logon, stream, open orders
- *     N C Q <ClOrdID>              new, cancel, query
- *     D E <ClOrdID>                cancel, query of an order that the venue knows by its own id alone
- *     T U <ClOrdID>                trades of that order; of its symbol since a time
- *     W <instrument id>, B         trades of a symbol from a trade on; balances
+ *     N C <ClOrdID>                new, cancel
+ *     D <ClOrdID>                  cancel of an order that the venue knows by its own id alone
+ *     Q E <tag> <ClOrdID>          query; of an order that the venue knows by its own id alone
+ *     T U <tag> <ClOrdID>          trades of that order; of its symbol since a time
+ *     W <tag> <instrument id>, B   trades of a symbol from a trade on; balances
  *     <'a'+common> <'a'+len> <new> <target past the `common` bytes it shares with new>     cancel-replace
  *     Y <new>                      cancel-replace whose two ids do not fit in 36 bytes
  *
@@ -59,6 +60,7 @@ struct binance_id {
     enum venue_request_kind kind;
     bool whole_symbol;   /* TRADES: not of one order only */
     bool by_venue_id;    /* CANCEL, QUERY: clordid is our name only */
+    uint8_t tag;         /* QUERY, TRADES */
     uint32_t instrument; /* TRADES without a ClOrdID; else INSTRUMENT_NONE */
     char clordid[CLORDID_BYTES];
     char target[CLORDID_BYTES]; /* REPLACE; "" when not said */
@@ -74,9 +76,9 @@ enum binance_id_form {
 };
 
 /* Write the id of a request, at most BINANCE_ID_MAX bytes; name is what the form says, NULL for nothing; target is NULL
- * but for REPLACE. Returns its length. */
+ * but for REPLACE; tag is of QUERY and TRADES. Returns its length. */
 size_t binance_id_encode(enum venue_request_kind kind, enum binance_id_form form, const char *name, const char *target,
-                         char out[BINANCE_ID_MAX]);
+                         uint64_t tag, char out[BINANCE_ID_MAX]);
 
 /* False when it is not one of ours; out is written on true only. */
 bool binance_id_decode(const char *s, size_t n, struct binance_id *out);

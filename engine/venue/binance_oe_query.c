@@ -31,6 +31,7 @@ failed(const struct binance_answer *a, const char *why)
 
     memcpy(r.clordid, a->id.clordid, CLORDID_BYTES);
     r.instrument = a->id.instrument;
+    r.tag = a->id.tag;
     r.code = a->code;
     r.definite = why != NULL || (a->status >= 400 && a->status < 500 && !passing);
     binance_report_text(&r, why != NULL ? why : a->text);
@@ -51,6 +52,7 @@ binance_on_query(const struct binance_answer *a)
         return;
     }
     const char *why = order_status(a, a->result, VENUE_STATUS, &r);
+    r.tag = a->id.tag;
     if (why == NULL && a->id.by_venue_id) {
         (void)snprintf(r.text, sizeof(r.text), "%s", r.clordid);
         memcpy(r.clordid, a->id.clordid, CLORDID_BYTES);
@@ -153,7 +155,7 @@ binance_on_trades(const struct binance_answer *a)
 {
     struct json_scan j;
     struct json_text span;
-    struct venue_report r;
+    struct venue_report r = { .trade_id = -1 };
     uint32_t count = 0;
 
     if (a->status != 200 || !json_value_set(a->result)) {
@@ -173,12 +175,16 @@ binance_on_trades(const struct binance_answer *a)
         binance_report(a->sink, &r);
         count++;
     }
-    r = venue_report_of(json_done(&j) ? VENUE_TRADES_END : VENUE_QUERY_FAILED, VENUE_RQ_TRADES);
-    memcpy(r.clordid, a->id.clordid, CLORDID_BYTES);
-    r.instrument = a->id.instrument;
-    if (r.kind == VENUE_TRADES_END)
-        r.code = count >= BINANCE_TRADES_MAX;
-    binance_report(a->sink, &r);
+    struct venue_report end = venue_report_of(json_done(&j) ? VENUE_TRADES_END : VENUE_QUERY_FAILED, VENUE_RQ_TRADES);
+    memcpy(end.clordid, a->id.clordid, CLORDID_BYTES);
+    end.instrument = a->id.instrument;
+    end.tag = a->id.tag;
+    if (end.kind == VENUE_TRADES_END) {
+        end.code = count >= BINANCE_TRADES_MAX;
+        end.trade_id = r.trade_id; /* of the last one: there a cut list goes on */
+        end.venue_time_ns = r.venue_time_ns;
+    }
+    binance_report(a->sink, &end);
 }
 
 /* account.status */

@@ -22,6 +22,7 @@ binance_answer_report(const struct binance_answer *a, enum venue_report_kind kin
     struct venue_report r = venue_report_of(kind, a->id.kind);
 
     memcpy(r.clordid, clordid, CLORDID_BYTES);
+    r.tag = a->id.tag;
     r.code = a->code;
     binance_report_text(&r, text != NULL ? text : a->text);
     binance_report(a->sink, &r);

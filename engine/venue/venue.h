@@ -25,9 +25,9 @@ enum venue_request_kind {
                          does not say which target, its report carries clordid "" and the order's comes after it. A
                          target with a fill is left as it is and nothing is placed: both are refused */
     VENUE_RQ_QUERY,   /* one order by ClOrdID; VENUE_STATUS or VENUE_NOT_FOUND */
-    VENUE_RQ_TRADES,  /* trades of `order`'s instrument: by venue_order_id when known, else since `since_ns`. With an
-                         empty clordid: the account's trades in that instrument from `since_trade` on, oldest first
-                         (only where ops->sweeps) */
+    VENUE_RQ_TRADES,  /* trades of `order`'s instrument: by venue_order_id when known, from `since_trade` on, else since
+                         `since_ns`. With an empty clordid: the account's trades in that instrument from `since_trade`
+                         on, oldest first  (only where ops->sweeps) */
     VENUE_RQ_OPEN_ORDERS, /* every open order of the account; VENUE_OPEN_ORDER each, then VENUE_OPEN_ORDERS_END */
     VENUE_RQ_PING,
     VENUE_RQ_AMEND, /* `order` keeps its id and its place: px and qty are the new ones, qty the total with the filled
@@ -55,14 +55,18 @@ struct venue_order {
     px_t trigger_px;
 };
 
+/* Questions are tagged in turn, so that the answer to one that was given up is not taken for the next one's. */
+#define VENUE_TAGS 36u
+
 struct venue_request {
     enum venue_request_kind kind;
     const struct venue_order *order;  /* NEW, CANCEL, REPLACE, AMEND, QUERY, TRADES; CANCEL_ALL: NULL = everything */
     const struct venue_order *target; /* REPLACE: the order to cancel */
     int64_t since_ns;                 /* TRADES: venue clock, since the epoch; 0 = by order only */
-    int64_t since_trade;              /* TRADES of an instrument: trade id; -1 = the newest ones */
+    int64_t since_trade;              /* TRADES: trade id; -1 = the newest ones; of an order also 0 = all */
     int64_t countdown_ns;             /* DEADMAN */
-    uint64_t tag;                     /* AMEND: its answer names it; never 0, never the same twice for an order */
+    uint64_t tag;                     /* AMEND: its answer names it; never 0, never the same twice for an order.
+                                         QUERY, TRADES: below VENUE_TAGS; 0 = none */
 };
 
 enum venue_report_kind {
@@ -83,7 +87,7 @@ enum venue_report_kind {
     VENUE_NOT_FOUND,       /* answer to QUERY: the venue knows no such order (now) */
     VENUE_QUERY_FAILED,    /* QUERY, TRADES, OPEN_ORDERS or BALANCES could not be answered: ask again later */
     VENUE_TRADES_END,      /* every trade of the answer was reported as VENUE_FILL before this; code 1: the answer was
-                              cut at the venue's limit, ask again from the last trade's time */
+                              cut at the venue's limit, ask again from the last trade on: its venue_time_ns, trade_id */
     VENUE_OPEN_ORDER,      /* one order of the account, ours or foreign: as VENUE_STATUS. Where its numbers cannot be
                               read, state is ORDER_FREE: only that it is there is known */
     VENUE_OPEN_ORDERS_END,
@@ -139,7 +143,8 @@ struct venue_report {
     char fee_ccy[CURRENCY_BYTES];
     int64_t venue_time_ns; /* since the epoch; 0 not said */
     uint64_t tag; /* of the AMEND that this answers; 0: not an answer, or it cannot be told which: such a refusal
-                     settles nothing, the gateway asks */
+                     settles nothing, the gateway asks. Of the QUERY or TRADES (their ends too); 0: it can be no other
+                     but the last one */
     int64_t retry_after_ns;
     char text[VENUE_TEXT_BYTES]; /* the venue's words, printable, NUL-terminated */
 };

@@ -89,6 +89,8 @@ enum log_level {
       "venue {venue}: position in {text} changed by {by} units, as the venue's balance did")                           \
     X(LOG_SWEEP_REFUSED, LOG_ERROR, "sweep_refused",                                                                   \
       "venue {venue}: trades or balances cannot be asked for, code {code}: {text}")                                    \
+    X(LOG_TRADE_UNCOUNTED, LOG_ERROR, "trade_uncounted",                                                               \
+      "venue {venue}: trade {trade} of {text} cannot be counted; it is asked for again")                               \
     X(LOG_LOGON, LOG_INFO, "logon", "venue {venue}: order entry logged on")                                            \
     X(LOG_LOGON_REFUSED, LOG_ERROR, "logon_refused", "venue {venue}: logon refused, code {code}: {text}")              \
     X(LOG_RECONCILED, LOG_INFO, "reconciled",                                                                          \

@@ -137,7 +137,7 @@
     X(METRIC_ORDER_ADOPTED, "order_adopted_total", COUNTER, VENUE, NONE, COUNT,                                        \
       "Open orders found at the venue and taken over")                                                                 \
     X(METRIC_ORDER_STUCK, "order_stuck", GAUGE, VENUE, NONE, COUNT,                                                    \
-      "Orders whose questions the venue refuses to answer; their risk stays reserved")                                 \
+      "Orders whose questions the venue refuses to answer, or that it no longer finds; their risk stays reserved")     \
     X(METRIC_FOREIGN_FILLS, "foreign_fill_total", COUNTER, VENUE, NONE, COUNT,                                         \
       "Trades of the account that are of no order of ours; they move the position")                                    \
     X(METRIC_FILL_LOST, "fill_lost_total", COUNTER, VENUE, NONE, COUNT,                                                \
@@ -148,6 +148,8 @@
       "Positions set from the venue's balance")                                                                        \
     X(METRIC_SWEEP_REFUSED, "sweep_refused_total", COUNTER, VENUE, NONE, COUNT,                                        \
       "Questions for trades or balances that the venue refused for good")                                              \
+    X(METRIC_TRADES_UNCOUNTED, "trades_uncounted_total", COUNTER, VENUE, NONE, COUNT,                                  \
+      "Answers with a trade that no order and no position could take; they are asked for again")                       \
     X(METRIC_ANOTHER_HOST, "another_host", GAUGE, NONE, NONE, COUNT,                                                   \
       "1 once ids of this instance were seen that this run has not given out: no new orders")                          \
     X(METRIC_ORDER_TO_WIRE, "order_to_wire_seconds", HISTOGRAM, NONE, NONE, NS,                                        \

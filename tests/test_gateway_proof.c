@@ -1,0 +1,415 @@
+/* What proves that an order was never placed, and what does not: trades that may be its, lists that were cut, answers
+ * to questions that were given up, pages of trades that belong to another question. */
+#include "tests/gateway_rig.h"
+
+static struct rig rig;
+
+static const struct order *
+order_of(uint64_t key)
+{
+    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
+    CHECK(slot != ORDER_NONE);
+    return order_at(rig.orders, slot);
+}
+
+/* One trade of an answer, as a venue tells it that names orders by its own id alone. */
+static struct venue_report
+trade(uint64_t order, int64_t id, enum side side, qty_t qty)
+{
+    struct venue_report v = rig_report(VENUE_FILL, NULL);
+    v.request = VENUE_RQ_TRADES;
+    v.venue_order_id = order;
+    v.trade_id = id;
+    v.side = (uint8_t)side;
+    v.last_px = 99900;
+    v.last_qty = qty;
+    v.venue_time_ns = rig.now.wall.ns - 60 * NS_PER_S;
+    return v;
+}
+
+static void
+say_trade(uint64_t order, int64_t id, enum side side, qty_t qty)
+{
+    struct venue_report v = trade(order, id, side, qty);
+    rig_say(&rig, &v);
+}
+
+/* The end of an answer about an order, or (clordid NULL) of the sweep's. */
+static void
+trades_end(const char *clordid)
+{
+    struct venue_report v = rig_report(VENUE_TRADES_END, clordid);
+    v.request = VENUE_RQ_TRADES;
+    rig_say(&rig, &v);
+}
+
+static void
+trades_cut(const char *clordid, int64_t last_trade, int64_t last_ns)
+{
+    struct venue_report v = rig_report(VENUE_TRADES_END, clordid);
+    v.request = VENUE_RQ_TRADES;
+    v.code = 1;
+    v.trade_id = last_trade;
+    v.venue_time_ns = last_ns;
+    rig_say(&rig, &v);
+}
+
+static void
+balances(void)
+{
+    struct venue_report b = rig_report(VENUE_BALANCE, NULL);
+    b.request = VENUE_RQ_BALANCES;
+    b.last_qty = 100000 * VALUE_ONE;
+    (void)snprintf(b.fee_ccy, sizeof(b.fee_ccy), "USDT");
+    rig_say(&rig, &b);
+    struct venue_report v = rig_report(VENUE_BALANCES_END, NULL);
+    v.request = VENUE_RQ_BALANCES;
+    rig_say(&rig, &v);
+}
+
+static void
+sweeping_ready(void)
+{
+    rig_start_sweeping(&rig, FOREIGN_REPORT, false);
+    rig_up(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    trades_end(NULL);
+    balances();
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 0);
+}
+
+/* A buy of 1.00000 at 999.00 that got no answer; asked about after its deadline, it is not found, and its trades are
+ * the next question. */
+static uint64_t
+not_found_buy(char clordid[CLORDID_BYTES])
+{
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    for (int i = 0; i < 6 && rig_take(&rig, VENUE_RQ_TRADES) == NULL; i++) {
+        rig_pass(&rig, 2 * NS_PER_S);
+        if (rig_take(&rig, VENUE_RQ_QUERY) != NULL)
+            rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+        if (rig.request[rig.request_count - 1].kind == VENUE_RQ_TRADES)
+            break;
+    }
+    CHECK(order_unknown(order_of(key)));
+    return key;
+}
+
+static qty_t
+reserved(void)
+{
+    return rig_position(&rig)->reserved[SIDE_BUY];
+}
+
+/* The audit comes round: to its question for trades of the account. */
+static void
+audit_to_trades(void)
+{
+    while (rig_take(&rig, VENUE_RQ_TRADES) != NULL || rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL) {
+    }
+    for (int i = 0; i < 8 && rig_take(&rig, VENUE_RQ_OPEN_ORDERS) == NULL; i++)
+        rig_pass(&rig, 30 * NS_PER_S);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+}
+
+TEST(an_order_that_may_have_traded_is_not_called_never_placed_while_nobody_says_whose_the_trade_is)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = not_found_buy(clordid);
+    for (int round = 0; round < 3; round++) { /* the venue has its trade and finds neither name nor number */
+        (void)rig_take(&rig, VENUE_RQ_TRADES);
+        say_trade(991, 7, SIDE_BUY, 1000);
+        trades_end(clordid);
+        struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+        CHECK(q != NULL && q->venue_order_id == 991);
+        rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+        CHECK(order_unknown(order_of(key)));
+        CHECK_EQ(reserved(), 100000);
+        for (int i = 0; i < 4; i++) {
+            rig_pass(&rig, 5 * NS_PER_S);
+            if ((q = rig_take(&rig, VENUE_RQ_QUERY)) != NULL) {
+                CHECK_EQ(q->venue_order_id, 0); /* it is asked about by its own name again, from the beginning */
+                rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+                break;
+            }
+        }
+    }
+    (void)rig_take(&rig, VENUE_RQ_TRADES);
+    say_trade(991, 7, SIDE_BUY, 1000);
+    trades_end(clordid);
+    CHECK_EQ(rig_take(&rig, VENUE_RQ_QUERY)->venue_order_id, 991);
+    struct venue_report s = rig_report(VENUE_STATUS, clordid);
+    s.state = ORDER_PARTIALLY_FILLED;
+    s.venue_order_id = 991;
+    s.cum_qty = 1000;
+    (void)snprintf(s.text, sizeof(s.text), "%s", clordid);
+    rig_say(&rig, &s);
+    CHECK(order_of(key)->state == ORDER_NEW && order_of(key)->venue_order_id == 991);
+    rig_end(&rig);
+}
+
+TEST(a_reconciliation_does_not_wait_for_an_order_whose_trade_nobody_can_name)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    rig_restart(&rig);
+    rig_pass(&rig, 10 * NS_PER_S); /* its deadline is long past when it is asked about */
+    rig_up(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    trades_end(NULL);
+    balances();
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    say_trade(991, 7, SIDE_BUY, 1000);
+    trades_end(clordid);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+    CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    CHECK(order_unknown(order_of(key)));
+    CHECK_EQ(reserved(), 100000);
+    rig_end(&rig);
+}
+
+TEST(a_list_of_trades_that_was_cut_proves_nothing_until_its_rest_was_told)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = not_found_buy(clordid);
+    int64_t last_ns = rig.now.wall.ns - 3 * NS_PER_S;
+    (void)rig_take(&rig, VENUE_RQ_TRADES);
+    say_trade(900, 5, SIDE_SELL, 1000);
+    trades_cut(clordid, 5, last_ns);
+    CHECK(order_unknown(order_of(key)));
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->since_ns == last_ns && q->venue_order_id == 0);
+    say_trade(991, 6, SIDE_BUY, 1000); /* on the second page: it may be its */
+    trades_cut(clordid, 6, last_ns + 1);
+    CHECK(order_unknown(order_of(key)));
+    q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL && q->venue_order_id == 991);
+    struct venue_report s = rig_report(VENUE_STATUS, clordid);
+    s.state = ORDER_FILLED;
+    s.venue_order_id = 991;
+    (void)snprintf(s.text, sizeof(s.text), "web_1");
+    rig_say(&rig, &s);
+    q = rig_take(&rig, VENUE_RQ_TRADES); /* somebody else's: that page again, and on */
+    CHECK(q != NULL && q->since_ns == last_ns);
+    say_trade(991, 6, SIDE_BUY, 1000);
+    trades_cut(clordid, 6, last_ns + 1);
+    q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->since_ns == last_ns + 1);
+    CHECK_EQ(reserved(), 100000);
+    trades_end(clordid);
+    CHECK_EQ(order_of(key)->state, ORDER_NOT_PLACED);
+    CHECK_EQ(reserved(), 0);
+    rig_end(&rig);
+}
+
+TEST(a_cut_list_that_does_not_get_on_proves_nothing)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = not_found_buy(clordid);
+    int64_t last_ns = rig.now.wall.ns - 3 * NS_PER_S;
+    (void)rig_take(&rig, VENUE_RQ_TRADES);
+    trades_cut(clordid, 5, last_ns);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    trades_cut(clordid, 5, last_ns); /* more trades in that moment than one answer holds */
+    CHECK(order_unknown(order_of(key)));
+    CHECK_EQ(reserved(), 100000);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) == NULL);
+    rig_pass(&rig, 10 * NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL); /* later, from the beginning */
+    rig_end(&rig);
+}
+
+TEST(trades_of_an_order_that_has_the_venues_id_go_on_from_the_last_trade)
+{
+    sweeping_ready();
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    const char *clordid = order_of(key)->clordid;
+    struct venue_report v = rig_report(VENUE_CANCELED, clordid);
+    v.venue_order_id = 77;
+    v.cum_qty = 30000;
+    rig_say(&rig, &v);
+    rig_pass(&rig, NS_PER_S);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->venue_order_id == 77 && q->since_trade == 0);
+    struct venue_report f = trade(77, 5, SIDE_BUY, 10000);
+    (void)snprintf(f.clordid, sizeof(f.clordid), "%s", clordid);
+    rig_say(&rig, &f);
+    trades_cut(clordid, 5, f.venue_time_ns);
+    q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->venue_order_id == 77 && q->since_trade == 6);
+    f.trade_id = 6;
+    f.last_qty = 20000;
+    rig_say(&rig, &f);
+    trades_end(clordid);
+    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_position(&rig)->qty, 30000);
+    rig_end(&rig);
+}
+
+TEST(trades_of_others_that_cannot_be_its_do_not_stand_in_the_way_of_the_proof)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = not_found_buy(clordid);
+    (void)rig_take(&rig, VENUE_RQ_TRADES);
+    for (unsigned i = 0; i < 40; i++)
+        say_trade(2000 + i, 100 + (int64_t)i, SIDE_SELL, 1);
+    for (unsigned i = 0; i < 40; i++) {
+        struct venue_report f = trade(3000 + i, 200 + (int64_t)i, SIDE_BUY, 1);
+        f.last_px = 99901; /* above its limit */
+        rig_say(&rig, &f);
+    }
+    trades_end(clordid);
+    CHECK_EQ(order_of(key)->state, ORDER_NOT_PLACED);
+    rig_end(&rig);
+}
+
+TEST(an_answer_to_a_question_that_was_given_up_is_not_taken_for_the_next_ones)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    rig_pass(&rig, 2200 * NS_PER_MS);
+    struct rig_request *early = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(early != NULL && early->tag != 0);
+    uint64_t first = early->tag;
+    rig_pass(&rig, 6 * NS_PER_S); /* given up, and asked again after the deadline */
+    struct rig_request *later = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(later != NULL && later->tag != first);
+    struct venue_report v = rig_report(VENUE_NOT_FOUND, clordid);
+    v.request = VENUE_RQ_QUERY;
+    v.tag = first;
+    rig_say(&rig, &v);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) == NULL); /* of then, when it might still arrive */
+    v.tag = later->tag;
+    rig_say(&rig, &v);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    CHECK(order_unknown(order_of(key)));
+    rig_end(&rig);
+}
+
+TEST(an_early_status_that_comes_late_does_not_prove_that_a_cancel_never_arrived)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    struct venue_report v = rig_report(VENUE_NEW_ACK, clordid);
+    v.venue_order_id = 77;
+    rig_say(&rig, &v);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    rig_pass(&rig, 2200 * NS_PER_MS);
+    uint64_t first = rig_take(&rig, VENUE_RQ_QUERY)->tag;
+    rig_pass(&rig, 6 * NS_PER_S);
+    uint64_t second = rig_take(&rig, VENUE_RQ_QUERY)->tag;
+    struct venue_report s = rig_report(VENUE_STATUS, clordid);
+    s.state = ORDER_NEW;
+    s.venue_order_id = 77;
+    s.tag = first;
+    rig_say(&rig, &s);
+    CHECK_EQ(order_of(key)->request, REQUEST_CANCEL_UNKNOWN);
+    s.tag = second;
+    rig_say(&rig, &s);
+    CHECK_EQ(order_of(key)->request, REQUEST_NONE);
+    rig_end(&rig);
+}
+
+TEST(trades_told_to_a_question_whose_order_is_gone_do_not_move_the_next_ones_cursor)
+{
+    sweeping_ready();
+    audit_to_trades();
+    say_trade(900, 5000000000, SIDE_SELL, 1000); /* of a question about an order that is in no table any more */
+    trades_end("01aaaaaaaaaaaaaa");
+    say_trade(901, 40, SIDE_SELL, 1000);
+    trades_end(NULL);
+    balances();
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 41);
+    say_trade(902, 5000000001, SIDE_SELL, 1000);
+    struct venue_report v = rig_report(VENUE_QUERY_FAILED, "01aaaaaaaaaaaaaa");
+    v.request = VENUE_RQ_TRADES;
+    rig_say(&rig, &v);
+    audit_to_trades();
+    trades_end(NULL);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 41);
+    rig_end(&rig);
+}
+
+TEST(a_cursor_stops_at_a_trade_that_could_not_be_counted)
+{
+    sweeping_ready();
+    audit_to_trades();
+    say_trade(900, 40, SIDE_BUY, 1000);
+    struct venue_report bad = trade(901, 41, SIDE_BUY, INT64_MAX);
+    rig_say(&rig, &bad);
+    say_trade(902, 42, SIDE_BUY, 1000);
+    trades_end(NULL);
+    CHECK_EQ(rig_position(&rig)->qty, 2000);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 41);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_TRADES_UNCOUNTED, 0), 1);
+    balances();
+    audit_to_trades(); /* told again, as it should be; what was counted is counted once */
+    say_trade(901, 41, SIDE_BUY, 500);
+    say_trade(902, 42, SIDE_BUY, 1000);
+    trades_end(NULL);
+    CHECK_EQ(rig_position(&rig)->qty, 2500);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 43);
+    rig_end(&rig);
+}
+
+TEST(a_trade_of_the_account_under_a_name_of_ours_and_another_orders_number_counts_as_nobodys)
+{
+    sweeping_ready();
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    struct venue_report v = rig_report(VENUE_NEW_ACK, order_of(key)->clordid);
+    v.venue_order_id = 77;
+    rig_say(&rig, &v);
+    audit_to_trades();
+    struct venue_report f = trade(78, 40, SIDE_BUY, 1000);
+    memcpy(f.clordid, order_of(key)->clordid, CLORDID_BYTES);
+    rig_say(&rig, &f);
+    trades_end(NULL);
+    CHECK_EQ(order_of(key)->cum_qty, 0);
+    CHECK_EQ(rig_position(&rig)->qty, 1000);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 41);
+    rig_end(&rig);
+}
+
+TEST(an_answer_to_a_question_of_the_sweep_that_was_given_up_moves_no_cursor)
+{
+    sweeping_ready();
+    audit_to_trades();
+    uint64_t first = rig.request[rig.request_count - 1].tag;
+    rig_pass(&rig, 7 * NS_PER_S);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->tag != first);
+    struct venue_report end = rig_report(VENUE_TRADES_END, NULL);
+    end.request = VENUE_RQ_TRADES;
+    end.tag = first;
+    say_trade(900, 40, SIDE_BUY, 1000);
+    rig_say(&rig, &end);
+    CHECK_EQ(rig_position(&rig)->qty, 1000); /* it counts, whenever it was asked for */
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 0);
+    end.tag = q->tag;
+    say_trade(900, 40, SIDE_BUY, 1000);
+    rig_say(&rig, &end);
+    CHECK_EQ(rig_position(&rig)->qty, 1000);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 41);
+    rig_end(&rig);
+}
+
+TEST_MAIN()
