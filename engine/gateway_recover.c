@@ -322,6 +322,7 @@ account_ask(struct gateway_venue *v, struct now now)
         };
     } else {
         memset(v->held, 0, sizeof(v->held));
+        memset(v->vague, 0, sizeof(v->vague));
     }
     s->asked = true;
     s->asked_venue_ns = v->venue_at.ns + (now.mono.ns - v->venue_mono.ns);
@@ -437,7 +438,8 @@ account_balance(struct gateway_venue *v, const struct venue_report *r)
         return; /* what the stream says of balances comes with the trades that it tells */
     for (uint32_t i = 1; i < route->currency_count; i++) {
         if (strncmp(route->currency[i], r->fee_ccy, CURRENCY_BYTES) == 0) {
-            v->held[i] = __builtin_add_overflow(r->last_qty, r->qty, &v->held[i]) ? INT64_MAX : r->last_qty + r->qty;
+            bool over = __builtin_add_overflow(r->last_qty, r->qty, &v->held[i]);
+            v->vague[i] = over || r->code != 0;
             guard_balance(v, r, (uint16_t)i);
             return;
         }
@@ -451,6 +453,19 @@ balance_take(struct gateway_venue *v, uint32_t ccy)
 
     (void)gateway_journal(v->g, JOURNAL_BALANCE, &b, sizeof(b), v->now);
     balances_set(v->g->p.balances, v->id, ccy, v->held[ccy]);
+}
+
+/* How much is held cannot be said: nothing is compared until it can, and then from what is said then. */
+static void
+balance_unsaid(struct gateway_venue *v, uint32_t ccy)
+{
+    struct journal_balance b = { .venue = v->id, .ccy = ccy, .amount = BALANCE_UNSAID };
+    value_t expected;
+
+    if (!balances_expected(v->g->p.balances, v->id, ccy, &expected))
+        return;
+    (void)gateway_journal(v->g, JOURNAL_BALANCE, &b, sizeof(b), v->now);
+    balances_set(v->g->p.balances, v->id, ccy, BALANCE_UNSAID);
 }
 
 /* The one instrument whose position a balance is; NULL when there is none or more than one. */
@@ -519,6 +534,10 @@ account_balances_end(struct gateway_venue *v)
     s->asked = false;
     for (uint32_t ccy = 1; g->p.balances != NULL && ccy < g->p.route->currency_count; ccy++) {
         value_t difference;
+        if (unlikely(v->vague[ccy])) {
+            balance_unsaid(v, ccy);
+            continue;
+        }
         switch (balances_compare(g->p.balances, v->id, ccy, v->held[ccy], &difference)) {
         case BALANCE_EQUAL: break;
         case BALANCE_FIRST: balance_take(v, ccy); break;

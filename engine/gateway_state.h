@@ -173,6 +173,7 @@ struct gateway_venue {
     uint32_t stuck;
     bool balances_told;                          /* the venue has told them once */
     value_t held[CURRENCY_MAX];                  /* balances, while they are told */
+    bool vague[CURRENCY_MAX];                    /* at least that; how much was not said */
     uint64_t order_decoded[DECODE_RESULT_COUNT]; /* messages of the order session, as far as not OK */
 };
 

@@ -493,6 +493,18 @@ TEST(balances_are_told_and_then_an_end)
     CHECK(f->got[0].last_qty == 150000000 && f->got[0].qty == 25000000);
     CHECK_STR(f->got[0].fee_ccy, "BTC");
     CHECK_EQ(f->got[1].kind, VENUE_BALANCES_END);
+    decode_text(f,
+                ANSWER("B", "{\"balances\":[{\"asset\":\"SHIB\",\"free\":\"92233720368.54775808\",\"locked\":\"1\"},"
+                            "{\"asset\":\"ETH\",\"free\":\"92233720368.54775807\",\"locked\":\"x\"},"
+                            "{\"asset\":\"A_NAME_TOO_LONG_TO_BE_OURS\",\"free\":\"1\",\"locked\":\"0\"},"
+                            "{\"asset\":\"BNB\",\"free\":\"0.123456789\",\"locked\":\"-1\"}]}"),
+                DECODE_OK);
+    CHECK_EQ(f->count, 4); /* what does not fit, or cannot be read, is told as what is certain of it */
+    CHECK(f->got[0].last_qty == INT64_MAX && f->got[0].qty == 100000000 && f->got[0].code == 1);
+    CHECK(f->got[1].last_qty == INT64_MAX && f->got[1].qty == 0 && f->got[1].code == 1);
+    CHECK(f->got[2].last_qty == 12345678 && f->got[2].qty == 0 && f->got[2].code == 1);
+    decode_text(f, ANSWER("B", "{\"balances\":[{\"asset\":7,\"free\":\"1\",\"locked\":\"0\"}]}"), DECODE_OK);
+    CHECK(f->count == 1 && f->got[0].kind == VENUE_QUERY_FAILED);
     decode_text(f, ANSWER("B", "{\"balances\":7}"), DECODE_OK);
     CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].request == VENUE_RQ_BALANCES);
     decode_text(f, ERROR("B", "400", "-1021", "x"), DECODE_OK);

@@ -138,12 +138,13 @@ TEST(other_events_are_balances_ends_of_the_stream_or_nothing)
                 "\"u\":1564034571073,\"B\":[{\"a\":\"ETH\",\"f\":\"10000.00000000\",\"l\":\"0.50000000\"},"
                 "{\"a\":\"SHIB\",\"f\":\"99999999999999.0\",\"l\":\"0\"},{\"a\":\"USDT\",\"f\":\"1\",\"l\":\"2\"}]}}",
                 DECODE_OK);
-    CHECK_EQ(f->count, 2);
+    CHECK_EQ(f->count, 3);
     CHECK_EQ(f->got[0].kind, VENUE_BALANCE);
     CHECK_STR(f->got[0].fee_ccy, "ETH");
     CHECK_EQ(f->got[0].last_qty, INT64_C(1000000000000));
     CHECK_EQ(f->got[0].qty, 50000000);
-    CHECK_STR(f->got[1].fee_ccy, "USDT");
+    CHECK(f->got[1].code == 1 && f->got[1].last_qty == INT64_MAX);
+    CHECK_STR(f->got[2].fee_ccy, "USDT");
     decode_text(f, "{\"subscriptionId\":0,\"event\":{\"e\":\"outboundAccountPosition\",\"B\":7}}", DECODE_MALFORMED);
     CHECK_EQ(f->count, 0);
     decode_text(f, "{\"subscriptionId\":0,\"event\":{\"e\":\"eventStreamTerminated\",\"E\":1728973001334}}", DECODE_OK);

@@ -63,6 +63,37 @@ TEST(every_formatted_integer_parses_back_to_itself)
     CHECK_STR(text, "-9.223372036854775808");
 }
 
+TEST(what_there_is_at_least_of_an_amount_is_never_more_than_there_is)
+{
+    static const struct {
+        const char *text;
+        int64_t least;
+        bool whole;
+    } row[] = {
+        { "1.5", 150000000, true },
+        { "0.123456789", 12345678, true }, /* cut */
+        { "0", 0, true },
+        { "-0.0", 0, true },
+        { "92233720368.54775807", INT64_MAX, true },
+        { "92233720368.54775808", INT64_MAX, false },
+        { "99999999999999999999999.1", INT64_MAX, false },
+        { "-99999999999999999999999", 0, false },
+        { "-1", 0, false },
+        { "99999999999999999999999x", 0, false },
+        { "1e5", 0, false },
+        { "", 0, false },
+        { ".5", 0, false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        bool whole = !row[i].whole;
+        CHECK_EQ(decimal_at_least(row[i].text, strlen(row[i].text), 8, &whole), row[i].least);
+        CHECK_EQ(whole, row[i].whole);
+    }
+    bool whole;
+    CHECK(decimal_at_least("7.9", 3, 0, &whole) == 7 && whole);
+}
+
 TEST(a_price_is_shown_with_the_digits_of_its_tick_and_more_when_it_has_more)
 {
     char text[DECIMAL_TEXT];

@@ -911,4 +911,19 @@ TEST(balances_are_told_in_our_names_rounded_down)
     CHECK_EQ(got[3].kind, VENUE_BALANCES_END);
 }
 
+TEST(a_balance_that_does_not_fit_is_told_as_at_least_that_and_the_others_go_on)
+{
+    open_fresh(true);
+    CHECK(ask(VENUE_RQ_BALANCES, NULL, 0));
+    answer(200, "{\"error\":[],\"result\":{\"XXBT\":\"123456789012345.0\",\"ETH\":\"?\",\"ZUSD\":\"1\"}}");
+    CHECK_EQ(reports, 4);
+    CHECK(got[0].code == 1 && got[0].last_qty == INT64_MAX);
+    CHECK(got[1].code == 1 && got[1].last_qty == 0);
+    CHECK(got[2].code == 0 && got[2].last_qty == VALUE_ONE);
+    CHECK_EQ(got[3].kind, VENUE_BALANCES_END);
+    CHECK(ask(VENUE_RQ_BALANCES, NULL, 0));
+    answer(200, "{\"error\":[],\"result\":{\"XXBT\":\"1\",\"ETH\":[],\"ZUSD\":\"1\"}}");
+    CHECK(reports == 4 && got[1].code == 1 && got[1].last_qty == 0);
+}
+
 TEST_MAIN()

@@ -33,8 +33,12 @@ move(struct balances *b, uint32_t venue, uint32_t ccy, wide_t by)
     struct balance *x = &b->at[venue][ccy];
     wide_t sum = x->amount + by;
 
-    x->amount = (value_t)MAX(MIN(sum, (wide_t)INT64_MAX), -(wide_t)INT64_MAX);
     x->changes++;
+    if (unlikely(sum > INT64_MAX || sum < -(wide_t)INT64_MAX)) {
+        x->known = false;
+        sum = 0;
+    }
+    x->amount = (value_t)sum;
 }
 
 /* A count of 10^-decimals at 10^-8, toward zero. */
@@ -64,8 +68,8 @@ void
 balances_set(struct balances *b, uint32_t venue, uint32_t ccy, value_t amount)
 {
     ASSERT(venue < VENUE_MAX && ccy < CURRENCY_MAX);
-    b->at[venue][ccy].amount = amount;
-    b->at[venue][ccy].known = true;
+    b->at[venue][ccy].amount = amount != BALANCE_UNSAID ? amount : 0;
+    b->at[venue][ccy].known = amount != BALANCE_UNSAID;
     b->at[venue][ccy].doubted = false;
 }
 

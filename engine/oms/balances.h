@@ -4,7 +4,8 @@
  * asked. A difference that two answers agree on, while nothing was traded between them, is one that no trade explains:
  * a deposit, a withdrawal, trading in a symbol that is not configured, a fee that was not told.
  *
- * Always true: what is expected changes by deltas and balances_set alone. Core thread only. */
+ * Always true: what is expected changes by deltas and balances_set alone; what passes the range of a value_t is not
+ * known. Core thread only. */
 #ifndef EXECGW_ENGINE_OMS_BALANCES_H
 #define EXECGW_ENGINE_OMS_BALANCES_H
 
@@ -30,7 +31,8 @@ struct balances *balances_init(struct arena *arena);
 /* One change of an order or of the account: base, quote and fee of a fill in a spot instrument. */
 void balances_apply(struct balances *b, const struct instrument *ins, const struct order_delta *d);
 
-/* What is held, from evidence: the journal's BALANCE. */
+/* What is held, from evidence: the journal's BALANCE. BALANCE_UNSAID: nothing is known any more. */
+#define BALANCE_UNSAID INT64_MIN
 void balances_set(struct balances *b, uint32_t venue, uint32_t ccy, value_t amount);
 
 /* The venue's answer against what is expected; *difference is venue - expected. */

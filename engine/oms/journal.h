@@ -113,7 +113,7 @@ _Static_assert(sizeof(struct journal_cursor) == 16, "journal payload");
 struct journal_balance {
     uint32_t venue;
     uint32_t ccy;
-    value_t amount; /* at 10^-8 */
+    value_t amount; /* at 10^-8; BALANCE_UNSAID: more than fits, or it could not be read */
 };
 _Static_assert(sizeof(struct journal_balance) == 16, "journal payload");
 

@@ -163,7 +163,17 @@ binance_identity_only(struct venue_report *r)
     memset(r->fee_ccy, 0, sizeof(r->fee_ccy));
 }
 
-/* A balance that does not fit (a coin counted by the trillion) is left out: it is information, not exposure. */
+static value_t
+balance_read(struct json_value v, bool *whole)
+{
+    struct json_text t;
+    bool all = false;
+    value_t amount = json_value_text(v, &t) && !t.escaped ? decimal_at_least(t.s, t.n, VALUE_DECIMALS, &all) : 0;
+
+    *whole &= all;
+    return amount;
+}
+
 bool
 binance_balances_read(struct json_value list, const char *const name[3], enum venue_request_kind request,
                       int64_t venue_time_ns, const struct venue_sink *sink)
@@ -179,13 +189,16 @@ binance_balances_read(struct json_value list, const char *const name[3], enum ve
     (void)json_array(&j);
     while (json_element(&j)) {
         struct venue_report r = venue_report_of(VENUE_BALANCE, request);
+        bool whole = true;
         if (!json_raw(&j, &span))
             break;
-        if (!json_members((struct json_value){ span.s, span.n }, name, 3, m) || !json_value_text(m[0], &ccy) ||
-            ccy.escaped || ccy.n == 0 || ccy.n >= CURRENCY_BYTES ||
-            !json_value_decimal(m[1], VALUE_DECIMALS, &r.last_qty) ||
-            !json_value_decimal(m[2], VALUE_DECIMALS, &r.qty) || r.last_qty < 0 || r.qty < 0)
-            continue;
+        if (!json_members((struct json_value){ span.s, span.n }, name, 3, m) || !json_value_text(m[0], &ccy))
+            return false; /* it may be any currency's */
+        if (ccy.escaped || ccy.n == 0 || ccy.n >= CURRENCY_BYTES)
+            continue; /* none of ours is called so */
+        r.last_qty = balance_read(m[1], &whole);
+        r.qty = balance_read(m[2], &whole);
+        r.code = !whole;
         memcpy(r.fee_ccy, ccy.s, ccy.n);
         r.venue_time_ns = venue_time_ns;
         binance_report(sink, &r);

@@ -548,7 +548,6 @@ on_balances(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *s
 {
     struct json_text asset;
     struct json_text key;
-    bool good = true;
 
     (void)json_object(j);
     while (json_key(j, &asset)) {
@@ -568,20 +567,17 @@ on_balances(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *s
         } else {
             kraken_number(j, &total);
         }
-        /* More digits than ours are cut: a balance is rounded down. */
-        const char *point = total.s != NULL ? memchr(total.s, '.', total.n) : NULL;
-        if (point != NULL)
-            total.n = MIN(total.n, (size_t)(point - total.s) + 1 + VALUE_DECIMALS);
         if (j->bad || !kraken_asset_currency(&asset, r.fee_ccy))
             continue;
-        good &= kraken_decimal(&total, VALUE_DECIMALS, &r.last_qty);
+        bool whole = false;
+        r.last_qty = total.s != NULL ? decimal_at_least(total.s, total.n, VALUE_DECIMALS, &whole) : 0;
+        r.code = !whole;
         if (held.s != NULL && kraken_decimal(&held, VALUE_DECIMALS, &r.qty))
             r.last_qty = MAX(r.last_qty - r.qty, 0);
-        if (good)
-            sink->report(sink->ctx, &r);
+        sink->report(sink->ctx, &r);
     }
-    if (!good)
-        kraken_rest_fail(k, "a balance is not a number", 0, false, sink);
+    if (j->bad)
+        kraken_rest_fail(k, "the balances are cut short", 0, false, sink);
     else
         kraken_rest_end(k, VENUE_BALANCES_END, sink);
 }

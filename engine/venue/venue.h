@@ -93,7 +93,8 @@ enum venue_report_kind {
     VENUE_OPEN_ORDERS_END,
     VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch); venue_time_ns: that
                            clock when it said so; request VENUE_RQ_NEW: no new order may be, all else goes on */
-    VENUE_BALANCE,      /* of the currency fee_ccy: last_qty free, qty locked, both counts of 10^-8 */
+    VENUE_BALANCE, /* of the currency fee_ccy: last_qty free, qty locked, both counts of 10^-8. code 1: at least that
+                      much, the number does not fit or cannot be read */
     VENUE_BALANCES_END,
     VENUE_AMENDED,     /* the order works at px with total quantity qty (both must be known), by us or by somebody else.
                           venue_time_ns puts it in order with other amends */

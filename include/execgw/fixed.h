@@ -91,6 +91,28 @@ decimal_parse(const char *s, size_t n, unsigned decimals, int64_t *out)
     return DECODE_OK;
 }
 
+/* What there is at least of an amount, in counts of 10^-decimals: digits past those are cut, INT64_MAX stands for more
+ * than fits, 0 for what is below zero or no number. *whole is false for the last three: how much it is was not said. */
+static inline int64_t
+decimal_at_least(const char *s, size_t n, unsigned decimals, bool *whole)
+{
+    const char *point = memchr(s, '.', n);
+    int64_t v = 0;
+
+    if (point != NULL && n > (size_t)(point - s) + 1 + decimals)
+        n = (size_t)(point - s) + (decimals > 0 ? 1 + decimals : 0);
+    enum decode_result res = decimal_parse(s, n, decimals, &v);
+    *whole = res == DECODE_OK && v >= 0;
+    if (*whole)
+        return v;
+    if (res != DECODE_RANGE || *s == '-')
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned)(s[i] - '0') > 9 && s[i] != '.')
+            return 0;
+    return INT64_MAX;
+}
+
 /* A count of 10^-decimals as text with exactly `decimals` digits after the point, NUL-terminated.
  * buf has DECIMAL_TEXT bytes. Returns the length without the NUL. */
 static inline size_t
