@@ -216,7 +216,9 @@ feed_line_reset(struct feed *f, struct line *l)
     l->fetched_ns = 0;
     l->retry_at_ns = 0;
     l->asked_ns = 0;
+    l->awaits = false;
     l->depth_ns = 0;
+    l->venue_ns = 0;
 }
 
 static uint32_t

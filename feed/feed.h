@@ -40,8 +40,8 @@ struct feed_config {
     int64_t snapshot_timeout_ns; /* no slice for so long: the fetch failed */
     int64_t retry_min_ns;        /* back-off between fetches of one instrument, doubling from min to max */
     int64_t retry_max_ns;
-    int64_t depth_lag_max_ns; /* bookTicker ahead of a silent depth stream for so long: gap (checked: trades while no
-                                 depth comes). 0 = do not check */
+    int64_t depth_lag_max_ns; /* depth behind bookTicker for so long: gap (checked: trades while no depth comes). 0 = do
+                                 not check */
     int64_t quiet_max_ns;     /* checked: no depth message for so long: subscribe again, to have proof. 0 = never */
     unsigned streams;         /* MD_STREAM_* bits */
     /* Connections. A link's number is (group * copies + copy) * (spare ? 2 : 1) + which. */
@@ -103,7 +103,7 @@ enum feed_result {
     X(duplicates, "duplicates", "updates at or below the book's id, ignored")                                \
     X(trade_gaps, "trade_gaps", "trade ids skipped")                                                         \
     X(gaps, "gaps", "updates missed")                                                                        \
-    X(lags, "lags", "depth silent while bookTicker moved on")                                                \
+    X(lags, "lags", "depth behind bookTicker for too long, or silent")                                       \
     X(checksums, "checksums", "books whose checksum was not the venue's")                                    \
     X(quiet, "quiet", "books subscribed again because nothing came for long")                                \
     X(crossed, "crossed", "crossed books")                                                                   \

@@ -5,11 +5,13 @@
  * checksum is not the venue's is worth nothing from that message on; it is unsubscribed and subscribed again, one book
  * at a time, with a back-off.
  *
- * The checksum covers the best levels only, and a silent stream has none: trades without depth, or no depth for long,
+ * A message that is older, by the venue's own time, than one before it is not applied: it proves only an old book. The
+ * checksum covers the best levels only, and a silent stream has none: trades without depth, or no depth for long,
  * make a book start again too. Heartbeats prove the connection, never a subscription. */
 #include "feed/feed_state.h"
 
-#define CHECKED_BEST 16 /* room for checksum_levels of a side */
+#define AHEAD_MAX_NS (5 * NS_PER_S) /* a venue's time further ahead of ours is a mistake, and not remembered */
+#define CHECKED_BEST 16             /* room for checksum_levels of a side */
 
 void
 checked_reset(struct link *k)
@@ -160,7 +162,9 @@ exchange(struct line *l, struct line *v)
     SWAP(px_digits);
     SWAP(qty_digits);
     SWAP(asked_ns);
+    SWAP(awaits);
     SWAP(depth_ns);
+    SWAP(venue_ns);
 #undef SWAP
 }
 
@@ -233,6 +237,8 @@ failed(struct emitter *e, uint32_t slot, const struct link *k, enum book_state s
         e->f->counters.checksums++;
     else if (state == BOOK_CROSSED)
         e->f->counters.crossed++;
+    else if (state == BOOK_GAP)
+        e->f->counters.gaps++;
     checked_distrust(e, slot, k, state);
 }
 
@@ -293,12 +299,29 @@ checked_renew(struct feed *f, uint32_t slot)
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
+/* The message is older than one that came before it: late or repeated. Its checksum would be that of an old book. The
+ * same time twice is nothing to go by. */
+static inline bool
+is_old(const struct line *l, const struct md_msg *m)
+{
+    return m->venue_time_ns < l->venue_ns && m->venue_time_ns != 0;
+}
+
+static inline void
+remember_time(struct line *l, const struct md_msg *m, struct now now)
+{
+    if (likely(m->venue_time_ns > l->venue_ns && m->venue_time_ns <= now.wall.ns + AHEAD_MAX_NS))
+        l->venue_ns = m->venue_time_ns;
+}
+
 /* Applied, proven, published: BOOK_LIVE; else what is wrong. */
 static inline enum book_state
-take_update(struct feed *f, struct line *l)
+take_update(struct feed *f, struct line *l, bool old)
 {
     const struct md_msg *m = &f->msg;
 
+    if (unlikely(old))
+        return BOOK_GAP;
     if (unlikely(!apply(&l->book, SIDE_BUY, m->bids, m->bid_count) ||
                  !apply(&l->book, SIDE_SELL, m->asks, m->ask_count)))
         return BOOK_OVERFLOW;
@@ -325,13 +348,15 @@ checked_depth(struct feed *f, struct now now, const struct md_out *out)
     struct emitter e = emitter_begin(f, out, now);
 
     f->counters.depth++;
+    bool old = is_old(l, m);
+    remember_time(l, m, now);
     if (unlikely(l->state != BOOK_LIVE))
         return; /* it waits for its snapshot */
     l->depth_ns = now.mono.ns;
     l->ahead_ns = 0;
     if (unlikely(l->wanted))
         want(f, l, false); /* it was only too quiet */
-    enum book_state state = take_update(f, l);
+    enum book_state state = take_update(f, l, old);
     if (unlikely(state != BOOK_LIVE)) {
         failed(&e, m->slot, k, state);
     } else if (unlikely(is_view(f, l, m->slot))) {
@@ -379,15 +404,22 @@ checked_snapshot(struct feed *f, struct now now, const struct md_out *out)
     uint32_t slot = f->msg.slot;
     struct link *k = &f->link[f->speaker];
     struct line *l = checked_line(f, slot, k);
-    struct emitter e = emitter_begin(f, out, now);
+    bool again = k->again.slot == slot;
 
     f->counters.depth++;
+    if (l->state != BOOK_LIVE && !l->awaits)
+        return; /* late or repeated, of a subscription that was given up */
+    struct emitter e = emitter_begin(f, out, now);
+    bool old = is_old(l, &f->msg);
+    remember_time(l, &f->msg, now);
     l->asked_ns = 0;
+    l->awaits = false;
     l->depth_ns = now.mono.ns;
     l->ahead_ns = 0;
-    if (k->again.slot == slot)
+    if (again)
         checked_reset(k);
-    enum book_state state = !load(f, l)              ? BOOK_OVERFLOW
+    enum book_state state = old                      ? BOOK_GAP
+                            : !load(f, l)            ? BOOK_OVERFLOW
                             : !proven(f, l)          ? BOOK_CHECKSUM
                             : book_crossed(&l->book) ? BOOK_CROSSED
                                                      : BOOK_LIVE;
@@ -548,6 +580,7 @@ checked_request(struct feed *f, struct link *k, struct now now, const struct md_
     };
     size_t n = f->dialect->request(&rq, buf, room, &used);
     a->stage = off ? AGAIN_OFF : AGAIN_ON;
+    l->awaits = !off;
     a->deadline_ns = now.mono.ns + (off ? ANSWER_NS : f->cfg.snapshot_timeout_ns);
     if (off)
         backs_off(f, l, now.mono.ns);

@@ -128,30 +128,38 @@ feed_snapshot_wanted(struct feed *f, struct now now, uint32_t *instrument)
     return true;
 }
 
-/* Every level of a side from the touch, those worse than `beyond` only (0 = all). */
-static void
-emit_side(struct emitter *e, const struct line *l, const struct book *b, enum side side, px_t beyond, uint64_t id)
+/* `a` is nearer to the touch than `b`; NULL is behind every level. */
+static bool
+nearer(enum side side, const struct level *a, const struct level *b)
 {
-    for (const struct level *v = book_touch(b, side); v != NULL; v = book_worse(b, side, v)) {
-        if (beyond == 0 || (side == SIDE_BUY ? v->px < beyond : v->px > beyond))
-            emit_level(e, l, side, v->px, v->qty, id, 0);
-    }
+    if (a == NULL || b == NULL)
+        return a != NULL;
+    return side == SIDE_BUY ? a->px > b->px : a->px < b->px;
 }
 
-/* The levels of a re-seeded book that clients have not seen. */
+/* What a re-seeded book has that clients have not seen, and has not that they have: each side of both from the touch.
+ */
 static COLD void
 publish_reseeded(struct emitter *e, const struct line *l, const struct fetch *t)
 {
-    struct touch old = touch_of(&l->book, l->id);
-    struct touch new = touch_of(&t->book, t->id);
-    bool same = l->state == BOOK_LIVE && l->id == t->id && touch_equal(&old, &new);
-
-    if (!same)
-        feed_emit_bare(e, l, MD_CLEAR, t->id);
     for (unsigned s = 0; s < 2; s++) {
-        const struct book_side *was = &l->book.side[s];
-        if (!same || was->edged)
-            emit_side(e, l, &t->book, (enum side)s, same ? was->edge : 0, t->id);
+        enum side side = (enum side)s;
+        const struct level *old = book_touch(&l->book, side);
+        const struct level *new = book_touch(&t->book, side);
+        while (old != NULL || new != NULL) {
+            if (nearer(side, old, new)) {
+                emit_level(e, l, side, old->px, 0, t->id, 0);
+                old = book_worse(&l->book, side, old);
+            } else if (nearer(side, new, old)) {
+                emit_level(e, l, side, new->px, new->qty, t->id, 0);
+                new = book_worse(&t->book, side, new);
+            } else {
+                if (old->qty != new->qty)
+                    emit_level(e, l, side, new->px, new->qty, t->id, 0);
+                old = book_worse(&l->book, side, old);
+                new = book_worse(&t->book, side, new);
+            }
+        }
     }
 }
 
@@ -232,8 +240,9 @@ loaded(struct feed *f, int64_t now_ns)
     }
     while (t->event_at < t->event_count && t->event[t->event_at].last_id <= t->id)
         t->event_at++;
-    bool joins =
-        t->event_at < t->event_count ? t->event[t->event_at].first_id <= t->id + 1 : t->id >= f->line[t->slot].seen_id;
+    bool joins = t->event_at == t->event_count || t->event[t->event_at].first_id <= t->id + 1;
+    uint64_t last_id = t->event_count > 0 ? MAX(t->event[t->event_count - 1].last_id, t->id) : t->id;
+    joins &= last_id >= f->line[t->slot].seen_id; /* what was seen and not buffered is in it */
     if (joins) {
         t->stage = STAGE_JOINING;
         return;

@@ -346,6 +346,7 @@ ask(struct feed *f, struct link *k, uint32_t at, uint32_t count, unsigned stream
             struct line *l = checked_line(f, at + i, k);
             l->subscribe_id = f->request_id;
             l->asked_ns = now.mono.ns;
+            l->awaits = true;
         }
         if ((streams & MD_STREAM_TRADE) != 0) {
             k->trade_from = k->trade_from == 0 ? f->request_id : k->trade_from;

@@ -125,7 +125,12 @@ serve_newest(struct emitter *e, struct line *l, const struct touch *book)
     const struct touch *ticker = newest_ticker(l);
     bool ahead = ticker != NULL && ticker->id > l->id;
 
-    l->ahead_ns = ahead ? e->recv_ns : 0;
+    if (!ahead) {
+        l->ahead_ns = 0;
+    } else if (l->ahead_ns == 0 || l->id >= l->ahead_id) { /* a stream that moves and stays behind is late too */
+        l->ahead_ns = e->recv_ns;
+        l->ahead_id = ticker->id;
+    }
     serve(e, l, ahead ? ticker : book);
 }
 
@@ -234,10 +239,13 @@ sequenced_ticker(struct feed *f, struct now now, const struct md_out *out)
     if (likely(l->state == BOOK_LIVE)) {
         if (unlikely(l->compare_open))
             compare_again(&e, l, t);
-        if (l->ahead_ns == 0)
-            l->ahead_ns = t->id > l->id ? now.mono.ns : 0;
-        else if (unlikely(f->cfg.depth_lag_max_ns != 0 && now.mono.ns - l->ahead_ns > f->cfg.depth_lag_max_ns))
+        if (l->ahead_ns == 0 && t->id > l->id) {
+            l->ahead_ns = now.mono.ns;
+            l->ahead_id = t->id;
+        } else if (unlikely(l->ahead_ns != 0 && f->cfg.depth_lag_max_ns != 0 &&
+                            now.mono.ns - l->ahead_ns > f->cfg.depth_lag_max_ns)) {
             lag(&e, l);
+        }
     }
     if (likely(l->state == BOOK_LIVE)) {
         if (likely(t->id > l->id)) {

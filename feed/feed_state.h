@@ -41,9 +41,10 @@ struct line {
     bool compare_open;   /* `compare` waits for the next bookTicker */
     uint32_t unequal_run;
     uint64_t id;      /* of the last update in the book */
-    uint64_t seen_id; /* of the last update received, over whatever link */
+    uint64_t seen_id; /* of the newest update received, over whatever link */
     struct book book;
-    int64_t ahead_ns;      /* mono: since when bookTicker is ahead of a silent depth stream; 0 = it is not */
+    int64_t ahead_ns; /* mono: since when depth has not caught up with bookTicker's ahead_id; 0 = it has */
+    uint64_t ahead_id;
     int64_t last_trade_id; /* 0 = none */
     uint32_t ticker_count; /* runs free; the newest is ticker[(ticker_count - 1) % TICKERS] */
     int32_t subscribe_id;  /* request that subscribes it; 0 = not sent */
@@ -54,8 +55,10 @@ struct line {
     const struct instrument *ins;
     uint8_t px_digits; /* checked: of the text in the book, behind the point */
     uint8_t qty_digits;
+    bool awaits;      /* checked: subscribed, and no snapshot came since */
     int64_t asked_ns; /* checked, mono: its depth stream was subscribed, no snapshot came yet; 0 = not so */
     int64_t depth_ns; /* checked, mono: its last depth message */
+    int64_t venue_ns; /* checked: the newest time that a depth message said of itself; 0 = none has */
     /* Of several links. */
     uint8_t joined;  /* bit per link: what it delivers is known to continue the book */
     uint8_t refused; /* bit per link: the request that named it was refused, or had no answer: it is asked for alone */

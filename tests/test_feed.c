@@ -440,6 +440,53 @@ TEST(book_near_its_edge_is_seeded_again_while_it_stays_live)
     fixture_close(f);
 }
 
+TEST(a_book_seeded_again_with_fewer_levels_says_which_ones_it_forgot)
+{
+    struct fixture *f = fixture_open();
+    (void)depth(f, "BTCUSDT", 90, 95, "", "");
+    CHECK(wanted(f, 5));
+    snapshot(f, 5, 100, 8);
+    f->now.mono.ns += NS_PER_S;
+    /* The bids run out; the asks are eleven, and the next snapshot has eight of them. */
+    (void)depth(f, "BTCUSDT", 101, 102,
+                "[\"99.99\",\"0\"],[\"99.98\",\"0\"],[\"99.97\",\"0\"],[\"99.96\",\"0\"],[\"99.95\",\"0\"],"
+                "[\"99.94\",\"0\"],[\"99.93\",\"0\"]",
+                "[\"100.01\",\"0\"]");
+    (void)depth(f, "BTCUSDT", 103, 104, "", "[\"100.01\",\"1\"]");
+    CHECK(wanted(f, 5));
+    uint32_t before = f->event_count;
+    snapshot(f, 5, 104, 6); /* bids 100.00 to 99.95, asks 100.01 to 100.06 */
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+    unsigned gone = 0;
+    unsigned come = 0;
+    for (uint32_t i = before; i < f->event_count; i++) {
+        CHECK(f->event[i].kind == MD_LEVEL && f->event[i].state == BOOK_LIVE);
+        gone += f->event[i].side == SIDE_SELL && f->event[i].level.qty == 0;
+        come += f->event[i].side == SIDE_BUY && f->event[i].level.qty != 0;
+    }
+    CHECK_EQ(gone, 2); /* 100.07 and 100.08 */
+    CHECK_EQ(come, 5);
+    CHECK_EQ(feed_book(f->feed, 5)->side[SIDE_SELL].count, 6);
+    fixture_close(f);
+}
+
+TEST(a_late_update_while_syncing_does_not_hide_a_newer_one_that_was_lost)
+{
+    struct fixture *f = fixture_live();
+    (void)depth(f, "BTCUSDT", 106, 110, "", "");
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_GAP);
+    f->now.mono.ns += NS_PER_S;
+    CHECK(wanted(f, 5));
+    (void)depth(f, "BTCUSDT", 101, 105, "", "");
+    snapshot(f, 5, 100, 6); /* joins 101 to 105, but 110 was seen */
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_GAP);
+    f->now.mono.ns += NS_PER_S;
+    CHECK(wanted(f, 5));
+    snapshot(f, 5, 110, 6);
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+    fixture_close(f);
+}
+
 TEST(level_worse_than_the_edge_is_not_kept)
 {
     struct fixture *f = fixture_open();
@@ -576,6 +623,27 @@ TEST(silent_depth_stream_is_a_gap_after_the_limit_and_needs_depth_to_come_back)
 }
 
 /* ---- connection, subscriptions, other messages ---- */
+
+TEST(depth_that_moves_but_stays_behind_book_ticker_is_a_gap_too)
+{
+    for (unsigned behind = 0; behind < 2; behind++) {
+        struct fixture *f = fixture_live();
+        for (unsigned s = 1; s < 12;
+             s++) { /* a second each; depth is as old as it ever was, or catches up now and then */
+            f->now.mono.ns += NS_PER_S;
+            (void)ticker(f, 200 + 10 * s, "100.00", "1.0", "100.01", "1.0");
+            unsigned id = behind != 0 ? 100 + s : 200 + 10 * s - 5;
+            unsigned from = s == 1 ? 101 : behind != 0 ? id : 200 + 10 * s - 14;
+            (void)depth(f, "BTCUSDT", from, id, "", "");
+            (void)feed_on_timer(f->feed, f->now, &f->out);
+            if (feed_state(f->feed, 5) != BOOK_LIVE)
+                break;
+        }
+        CHECK_EQ(feed_state(f->feed, 5), behind != 0 ? BOOK_GAP : BOOK_LIVE);
+        CHECK_EQ(feed_counters(f->feed)->lags, behind);
+        fixture_close(f);
+    }
+}
 
 TEST(connection_down_marks_every_book_and_up_starts_again)
 {

@@ -59,7 +59,7 @@ fixture_with(uint32_t depth)
     CHECK(f->feed != NULL);
     CHECK_EQ(arena.used, arena.size);
     f->out = (struct md_out){ .on_event = keep_event, .ctx = f };
-    f->now = (struct now){ { NS_PER_S }, { NS_PER_S } };
+    f->now = (struct now){ { NS_PER_S }, { INT64_C(1786923431000000000) } }; /* 2026-08-16T23:37:11Z */
     crc32_init(&f->crc);
     return f;
 }
@@ -106,7 +106,8 @@ pass(struct fixture *f, int64_t ns)
 /* A book message of a small book: bid 99.0 x bid_qty, ask 101.0 x ask_qty, with a right checksum or a wrong one. The
  * levels sent are what `side` says. */
 static enum feed_result
-book(struct fixture *f, const char *symbol, const char *type, unsigned bid_qty, unsigned ask_qty, bool right)
+book_at_second(struct fixture *f, const char *symbol, const char *type, unsigned bid_qty, unsigned ask_qty, bool right,
+               unsigned second)
 {
     char text[512];
     char sum[64];
@@ -115,9 +116,15 @@ book(struct fixture *f, const char *symbol, const char *type, unsigned bid_qty, 
         text, sizeof(text),
         "{\"channel\":\"book\",\"type\":\"%s\",\"data\":[{\"symbol\":\"%s\",\"bids\":[{\"price\":99.0,\"qty\":"
         "0.%04u}],\"asks\":[{\"price\":101.0,\"qty\":0.%04u}],\"checksum\":%u,\"timestamp\":"
-        "\"2026-08-16T23:37:05.376419Z\"}]}",
-        type, symbol, bid_qty, ask_qty, crc32_of(&f->crc, sum, (size_t)n) ^ !right);
+        "\"2026-08-16T23:37:%02u.376419Z\"}]}",
+        type, symbol, bid_qty, ask_qty, crc32_of(&f->crc, sum, (size_t)n) ^ !right, second);
     return say(f, text);
+}
+
+static enum feed_result
+book(struct fixture *f, const char *symbol, const char *type, unsigned bid_qty, unsigned ask_qty, bool right)
+{
+    return book_at_second(f, symbol, type, bid_qty, ask_qty, right, 5);
 }
 
 static struct fixture *
@@ -206,6 +213,59 @@ TEST(a_wrong_checksum_makes_the_book_worthless_until_it_is_subscribed_again)
     CHECK_EQ(feed_md_ref(f->feed, 0)->tob.ask_qty, 4);
     CHECK_EQ(feed_state(f->feed, 1), BOOK_LIVE); /* nobody else was disturbed */
     CHECK_STR(request(f), "");
+    fixture_close(f);
+}
+
+TEST(an_old_message_with_the_right_checksum_of_an_old_book_is_a_gap)
+{
+    struct fixture *f = fixture_live();
+
+    CHECK_EQ(book_at_second(f, "BTC/USD", "update", 6, 8, true, 10), FEED_OK);
+    CHECK_EQ(book_at_second(f, "BTC/USD", "update", 6, 9, true, 10), FEED_OK); /* the same time says nothing */
+    CHECK_EQ(feed_state(f->feed, 0), BOOK_LIVE);
+    CHECK_EQ(book_at_second(f, "BTC/USD", "update", 5, 7, true, 9), FEED_OK);
+    CHECK_EQ(feed_state(f->feed, 0), BOOK_GAP);
+    CHECK_EQ(feed_counters(f->feed)->gaps, 1);
+    CHECK_EQ(feed_md_ref(f->feed, 0)->good.ask_qty, 9);
+    CHECK_EQ(feed_state(f->feed, 1), BOOK_LIVE);
+    fixture_close(f);
+}
+
+TEST(a_late_snapshot_of_a_subscription_that_is_being_ended_is_not_taken)
+{
+    struct fixture *f = fixture_live();
+    char buf[256];
+
+    CHECK_EQ(book_at_second(f, "BTC/USD", "update", 6, 8, true, 10), FEED_OK);
+    CHECK_EQ(book(f, "BTC/USD", "update", 6, 9, false), FEED_OK);
+    CHECK(feed_state(f->feed, 0) != BOOK_LIVE);
+    (void)book_at_second(f, "BTC/USD", "snapshot", 9, 9, true, 11); /* nobody asked for it */
+    CHECK(strstr(request(f), "unsubscribe") != NULL);
+    (void)book_at_second(f, "BTC/USD", "snapshot", 9, 9, true, 11);
+    CHECK(feed_state(f->feed, 0) != BOOK_LIVE);
+    (void)say(f, answer(true, "BTC/USD", true, buf));
+    CHECK(strstr(request(f), "\"subscribe\"") != NULL);
+    (void)book_at_second(f, "BTC/USD", "snapshot", 3, 4, true, 9); /* older than what came before */
+    CHECK_EQ(feed_state(f->feed, 0), BOOK_GAP);
+    pass(f, f->cfg.retry_min_ns);
+    CHECK(strstr(request(f), "unsubscribe") != NULL);
+    (void)say(f, answer(true, "BTC/USD", true, buf));
+    CHECK(strstr(request(f), "\"subscribe\"") != NULL);
+    (void)book_at_second(f, "BTC/USD", "snapshot", 3, 4, true, 10); /* as of the last change: the same time */
+    CHECK_EQ(feed_state(f->feed, 0), BOOK_LIVE);
+    fixture_close(f);
+}
+
+TEST(a_venue_time_far_ahead_of_ours_is_not_remembered)
+{
+    struct fixture *f = fixture_live();
+
+    CHECK_EQ(book_at_second(f, "BTC/USD", "update", 6, 8, true, 16), FEED_OK); /* more than 5 s ahead */
+    CHECK_EQ(book_at_second(f, "BTC/USD", "update", 6, 9, true, 10), FEED_OK);
+    CHECK_EQ(feed_state(f->feed, 0), BOOK_LIVE);
+    CHECK_EQ(book_at_second(f, "BTC/USD", "update", 6, 8, true, 15), FEED_OK); /* less */
+    CHECK_EQ(book_at_second(f, "BTC/USD", "update", 6, 9, true, 14), FEED_OK);
+    CHECK_EQ(feed_state(f->feed, 0), BOOK_GAP);
     fixture_close(f);
 }
 
@@ -388,16 +448,10 @@ TEST(a_crossed_book_is_not_live_even_with_a_right_checksum)
 {
     struct fixture *f = fixture_live();
     char text[512];
-    static const char sum[] = "10107102059905";
     (void)snprintf(
         text, sizeof(text),
         "{\"channel\":\"book\",\"type\":\"update\",\"data\":[{\"symbol\":\"BTC/USD\",\"bids\":[{\"price\":102.0,"
-        "\"qty\":0.0005}],\"asks\":[],\"checksum\":%u,\"timestamp\":\"2026-08-16T23:37:05Z\"}]}",
-        crc32_of(&f->crc, "10107102059905", sizeof(sum) - 1));
-    (void)snprintf(
-        text, sizeof(text),
-        "{\"channel\":\"book\",\"type\":\"update\",\"data\":[{\"symbol\":\"BTC/USD\",\"bids\":[{\"price\":102.0,"
-        "\"qty\":0.0005}],\"asks\":[],\"checksum\":%u,\"timestamp\":\"2026-08-16T23:37:05Z\"}]}",
+        "\"qty\":0.0005}],\"asks\":[],\"checksum\":%u,\"timestamp\":\"2026-08-16T23:37:06Z\"}]}",
         crc32_of(&f->crc, "10107102059905", 14));
     CHECK_EQ(say(f, text), FEED_OK);
     CHECK_EQ(feed_state(f->feed, 0), BOOK_CROSSED);
@@ -590,6 +644,21 @@ instrument_of(struct replayed *r, const char *symbol, const struct text_level *l
     return id;
 }
 
+/* Whoever recorded this subscribed now; so does the feed, again where its book is not live. */
+static void
+expect_snapshot(struct fixture *f, const char *symbol)
+{
+    char buf[256];
+
+    f->now.mono.ns += f->cfg.retry_max_ns;
+    while (strstr(request(f), "\"subscribe\"") != NULL)
+        ;
+    if (f->sent[0] != '\0') {
+        (void)say(f, answer(true, symbol, true, buf));
+        (void)request(f);
+    }
+}
+
 /* One book message with these levels: the reference first, then the feed. */
 static void
 replay_message(struct replayed *r, const char *symbol, bool snapshot, const struct text_level *bids, unsigned bid_count,
@@ -612,6 +681,10 @@ replay_message(struct replayed *r, const char *symbol, bool snapshot, const stru
     r->checked++;
     r->failed += !ok;
     r->sound[id] &= ok;
+    if (snapshot) {
+        expect_snapshot(r->f, symbol);
+        CHECK(r->f->instruments < BOOKS_MAX);
+    }
     uint64_t before = feed_counters(r->f->feed)->checksums;
     CHECK_EQ(say_bytes(r->f, text, len), FEED_OK);
     r->our_failed += feed_counters(r->f->feed)->checksums != before;

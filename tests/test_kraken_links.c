@@ -171,6 +171,10 @@ TEST(a_new_version_of_an_instrument_starts_its_book_again_on_every_connection)
     CHECK_EQ(feed_state(r->feed, 0), BOOK_SYNCING);
     CHECK(strstr(rig_request(r, 0), "unsubscribe") != NULL);
     CHECK(strstr(rig_request(r, 1), "unsubscribe") != NULL);
+    (void)book(r, 1, 0, "snapshot", 6, true); /* of the subscription that is being ended */
+    CHECK_EQ(feed_state(r->feed, 0), BOOK_SYNCING);
+    rig_pass(r, 5 * NS_PER_S);
+    CHECK(strstr(rig_request(r, 1), "\"subscribe\"") != NULL);
     (void)book(r, 1, 0, "snapshot", 7, true);
     CHECK_EQ(served(r, 0), 7);
     rig_close(r);
