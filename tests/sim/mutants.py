@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Deliberately broken builds: each must fail execgw-sim within its first 1,000 seeds.
+"""Deliberately broken builds: each must fail its simulator within its first 1,000 seeds.
 
-A mutant is a file tests/sim/mutants/NAME.txt: a sentence that says what is broken, then edits:
+Those of tests/sim/mutants fail execgw-sim, those of tests/feedsim/mutants execgw-feedsim.
+A mutant is a file NAME.txt in there: a sentence that says what is broken, then edits:
 
     @ path/of/file.c
     <<<<
@@ -13,7 +14,7 @@ A mutant is a file tests/sim/mutants/NAME.txt: a sentence that says what is brok
 The tree is copied, so the one at hand stays as it is; an edit that does not apply ends everything with what is wrong.
 --check only looks whether every edit applies.
 
-usage: tests/sim/mutants.py [--check] [--seeds N] [--jobs N] [--work DIR] [NAME...]
+usage: tests/sim/mutants.py [--check] [--feed] [--seeds N] [--jobs N] [--work DIR] [NAME...]
 """
 import argparse
 import pathlib
@@ -54,14 +55,14 @@ def copy_tree(to):
             shutil.copyfile(source, target)
 
 
-def build(tree, jobs):
+def build(tree, jobs, program):
     out = tree / "build"
     if not (out / "build.ninja").exists():
         subprocess.run(["cmake", "-S", tree, "-B", out, "-G", "Ninja", "-DEXECGW_SANITIZE=address"]
                        + [f"-DCMAKE_{x}_COMPILER_LAUNCHER=ccache" for x in ("C", "CXX") if shutil.which("ccache")],
                        check=True, stdout=subprocess.DEVNULL)
-    r = subprocess.run(["ninja", "-C", out, "-j", str(jobs), "execgw-sim"], capture_output=True, text=True)
-    return out / "bin" / "execgw-sim", None if r.returncode == 0 else r.stdout[-2000:]
+    r = subprocess.run(["ninja", "-C", out, "-j", str(jobs), program], capture_output=True, text=True)
+    return out / "bin" / program, None if r.returncode == 0 else r.stdout[-2000:]
 
 
 def edited(tree, name, edits):
@@ -90,39 +91,41 @@ def apply(tree, name, edits):
 def main():
     p = argparse.ArgumentParser(usage=__doc__.rsplit("usage: ", 1)[1])
     p.add_argument("--check", action="store_true", help="only look whether every edit applies")
+    p.add_argument("--feed", action="store_true", help="those of execgw-feedsim")
     p.add_argument("--seeds", type=int, default=1000)
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--work", help="where the copy is built; kept, so that the next run is faster")
     p.add_argument("names", nargs="*")
     a = p.parse_args()
-    files = sorted((HERE / "mutants").glob("*.txt"))
+    name = "execgw-feedsim" if a.feed else "execgw-sim"
+    files = sorted(((HERE.parent / "feedsim" if a.feed else HERE) / "mutants").glob("*.txt"))
     chosen = [f for f in files if not a.names or f.stem in a.names]
     if not chosen or len(chosen) < len(a.names):
         die(f"no such mutant; there are: {' '.join(f.stem for f in files)}")
     mutants = [(f.stem, *read_mutant(f)) for f in chosen]
-    for name, _, edits in mutants:  # all of them before the first long build
-        edited(TREE, name, edits)
+    for mutant, _, edits in mutants:  # all of them before the first long build
+        edited(TREE, mutant, edits)
     if a.check:
         print(f"{len(mutants)} broken builds can be made")
         return 0
     work = pathlib.Path(a.work or tempfile.mkdtemp(prefix="execgw-mutants-"))
     tree = work / "tree"
     copy_tree(tree)
-    program, why = build(tree, a.jobs)
+    program, why = build(tree, a.jobs, name)
     if why:
         die(f"the tree itself does not build:\n{why}")
     survived = []
-    for name, what, edits in mutants:
-        before = apply(tree, name, edits)
-        program, why = build(tree, a.jobs)
+    for mutant, what, edits in mutants:
+        before = apply(tree, mutant, edits)
+        program, why = build(tree, a.jobs, name)
         if why:
-            die(f"{name} does not build:\n{why}")
+            die(f"{mutant} does not build:\n{why}")
         start = time.monotonic()
         r = subprocess.run([program, "--seeds", f"1-{a.seeds}", "--stop"], capture_output=True, text=True)
         first = next((x for x in r.stdout.splitlines() if x.startswith("seed ")), "")
         if r.returncode == 0:
-            survived.append(name)
-        print(f"{'SURVIVED' if r.returncode == 0 else 'died    '} {name:28s} {time.monotonic() - start:5.1f} s  "
+            survived.append(mutant)
+        print(f"{'SURVIVED' if r.returncode == 0 else 'died    '} {mutant:28s} {time.monotonic() - start:5.1f} s  "
               f"{first or what}"[:200], flush=True)
         for file, text in before.items():
             file.write_text(text)
