@@ -14,6 +14,7 @@ import kraken_helper
 D = decimal.Decimal
 KILLS = int(os.environ.get("EXECGW_CRASH_KILLS", "20" if sys.argv[1:] == ["kraken"] else "50"))
 SEED = int(os.environ.get("EXECGW_CRASH_SEED", str(random.SystemRandom().randrange(1 << 31))))
+SETTLE_EVERY = 10  # kills; then the client stays still until nothing is in flight or unknown
 POINTS = ["intent-before", "intent-after", "send-before", "send-after", "submit-after", "report-before", "report-after",
           "control-after", "any instant"]
 FAULTS = {
@@ -137,7 +138,8 @@ class Matrix:
         point = POINTS[n % len(POINTS)]
         self.start(*((point, self.passes(point)) if point != "any instant" else ()))
         if self.reconciled():
-            if self.compare(seconds=20):
+            settle = n % SETTLE_EVERY == SETTLE_EVERY - 1
+            if self.compare(seconds=60 if settle else 20, settle=settle):
                 self.checked += 1
             self.pause_client(False)
             patience = 3 if point != "any instant" else self.rng.uniform(0.02, 0.4)
@@ -159,9 +161,26 @@ class Matrix:
         code, out, err = self.gateway.cli(*args, ok=None)
         return out[0] if code == 0 and out else None
 
-    def differences(self, final=False):
-        """Sentences about what the gateway and the ledger do not agree on; None when the gateway is gone. An order that
-        is unknown may be anything, but it has its reservation."""
+    def order_differences(self, c, o, settle):
+        """One order of ours. What is in flight or unknown may be anything, but not filled beyond what the venue filled,
+        nor with less held than may still be filled; settle: by now it must be known."""
+        there = self.ledger.orders.get(c)
+        working = there is not None and there["open"]
+        settled = o["request_state"] == "none" and o["order_state"] in ("new", "partially_filled")
+        filled = there["cum"] if there else D(0)
+        if D(o["cum_qty"]) > filled or (working and settled and D(o["cum_qty"]) != filled):
+            yield f"{c}: {o['cum_qty']} filled here, {filled} there"
+        amending = o["request_state"].startswith("replace") or not self.dialect == "binance"
+        if working and not amending and D(o["cum_qty"]) + D(o["leaves_qty"]) < there["qty"]:
+            yield f"{c}: {o['cum_qty']} filled and {o['leaves_qty']} open here, of {there['qty']} there"
+        if not working and (settled or settle):
+            yield f"{c}: {o['status']} here, not open there"
+        if settle and not settled:
+            yield f"{c}: {o['status']} ({o['order_state']}, {o['request_state']}) and nothing is asked any more"
+
+    def differences(self, settle=False, final=False):
+        """Sentences about what the gateway and the ledger do not agree on; None when the gateway is gone. settle: the
+        client has been still for long enough, nothing may be in flight or unknown."""
         orders, positions = self.ask("orders"), self.ask("positions")
         if orders is None or positions is None:
             return None
@@ -172,11 +191,7 @@ class Matrix:
         working = collections.Counter()
         for c, o in ours.items():
             working[o["side"]] += D(o["leaves_qty"])
-            settled = o["request_state"] == "none" and o["order_state"] in ("new", "partially_filled")
-            if c in theirs and settled and D(o["cum_qty"]) != theirs[c]["cum"]:
-                bad.append(f"{c}: {o['cum_qty']} filled here, {theirs[c]['cum']} there")
-            if c not in theirs and (settled or final):
-                bad.append(f"{c}: {o['status']} here, not open there")
+            bad += self.order_differences(c, o, settle or final)
         for side in ("buy", "sell"):
             reserved = sum(D(p["working_" + side]) for p in positions)
             if reserved < working[side]:
@@ -187,11 +202,11 @@ class Matrix:
                 bad.append(f"position {have} here, {self.ledger.base[self.symbol]} by the ledger")
         return bad
 
-    def compare(self, seconds, final=False):
+    def compare(self, seconds, settle=False, final=False):
         """The market goes on while we look: what differs must stop differing. False when the gateway died meanwhile."""
         end = time.monotonic() + seconds
         while True:
-            bad = self.differences(final)
+            bad = self.differences(settle, final)
             if bad is None:
                 if not self.gateway.alive():
                     return False
@@ -209,7 +224,7 @@ class Matrix:
         self.start()
         assert self.reconciled()
         wait_for("nothing is unknown any more\n", lambda: (self.ask("status") or {}).get("orders", {}).get("unknown") == 0)
-        self.compare(30)
+        self.compare(30, settle=True)
         self.gateway.cli("cancel-all")
         wait_for("everything is done", lambda: self.ask("orders") == [])
         self.compare(30, final=True)
