@@ -324,6 +324,8 @@ binance_init(const struct venue_config *cfg, struct arena *arena, struct fault *
     struct binance_oe *b = arena_take(arena, sizeof(*b));
 
     b->cfg = *cfg;
+    if (b->cfg.trades_page == 0)
+        b->cfg.trades_page = BINANCE_TRADES_MAX;
     if (!keys_load(b, fault))
         return NULL;
     b->symbol = arena_take(arena, cfg->instruments.count * sizeof(struct binance_pieces));
@@ -640,7 +642,7 @@ submit_trades(const struct binance_oe *b, const struct venue_request *rq, int64_
         PUT_JSON(&w, ",");
     }
     PUT(&w, "\"limit\":", "&limit=");
-    put_integer(&w, BINANCE_TRADES_MAX);
+    put_integer(&w, b->cfg.trades_page);
     if (by_order) {
         PUT(&w, ",\"orderId\":", "&orderId=");
         put_integer(&w, (int64_t)o->venue_order_id);

@@ -180,7 +180,7 @@ binance_on_trades(const struct binance_answer *a)
     end.instrument = a->id.instrument;
     end.tag = a->id.tag;
     if (end.kind == VENUE_TRADES_END) {
-        end.code = count >= BINANCE_TRADES_MAX;
+        end.code = count >= a->b->cfg.trades_page;
         end.trade_id = r.trade_id; /* of the last one: there a cut list goes on */
         end.venue_time_ns = r.venue_time_ns;
     }

@@ -188,6 +188,7 @@ struct venue_config {
     uint32_t orders_max;    /* paper: open orders it must hold */
     uint32_t taker_fee_ppm; /* paper: of the notional, rounded up, in quote (spot) or settle currency */
     uint32_t maker_fee_ppm;
+    uint32_t trades_page; /* binance: trades of one answer, [1, 1000]; 0 = BINANCE_TRADES_MAX */
 };
 
 struct venue_adapter; /* an adapter's state; opaque */

@@ -411,6 +411,7 @@ struct sim {
     int64_t position_max; /* 10^-8 */
     uint32_t done_kept;   /* finished orders, and keys that made none */
     uint32_t keys_kept;
+    uint32_t trades_page; /* the most trades of one answer */
     struct event heap[SIM_EVENTS];
     uint32_t events;
     uint64_t event_order;

@@ -351,6 +351,7 @@ gateway_build(struct sim *s)
                   .secret_bytes = s->kraken ? 20 : 15 },
         .instruments = { .table = c->route.table, .count = INSTRUMENTS },
         .orders_max = SIM_SLOTS * 2,
+        .trades_page = s->trades_page,
     };
     const struct venue_ops *ops = s->kraken ? &venue_kraken : &venue_binance;
     struct gateway_parts parts = {
@@ -555,6 +556,8 @@ outs_leave(struct sim *s, uint64_t seq)
         if (o->wire == SIM_NONE || !s->wire[o->wire].core_up || s->wire[o->wire].closing)
             continue;
         if (o->cover > c->durable_seq) {
+            if (o->kind == OUT_CANCEL)
+                sim_fail(s, "a cancel of %s waits for the disk", s->oracle.mine[o->mine].clordid);
             c->out[held++] = *o;
             continue;
         }

@@ -72,6 +72,7 @@ sim_choose(struct sim *s)
     s->venue_ns = sim_between(s, -200, 200) * NS_PER_MS;
     s->done_kept = (uint32_t)sim_between(s, SIM_DONE / 8, SIM_DONE);
     s->keys_kept = (uint32_t)sim_between(s, 8, 64);
+    s->trades_page = sim_any(s, 2) == 0 ? 500 : (uint32_t)sim_between(s, 3, 30);
 }
 
 /* ---- memory of a seed -------------------------------------------------------------------------------------------- */
