@@ -115,14 +115,18 @@ class Matrix:
         self.gateway = Gateway(self.folder, self.venue.port, symbols=(self.symbol,), wait=False, env=env,
                                binary="execgw-crash" if point else "execgw", edit=self.config)
 
-    def reconciled(self, seconds=WAIT):
+    def reconciled(self, seconds=4 * WAIT):
         """True once it is; False when it has died before. Anything else is an error."""
         def state():
             text = self.gateway.text()
             if re.search(r" reconciled: ", text):
                 return "reconciled"
             return "dead" if not self.gateway.alive() else None
-        found = wait_for("the gateway reconciles\n" + self.gateway.text()[-3000:], state, seconds)
+        try:
+            found = wait_for("the gateway reconciles", state, seconds)
+        except AssertionError:
+            print(self.gateway.text()[-6000:], flush=True)
+            raise
         if found == "dead":
             self.expect_killed()
         return found == "reconciled"
