@@ -385,6 +385,7 @@ struct core_rig {
     /* The disk: outlives the core. */
     uint8_t *segment[SIM_SEGMENTS];
     uint32_t segments;
+    uint64_t disk_seq; /* records up to here no loss of power takes */
     /* Where the turn began. */
     uint64_t turn_seq;
     uint32_t turn_segments;

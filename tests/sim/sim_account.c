@@ -42,13 +42,14 @@ account_slack(const struct sim *s, uint32_t instrument, enum side side)
     for (uint32_t i = 0; i < l->trades; i++) {
         const struct vtrade *t = &l->trade[i];
         const struct vorder *o = &l->order[t->order];
-        if (!o->ours && o->side == (uint8_t)side && counts(s, instrument, t, o))
+        if (!o->ours && (o->side == (uint8_t)side || s->crashes > 0) && counts(s, instrument, t, o))
             sum += t->qty;
     }
-    /* A trade told before its order's id was known is held twice until then, so safely. */
+    /* A trade told before its order's id was known is held twice until then, so safely. What a crash has made
+     * forgotten, of the other side too, had made room. */
     for (uint32_t i = 0; i < s->oracle.count; i++) {
         const struct mine *m = &s->oracle.mine[i];
-        if (m->instrument == instrument && m->side == (uint8_t)side && m->vorder != SIM_NONE)
+        if (m->instrument == instrument && (m->side == (uint8_t)side || s->crashes > 0) && m->vorder != SIM_NONE)
             sum += MAX(l->order[m->vorder].cum - m->cum, 0);
     }
     return sum;

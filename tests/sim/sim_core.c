@@ -579,7 +579,7 @@ core_crash(struct sim *s, bool torn)
     s->crashes++;
     bool power =
         torn && s->durable && sim_any(s, 2) == 0; /* what was not on the disk is lost, whenever it was written */
-    uint64_t from = power ? c->durable_seq : c->turn_seq;
+    uint64_t from = power ? MAX(c->durable_seq, c->disk_seq) : c->turn_seq;
     if (torn && last > from) {
         uint64_t keep = from + sim_any(s, last - from);
         bool leave = sim_any(s, 2) == 0;
@@ -655,6 +655,7 @@ core_synced(struct sim *s, const struct event *e)
         return;
     c->syncing = false;
     c->durable_seq = c->sync_seq;
+    c->disk_seq = MAX(c->disk_seq, c->sync_seq);
     core_begin(s);
     gateway_on_durable(c->g, c->durable_seq);
     core_end(s);

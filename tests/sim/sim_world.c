@@ -326,6 +326,7 @@ begin(struct sim *s, uint64_t seed, bool trace)
     s->crashes = s->steps = s->placed = s->trades_made = 0;
     s->failure[0] = '\0';
     c->segments = 0;
+    c->disk_seq = 0;
     c->starts = 0;
     c->alive = false;
     c->last_term = 0;
