@@ -828,6 +828,23 @@ TEST(held_order_with_an_amend_open_releases_all_but_its_missing_trades)
     oms_free(&o);
 }
 
+/* More filled than the old total: the amend was carried out, and what is missing is reserved by its total. */
+TEST(order_that_ended_with_more_than_its_total_while_an_amend_is_open_reserves_what_is_missing)
+{
+    struct oms o;
+    uint32_t s = working(&o, 100);
+    oms_amend(&o, s, 9000, 150);
+    CHECK_EQ(oms_end(&o, s, ORDER_EV_CANCELED, 130), ORDER_HELD);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 130);
+    CHECK_EQ(oms_fill(&o, s, 1, 120), ORDER_APPLIED);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 10);
+    CHECK_EQ(oms_fill(&o, s, 2, 10), ORDER_APPLIED);
+    CHECK_EQ(STATE(&o, s), ORDER_CANCELED);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
+    sums_match(&o);
+    oms_free(&o);
+}
+
 /* ---- keys of amends and cancels ---- */
 
 TEST(both_keys_find_an_amended_order_and_the_later_one_is_shown_once_done)

@@ -106,9 +106,12 @@ step_of(const struct order *o, enum order_event_kind kind)
     return order_step((enum order_state)o->state, (enum request_state)o->request, kind);
 }
 
-/* The venue calls the order over. When it has counted trades that we have not seen, the order waits for them. */
+static void amend_settle(struct order_table *t, struct order *o, enum order_state how);
+
+/* The venue calls the order over. When it has counted trades that we have not seen, the order waits for them. More than
+ * its total proves that the amend which is open was carried out: up to the total of that one may be missing. */
 static enum order_outcome
-on_end(struct order *o, enum order_event_kind kind)
+on_end(struct order_table *t, struct order *o, enum order_event_kind kind)
 {
     struct order_step step = step_of(o, kind);
 
@@ -120,6 +123,8 @@ on_end(struct order *o, enum order_event_kind kind)
         enter(o, (enum order_state)step.state);
         return ORDER_APPLIED;
     }
+    if ((o->marks & ORDER_MARK_AMENDING) != 0 && o->venue_cum_qty > o->qty)
+        amend_settle(t, o, ORDER_NEW);
     o->end_state = step.state;
     o->request = REQUEST_NONE;
     o->marks &= (uint8_t) ~(ORDER_MARK_NEW_UNKNOWN | ORDER_MARK_AMENDING);
@@ -390,16 +395,16 @@ on_status(struct order_table *t, struct order *o, const struct order_event *ev)
     if (said == ORDER_CANCELED || said == ORDER_EXPIRED || said == ORDER_FILLED)
         (void)status_terms(t, o, ev);
     switch (said) {
-    case ORDER_CANCELED: return on_end(o, ORDER_EV_CANCELED);
-    case ORDER_EXPIRED: return on_end(o, ORDER_EV_EXPIRED);
-    case ORDER_REJECTED: return on_end(o, ORDER_EV_REJECTED);
-    case ORDER_NOT_PLACED: return on_end(o, ORDER_EV_NOT_PLACED);
+    case ORDER_CANCELED: return on_end(t, o, ORDER_EV_CANCELED);
+    case ORDER_EXPIRED: return on_end(t, o, ORDER_EV_EXPIRED);
+    case ORDER_REJECTED: return on_end(t, o, ORDER_EV_REJECTED);
+    case ORDER_NOT_PLACED: return on_end(t, o, ORDER_EV_NOT_PLACED);
     case ORDER_FILLED: /* by trades only: until they are here it is held */
         if (!order_live(o))
             return o->state == ORDER_FILLED ? ORDER_DUPLICATE : ORDER_CONFLICT;
         if (o->end_state == 0) /* told once; what it was to be is settled by then */
             o->venue_cum_qty = MAX(o->venue_cum_qty, least_total(t, o));
-        return on_end(o, ORDER_EV_FILL_ALL);
+        return on_end(t, o, ORDER_EV_FILL_ALL);
     case ORDER_NEW:
     case ORDER_PARTIALLY_FILLED: return on_status_working(t, o, ev);
     default: return ORDER_INVALID;
@@ -444,10 +449,10 @@ on_event(struct order_table *t, struct order *o, const struct order_event *ev, s
     switch ((enum order_event_kind)ev->kind) {
     case ORDER_EV_FILL: return on_fill(t, o, ev, d);
     case ORDER_EV_CANCELED:
-    case ORDER_EV_EXPIRED: venue_facts(t, o, ev); return on_end(o, (enum order_event_kind)ev->kind);
+    case ORDER_EV_EXPIRED: venue_facts(t, o, ev); return on_end(t, o, (enum order_event_kind)ev->kind);
     case ORDER_EV_REJECTED:
     case ORDER_EV_NOT_PLACED: {
-        enum order_outcome out = on_end(o, (enum order_event_kind)ev->kind);
+        enum order_outcome out = on_end(t, o, (enum order_event_kind)ev->kind);
         if (out == ORDER_APPLIED)
             words_keep(o, ev);
         return out;
