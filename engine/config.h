@@ -267,14 +267,10 @@ bool config_reload_allowed(const struct config *running, const struct config *ne
 /* After config_reload_allowed: what may differ is taken over, nothing else is touched. */
 void config_take_limits(struct config *running, const struct config *next);
 
-/* What a changed limit lets through. */
-enum config_change { CHANGE_NONE, CHANGE_TIGHTER, CHANGE_LOOSER };
-
 /* Set one limit of a loaded configuration: key is "risk.<key>", "risk.instrument.<symbol>.<key>" or
  * "strategy.<name>.<key>", as in the file. What an override had as the default has it after. False with the fault, and
- * *c unchanged. *change says LOOSER of everything that is not certainly tighter. */
-bool config_set_limit(struct config *c, const char *key, const char *value, enum config_change *change,
-                      struct fault *fault);
+ * *c unchanged. What it loosens: limits_compare() of the sets before and after. */
+bool config_set_limit(struct config *c, const char *key, const char *value, struct fault *fault);
 
 /* docs/configuration.md: every section and key, from the key table. */
 void config_help_markdown(FILE *out);

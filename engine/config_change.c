@@ -97,49 +97,6 @@ config_take_limits(struct config *running, const struct config *next)
 
 /* ---- one limit --------------------------------------------------------------------------------------------------- */
 
-static bool
-ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s);
-    size_t m = strlen(end);
-
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
-/* Certainly tighter, or taken for looser. Only a maximum that stays one, a minimum and a rate are sure. */
-static enum config_change
-change_of(const struct config_key *k, const void *old, const void *new)
-{
-    int64_t a = 0;
-    int64_t b = 0;
-    int order;
-
-    if (memcmp(old, new, k->bytes) == 0 || (k->form == KEY_DECIMAL && strcmp(old, new) == 0))
-        return CHANGE_NONE;
-    if (strcmp(k->name, "restricted") == 0)
-        return *(const bool *)new ? CHANGE_TIGHTER : CHANGE_LOOSER;
-    if (k->form == KEY_DECIMAL) {
-        order = config_decimal_compare(new, old);
-        if (*(const char *)new == '\0' || (*(const char *)old == '\0' && ends_with(k->name, "_min")))
-            return *(const char *)new == '\0' ? CHANGE_LOOSER : CHANGE_TIGHTER;
-        if (*(const char *)old == '\0')
-            return ends_with(k->name, "_max") ? CHANGE_TIGHTER : CHANGE_LOOSER;
-    } else if (k->form == KEY_INT) {
-        memcpy(&a, old, sizeof(a));
-        memcpy(&b, new, sizeof(b));
-        if (a == 0 || b == 0)
-            return CHANGE_LOOSER; /* 0 often means none at all */
-        order = (b > a) - (b < a);
-    } else {
-        return CHANGE_LOOSER;
-    }
-    if (ends_with(k->name, "_min"))
-        return order > 0 ? CHANGE_TIGHTER : CHANGE_LOOSER;
-    bool most = ends_with(k->name, "_max") || ends_with(k->name, "_max_ms") || ends_with(k->name, "_max_ppm") ||
-                ends_with(k->name, "_rate") || ends_with(k->name, "_burst") || ends_with(k->name, "collar_ppm");
-    return most && order < 0 ? CHANGE_TIGHTER : CHANGE_LOOSER;
-}
-
 /* The section, its entry and the key that a path names among what a reload may change. */
 static const struct config_key *
 limit_find(struct config *c, const char *path, enum config_section_id *id, uint8_t **base, struct fault *fault)
@@ -193,7 +150,7 @@ overrides_follow(struct config *c, const struct config_key *k, const uint8_t *ol
 }
 
 bool
-config_set_limit(struct config *c, const char *key, const char *value, enum config_change *change, struct fault *fault)
+config_set_limit(struct config *c, const char *key, const char *value, struct fault *fault)
 {
     enum config_section_id id;
     uint8_t *base = NULL;
@@ -214,7 +171,6 @@ config_set_limit(struct config *c, const char *key, const char *value, enum conf
         return FAULT(fault, "%.60s: is %.40s, expected %.100s", key, value,
                      config_key_expected(k, expected, sizeof(expected)));
     }
-    *change = change_of(k, old, at);
     if (id == SECTION_LIMITS)
         overrides_follow(c, k, old);
     return true;

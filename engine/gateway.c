@@ -289,7 +289,7 @@ gateway_start(struct gateway *g, struct now now)
 {
     g->started = true;
     gateway_control(g, CONTROL_START, CLIENT_NONE, g->cfg.term, "", now);
-    gateway_on_limits(g, now);
+    limits_in_force(g, NULL, CLIENT_NONE, "", now);
     metric_set(g->p.metrics, METRIC_TERM, 0, g->cfg.term);
     for (uint16_t i = 0; i < g->cfg.venue_count; i++)
         venue_recover(&g->venue[i], now);
@@ -658,15 +658,6 @@ void
 gateway_on_stall(struct gateway *g, int64_t ns, struct now now)
 {
     risk_note_turn(g->p.risk, ns, now); /* what latches is journaled with the next work */
-}
-
-void
-gateway_on_limits(struct gateway *g, struct now now)
-{
-    uint32_t version = risk_limits_in_force(g->p.risk)->version;
-
-    gateway_control(g, CONTROL_LIMITS, CLIENT_NONE, version, "", now);
-    metric_set(g->p.metrics, METRIC_LIMITS_VERSION, 0, version);
 }
 
 void

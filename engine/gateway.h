@@ -58,8 +58,8 @@ enum limits_answer_kind {
 
 struct limits_answer {
     struct limits_ask ask;
-    uint8_t kind; /* enum limits_answer_kind */
-    char text[256];
+    uint8_t kind;   /* enum limits_answer_kind */
+    char text[256]; /* REFUSED: why; TAKE: what else is to be said, "" nothing */
 };
 
 /* Orders that may wait for the disk at a time, and the bytes that all of them take, on one connection. */
@@ -198,8 +198,6 @@ void gateway_on_session_end(struct gateway *g, uint32_t slot);
 void gateway_on_client_gone(struct gateway *g, uint32_t client, enum on_disconnect policy, struct now now);
 /* A turn of the loop took longer than the limits' stall_max_ns. */
 void gateway_on_stall(struct gateway *g, int64_t ns, struct now now);
-/* Other limits are in force in risk: journaled, shown. */
-void gateway_on_limits(struct gateway *g, struct now now);
 /* What became of limits that were asked for. l: the set of LIMITS_TAKE, whose version is written here; risk copies it.
  * True when it is in force. */
 bool gateway_on_limits_answer(struct gateway *g, const struct limits_answer *a, struct risk_limits *l, struct now now);

@@ -5,6 +5,7 @@
  *
  * Always true: nothing here sends an order or spends a token; a session that ended meanwhile is not answered. */
 #include "engine/gateway_state.h"
+#include "risk/limits_change.h"
 
 _Static_assert((int)GAUGE_COUNT == LIMIT_COUNT && (int)GAUGE_QTY == LIMIT_QTY && (int)GAUGE_VALUE == LIMIT_VALUE &&
                    (int)GAUGE_PPM == LIMIT_PPM && (int)GAUGE_NS == LIMIT_NS && (int)GAUGE_PX == LIMIT_PX,
@@ -78,6 +79,81 @@ refuse(struct gateway *g, const struct client_command *c, const char *why, struc
     order_deny(g, c, DENY_LIMITS, now);
 }
 
+/* ---- into the journal -------------------------------------------------------------------------------------------- */
+
+#define LIMITS_PARTS_MAX 64u /* of a change's text: what is beyond is counted, and stands in the configuration */
+
+struct limits_text {
+    struct gateway *g;
+    struct now now;
+    bool whole; /* values, not changes */
+    uint32_t left_out;
+    struct journal_limits head;
+    char text[JOURNAL_LIMITS_TEXT];
+};
+
+static void
+text_out(struct limits_text *t)
+{
+    _Alignas(8) uint8_t payload[sizeof(struct journal_limits) + JOURNAL_LIMITS_TEXT];
+
+    if (t->head.bytes == 0)
+        return;
+    memcpy(payload, &t->head, sizeof(t->head));
+    size_t bytes = (sizeof(t->head) + t->head.bytes + 7) & ~(size_t)7;
+    memset(payload + bytes - 8, 0, 8);
+    memcpy(payload + sizeof(t->head), t->text, t->head.bytes);
+    (void)gateway_journal(t->g, JOURNAL_LIMITS, payload, bytes, t->now);
+    t->head.part++;
+    t->head.bytes = 0;
+}
+
+static void
+text_line(void *ctx, const char *path, int64_t before, int64_t after, enum limits_change change)
+{
+    struct limits_text *t = (struct limits_text *)ctx;
+    char line[LIMITS_PATH_BYTES + 64];
+    int n = t->whole ? snprintf(line, sizeof(line), "%s %lld; ", path, (long long)after)
+                     : snprintf(line, sizeof(line), "%s %lld -> %lld%s; ", path, (long long)before, (long long)after,
+                                change == LIMITS_LOOSER ? " looser" : "");
+
+    if (t->head.part == LIMITS_PARTS_MAX) {
+        t->left_out++;
+        return;
+    }
+    if (t->head.bytes + (size_t)n > sizeof(t->text))
+        text_out(t);
+    memcpy(t->text + t->head.bytes, line, (size_t)n);
+    t->head.bytes += (uint32_t)n;
+}
+
+void
+limits_in_force(struct gateway *g, const struct risk_limits *before, uint32_t client, const char *text, struct now now)
+{
+    const struct risk_limits *l = risk_limits_in_force(g->p.risk);
+    struct limits_text t = {
+        .g = g, .now = now, .whole = before == NULL, .head = { .version = l->version, .client = client }
+    };
+
+    gateway_control(g, CONTROL_LIMITS, client, l->version, text, now);
+    limits_differences(before, l, text_line, &t);
+    text_out(&t);
+    if (t.left_out > 0)
+        log_write(g->p.log, LOG_WARNING, "limits: more has changed than the journal takes; the configuration has it");
+    metric_set(g->p.metrics, METRIC_LIMITS_VERSION, 0, l->version);
+}
+
+/* What a human has set holds over the next start; a reload ends that. */
+static void
+set_record(struct gateway *g, const struct limits_ask *ask, uint32_t version, struct now now)
+{
+    struct journal_limit_set s = { .version = version, .client = ask->reload ? CLIENT_NONE : ask->client };
+
+    if (!ask->reload)
+        memcpy(s.text, ask->text, sizeof(s.text) - 1);
+    (void)gateway_journal(g, JOURNAL_LIMIT_SET, &s, sizeof(s), now);
+}
+
 bool
 gateway_on_limits_answer(struct gateway *g, const struct limits_answer *a, struct risk_limits *l, struct now now)
 {
@@ -87,14 +163,21 @@ gateway_on_limits_answer(struct gateway *g, const struct limits_answer *a, struc
     bool taken = false;
 
     if (a->kind == LIMITS_TAKE) {
-        l->version = risk_limits_in_force(g->p.risk)->version + 1;
+        g->limits_before = *risk_limits_in_force(g->p.risk);
+        l->version = g->limits_before.version + 1;
         taken = risk_set_limits(g->p.risk, l, now, &fault);
     }
     if (taken) {
         char text[44];
-        gateway_on_limits(g, now);
+        limits_in_force(g, &g->limits_before, there ? a->ask.client : CLIENT_NONE, a->ask.reload ? "reloaded" : "set",
+                        now);
+        set_record(g, &a->ask, l->version, now);
+        if (a->text[0] != '\0')
+            log_write(g->p.log, LOG_WARNING, a->text);
         log_write(g->p.log, LOG_LIMITS, a->ask.reload ? "reloaded" : a->ask.text, l->version);
         (void)snprintf(text, sizeof(text), "limits version %u in force", l->version);
+        if (there && a->text[0] != '\0')
+            answer_notes(g, c.slot, c.cmd.client_seq, a->text, now);
         if (there)
             control_done(g, &c, text, now);
     } else if (a->kind == LIMITS_CONFIRM && there) {

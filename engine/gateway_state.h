@@ -332,6 +332,7 @@ struct gateway {
     struct kill_run kill;
     struct flatten flatten;
     struct client_life life[CLIENT_MAX];
+    struct risk_limits limits_before; /* while others are taken */
     _Alignas(64) uint8_t scratch[WS_HEADER_ROOM + GATEWAY_SEND_MAX];
 };
 
@@ -430,6 +431,9 @@ void control_show_state(struct gateway *g);
 /* `asked` is COMMAND_RELOAD or COMMAND_LIMITS_SET; c is the command that is answered. */
 void limits_ask(struct gateway *g, const struct client_command *c, const struct command *asked, bool confirmed,
                 struct now now);
+/* Other limits are in force in risk: journaled with what differs from `before` (NULL: with all of it), shown. */
+void limits_in_force(struct gateway *g, const struct risk_limits *before, uint32_t client, const char *text,
+                     struct now now);
 void limits_whatif(struct gateway *g, const struct client_command *c, struct now now);
 bool limits_answer_next(struct gateway *g, uint32_t session, struct answer *a, struct now now);
 /* gateway_flatten.c */

@@ -1,5 +1,6 @@
 #include "engine/reload.h"
 #include "engine/config_limits.h"
+#include "risk/limits_change.h"
 
 extern char **environ;
 
@@ -21,6 +22,9 @@ offer(struct app *a, struct reload *r, const struct limits_ask *ask)
     struct limits_answer out = { .ask = *ask, .kind = LIMITS_TAKE };
     struct fault fault = { .text = "" };
 
+    (void)snprintf(r->set, sizeof(r->set), "%s", ask->reload ? "" : ask->text);
+    if (ask->reload)
+        by_hand_gone(&a->by_hand, out.text, sizeof(out.text));
     if (!config_limits_build(&r->next, 1, &r->limits, &fault)) { /* the core gives it its version */
         answer(a, ask, LIMITS_REFUSED, fault.text);
         return;
@@ -65,7 +69,6 @@ reload_for(struct app *a, struct reload *r, const struct limits_ask *ask)
 static void
 set_for(struct app *a, struct reload *r, const struct limits_ask *ask)
 {
-    enum config_change change = CHANGE_NONE;
     struct fault fault = { .text = "" };
     char key[sizeof(ask->text)];
     const char *space = strchr(ask->text, ' ');
@@ -77,10 +80,10 @@ set_for(struct app *a, struct reload *r, const struct limits_ask *ask)
         return;
     }
     (void)snprintf(key, sizeof(key), "%.*s", (int)(space - ask->text), ask->text);
-    if (!config_set_limit(&r->next, key, space + 1, &change, &fault) ||
-        !config_limits_build(&r->next, 1, &r->limits, &fault))
+    if (!config_set_limit(&r->next, key, space + 1, &fault) || !config_limits_build(&r->next, 1, &r->limits, &fault) ||
+        !config_limits_build(&a->config, 1, &r->running, &fault))
         answer(a, ask, LIMITS_REFUSED, fault.text);
-    else if (change == CHANGE_LOOSER && !ask->confirmed)
+    else if (limits_compare(&r->running, &r->limits) == LIMITS_LOOSER && !ask->confirmed)
         answer(a, ask, LIMITS_CONFIRM, "");
     else
         offer(a, r, ask);
@@ -102,6 +105,7 @@ reload_serve(struct app *a, struct reload *r)
         r->waits = false;
         if (in_force) {
             config_take_limits(&a->config, &r->next);
+            by_hand_note(&a->by_hand, r->set);
             log_level_set(a->log, (enum log_level)r->next.monitoring.log_level);
         }
     }

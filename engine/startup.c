@@ -463,7 +463,18 @@ replay_record(void *ctx, const struct journal_record *rec)
     } else if (rec->type == JOURNAL_BALANCE) {
         const struct journal_balance *b = (const struct journal_balance *)rec->payload;
         balances_set(a->balances, b->venue, b->ccy, b->amount);
+    } else if (rec->type == JOURNAL_LIMIT_SET) {
+        by_hand_note(&a->by_hand, ((const struct journal_limit_set *)rec->payload)->text);
     }
+}
+
+/* After the replay: what was set by hand still holds, and versions go on from the journal's. */
+static bool
+limits_go_on(struct app *a, struct now now, struct fault *fault)
+{
+    by_hand_apply(&a->by_hand, &a->config, a->log_main);
+    return config_limits_build(&a->config, a->replayed.limits_version + 1, &a->limits, fault) &&
+           (a->limits.version == 1 || risk_set_limits(a->risk, &a->limits, now, fault));
 }
 
 /* Replay every segment with records in it. *next: number of the segment to go on in. */
@@ -543,7 +554,7 @@ open_journal(struct app *a, struct now now, struct fault *fault)
     const struct config_journal *c = &a->config.journal;
     uint32_t next;
 
-    if (!compact_journal(a, now, fault) || !replay_segments(a, &next, fault))
+    if (!compact_journal(a, now, fault) || !replay_segments(a, &next, fault) || !limits_go_on(a, now, fault))
         return false;
     if (a->replayed.torn)
         log_write(a->log_main, LOG_JOURNAL_TORN, c->dir, 0, a->replayed.last_seq);
@@ -943,7 +954,7 @@ startup_replay(struct app *a, const struct record_header *h, struct fault *fault
     a->orders = order_table_init(&oc, a->identity.instance, &a->arena);
     a->files = journal_file_open(c->journal.dir, (size_t)c->journal.segment_bytes, fault);
     uint8_t *region = (uint8_t *)calloc(1, h->region_bytes);
-    if (a->files == NULL || region == NULL || !replay_segments(a, &next, fault) ||
+    if (a->files == NULL || region == NULL || !replay_segments(a, &next, fault) || !limits_go_on(a, now, fault) ||
         !begin_journal(a, region, h->region_bytes, now, fault))
         return false;
     gateway_config_finish(a, h->seed);

@@ -5,6 +5,7 @@
 #ifndef EXECGW_ENGINE_STARTUP_H
 #define EXECGW_ENGINE_STARTUP_H
 
+#include "engine/by_hand.h"
 #include "engine/config.h"
 #include "engine/core.h"
 #include "engine/key_file.h"
@@ -13,6 +14,7 @@
 struct app {
     struct config config;
     struct risk_limits limits;
+    struct by_hand by_hand; /* limits in force that the configuration does not have */
     struct metric_page *metrics;
     int metrics_fd;
     int http_pid; /* 0 none */

@@ -104,6 +104,48 @@ def reloading():
         assert new(gw, "0.02") == "ORDER_QTY"
 
 
+def over_a_restart():
+    """What is tighter by hand stays so over kill -9; what is looser than the file does not; a reload ends both and says
+    so; each change stands in the journal, number by number; versions go on."""
+    folder = Folder()
+    venue = Venue(folder, "--seed", "68")
+    gw = Gateway(folder, venue.port)
+    try:
+        gw.ready()
+        gw.cli("limits", "set", "risk.order_qty_max", "0.01")
+        gw.twice("limits", "set", "risk.collar_ppm", "400000")
+        gw.cli("limits", "set", "strategy.demo.order_rate", "9")
+        gw.twice("limits", "set", "strategy.demo.order_rate", "11")
+        assert version(gw) == 5 and new(gw, "0.02") == "ORDER_QTY"
+        for how in (signal.SIGKILL, signal.SIGTERM):
+            gw.end(how)
+            gw = Gateway(folder, venue.port)
+            gw.ready()
+            assert new(gw, "0.02") == "ORDER_QTY" and new(gw, "0.01") == "new"
+            assert "still in force: risk.order_qty_max 0.01" in gw.text()
+            assert "still in force: strategy.demo.order_rate 11" in gw.text()
+            if how == signal.SIGKILL:  # 5 by hand, then this start's
+                assert version(gw) == 6 and "the configuration is tighter): risk.collar_ppm 400000" in gw.text()
+        out = gw.cli("limits", "reload")[1]
+        assert any("set by hand are gone" in str(r) and "risk.order_qty_max 0.01" in str(r) for r in out), out
+        assert new(gw, "0.02") == "new" and version(gw) == 8
+        gw.end(signal.SIGKILL)
+        gw = Gateway(folder, venue.port)
+        gw.ready()
+        assert new(gw, "0.02") == "new" and "set by hand" not in gw.text()
+        assert gw.end() == 0 and venue.end() == 0
+        text = subprocess.run([os.path.join(BIN, "execgw-cli"), "journal", folder.file("journal")], capture_output=True,
+                              text=True, timeout=WAIT).stdout
+        for line in ("instrument_default.order_qty_max 100000000 -> 1000000", "instrument_default.collar_ppm 20000 -> 400000 looser",
+                     "instrument_default.order_qty_max 1000000 -> 100000000 looser", "global.gross_max"):
+            assert line in text, (line, text[:4000])
+    finally:
+        for p in (gw, venue):
+            if p.alive():
+                p.end(signal.SIGKILL)
+        folder.remove()
+
+
 def states():
     with running("--seed", "63") as (folder, venue, gw):
         gw.cli("state", "halted", "instrument", "BTCUSDT")
@@ -196,4 +238,4 @@ def gauges():
 
 
 if __name__ == "__main__":
-    main([setting, reloading, states, whatif, flatten, doctor, gauges])
+    main([setting, reloading, over_a_restart, states, whatif, flatten, doctor, gauges])

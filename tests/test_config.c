@@ -1,5 +1,6 @@
 /* Configuration: every rule, with the text that an operator reads. */
-#include "engine/config.h"
+#include "engine/config_limits.h"
+#include "risk/limits_change.h"
 #include "tests/test.h"
 
 #include <fcntl.h>
@@ -656,13 +657,22 @@ TEST(a_reload_may_change_limits_and_the_log_level_and_nothing_else)
               "reload refused: venue.binance.symbols has changed, expected changes of limits and log level only");
 }
 
-/* What one limit's change is taken for; CHANGE_LOOSER + 1 when it is refused. */
+#define REFUSED (-1)
+
+/* What one limit's change is taken for; REFUSED, and nothing has changed. */
 static int
 set_limit(const char *key, const char *value, struct fault *f)
 {
-    enum config_change change = CHANGE_NONE;
+    static struct risk_limits before;
+    static struct risk_limits after;
+    static struct config was;
 
-    return config_set_limit(&c, key, value, &change, f) ? (int)change : CHANGE_LOOSER + 1;
+    was = c;
+    CHECK(config_limits_build(&c, 1, &before, f));
+    if (config_set_limit(&c, key, value, f) && config_limits_build(&c, 1, &after, f))
+        return (int)limits_compare(&before, &after);
+    c = was;
+    return REFUSED;
 }
 
 TEST(one_limit_may_be_set_and_what_is_not_certainly_tighter_counts_as_looser)
@@ -672,31 +682,46 @@ TEST(one_limit_may_be_set_and_what_is_not_certainly_tighter_counts_as_looser)
         const char *value;
         int change;
     } step[] = {
-        { "risk.collar_ppm", "5000", CHANGE_TIGHTER },
-        { "risk.collar_ppm", "5000", CHANGE_NONE },
-        { "risk.collar_ppm", "5001", CHANGE_LOOSER },
-        { "risk.order_qty_max", "0.5", CHANGE_TIGHTER },
-        { "risk.order_qty_max", "0.50001", CHANGE_LOOSER },
-        { "risk.order_qty_max", "", CHANGE_LOOSER },
-        { "risk.order_qty_max", "7", CHANGE_TIGHTER },
-        { "risk.order_qty_min", "0.1", CHANGE_TIGHTER },
-        { "risk.order_qty_min", "0.01", CHANGE_LOOSER },
-        { "risk.order_qty_min", "", CHANGE_LOOSER },
-        { "risk.tob_age_max_ms", "1999", CHANGE_TIGHTER },
-        { "risk.restricted", "true", CHANGE_TIGHTER },
-        { "risk.restricted", "false", CHANGE_LOOSER },
-        { "risk.cancel_burst", "499", CHANGE_TIGHTER },
-        { "strategy.a.order_rate", "49", CHANGE_TIGHTER },
-        { "strategy.a.order_rate", "51", CHANGE_LOOSER },
-        { "strategy.a.order_rate", "0", CHANGE_LOOSER + 1 },
-        { "strategy.a.id", "4", CHANGE_LOOSER + 1 },
-        { "strategy.b.order_rate", "1", CHANGE_LOOSER + 1 },
-        { "journal.dir", "/tmp", CHANGE_LOOSER + 1 },
-        { "monitoring.log_level", "debug", CHANGE_LOOSER + 1 },
-        { "risk.order_qty_max", "abc", CHANGE_LOOSER + 1 },
-        { "collar_ppm", "1", CHANGE_LOOSER + 1 },
-        { "strategy.a.symbols", "BTCUSDT", CHANGE_LOOSER + 1 }, /* a list: by the file */
-        { "", "1", CHANGE_LOOSER + 1 },
+        { "risk.collar_ppm", "5000", LIMITS_TIGHTER },
+        { "risk.collar_ppm", "5000", LIMITS_SAME },
+        { "risk.collar_ppm", "5001", LIMITS_LOOSER },
+        { "risk.order_qty_max", "0.5", LIMITS_TIGHTER },
+        { "risk.order_qty_max", "0.50001", LIMITS_LOOSER },
+        { "risk.order_qty_max", "", REFUSED },
+        { "risk.order_qty_max", "7", LIMITS_LOOSER },
+        { "risk.order_qty_min", "0.1", LIMITS_TIGHTER },
+        { "risk.order_qty_min", "0.01", LIMITS_LOOSER },
+        { "risk.order_qty_min", "", LIMITS_LOOSER },
+        { "risk.tob_age_max_ms", "1999", LIMITS_TIGHTER },
+        { "risk.restricted", "true", LIMITS_TIGHTER },
+        { "risk.restricted", "false", LIMITS_LOOSER },
+        { "risk.cancel_burst", "499", LIMITS_LOOSER }, /* cancels are to pass */
+        { "risk.position_max", "1", LIMITS_TIGHTER },
+        { "risk.position_max", "0.5", LIMITS_TIGHTER },
+        { "risk.position_short_max", "1", LIMITS_LOOSER }, /* it was position_max */
+        { "risk.position_short_max", "0.5", LIMITS_TIGHTER },
+        { "risk.position_short_max", "", LIMITS_SAME },
+        { "risk.latency_samples_min", "1001", LIMITS_LOOSER }, /* a window with fewer says nothing */
+        { "risk.latency_samples_min", "900", LIMITS_TIGHTER },
+        { "risk.stall_max_ms", "10", LIMITS_TIGHTER }, /* 0: not watched */
+        { "risk.stall_max_ms", "0", LIMITS_LOOSER },
+        { "risk.duplicate_window_ms", "5000", LIMITS_TIGHTER },
+        { "risk.duplicate_window_ms", "100", LIMITS_LOOSER },
+        { "risk.flood_halts", "false", LIMITS_LOOSER },
+        { "risk.flood_halts", "true", LIMITS_TIGHTER },
+        { "risk.day_start_s", "1", LIMITS_LOOSER }, /* a new day forgets losses */
+        { "risk.self_match", "cancel_both", LIMITS_LOOSER },
+        { "strategy.a.order_rate", "49", LIMITS_TIGHTER },
+        { "strategy.a.order_rate", "51", LIMITS_LOOSER },
+        { "strategy.a.order_rate", "0", REFUSED },
+        { "strategy.a.id", "4", REFUSED },
+        { "strategy.b.order_rate", "1", REFUSED },
+        { "journal.dir", "/tmp", REFUSED },
+        { "monitoring.log_level", "debug", REFUSED },
+        { "risk.order_qty_max", "abc", REFUSED },
+        { "collar_ppm", "1", REFUSED },
+        { "strategy.a.symbols", "BTCUSDT", REFUSED }, /* a list: by the file */
+        { "", "1", REFUSED },
     };
     struct fault f;
 
@@ -704,7 +729,7 @@ TEST(one_limit_may_be_set_and_what_is_not_certainly_tighter_counts_as_looser)
     for (size_t i = 0; i < ARRAY_LEN(step); i++)
         CHECK_EQ(set_limit(step[i].key, step[i].value, &f), step[i].change);
     CHECK_STR(c.risk.limits.order_qty_max, "7");
-    CHECK_EQ(set_limit("risk.order_rate", "many", &f), CHANGE_LOOSER + 1);
+    CHECK_EQ(set_limit("risk.order_rate", "many", &f), REFUSED);
     CHECK_STR(f.text, "risk.order_rate: is many, expected an integer from 1 to 100000");
 }
 
@@ -713,11 +738,11 @@ TEST(an_override_that_had_the_defaults_value_follows_it)
     struct fault f;
 
     CHECK_EQ(load(BASE "collar_ppm = 900\n[risk.instrument.BTCUSDT]\nposition_max = \"1\"\n"), CONFIG_GO);
-    CHECK_EQ(set_limit("risk.collar_ppm", "800", &f), CHANGE_TIGHTER);
+    CHECK_EQ(set_limit("risk.collar_ppm", "800", &f), LIMITS_TIGHTER);
     CHECK_EQ(config_limits_for(&c, "BTCUSDT")->collar_ppm, 800);
-    CHECK_EQ(set_limit("risk.position_max", "0.5", &f), CHANGE_TIGHTER);
+    CHECK_EQ(set_limit("risk.position_max", "0.5", &f), LIMITS_TIGHTER);
     CHECK_STR(config_limits_for(&c, "BTCUSDT")->position_max, "1");
-    CHECK_EQ(set_limit("risk.instrument.BTCUSDT.position_max", "0.9", &f), CHANGE_TIGHTER);
+    CHECK_EQ(set_limit("risk.instrument.BTCUSDT.position_max", "0.9", &f), LIMITS_TIGHTER);
     CHECK_STR(config_limits_for(&c, "BTCUSDT")->position_max, "0.9");
     running = c;
     CHECK_EQ(load(BASE "collar_ppm = 700\n"), CONFIG_GO);

@@ -44,9 +44,11 @@ cli_operate(struct cli *c, const struct command *cmd)
     if (code != EXIT_OK)
         return code;
     if (c->json)
-        cli_print_json(json_pack("{s:s,s:b,s:s}", "command", c->command, "done", 1, "text", r.text));
+        cli_print_json(json_pack("{s:s,s:b,s:s,s:s*}", "command", c->command, "done", 1, "text", r.text, "note",
+                                 sentence[0] != '\0' ? sentence : NULL));
     else
-        printf("%s: done%s%s\n", c->command, r.text[0] != '\0' ? ": " : "", r.text);
+        printf("%s: done%s%s%s%s\n", c->command, r.text[0] != '\0' ? ": " : "", r.text, sentence[0] != '\0' ? "; " : "",
+               sentence);
     return EXIT_OK;
 }
 

@@ -462,6 +462,7 @@ payload_of(uint16_t type)
     case JOURNAL_TRADE: return PAYLOAD(struct account_trade, 64);
     case JOURNAL_CURSOR: return PAYLOAD(struct journal_cursor, 16);
     case JOURNAL_BALANCE: return PAYLOAD(struct journal_balance, 16);
+    case JOURNAL_LIMIT_SET: return PAYLOAD(struct journal_limit_set, 72);
     case JOURNAL_REPORT: return PAYLOAD(struct report, 256);
     case JOURNAL_NOTE: return PAYLOAD(struct journal_note, 120);
     case JOURNAL_SENT: return PAYLOAD(struct journal_sent, 32);

@@ -37,9 +37,11 @@ enum journal_mode { JOURNAL_PAPER = 1, JOURNAL_LIVE = 2 };
     X(JOURNAL_TRADE, 11, "trade")              /* struct account_trade: of no order of ours */        \
     X(JOURNAL_CURSOR, 12, "cursor")            /* struct journal_cursor */                            \
     X(JOURNAL_BALANCE, 13, "balance")          /* struct journal_balance */                           \
+    X(JOURNAL_LIMIT_SET, 14, "limit_set")      /* struct journal_limit_set */                         \
     X(JOURNAL_REPORT, 0x8001, "report")        /* struct report: as given to a client; advisory */    \
     X(JOURNAL_NOTE, 0x8002, "note")            /* struct journal_note; advisory */                    \
-    X(JOURNAL_SENT, 0x8003, "sent")            /* struct journal_sent; advisory */
+    X(JOURNAL_SENT, 0x8003, "sent")            /* struct journal_sent; advisory */                    \
+    X(JOURNAL_LIMITS, 0x8004, "limits")        /* struct journal_limits; advisory */
 
 enum journal_type {
 #define X(name, number, text) name = number,
@@ -116,6 +118,26 @@ struct journal_balance {
     value_t amount; /* at 10^-8; BALANCE_UNSAID: more than fits, or it could not be read */
 };
 _Static_assert(sizeof(struct journal_balance) == 16, "journal payload");
+
+/* A limit that a human has set by hand: it holds over a restart, as far as it is not looser than the configuration's.
+ */
+struct journal_limit_set {
+    uint32_t version; /* of the limits that it led to */
+    uint32_t client;  /* who asked */
+    char text[64];    /* "KEY VALUE"; "" = all that were set before are gone: the configuration was read again */
+};
+_Static_assert(sizeof(struct journal_limit_set) == 72, "journal payload");
+
+/* What a version of the limits is: "path value; " at the start, "path before -> after; " of a change; units and
+ * paths of risk/limits.h. As long as its text, in eights. */
+struct journal_limits {
+    uint32_t version;
+    uint32_t client; /* who asked; CLIENT_NONE = start, signal */
+    uint32_t part;   /* from 0; a long one has several */
+    uint32_t bytes;  /* of the text */
+    char text[];
+};
+#define JOURNAL_LIMITS_TEXT 960u /* so that a record of it fits a printed line */
 
 /* The bytes of a new order were given to the kernel. */
 struct journal_sent {

@@ -250,6 +250,12 @@ same_subject(uint16_t type, const void *a, const void *b)
         return x->account == y->account && x->instrument == y->instrument;
     }
     case JOURNAL_CURSOR: return memcmp(a, b, sizeof(uint32_t)) == 0; /* instrument */
+    case JOURNAL_LIMIT_SET: {
+        const struct journal_limit_set *x = a;
+        const struct journal_limit_set *y = b;
+        size_t key = strcspn(y->text, " ");
+        return y->text[0] == '\0' || (x->text[key] == ' ' && memcmp(x->text, y->text, key) == 0);
+    }
     default: return false;
     }
 }
@@ -264,6 +270,7 @@ kept_type(uint16_t type)
     case JOURNAL_DEF_INSTRUMENT:
     case JOURNAL_CONTROL:
     case JOURNAL_POSITION:
+    case JOURNAL_LIMIT_SET:
     case JOURNAL_CURSOR: return true;
     default: return false; /* balances are written as what is expected of them at the end */
     }
@@ -301,7 +308,8 @@ keep_record(void *ctx, const struct journal_record *rec)
         if (k->gone || k->record.type != rec->type || !same_subject(rec->type, s->heap + k->at, rec->payload))
             continue;
         k->gone = true;
-        break;
+        if (rec->type != JOURNAL_LIMIT_SET)
+            break;
     }
     if (s->kept_count == KEPT_MAX || rec->payload_bytes > HEAP_BYTES - s->heap_used ||
         rec->payload_bytes > BODY_MAX - sizeof(struct snapshot_record)) {

@@ -461,6 +461,24 @@ write_payload(struct writer *w, const struct journal_text *t, const struct journ
     case JOURNAL_BALANCE: write_balance(w, t, rec->payload); break;
     case JOURNAL_REPORT: write_report(w, t, rec->payload); break;
     case JOURNAL_NOTE: field_text(w, "text", ((const struct journal_note *)rec->payload)->text, 120); break;
+    case JOURNAL_LIMIT_SET: {
+        const struct journal_limit_set *set = rec->payload;
+        field_uint(w, "version", set->version);
+        field_uint(w, "client", set->client);
+        field_text(w, "text", set->text, sizeof(set->text));
+        break;
+    }
+    case JOURNAL_LIMITS: {
+        const struct journal_limits *l = rec->payload;
+        if (rec->payload_bytes < sizeof(*l) || l->bytes > rec->payload_bytes - sizeof(*l))
+            break;
+        field_uint(w, "version", l->version);
+        field_uint(w, "part", l->part);
+        if (l->client != CLIENT_NONE)
+            field_uint(w, "client", l->client);
+        field_text(w, "text", l->text, l->bytes);
+        break;
+    }
     case JOURNAL_SENT: {
         const struct journal_sent *sent = rec->payload;
         field_text(w, "clordid", sent->clordid, CLORDID_BYTES);
