@@ -87,7 +87,7 @@ proves_reduction(const struct position *p, const struct risk_order *o)
 /* Does a reduction of the account's position take what another strategy holds? Then it increases this one's own part,
  * and this one's own limits hold. What nobody holds (the venue told it) is everybody's to reduce; an operator's orders
  * have no strategy. */
-static bool
+static __attribute__((noinline)) bool
 takes_anothers(const struct risk *r, const struct risk_order *o, const struct position *p)
 {
     const struct holding *own = client_part(r, o->client, o->account, o->instrument);
@@ -695,19 +695,18 @@ check_counts(struct risk *r, const struct risk_order *o, struct found *f, struct
     f->content = repeat_hash(&content);
     *own_bucket = false;
     uint32_t repeated = repeat_count(&r->repeat, f->content, r->duplicate_window_ns, now.mono);
-    bool counted = !f->reducing || f->alien;
-    if (unlikely(repeated >= r->duplicate_max && counted))
+    if (unlikely(repeated >= r->duplicate_max && (!f->reducing || f->alien)))
         DENY(DENY_DUPLICATE_CONTENT, (uint64_t)repeated + 1, r->duplicate_max);
     if (unlikely(!order_token_ready(r, o, f, now))) {
         if (!f->reducing || !throttle_ready(&r->account[o->account].reduce_rate, now.mono))
             DENY(DENY_ORDER_RATE, 0, 1);
         *own_bucket = true;
     }
-    if (unlikely(o->replace && counted && !throttle_ready(&c->replace_rate, now.mono)))
+    if (unlikely(o->replace && (!f->reducing || f->alien) && !throttle_ready(&c->replace_rate, now.mono)))
         DENY(DENY_CANCEL_RATE, 0, c->replace_rate.rate.per_s);
-    if (unlikely(!ratio_within(c) && counted))
+    if (unlikely(!ratio_within(c) && (!f->reducing || f->alien)))
         DENY(DENY_CANCEL_RATE, (uint64_t)c->messages + 1, (uint64_t)c->messages_per_fill_max * MAX(c->fills, 1u));
-    if (unlikely(c->executions >= c->repeat_executions_max && counted))
+    if (unlikely(c->executions >= c->repeat_executions_max && (!f->reducing || f->alien)))
         DENY(DENY_REPEAT_EXECUTIONS, (uint64_t)c->executions + 1, c->repeat_executions_max);
     if (unlikely(o->room != DENY_NONE)) {
         out->no_room = true;
