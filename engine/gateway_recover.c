@@ -7,7 +7,8 @@
  * over or canceled by the venue's policy; one under a ClOrdID of ours that the journal has lost is always taken over.
  *
  * Always true: one question of the sweep is on its way at most; a cursor passes only trades that were counted, and only
- * those that are old enough for the venue to have listed whatever came before them. */
+ * those that are old enough for the venue to have listed whatever came before them; a sweep begins before half of the
+ * trade ids that are remembered have made room since the last one. */
 #include "engine/gateway_state.h"
 #include "execgw/admission.h"
 
@@ -122,7 +123,8 @@ trade_counted(const struct gateway_venue *v, const struct order *o, const struct
     const struct gateway *g = v->g;
     int64_t cursor = order_trade_cursor(g->p.orders, o->instrument);
 
-    if (order_trade_counted(g->p.orders, o->instrument, (enum side)o->side, r->trade_id))
+    if (order_trade_counted(g->p.orders, o->instrument, (enum side)o->side, r->trade_id) ||
+        order_trade_forgotten(g->p.orders, o->instrument, (enum side)o->side, r->trade_id, true))
         return true;
     if (o->client != CLIENT_ADOPTED)
         return false;
@@ -135,8 +137,11 @@ trade_counted(const struct gateway_venue *v, const struct order *o, const struct
 bool
 trade_forgotten(const struct gateway_venue *v, const struct order *o, int64_t trade_id)
 {
+    const struct order_table *t = v->g->p.orders;
+
     return unlikely((o->marks & ORDER_MARK_FORGOTTEN) != 0) &&
-           trade_id < order_trade_cursor(v->g->p.orders, o->instrument);
+           (trade_id < order_trade_cursor(t, o->instrument) ||
+            order_trade_forgotten(t, o->instrument, (enum side)o->side, trade_id, false));
 }
 
 /* A trade that belongs to no order we know. */
@@ -153,6 +158,10 @@ account_trade(struct gateway_venue *v, const struct venue_report *r)
     if (cursor < 0 || r->trade_id < cursor || r->side > SIDE_SELL ||
         order_trade_known(g->p.orders, ins->id, (enum side)r->side, r->trade_id))
         return;
+    if (unlikely(order_trade_forgotten(g->p.orders, ins->id, (enum side)r->side, r->trade_id, false))) {
+        metric_add(g->p.metrics, METRIC_FILL_DUPLICATES, v->id, 1); /* far likelier told again than never before */
+        return;
+    }
     struct account_trade tr = {
         .account = v->cfg->account,
         .instrument = ins->id,
@@ -229,8 +238,10 @@ page_settle(struct gateway_venue *v, const struct venue_report *r)
     p->next = MAX(p->next, r->trade_id + 1);
     if (r->venue_time_ns != 0 && r->venue_time_ns <= v->account.asked_venue_ns - CURSOR_MARGIN_NS)
         p->settled = MAX(p->settled, r->trade_id + 1);
-    bool counted = r->trade_id < order_trade_cursor(t, r->instrument) ||
-                   (r->side <= SIDE_SELL && order_trade_known(t, r->instrument, (enum side)r->side, r->trade_id));
+    bool counted =
+        r->trade_id < order_trade_cursor(t, r->instrument) ||
+        (r->side <= SIDE_SELL && (order_trade_known(t, r->instrument, (enum side)r->side, r->trade_id) ||
+                                  order_trade_forgotten(t, r->instrument, (enum side)r->side, r->trade_id, false)));
     if (unlikely(!counted))
         p->uncounted1 = p->uncounted1 == 0 ? r->trade_id + 1 : MIN(p->uncounted1, r->trade_id + 1);
 }
@@ -288,6 +299,15 @@ account_start(struct gateway_venue *v, struct now now)
     if (!v->cfg->ops->sweeps || s->active)
         return;
     *s = (struct account_sweep){ .active = true, .from = -1, .at = now.mono, .tag = s->tag };
+    v->swept_trades = order_trades_ever(v->g->p.orders);
+}
+
+/* Between audits: ids above the cursors must not be forgotten, or the next sweep would count their trades again. */
+void
+account_turn(struct gateway_venue *v, struct now now)
+{
+    if (unlikely(order_trades_turned(v->g->p.orders, v->swept_trades)) && v->reconciled)
+        account_start(v, now);
 }
 
 void

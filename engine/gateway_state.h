@@ -167,6 +167,7 @@ struct gateway_venue {
     uint32_t foreign;
     /* The account. */
     struct account_sweep account;
+    uint64_t swept_trades; /* that were counted when the last sweep began */
     struct trade_page page;
     struct suspect cleared[CLEARED_MAX]; /* orders that said that they are somebody else's */
     uint32_t cleared_next;
@@ -544,6 +545,7 @@ void suspect_clear(struct gateway_venue *v, uint32_t instrument, uint64_t venue_
 uint64_t suspect_of(struct gateway_venue *v, const struct order *o, bool *more);
 void account_trade(struct gateway_venue *v, const struct venue_report *r);
 void account_start(struct gateway_venue *v, struct now now);
+void account_turn(struct gateway_venue *v, struct now now);
 void account_stop(struct gateway_venue *v);
 void account_work(struct gateway_venue *v, struct now now);
 void account_trades_end(struct gateway_venue *v, const struct venue_report *r);

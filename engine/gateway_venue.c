@@ -484,6 +484,7 @@ venue_work(struct gateway_venue *v, struct now now)
 
     if (unlikely(v->cancels_wait) && v->reconciled && venue_can_cancel(v, now) && order_sweep_wanted(v))
         v->cancels_wait = false;
+    account_turn(v, now);
     account_work(v, now);
     reconcile_work(v, now);
     if (unlikely(v->g->kill.on))

@@ -412,4 +412,82 @@ TEST(an_answer_to_a_question_of_the_sweep_that_was_given_up_moves_no_cursor)
     rig_end(&rig);
 }
 
+/* Somebody else's trades, as the stream tells them. */
+static void
+stream_trades(int64_t from, unsigned count, bool both_sides)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct venue_report v = trade(7000, from + i, both_sides && (from + i) % 2 == 0 ? SIDE_SELL : SIDE_BUY, 1);
+        v.request = VENUE_RQ_COUNT;
+        (void)snprintf(v.clordid, sizeof(v.clordid), "web_1");
+        rig_say(&rig, &v);
+    }
+}
+
+TEST(a_sweep_begins_before_trade_ids_above_the_cursor_make_room)
+{
+    sweeping_ready();
+    stream_trades(1, 127, true); /* of 256 that are remembered */
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) == NULL);
+    stream_trades(128, 1, true);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_OPEN_ORDERS), 1); /* it is no audit */
+    for (int64_t id = 1; id <= 128; id++)
+        say_trade(7000, id, id % 2 == 0 ? SIDE_SELL : SIDE_BUY, 1);
+    trades_end(NULL);
+    balances();
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 129);
+    CHECK_EQ(rig_position(&rig)->qty, 0);
+    stream_trades(129, 127, true);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) == NULL);
+    stream_trades(256, 1, true);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    rig_end(&rig);
+}
+
+TEST(a_trade_whose_id_made_room_before_the_cursor_passed_it_is_not_counted_again)
+{
+    sweeping_ready();
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    struct venue_report f = trade(77, 1, SIDE_BUY, 1000);
+    memcpy(f.clordid, order_of(key)->clordid, CLORDID_BYTES);
+    f.request = VENUE_RQ_COUNT;
+    f.cum_qty = 1000;
+    rig_say(&rig, &f);
+    stream_trades(2, 300, false); /* the sweep that this begins gets no answer */
+    CHECK((order_of(key)->marks & ORDER_MARK_FORGOTTEN) != 0);
+    CHECK_EQ(rig_position(&rig)->qty, 1300);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 0);
+    for (int64_t id = 1; id <= 301; id++) {
+        f = trade(id == 1 ? 77 : 7000, id, SIDE_BUY, id == 1 ? 1000 : 1);
+        rig_say(&rig, &f);
+    }
+    trades_end(NULL);
+    CHECK_EQ(rig_position(&rig)->qty, 1300);
+    CHECK_EQ(order_of(key)->cum_qty, 1000);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 302);
+    stream_trades(302, 1, false); /* what is new counts */
+    CHECK_EQ(rig_position(&rig)->qty, 1301);
+    rig_end(&rig);
+}
+
+TEST(a_trade_counted_as_nobodys_and_forgotten_since_moves_no_position_for_its_order)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = not_found_buy(clordid);
+    struct venue_report f = trade(77, 1, SIDE_BUY, 1000); /* nobody knows yet that it is this order's */
+    f.request = VENUE_RQ_COUNT;
+    (void)snprintf(f.clordid, sizeof(f.clordid), "?");
+    rig_say(&rig, &f);
+    stream_trades(2, 300, false);
+    CHECK_EQ(rig_position(&rig)->qty, 1300);
+    f = trade(77, 1, SIDE_BUY, 1000);
+    memcpy(f.clordid, clordid, CLORDID_BYTES);
+    rig_say(&rig, &f);
+    CHECK_EQ(order_of(key)->cum_qty, 1000);
+    CHECK_EQ(rig_position(&rig)->qty, 1300);
+    rig_end(&rig);
+}
+
 TEST_MAIN()

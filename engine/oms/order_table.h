@@ -260,6 +260,16 @@ bool order_trade_counted(const struct order_table *t, uint32_t instrument, enum 
  * sides. */
 bool order_trade_known(const struct order_table *t, uint32_t instrument, enum side side, int64_t trade_id);
 
+/* May have been counted, for anybody or (nobodys) as nobody's, and forgotten since: an id as high as this one, or
+ * higher, has made room. Asked of ids that are not known only. */
+bool order_trade_forgotten(const struct order_table *t, uint32_t instrument, enum side side, int64_t trade_id,
+                           bool nobodys);
+
+/* Trades counted since the table began; and whether half of what is remembered was counted since `since` of them: time
+ * to move the cursors, before ids above them make room. */
+uint64_t order_trades_ever(const struct order_table *t);
+bool order_trades_turned(const struct order_table *t, uint64_t since);
+
 /* Trade ids of this instrument below the cursor have been asked for and counted; -1: never asked. It only rises. */
 int64_t order_trade_cursor(const struct order_table *t, uint32_t instrument);
 void order_trade_cursor_set(struct order_table *t, uint32_t instrument, int64_t trade_id);

@@ -39,6 +39,9 @@ trade_forget(struct order_table *t, uint32_t i)
     uint32_t slot;
 
     hash_remove(&t->by_trade, tr->hash, i);
+    t->forgotten1[tr->market] = MAX(t->forgotten1[tr->market], tr->trade_id + 1);
+    if (tr->term == 0)
+        t->forgotten_nobodys1[tr->market] = MAX(t->forgotten_nobodys1[tr->market], tr->trade_id + 1);
     while (tr->term != 0 && (slot = hash_next(&t->by_clordid, hash, &pos)) != ORDER_NONE) {
         struct order *o = &t->order[slot];
         if (o->seq == tr->seq && o->term == tr->term)
@@ -101,6 +104,25 @@ bool
 order_trade_known(const struct order_table *t, uint32_t instrument, enum side side, int64_t trade_id)
 {
     return trade_find(t, owner_nobody(instrument, side), true, trade_id);
+}
+
+bool
+order_trade_forgotten(const struct order_table *t, uint32_t instrument, enum side side, int64_t trade_id, bool nobodys)
+{
+    uint32_t market = owner_nobody(instrument, side).market;
+    return trade_id < (nobodys ? t->forgotten_nobodys1[market] : t->forgotten1[market]);
+}
+
+bool
+order_trades_turned(const struct order_table *t, uint64_t since)
+{
+    return t->trades - since >= (t->counts.trades_kept + 1) / 2;
+}
+
+uint64_t
+order_trades_ever(const struct order_table *t)
+{
+    return t->trades;
 }
 
 int64_t
