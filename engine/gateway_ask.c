@@ -365,12 +365,12 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
         rq.since_ns = a->since_id || a->since == 0 ? start_ns : a->since;
         rq.since_trade = a->since_id ? a->since : 0;
     }
-    a->tag = (uint8_t)(a->tag % (VENUE_TAGS - 1) + 1);
+    a->tag = (uint8_t)(a->tag % (SUSPECT_TAG - 1) + 1 + (a->suspect != 0 ? SUSPECT_TAG : 0));
     rq.tag = a->tag;
     a->ask = rq.kind == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY;
     a->asked_venue_ns = venue_clock_ns(v, now);
     a->asked_mono_ns = now.mono.ns;
-    a->ask_at = mono_after(now.mono, ASK_TIMEOUT_NS);
+    a->ask_at = mono_after(now.mono, ASK_TIMEOUT_NS << MIN(a->attempts, 2));
     v->asking[v->asking_count++] = slot;
     aux_arm(g, slot);
     v->now = now;

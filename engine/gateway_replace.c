@@ -199,6 +199,8 @@ turn_outcome(const struct gateway *g, const struct turn *t, struct now now, qty_
         return DENY_NOT_POSSIBLE;
     if (o->state != ORDER_CANCELED && o->state != ORDER_EXPIRED)
         return DENY_ORDER_DONE;
+    if ((o->marks & ORDER_MARK_OPERATOR) != 0)
+        return DENY_NOT_POSSIBLE; /* what was filled of it is nobody's proof */
     *left = t->c.cmd.qty - o->cum_qty;
     if (*left <= 0)
         return DENY_ORDER_DONE;

@@ -23,7 +23,7 @@
 #define SWEEPS_MAX          16u
 #define WALK_PER_WORK       32u /* orders looked at per piece of work */
 
-#define ASK_TIMEOUT_NS     (5 * NS_PER_S)
+#define ASK_TIMEOUT_NS     (5 * NS_PER_S) /* of the first try; of later ones up to four times that */
 #define ASK_BACKOFF_NS     (200 * NS_PER_MS)
 #define ASK_BACKOFF_MAX_NS (10 * NS_PER_S)
 #define ASK_SETTLE_NS      (100 * NS_PER_MS) /* the private stream usually answers first */
@@ -64,10 +64,11 @@ struct order_aux {
     uint8_t asked_by1; /* client + 1 that asked for a cancel of another's order: told of its end; 0 nobody */
     uint8_t refused;   /* answers in a row that refuse the question itself */
     bool since_id;     /* `since` is a trade id: the order has its venue's id */
-    uint8_t tag;       /* of the last question about it */
-    uint8_t absent;    /* answers in a row that know nothing of an order which was there */
-    uint16_t venue;    /* where it is asked about */
-    uint64_t suspect;  /* the venue's order id that is asked about in its place; 0 = itself */
+    uint8_t tag;      /* of the last question about it; from SUSPECT_TAG on: about another order that may be this one */
+    uint8_t ghosts;   /* lists of open orders in a row that had it although it is over */
+    uint8_t absent;   /* answers in a row that know nothing of an order which was there */
+    uint16_t venue;   /* where it is asked about */
+    uint64_t suspect; /* the venue's order id that is asked about in its place; 0 = itself */
 };
 
 /* An order at the venue that trades say exists and no table has. */
@@ -78,6 +79,7 @@ struct suspect {
     px_t px; /* of its best trade */
 };
 
+#define SUSPECT_TAG  18u /* tags below are of questions by the order's own name */
 #define SUSPECTS_MAX 16u
 #define CLEARED_MAX  512u
 

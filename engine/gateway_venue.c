@@ -547,13 +547,29 @@ on_budget(struct gateway_venue *v, const struct venue_report *r)
                     v->now.wall.ns + v->clock_offset_ns);
 }
 
-/* An order that was proven never to have worked works after all: it does not reopen, it is taken off the venue. */
+/* One list may be older than the end that was told of the order; the next one is not. */
+#define GHOST_LISTS 2u
+
+static bool
+listed_after_end(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
+{
+    struct order_aux *a = &v->g->aux[slot];
+
+    if (likely(order_live(order_at(v->g->p.orders, slot))) || r->kind != VENUE_OPEN_ORDER)
+        return false;
+    a->ghosts = a->seen + 1 == v->generation || a->ghosts == 0 ? (uint8_t)MIN(a->ghosts + 1u, GHOST_LISTS) : 1;
+    return a->ghosts >= GHOST_LISTS;
+}
+
+/* An order that was proven never to have worked, or to be over, works after all: it does not reopen, it is taken off
+ * the venue. */
 static void
 cancel_ghost(struct gateway_venue *v, uint32_t slot, enum order_outcome out)
 {
     const struct order *o = order_at(v->g->p.orders, slot);
 
-    bool was_over = o->state == ORDER_NOT_PLACED || o->state == ORDER_REJECTED || (o->marks & ORDER_MARK_OPERATOR) != 0;
+    bool was_over = o->state == ORDER_NOT_PLACED || o->state == ORDER_REJECTED ||
+                    (o->marks & ORDER_MARK_OPERATOR) != 0 || v->g->aux[slot].ghosts >= GHOST_LISTS;
     if (likely(out != ORDER_CONFLICT) || !was_over)
         return;
     v->foreign++;
@@ -604,6 +620,8 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     if (query && !late && a->suspect != 0 && a->ask == ASK_QUERY && !suspect_answered(v, slot, r))
         return;
     /* Asked for by a venue id, and somebody else's: said once more, or too late. */
+    if (late && r->tag >= SUSPECT_TAG)
+        return;
     if (query && r->text[0] != '\0' && (o->flags & COMMAND_ADOPTED) == 0 && strcmp(r->text, o->clordid) != 0)
         return;
     if (r->state == ORDER_FREE) { /* it is there; no more could be read */
@@ -630,7 +648,7 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     if (v->reconciling || !v->reconciled)
         v->differences += out == ORDER_APPLIED || out == ORDER_HELD;
     if (r->state == ORDER_NEW || r->state == ORDER_PARTIALLY_FILLED)
-        cancel_ghost(v, slot, out);
+        cancel_ghost(v, slot, listed_after_end(v, slot, r) ? ORDER_CONFLICT : out);
     a->seen = v->generation;
     if (query && !late && ask_end(v, slot, ASK_QUERY))
         ask_next(v, slot, ASK_QUERY, false, v->now);

@@ -329,6 +329,61 @@ TEST(an_early_status_that_comes_late_does_not_prove_that_a_cancel_never_arrived)
     rig_end(&rig);
 }
 
+TEST(a_late_answer_about_another_order_is_not_this_ones_whatever_name_it_has)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = not_found_buy(clordid);
+    (void)rig_take(&rig, VENUE_RQ_TRADES);
+    say_trade(991, 7, SIDE_BUY, 1000);
+    trades_end(clordid);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL && q->venue_order_id == 991);
+    struct venue_report s = rig_report(VENUE_STATUS, clordid);
+    s.state = ORDER_FILLED;
+    s.venue_order_id = 991;
+    s.cum_qty = 1000;
+    s.tag = q->tag;
+    for (int i = 0; i < 12 && (q = rig_take(&rig, VENUE_RQ_QUERY)) == NULL; i++)
+        rig_pass(&rig, 5 * NS_PER_S); /* given up; it is asked about by its own name */
+    CHECK(q != NULL && q->venue_order_id == 0 && q->tag != s.tag);
+    rig_say(&rig, &s); /* somebody's who gives his orders no names */
+    CHECK(order_unknown(order_of(key)));
+    CHECK_EQ(order_of(key)->venue_order_id, 0);
+    CHECK_EQ(order_of(key)->end_state, 0);
+    rig_end(&rig);
+}
+
+TEST(an_order_that_is_over_and_stays_in_the_venues_lists_is_canceled)
+{
+    sweeping_ready();
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    struct venue_report v = rig_report(VENUE_CANCELED, order_of(key)->clordid);
+    v.venue_order_id = 77;
+    rig_say(&rig, &v);
+    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    v = rig_report(VENUE_OPEN_ORDER, order_of(key)->clordid);
+    v.request = VENUE_RQ_OPEN_ORDERS;
+    v.state = ORDER_NEW;
+    v.venue_order_id = 77;
+    v.px = 99900;
+    v.qty = 100000;
+    while (rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL) {
+    }
+    for (unsigned list = 1; list <= 3; list++) {
+        for (int i = 0; i < 8 && rig_take(&rig, VENUE_RQ_OPEN_ORDERS) == NULL; i++)
+            rig_pass(&rig, 30 * NS_PER_S);
+        rig_say(&rig, &v);
+        rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), list - 1); /* the first may be older than its end */
+        CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_FOREIGN, 0), list > 1);
+        trades_end(NULL);
+        balances();
+    }
+    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    rig_end(&rig);
+}
+
 TEST(trades_told_to_a_question_whose_order_is_gone_do_not_move_the_next_ones_cursor)
 {
     sweeping_ready();

@@ -226,6 +226,51 @@ TEST(an_amend_to_no_more_than_is_filled_is_denied_and_one_that_a_fill_overtakes_
     rig_end(&rig);
 }
 
+/* The venue calls the order filled, with more than it was for; its trades were lost on the way. */
+TEST(an_order_called_over_while_its_amend_is_unknown_is_held_with_the_larger_total_at_the_worse_price)
+{
+    start(true);
+    uint64_t first = working(SIDE_BUY, 1000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, order_of(first)->clordid, CLORDID_BYTES);
+    uint64_t second = replace(first, 100000, 1500);
+    rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
+    CHECK(order_unknown(order_of(first)));
+    struct venue_report s = rig_report(VENUE_STATUS, clordid);
+    s.request = VENUE_RQ_COUNT;
+    s.state = ORDER_FILLED;
+    s.cum_qty = 1500;
+    rig_say(&rig, &s);
+    CHECK_EQ(order_of(first)->end_state, ORDER_FILLED);
+    CHECK_EQ(reserved(SIDE_BUY), 1500);
+    CHECK_EQ((int64_t)order_of(first)->reserved_cost, INT64_C(1500) * 100000);
+    fill(clordid, 1, 1200, 1500);
+    CHECK_EQ(reserved(SIDE_BUY), 300);
+    fill(clordid, 2, 300, 1500);
+    CHECK_EQ(order_of(second)->state, ORDER_FILLED);
+    CHECK_EQ(reserved(SIDE_BUY), 0);
+    CHECK_EQ(rig_position(&rig)->qty, 1500);
+    rig_end(&rig);
+}
+
+TEST(an_amend_that_only_can_have_allowed_what_was_filled_is_told_as_done)
+{
+    start(true);
+    uint64_t first = working(SIDE_BUY, 1000);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, order_of(first)->clordid, CLORDID_BYTES);
+    uint64_t second = replace(first, 99900, 1500);
+    fill(clordid, 1, 1500, 1500); /* its answer comes later, or never */
+    struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_REPLACED);
+    CHECK_EQ(r.key, first);
+    r = rig_next(&rig, RIG_STRATEGY, REPORT_FILL);
+    CHECK_EQ(r.key, second);
+    CHECK_EQ(r.cum_qty, 1500);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_NOT_PLACED).kind, REPORT_NONE);
+    CHECK_EQ(order_of(second)->qty, 1500);
+    rig_end(&rig);
+}
+
 TEST(somebody_elses_amend_on_the_stream_is_taken_over_reserved_and_reported)
 {
     start(true);

@@ -289,6 +289,21 @@ TEST(after_a_fill_by_an_operators_word_the_rest_is_unknown_and_takes_another_wor
     rig_end(&rig);
 }
 
+TEST(what_is_left_after_an_operators_fill_is_not_replaced_while_nobody_knows_that_it_works)
+{
+    rig_ready(&rig);
+    uint64_t key = unknown_buy();
+    say_filled(key, 5, 99900, 400);
+    struct command c = rig_limit(&rig, SIDE_BUY, 99800, 1500);
+    c.verb = COMMAND_REPLACE;
+    c.target_key = key;
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_ORDER_DONE);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL) + rig_requests(&rig, VENUE_RQ_REPLACE), 0);
+    CHECK_EQ(reserved(), 600);
+    rig_end(&rig);
+}
+
 TEST(the_venues_word_that_the_rest_works_settles_what_an_operators_fill_left_open)
 {
     rig_ready(&rig);

@@ -545,7 +545,7 @@ TEST(the_map_forgets_the_oldest_finished_order_and_no_live_one)
 static bool
 ask(enum venue_request_kind kind, const struct venue_order *o, int64_t since_ns)
 {
-    struct venue_request rq = { .kind = kind, .order = o, .since_ns = since_ns };
+    struct venue_request rq = { .kind = kind, .order = o, .since_ns = since_ns, .tag = 9 };
     int n = venue_kraken.submit(adapter, &rq, now, 0, buf, sizeof(buf), &sink);
     (void)snprintf(text, sizeof(text), "%.*s", MAX(n, 0), (const char *)buf);
     reports = 0;
@@ -642,6 +642,7 @@ TEST(an_unacknowledged_order_is_looked_for_among_the_open_and_then_the_closed_on
     CHECK(strncmp(text, "POST /0/private/ClosedOrders\n", 29) == 0);
     answer(200, "{\"error\":[],\"result\":{\"closed\":{},\"count\":0}}");
     CHECK_EQ(got[0].kind, VENUE_NOT_FOUND);
+    CHECK_EQ(got[0].tag, 9); /* it is the answer to this question, not to one before */
     CHECK_STR(got[0].clordid, "A");
     CHECK(!more());
     CHECK(ask(VENUE_RQ_QUERY, &o, 0));
@@ -663,6 +664,10 @@ TEST(an_unacknowledged_order_is_looked_for_among_the_open_and_then_the_closed_on
     CHECK(strstr(text, "QueryOrders") != NULL && strstr(text, "&txid=OA-1") != NULL);
     answer(200, "{\"error\":[],\"result\":{" LISTED("OA-1", "A", "closed", "1.0", "1.0") "}}");
     CHECK_EQ(got[0].state, ORDER_FILLED);
+    CHECK_EQ(got[0].tag, 9);
+    CHECK(ask(VENUE_RQ_QUERY, &o, 0));
+    answer(500, "");
+    CHECK(got[0].kind == VENUE_QUERY_FAILED && got[0].tag == 9);
     CHECK(ask(VENUE_RQ_QUERY, &o, 0));
     answer(200, "{\"error\":[\"EOrder:Unknown order\"]}");
     CHECK_EQ(got[0].kind, VENUE_NOT_FOUND);

@@ -87,10 +87,41 @@ venue_facts(struct order_table *t, struct order *o, const struct order_event *ev
         o->venue_cum_qty = ev->cum_qty;
 }
 
+/* What was asked for is settled: done (the order has its price and total, and shows its key), refused, or it never
+ * arrived. */
+static void
+amend_settle(struct order_table *t, struct order *o, enum order_state how)
+{
+    uint32_t slot = (uint32_t)(o - t->order);
+    struct order_amend *a = &t->amend[slot];
+    struct key_entry *e = key_ledger_find(&t->keys, o->client, a->key);
+
+    o->marks &= (uint8_t)~ORDER_MARK_AMENDING;
+    if (e != NULL)
+        e->state = (uint8_t)how;
+    if (how != ORDER_NEW)
+        return;
+    o->px = a->px;
+    o->qty = a->qty;
+    if (o->key != a->first_key)
+        hash_remove(&t->by_alias, key_hash(o->client, o->key), slot);
+    o->key = a->key;
+}
+
+/* More was filled than the order was for: only the amend that is under way can have allowed that. */
+static void
+amend_by_count(struct order_table *t, struct order *o)
+{
+    if (unlikely((o->marks & ORDER_MARK_AMENDING) != 0) && o->cum_qty > o->qty &&
+        o->cum_qty <= t->amend[o - t->order].qty)
+        amend_settle(t, o, ORDER_NEW);
+}
+
 /* Enter a terminal state; the list is mended by the caller. */
 static void
-enter(struct order *o, enum order_state state)
+enter(struct order_table *t, struct order *o, enum order_state state)
 {
+    amend_by_count(t, o);
     o->state = (uint8_t)state;
     o->end_state = 0;
     o->request = REQUEST_NONE;
@@ -106,10 +137,8 @@ step_of(const struct order *o, enum order_event_kind kind)
     return order_step((enum order_state)o->state, (enum request_state)o->request, kind);
 }
 
-static void amend_settle(struct order_table *t, struct order *o, enum order_state how);
-
 /* The venue calls the order over. When it has counted trades that we have not seen, the order waits for them. More than
- * its total proves that the amend which is open was carried out: up to the total of that one may be missing. */
+ * its total proves that the amend which is open was carried out; else that may still be what they were made at. */
 static enum order_outcome
 on_end(struct order_table *t, struct order *o, enum order_event_kind kind)
 {
@@ -120,14 +149,14 @@ on_end(struct order_table *t, struct order *o, enum order_event_kind kind)
     if (step.outcome != ORDER_APPLIED)
         return (enum order_outcome)step.outcome;
     if (order_missing_fill_qty(o) == 0) {
-        enter(o, (enum order_state)step.state);
+        enter(t, o, (enum order_state)step.state);
         return ORDER_APPLIED;
     }
     if ((o->marks & ORDER_MARK_AMENDING) != 0 && o->venue_cum_qty > o->qty)
         amend_settle(t, o, ORDER_NEW);
     o->end_state = step.state;
     o->request = REQUEST_NONE;
-    o->marks &= (uint8_t) ~(ORDER_MARK_NEW_UNKNOWN | ORDER_MARK_AMENDING);
+    o->marks &= (uint8_t)~ORDER_MARK_NEW_UNKNOWN;
     return ORDER_HELD;
 }
 
@@ -177,12 +206,12 @@ on_fill(struct order_table *t, struct order *o, const struct order_event *ev, st
     if ((ev->flags & ORDER_EVENT_OPERATOR) == 0) /* what an operator says of a part says nothing of the rest */
         o->marks &= (uint8_t)~ORDER_MARK_NEW_UNKNOWN;
     if (all)
-        enter(o, ORDER_FILLED);
+        enter(t, o, ORDER_FILLED);
     else if (o->end_state == 0) {
         o->state = step.state;
         o->request = step.request;
     } else if (order_missing_fill_qty(o) == 0)
-        enter(o, (enum order_state)o->end_state);
+        enter(t, o, (enum order_state)o->end_state);
     else if (o->state != ORDER_PARTIALLY_FILLED)
         o->state = ORDER_PARTIALLY_FILLED; /* held: what its end waits for came in part */
     return ORDER_APPLIED;
@@ -264,34 +293,13 @@ on_request(struct order *o, const struct order_event *ev, enum order_event_kind 
 
 /* ---- amends ------------------------------------------------------------------------------------------------------ */
 
-/* What was asked for is settled: done (the order has its price and total, and shows its key), refused, or it never
- * arrived. */
-static void
-amend_settle(struct order_table *t, struct order *o, enum order_state how)
-{
-    uint32_t slot = (uint32_t)(o - t->order);
-    struct order_amend *a = &t->amend[slot];
-    struct key_entry *e = key_ledger_find(&t->keys, o->client, a->key);
-
-    o->marks &= (uint8_t)~ORDER_MARK_AMENDING;
-    if (e != NULL)
-        e->state = (uint8_t)how;
-    if (how != ORDER_NEW)
-        return;
-    o->px = a->px;
-    o->qty = a->qty;
-    if (o->key != a->first_key)
-        hash_remove(&t->by_alias, key_hash(o->client, o->key), slot);
-    o->key = a->key;
-}
-
 /* An amend that was refused, or is proven never to have arrived, may have been refused because all was filled. */
 static bool
-filled_meanwhile(struct order *o)
+filled_meanwhile(struct order_table *t, struct order *o)
 {
     if ((o->marks & ORDER_MARK_AMENDING) != 0 || o->cum_qty == 0 || o->cum_qty < o->qty)
         return false;
-    enter(o, ORDER_FILLED);
+    enter(t, o, ORDER_FILLED);
     return true;
 }
 
@@ -348,7 +356,7 @@ on_amend_rejected(struct order_table *t, struct order *o, const struct order_eve
     o->request = step.request;
     amend_settle(t, o, ORDER_REJECTED);
     words_keep(o, ev);
-    (void)filled_meanwhile(o);
+    (void)filled_meanwhile(t, o);
     return ORDER_APPLIED;
 }
 
@@ -415,7 +423,7 @@ on_status(struct order_table *t, struct order *o, const struct order_event *ev)
 
 /* Over, whatever trades the venue may have counted. */
 static enum order_outcome
-on_operator_end(struct order *o, const struct order_event *ev)
+on_operator_end(struct order_table *t, struct order *o, const struct order_event *ev)
 {
     struct order_step step = step_of(o, (enum order_event_kind)ev->kind);
     bool releases = o->end_state != 0 && ev->kind == ORDER_EV_CANCELED;
@@ -423,7 +431,7 @@ on_operator_end(struct order *o, const struct order_event *ev)
     if (!releases && (o->end_state != 0 || step.outcome != ORDER_APPLIED))
         return o->end_state != 0 ? ORDER_CONFLICT : (enum order_outcome)step.outcome;
     words_keep(o, ev);
-    enter(o, (enum order_state)(releases ? o->end_state : step.state));
+    enter(t, o, (enum order_state)(releases ? o->end_state : step.state));
     o->marks |= ORDER_MARK_OPERATOR;
     return ORDER_APPLIED;
 }
@@ -442,7 +450,7 @@ static enum order_outcome
 on_event(struct order_table *t, struct order *o, const struct order_event *ev, struct order_delta *d)
 {
     if (unlikely((ev->flags & ORDER_EVENT_OPERATOR) != 0 && ev->kind != ORDER_EV_FILL))
-        return ev->kind == ORDER_EV_CANCELED || ev->kind == ORDER_EV_NOT_PLACED ? on_operator_end(o, ev)
+        return ev->kind == ORDER_EV_CANCELED || ev->kind == ORDER_EV_NOT_PLACED ? on_operator_end(t, o, ev)
                                                                                 : ORDER_INVALID;
     if (unlikely(belies_operator(o, ev)))
         return ORDER_CONFLICT;

@@ -407,7 +407,8 @@ key_waits(const struct order_table *t, uint32_t client, uint64_t key)
 bool
 order_amendable(const struct order *o)
 {
-    return o->request == REQUEST_NONE && o->end_state == 0 && (o->marks & ORDER_MARK_AMENDING) == 0 &&
+    return o->request == REQUEST_NONE && o->end_state == 0 &&
+           (o->marks & (ORDER_MARK_AMENDING | ORDER_MARK_NEW_UNKNOWN)) == 0 &&
            (o->state == ORDER_NEW || o->state == ORDER_PARTIALLY_FILLED);
 }
 

@@ -92,6 +92,7 @@ struct kraken_rest {
     uint8_t kind;  /* enum venue_request_kind */
     bool more;     /* another page, or the next list, is to be asked for */
     bool unnamed;  /* QUERY: the venue has no name of ours for it; its id is known by its hash only */
+    uint8_t tag;   /* of the question */
     bool sweep;    /* TRADES of an instrument, not of an order */
     uint32_t offset;
     uint32_t pages;

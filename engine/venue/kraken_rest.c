@@ -104,7 +104,9 @@ field_plain(const char *s)
 int
 kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct now now, uint8_t *buf, size_t room)
 {
-    struct kraken_rest q = { .kind = (uint8_t)rq->kind, .instrument = INSTRUMENT_NONE };
+    struct kraken_rest q = { .kind = (uint8_t)rq->kind, .tag = (uint8_t)(rq->tag % VENUE_TAGS) };
+
+    q.instrument = INSTRUMENT_NONE;
 
     if (rq->order != NULL) {
         q.instrument = rq->order->instrument != NULL ? rq->order->instrument->id : INSTRUMENT_NONE;
@@ -366,6 +368,7 @@ kraken_rest_fail(struct kraken_oe *k, const char *text, int32_t code, bool defin
 
     memcpy(r.clordid, k->rest.clordid, CLORDID_BYTES);
     r.instrument = k->rest.instrument;
+    r.tag = k->rest.tag;
     r.code = code;
     r.definite = definite;
     (void)snprintf(r.text, sizeof(r.text), "%s", text);
@@ -381,6 +384,7 @@ kraken_rest_end(struct kraken_oe *k, enum venue_report_kind kind, const struct v
 
     memcpy(r.clordid, k->rest.clordid, CLORDID_BYTES);
     r.instrument = k->rest.instrument;
+    r.tag = k->rest.tag;
     r.venue_order_id = k->rest.venue_order_id;
     k->rest.stage = KRAKEN_REST_IDLE;
     sink->report(sink->ctx, &r);
@@ -449,6 +453,7 @@ on_listed(struct kraken_oe *k, const struct listed *o, struct order_list *l, con
     l->found = true;
     if (!all) { /* the one that was asked for, whatever name the venue has for it */
         memcpy(r.clordid, k->rest.clordid, CLORDID_BYTES);
+        r.tag = k->rest.tag;
         kraken_print(&o->cl_ord_id, r.text, sizeof(r.text));
     }
     sink->report(sink->ctx, &r);
