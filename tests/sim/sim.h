@@ -402,8 +402,9 @@ struct sim {
     bool kraken;  /* the venue's dialect: else Binance */
     uint32_t fate[FATE_COUNT];
     int64_t t;
-    int64_t wall_ns;  /* host's wall clock - (SIM_EPOCH_NS + t) */
-    int64_t venue_ns; /* the venue's */
+    int64_t wall_ns;      /* host's wall clock - (SIM_EPOCH_NS + t) */
+    int64_t venue_ns;     /* the venue's */
+    uint32_t trades_kept; /* ids that the core remembers */
     int64_t recv_window_ns;
     int64_t latency_ns;
     int64_t say_ban;      /* see struct event: of what is said now */

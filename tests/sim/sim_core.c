@@ -410,7 +410,7 @@ core_start(struct sim *s)
     struct core_rig *c = &s->core;
     struct risk_counts rc = { .accounts = 1, .instruments = INSTRUMENTS };
     struct order_counts oc = {
-        .live_max = SIM_LIVE, .done_kept = s->done_kept, .trades_kept = SIM_VTRADES, .keys_kept = s->keys_kept
+        .live_max = SIM_LIVE, .done_kept = s->done_kept, .trades_kept = s->trades_kept, .keys_kept = s->keys_kept
     };
     struct feed_config fc = feed_config_default(INSTRUMENTS);
     struct client_port_config cc = { .sessions_max = SIM_SESSIONS,

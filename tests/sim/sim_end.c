@@ -92,7 +92,7 @@ check_replay(struct sim *s)
     const struct core_rig *c = &s->core;
     struct risk_counts rc = { .accounts = 1, .instruments = 8 };
     struct order_counts oc = {
-        .live_max = SIM_LIVE, .done_kept = s->done_kept, .trades_kept = SIM_VTRADES, .keys_kept = s->keys_kept
+        .live_max = SIM_LIVE, .done_kept = s->done_kept, .trades_kept = s->trades_kept, .keys_kept = s->keys_kept
     };
     struct journal_segment segment[SIM_SEGMENTS];
     struct journal_replayed got;

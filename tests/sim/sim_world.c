@@ -73,6 +73,7 @@ sim_choose(struct sim *s)
     s->done_kept = (uint32_t)sim_between(s, SIM_DONE / 8, SIM_DONE);
     s->keys_kept = (uint32_t)sim_between(s, 8, 64);
     s->trades_page = sim_any(s, 2) == 0 ? 500 : (uint32_t)sim_between(s, 3, 30);
+    s->trades_kept = sim_any(s, 2) == 0 ? SIM_VTRADES : (uint32_t)sim_between(s, 60, 250);
 }
 
 /* ---- memory of a seed -------------------------------------------------------------------------------------------- */
