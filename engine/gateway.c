@@ -433,8 +433,10 @@ gateway_on_rest(struct gateway *g, uint16_t venue, unsigned status, const uint8_
                                             GATEWAY_SEND_MAX)
                            : 0;
     v->rest_busy = false;
-    if (n > 0 && venue_send(v, (enum venue_request_kind)v->rest_kind, (size_t)n))
+    if (n > 0 && venue_send(v, (enum venue_request_kind)v->rest_kind, (size_t)n)) {
+        ask_goes_on(v, (enum venue_request_kind)v->rest_kind, now);
         return;
+    }
     if (v->rest_step_waits) {
         v->rest_step_waits = false;
         session_run(v, ROLE_ORDER, SESSION_DO_STEP, now);

@@ -344,6 +344,13 @@ ask_failed(struct gateway_venue *v, uint32_t slot, bool definite, struct now now
     ask_later(v, slot, 0, now);
 }
 
+/* When no answer is one, from now on: longer after each that did not come. */
+static mono_ns_t
+ask_until(const struct order_aux *a, struct now now)
+{
+    return mono_after(now.mono, ASK_TIMEOUT_NS << MIN(a->attempts, 2));
+}
+
 static void
 ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
 {
@@ -370,7 +377,7 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
     a->ask = rq.kind == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY;
     a->asked_venue_ns = venue_clock_ns(v, now);
     a->asked_mono_ns = now.mono.ns;
-    a->ask_at = mono_after(now.mono, ASK_TIMEOUT_NS << MIN(a->attempts, 2));
+    a->ask_at = ask_until(a, now);
     v->asking[v->asking_count++] = slot;
     aux_arm(g, slot);
     v->now = now;
@@ -380,6 +387,22 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
         (void)ask_end(v, slot, (enum ask)a->ask);
         ask_failed(v, slot, false, now);
     }
+}
+
+void
+ask_goes_on(struct gateway_venue *v, enum venue_request_kind kind, struct now now)
+{
+    enum ask ask = kind == VENUE_RQ_QUERY ? ASK_QUERY : kind == VENUE_RQ_TRADES ? ASK_TRADES : ASK_NONE;
+
+    for (uint32_t i = 0; i < v->asking_count; i++) {
+        struct order_aux *a = &v->g->aux[v->asking[i]];
+        if (a->ask != ask)
+            continue;
+        a->ask_at = ask_until(a, now);
+        aux_arm(v->g, v->asking[i]);
+    }
+    if (v->account.asked && (kind == VENUE_RQ_TRADES || kind == VENUE_RQ_BALANCES))
+        v->account.at = mono_after(now.mono, ASK_TIMEOUT_NS);
 }
 
 bool

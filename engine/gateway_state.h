@@ -576,6 +576,8 @@ void ask_answered(struct gateway_venue *v, struct order_aux *a);
 void ask_failed(struct gateway_venue *v, uint32_t slot, bool definite, struct now now);
 void ask_stuck(struct gateway_venue *v, uint32_t slot, const char *why, int32_t code);
 bool asks_work(struct gateway_venue *v, struct now now);
+/* A page of an answer came and the next one is asked for: who waits for the answer waits on. */
+void ask_goes_on(struct gateway_venue *v, enum venue_request_kind kind, struct now now);
 void aux_reset(struct gateway *g, uint32_t slot);
 void aux_arm(struct gateway *g, uint32_t slot);
 void ask_soon(struct gateway *g, uint32_t slot, int64_t delay_ns, struct now now);

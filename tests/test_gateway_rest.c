@@ -102,6 +102,34 @@ TEST(a_question_of_several_pages_keeps_the_line_until_its_end)
     rig_end(&rig);
 }
 
+TEST(pages_that_come_slowly_are_one_answer)
+{
+    to_ready();
+    uint64_t a = rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(rig.rest_busy);
+    rig.rest_pages = 5;
+    for (int i = 0; i < 5; i++) {
+        rig_pass(&rig, 4 * NS_PER_S);
+        rig_rest(&rig, 200, NULL, 0);
+    }
+    rig_pass(&rig, 4 * NS_PER_S);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL);
+    struct venue_report v = rig_report(VENUE_NOT_FOUND, order_of(a)->clordid);
+    v.request = VENUE_RQ_QUERY;
+    v.tag = q->tag;
+    rig_rest(&rig, 200, &v, 1);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_QUERY), 1);
+    rig_pass(&rig, NS_PER_S); /* it was heard; of then it proved nothing yet, now it does */
+    q = rig_take(&rig, VENUE_RQ_QUERY);
+    CHECK(q != NULL);
+    v.tag = q->tag;
+    rig_rest(&rig, 200, &v, 1);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    rig_end(&rig);
+}
+
 TEST(no_answer_is_no_evidence_and_the_question_is_asked_again)
 {
     to_ready();
