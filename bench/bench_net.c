@@ -118,7 +118,8 @@ bench_pki(const char *dir)
 
 /* ---- streams ---- */
 
-size_t
+/* > 0 bytes, 0 the end. */
+static size_t
 bench_read(struct bench_stream *s, void *buf, size_t room)
 {
     ssize_t n;
@@ -133,7 +134,8 @@ bench_read(struct bench_stream *s, void *buf, size_t room)
     return n > 0 ? (size_t)n : 0;
 }
 
-bool
+/* False when the connection ended. */
+static bool
 bench_write(struct bench_stream *s, const void *buf, size_t len)
 {
     const uint8_t *p = (const uint8_t *)buf;

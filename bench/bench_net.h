@@ -39,11 +39,6 @@ struct bench_server bench_server_start(const char *tls_dir, bool upgrade, bench_
  * waking a reader that sleeps, which no sender to another machine does. */
 struct bench_server bench_venue_start(const char *tls_dir);
 
-/* > 0 bytes, 0 the end. */
-size_t bench_read(struct bench_stream *s, void *buf, size_t room);
-/* False when the connection ended. */
-bool bench_write(struct bench_stream *s, const void *buf, size_t len);
-
 /* A connected TCP socket with TCP_NODELAY. */
 int bench_connect(uint16_t port);
 /* The same, past the WebSocket upgrade. */

@@ -27,15 +27,6 @@ bench_series_add(struct bench_results *r, const char *bench, const char *name)
     return s;
 }
 
-struct bench_series *
-bench_series_find(struct bench_results *r, const char *bench, const char *name)
-{
-    for (size_t i = 0; i < r->series_count; i++)
-        if (strcmp(r->series[i].bench, bench) == 0 && strcmp(r->series[i].name, name) == 0)
-            return &r->series[i];
-    return NULL;
-}
-
 void
 bench_round(struct bench_series *s)
 {

@@ -81,7 +81,6 @@ struct bench_host {
 };
 
 struct bench_series *bench_series_add(struct bench_results *r, const char *bench, const char *name);
-struct bench_series *bench_series_find(struct bench_results *r, const char *bench, const char *name);
 /* The values that follow belong to a new round. */
 void bench_round(struct bench_series *s);
 void bench_sample(struct bench_series *s, double ns);

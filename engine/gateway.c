@@ -676,12 +676,6 @@ gateway_stop(struct gateway *g, bool cancel, struct now now)
     (void)now;
 }
 
-bool
-gateway_stopped(const struct gateway *g)
-{
-    return g->stopping && (order_totals(g->p.orders)->live == 0 || !g->stop_cancels);
-}
-
 uint32_t
 gateway_orders_live(const struct gateway *g)
 {

@@ -236,8 +236,6 @@ void gateway_control(struct gateway *g, enum journal_control_kind kind, uint32_t
 
 /* Begin the end: no new orders; with cancel, every order's cancel goes out. */
 void gateway_stop(struct gateway *g, bool cancel, struct now now);
-/* After gateway_stop: true when no order is live any more, or none could be cancelled over a dead session. */
-bool gateway_stopped(const struct gateway *g);
 uint32_t gateway_orders_live(const struct gateway *g);
 uint32_t gateway_orders_unknown(const struct gateway *g);
 

@@ -35,7 +35,8 @@ definition_valid(const struct instrument *d)
            text_ok(d->quote, CURRENCY_BYTES) && text_ok(d->settle, CURRENCY_BYTES);
 }
 
-const struct instrument *
+/* Cold. By venue and the venue's own symbol; NULL when unknown. */
+static const struct instrument *
 route_find(const struct route *r, uint16_t venue, const char *symbol)
 {
     for (uint32_t i = 0; i < r->count; i++)

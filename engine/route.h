@@ -55,7 +55,4 @@ route_instrument(const struct route *r, uint32_t id, uint32_t version)
     return likely(version == 0 || i->version == version) ? i : NULL;
 }
 
-/* Cold. By venue and the venue's own symbol; NULL when unknown. */
-const struct instrument *route_find(const struct route *r, uint16_t venue, const char *symbol);
-
 #endif

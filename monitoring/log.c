@@ -47,7 +47,7 @@ static const struct event_row {
 #undef X
 };
 
-const char *
+static const char *
 log_level_text(enum log_level level)
 {
     static const char *const text[] = {

@@ -43,6 +43,4 @@ void log_stop(struct log *l);
 /* One record as a line with its '\n' into buf. Returns its length, cut to fit `room`. For tests and tools. */
 size_t log_format_record(enum log_format format, const struct log_record *r, const char *port, char *buf, size_t room);
 
-const char *log_level_text(enum log_level level);
-
 #endif

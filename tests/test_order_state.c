@@ -248,14 +248,4 @@ TEST(a_held_order_takes_nothing_but_its_trades)
     }
 }
 
-TEST(order_shown_state_puts_unknown_before_everything_but_the_end)
-{
-    CHECK_STR(order_shown_state(ORDER_SENT, REQUEST_NEW_IN_FLIGHT, false), "PENDING_NEW");
-    CHECK_STR(order_shown_state(ORDER_NEW, REQUEST_CANCEL_IN_FLIGHT, false), "PENDING_CANCEL");
-    CHECK_STR(order_shown_state(ORDER_NEW, REQUEST_REPLACE_IN_FLIGHT, false), "PENDING_REPLACE");
-    CHECK_STR(order_shown_state(ORDER_NEW, REQUEST_CANCEL_UNKNOWN, false), "UNKNOWN");
-    CHECK_STR(order_shown_state(ORDER_SENT, REQUEST_CANCEL_IN_FLIGHT, true), "UNKNOWN");
-    CHECK_STR(order_shown_state(ORDER_FILLED, REQUEST_CANCEL_UNKNOWN, true), "FILLED");
-}
-
 TEST_MAIN()

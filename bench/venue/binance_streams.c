@@ -103,7 +103,8 @@ send_market(struct streams *s, const struct stream_sub *sub, struct wire *w, con
     (void)conn_send(ss->conn, w);
 }
 
-void
+/* To every subscriber of a list with this parameter (-1: any); frees what the message has built. */
+static void
 publish(struct streams *s, struct stream_sub *list, int param, struct message *m)
 {
     for (struct stream_sub *sub = list; sub != NULL; sub = sub->next)

@@ -77,8 +77,6 @@ struct message {
 struct wire *message_wire(struct message *m, const struct stream_sub *sub);
 void send_market(struct streams *s, const struct stream_sub *sub, struct wire *w, const char *fault_name);
 void message_free(struct message *m);
-/* To every subscriber of a list with this parameter (-1: any); frees what the message has built. */
-void publish(struct streams *s, struct stream_sub *list, int param, struct message *m);
 
 /* Index of an interval by name ("1m"); -1: unknown. */
 int interval_find(const char *name);

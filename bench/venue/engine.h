@@ -252,8 +252,6 @@ enum emu_symbol_status emu_symbol_status_get(const struct emu_engine *e, int sym
 void emu_symbol_status_set(struct emu_engine *e, int symbol, enum emu_symbol_status status);
 /* Other filters from now on; what rests stays. */
 void emu_filters_set(struct emu_engine *e, int symbol, const struct emu_filters *filters);
-int emu_symbol_base(const struct emu_engine *e, int symbol);  /* asset index */
-int emu_symbol_quote(const struct emu_engine *e, int symbol); /* asset index */
 int emu_asset_count(const struct emu_engine *e);
 const char *emu_asset_name(const struct emu_engine *e, int asset);
 int emu_asset_find(const struct emu_engine *e, const char *name); /* index or -1 */

@@ -117,18 +117,6 @@ emu_symbol_status_set(struct emu_engine *e, int symbol, enum emu_symbol_status s
 }
 
 int
-emu_symbol_base(const struct emu_engine *e, int symbol)
-{
-    return symbol_at(e, symbol)->base;
-}
-
-int
-emu_symbol_quote(const struct emu_engine *e, int symbol)
-{
-    return symbol_at(e, symbol)->quote;
-}
-
-int
 emu_asset_count(const struct emu_engine *e)
 {
     return e->asset_count;

@@ -215,8 +215,7 @@ void kraken_ws_on_text(struct kraken_session *s, const char *text, size_t len, b
 void kraken_on_http(struct kraken *k, struct conn *conn, const struct http_request *rq);
 /* What only a test wants: see usage() of venue_main.c. */
 void kraken_control(struct kraken *k, struct conn *conn, const struct http_request *rq, const json_t *params);
-/* A fresh token for the account, and the account of one (0: none). */
-const char *kraken_token_make(struct kraken *k, uint32_t account);
+/* The account of a token; 0: none. */
 uint32_t kraken_token_account(const struct kraken *k, const char *token);
 
 struct kraken_endpoint {

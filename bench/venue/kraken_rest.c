@@ -114,7 +114,8 @@ take_call(struct kraken_call *c, int cost)
 
 /* ---- tokens --------------------------------------------------------------------------------------------------- */
 
-const char *
+/* A fresh token for the account. */
+static const char *
 kraken_token_make(struct kraken *k, uint32_t account)
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -24,7 +24,7 @@ least_total(const struct order_table *t, const struct order *o)
 }
 
 /* What risk must hold for it. */
-qty_t
+static qty_t
 order_reservation(const struct order_table *t, const struct order *o)
 {
     if (!order_live(o))

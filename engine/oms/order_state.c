@@ -371,30 +371,6 @@ order_step_held(enum order_event_kind ev)
 }
 
 const char *
-order_shown_state(enum order_state state, enum request_state request, bool new_unknown)
-{
-    static const char *const word[ORDER_STATE_COUNT] = {
-        [ORDER_FREE] = "NONE",       [ORDER_SENT] = "PENDING_NEW",
-        [ORDER_NEW] = "NEW",         [ORDER_PARTIALLY_FILLED] = "PARTIALLY_FILLED",
-        [ORDER_FILLED] = "FILLED",   [ORDER_CANCELED] = "CANCELED",
-        [ORDER_EXPIRED] = "EXPIRED", [ORDER_REJECTED] = "REJECTED",
-        [ORDER_DENIED] = "DENIED",   [ORDER_NOT_PLACED] = "NOT_PLACED",
-    };
-
-    if ((unsigned)state >= ORDER_STATE_COUNT)
-        return "?";
-    if (order_state_terminal(state))
-        return word[state];
-    if (new_unknown || request_state_unknown(request))
-        return "UNKNOWN";
-    if (request == REQUEST_CANCEL_IN_FLIGHT)
-        return "PENDING_CANCEL";
-    if (request == REQUEST_REPLACE_IN_FLIGHT)
-        return "PENDING_REPLACE";
-    return word[state];
-}
-
-const char *
 order_event_text(enum order_event_kind ev)
 {
     static const char *const text[] = {
@@ -403,17 +379,6 @@ order_event_text(enum order_event_kind ev)
 #undef X
     };
     return (unsigned)ev < ORDER_EV_COUNT ? text[ev] : "?";
-}
-
-const char *
-order_outcome_text(enum order_outcome o)
-{
-    static const char *const text[] = {
-#define X(name, label, t) label,
-        ORDER_OUTCOMES(X)
-#undef X
-    };
-    return (unsigned)o < ORDER_OUTCOME_COUNT ? text[o] : "?";
 }
 
 const char *

@@ -37,20 +37,15 @@ enum order_event_kind {
         ORDER_EV_COUNT
 };
 
-/* What became of an event. X(name, metric label, text) */
-#define ORDER_OUTCOMES(X)                                                                                  \
-    X(ORDER_APPLIED, "applied", "the order changed")                                                       \
-    X(ORDER_DUPLICATE, "duplicate", "known already; nothing changed")                                      \
-    X(ORDER_LATE, "late", "a trade of a terminal order: quantity and position changed, the state did not") \
-    X(ORDER_HELD, "held", "terminal at the venue, but trades are missing: reserved until they arrive")     \
-    X(ORDER_CONFLICT, "conflict", "contradicts what is proven; nothing changed, ask the venue")            \
-    X(ORDER_INVALID, "invalid", "not usable: a trade without id, a quantity that is not positive, no such order")
-
+/* What became of an event. */
 enum order_outcome {
-#define X(name, label, text) name,
-    ORDER_OUTCOMES(X)
-#undef X
-        ORDER_OUTCOME_COUNT
+    ORDER_APPLIED,
+    ORDER_DUPLICATE, /* known already; nothing changed */
+    ORDER_LATE,      /* a trade of a terminal order: quantity and position changed, the state did not */
+    ORDER_HELD,      /* terminal at the venue, but trades are missing: reserved until they arrive */
+    ORDER_CONFLICT,  /* contradicts what is proven; nothing changed, ask the venue */
+    ORDER_INVALID,   /* not usable: a trade without id, a quantity that is not positive, no such order */
+    ORDER_OUTCOME_COUNT
 };
 
 /* Why a cell is what it is; the races by name. X(name, text) */
@@ -130,11 +125,7 @@ struct order_step order_step(enum order_state state, enum request_state request,
  * state and request of the result are not meant; a FILL that brings the last missing trade ends it. */
 struct order_step order_step_held(enum order_event_kind ev);
 
-/* What users see: PENDING_NEW, PENDING_CANCEL, PENDING_REPLACE, UNKNOWN, or the order state's own word. */
-const char *order_shown_state(enum order_state state, enum request_state request, bool new_unknown);
-
 const char *order_event_text(enum order_event_kind ev);
-const char *order_outcome_text(enum order_outcome o);
 const char *order_rule_text(enum order_rule r);
 
 #endif

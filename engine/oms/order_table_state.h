@@ -183,9 +183,6 @@ void trade_remember(struct order_table *t, struct trade_owner w, int64_t trade_i
 /* The order is found by this venue order id from here on; 0 = by none. */
 void order_venue_id_set(struct order_table *t, uint32_t slot, uint64_t venue_order_id);
 
-/* What risk must hold for an order now. */
-qty_t order_reservation(const struct order_table *t, const struct order *o);
-
 /* The reservation anew, what it costs and where the order may rest: the changes go to d. */
 void order_delta_reserve(const struct order_table *t, struct order *o, struct order_delta *d);
 

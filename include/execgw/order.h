@@ -1,9 +1,9 @@
 /* Orders: commands in, reports out, states, denials. The messages are the same bytes in a client's ring, in the
  * journal, in a recording and in Python: fixed size, little-endian, versioned, offsets asserted.
  *
- * Always true: order state and request state are two fields; what users see (PENDING_NEW, UNKNOWN, ...) is derived; the
- * numbers of the lists below stand in journals and in clients' programs, so rows are added at the end and none goes.
- * deny = we said no; reject = the venue said no. */
+ * Always true: order state and request state are two fields; what people see (pending_new, unknown, ...) is derived;
+ * the numbers of the lists below stand in journals and in clients' programs, so rows are added at the end and none
+ * goes. deny = we said no; reject = the venue said no. */
 #ifndef EXECGW_ORDER_H
 #define EXECGW_ORDER_H
 
