@@ -505,7 +505,7 @@ void unsent_lost(struct gateway_venue *v, struct now now);
 void unsent_failed(struct gateway *g, struct now now);
 
 /* gateway_replace.c */
-void order_replace(struct gateway *g, const struct client_command *c, struct now now);
+void order_replace(struct gateway *g, const struct client_command *given, struct now now);
 void replace_carry_out(struct gateway *g, const struct order_try *try, struct order_intent *in, struct now now);
 /* Is this key's replace waiting for its old order? */
 bool replace_waits(const struct gateway *g, uint32_t client, uint64_t key);

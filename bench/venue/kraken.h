@@ -187,8 +187,8 @@ void kraken_book_snapshot(struct kraken_session *s, int symbol);
 int kraken_depth_index(int64_t depth); /* -1: not offered */
 int kraken_depth_at(int index);
 
-void kraken_market_on_trade(struct kraken *k, const struct emu_public_trade *t);
-void kraken_market_on_touch(struct kraken *k, const struct emu_touch *t);
+void kraken_market_on_trade(struct kraken *k, const struct emu_public_trade *e);
+void kraken_market_on_touch(struct kraken *k, const struct emu_touch *e);
 /* Heartbeats and open candles, once a second. */
 void kraken_market_tick(struct kraken *k);
 void kraken_market_snapshot(struct kraken_session *s, enum kraken_channel channel, int symbol);

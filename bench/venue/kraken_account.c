@@ -210,7 +210,7 @@ wanted(const struct kraken_call *c, const struct emu_order *o)
 static void
 run_open(struct kraken_call *c)
 {
-    const struct emu_order **out = (const struct emu_order **)calloc(LIST_MAX, sizeof(*out));
+    const struct emu_order **out = (const struct emu_order **)calloc(LIST_MAX, sizeof(struct emu_order *));
     bool trades = kraken_true(c->params, "trades", false);
 
     ASSERT(out != NULL);
@@ -264,14 +264,14 @@ closed_orders(const struct kraken_call *c, const struct emu_order **out)
                 out[n++] = part[k];
         }
     }
-    qsort((void *)out, (size_t)n, sizeof(*out), newest_first);
+    qsort((void *)out, (size_t)n, sizeof(struct emu_order *), newest_first);
     return n;
 }
 
 static void
 run_closed(struct kraken_call *c)
 {
-    const struct emu_order **out = (const struct emu_order **)calloc(LIST_MAX, sizeof(*out));
+    const struct emu_order **out = (const struct emu_order **)calloc(LIST_MAX, sizeof(struct emu_order *));
     bool trades = kraken_true(c->params, "trades", false);
     int64_t offset = 0;
 
@@ -369,14 +369,14 @@ all_trades(const struct kraken_call *c, const struct emu_trade **out)
 
     for (int i = 0; i < emu_symbol_count(c->venue->base.engine); i++)
         n += emu_trades_mine(c->venue->base.engine, c->account, i, 0, 0, 0, 0, out + n, LIST_MAX - n);
-    qsort((void *)out, (size_t)n, sizeof(*out), trades_newest_first);
+    qsort((void *)out, (size_t)n, sizeof(struct emu_trade *), trades_newest_first);
     return n;
 }
 
 static void
 run_trades_history(struct kraken_call *c)
 {
-    const struct emu_trade **out = (const struct emu_trade **)calloc(LIST_MAX, sizeof(*out));
+    const struct emu_trade **out = (const struct emu_trade **)calloc(LIST_MAX, sizeof(struct emu_trade *));
     int64_t start = bound_us(c, "start", 0);
     int64_t end = bound_us(c, "end", INT64_MAX);
     int64_t offset = 0;
@@ -402,7 +402,7 @@ run_trades_history(struct kraken_call *c)
 static void
 run_query_trades(struct kraken_call *c)
 {
-    const struct emu_trade **out = (const struct emu_trade **)calloc(LIST_MAX, sizeof(*out));
+    const struct emu_trade **out = (const struct emu_trade **)calloc(LIST_MAX, sizeof(struct emu_trade *));
     char list[TXIDS_TEXT];
     const char *txids = kraken_text(c->params, "txid");
     char *save = NULL;

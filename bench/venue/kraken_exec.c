@@ -288,9 +288,9 @@ newest_trades(const struct kraken *k, uint32_t account, const struct emu_trade *
 
     for (int i = 0; i < emu_symbol_count(k->base.engine); i++)
         n += emu_trades_mine(k->base.engine, account, i, 0, -1, 0, 0, all + n, SNAPSHOT_TRADES);
-    qsort((void *)all, (size_t)n, sizeof(all[0]), by_time);
+    qsort((void *)all, (size_t)n, sizeof(struct emu_trade *), by_time);
     n = MIN(n, SNAPSHOT_TRADES);
-    memcpy((void *)out, (const void *)all, (size_t)n * sizeof(all[0]));
+    memcpy((void *)out, (const void *)all, (size_t)n * sizeof(struct emu_trade *));
     return n;
 }
 
@@ -317,7 +317,7 @@ snapshot_trades(struct text *t, const struct kraken *k, uint32_t account)
 void
 kraken_executions_snapshot(struct kraken_session *s, bool orders, bool trades)
 {
-    const struct emu_order **open = (const struct emu_order **)calloc(OPEN_LIST_MAX, sizeof(*open));
+    const struct emu_order **open = (const struct emu_order **)calloc(OPEN_LIST_MAX, sizeof(struct emu_order *));
     struct text t = { 0 };
 
     ASSERT(open != NULL);

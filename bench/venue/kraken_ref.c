@@ -4,6 +4,7 @@
  * decimals are those of its symbol's price tick and lot step. */
 #include "bench/venue/kraken.h"
 
+#include <ctype.h>
 #include <time.h>
 
 #define D(whole, frac8) (INT64_C(whole) * EMU_ONE + INT64_C(frac8))
@@ -231,6 +232,13 @@ kraken_time(char out[KRAKEN_TIME_BYTES], int64_t us)
     (void)snprintf(out + n, KRAKEN_TIME_BYTES - n, ".%06dZ", (int)(us % 1000000));
 }
 
+/* Two digits at s; -1 when they are not. */
+static int
+two_digits(const char *s)
+{
+    return isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[1]) ? (s[0] - '0') * 10 + s[1] - '0' : -1;
+}
+
 bool
 kraken_time_parse(const char *s, int64_t *us)
 {
@@ -251,7 +259,11 @@ kraken_time_parse(const char *s, int64_t *us)
             fraction *= 10;
     }
     if (*p == '+' || *p == '-') {
-        if (sscanf(p + 1, "%2d:%2d", &offset_h, &offset_m) != 2)
+        offset_h = two_digits(p + 1);
+        if (offset_h < 0 || p[3] != ':')
+            return false;
+        offset_m = two_digits(p + 4);
+        if (offset_m < 0)
             return false;
         if (*p == '-') {
             offset_h = -offset_h;

@@ -49,10 +49,11 @@ tape_on_trade(struct tape *tape, const struct emu_public_trade *t)
 {
     int64_t quote = emu_quote_amount(t->px, t->qty);
     int64_t open_us = interval_start(t->time_us, MINUTE_US);
-    struct candle *k = tape->candle_count != 0 ? &tape->candles[(tape->candle_count - 1) % CANDLES_KEPT] : NULL;
+    bool none = tape->candle_count == 0;
+    struct candle *k = &tape->candles[none ? 0 : (tape->candle_count - 1) % CANDLES_KEPT];
     struct ticker *s = &tape->ticker;
 
-    if (k == NULL || k->open_us != open_us) {
+    if (none || k->open_us != open_us) {
         k = &tape->candles[tape->candle_count++ % CANDLES_KEPT];
         *k = (struct candle){ .open_us = open_us, .open = t->px, .high = t->px, .low = t->px, .first_id = t->id };
     }

@@ -33,6 +33,7 @@ text_bytes(struct text *t, const char *s, size_t n)
     if (n == 0)
         return;
     text_reserve(t, n);
+    ASSERT(t->at != NULL);
     memcpy(t->at + t->len, s, n);
     t->len += n;
 }

@@ -31,7 +31,7 @@ struct journal_text {
 void journal_text_init(struct journal_text *t);
 
 /* Take the definitions of a record, if it has any. Call before printing it. About half a megabyte: not on a stack. */
-void journal_text_learn(struct journal_text *t, const struct journal_record *rec);
+void journal_text_learn(struct journal_text *t, const struct journal_record *outer);
 
 /* Both return the length without the NUL. No newline. */
 size_t journal_text_line(const struct journal_text *t, const struct journal_record *rec, char *buf, size_t room);
