@@ -2,7 +2,9 @@
  *
  * In an ordinary build these calls do nothing. Built with EXECGW_ARMED_TEST they put a seccomp filter on the calling
  * thread that kills the process at any other system call, and make every libc allocation on it abort: what the tests
- * run the whole gateway with. */
+ * run the whole gateway with.
+ *
+ * Always true: armed_begin() and armed_end() are called by the core thread, once each, around all its turns. */
 #ifndef EXECGW_ENGINE_ARMED_H
 #define EXECGW_ENGINE_ARMED_H
 

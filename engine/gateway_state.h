@@ -4,7 +4,10 @@
  * waits for the disk), gateway_control.c (what an operator does), gateway_kill.c (the kill switch).
  *
  * Truth about orders is in oms, about positions in risk, about books in feed; what is here is only who must be asked
- * what, and when. */
+ * what, and when.
+ *
+ * Always true: what is known of one venue stands in its struct gateway_venue, what is known of one order beside the
+ * order table in aux[slot]; what must survive a restart is in the journal, not only here. */
 #ifndef EXECGW_ENGINE_GATEWAY_STATE_H
 #define EXECGW_ENGINE_GATEWAY_STATE_H
 

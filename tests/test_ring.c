@@ -1,6 +1,5 @@
 /* SPSC ring: the contract in one thread, and races of two threads with indexes that begin near wrap. Also run under
- * TSan
- * (-DEXECGW_SANITIZE=thread). */
+ * TSan (-DEXECGW_SANITIZE=thread). */
 #include "execgw/ring.h"
 #include "tests/test.h"
 

@@ -4,8 +4,7 @@
  *   - a crossing order takes the displayed quantity of the touch, at the touch's price; nothing beyond it is known, so
  *     the rest of it rests (GTC) or expires (IOC, MARKET); FOK fills whole from the touch or expires;
  *   - a resting order fills at its own price: when a trade prints through its price; when trades at its price exceed
- *     the displayed quantity that stood there before it; when the opposite touch reaches it, by what is displayed
- * there;
+ *     the displayed quantity that stood there before it; when the opposite touch reaches it, by what that displays;
  *   - post-only that would cross is rejected as the venue would (-2010).
  * Each unit displayed or traded fills us once: what was taken of a touch stays taken until its price changes.
  *

@@ -4,13 +4,18 @@
  *
  * Units     px_t and qty_t are integers: counts of 10^-px_decimals and 10^-qty_decimals of the instrument
  *           (execgw_instrument). decimal_parse and decimal_format in fixed.h convert text exactly. Money (value_t) is
- * at 10^-8. Times are nanoseconds: *_mono_ns of CLOCK_MONOTONIC, *_wall_ns since the Unix epoch. Ownership the handle
- * belongs to the caller until execgw_close. Every struct is the caller's and is copied in or out; nothing is kept.
+ *           at 10^-8. Times are nanoseconds: *_mono_ns of CLOCK_MONOTONIC, *_wall_ns since the Unix epoch.
+ *
+ * Ownership the handle belongs to the caller until execgw_close. Every struct is the caller's and is copied in or out;
+ *           nothing is kept.
+ *
  * Threads   one handle, one thread at a time. Several threads: one handle each (each under a strategy name of its own).
+ *
  * Errors    an enum execgw_result; nothing here prints, exits or installs signal handlers. After EXECGW_DISCONNECTED
  *           every call but execgw_poll_report (what had arrived stays readable), the market-data reads and execgw_close
  *           keeps returning it: close and connect again. Orders outlive the connection; the gateway's on_disconnect
  *           policy says what happens to them.
+ *
  * Speed     submit, poll_report, poll_md, top make no system call, but: submit and cancel write an eventfd when the
  *           gateway sleeps. Nothing allocates after connect. */
 #ifndef EXECGW_CLIENT_H

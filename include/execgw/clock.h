@@ -1,7 +1,10 @@
 /* Two clocks that cannot be mixed: the monotonic one measures and times out, the wall clock talks to venues.
  *
  * Read once per loop turn by engine/io and passed down as `struct now`; nothing below reads a clock.
- * Venue clock = wall clock + offset, and the offset is state of the venue's session. */
+ * Venue clock = wall clock + offset, and the offset is state of the venue's session.
+ *
+ * Always true: a time-out, an age and a duration are of the monotonic clock; the wall clock may step either way and
+ * only what a venue or a person reads comes from it. */
 #ifndef EXECGW_CLOCK_H
 #define EXECGW_CLOCK_H
 

@@ -1,7 +1,9 @@
 /* Market data as everybody past the decoders sees it: events, top of book, and what risk may see of both.
  *
  * Written by feed, published in shared memory (broadcast.h), read by clients, the paper matcher and (as md_ref) by
- * risk. Prices and quantities are in the decimals of the instrument's current version. */
+ * risk. Prices and quantities are in the decimals of the instrument's current version.
+ *
+ * Always true: a book that is not BOOK_LIVE says nothing about prices; every event names the instrument by our id. */
 #ifndef EXECGW_MARKET_H
 #define EXECGW_MARKET_H
 
