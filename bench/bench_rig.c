@@ -101,6 +101,14 @@ port_send_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
 }
 
 static void
+port_flush(void *ctx)
+{
+    struct bench_rig *r = (struct bench_rig *)ctx;
+
+    r->flushed = loop_submit(r->loop, &r->flushed_at);
+}
+
+static void
 port_timer_arm(void *ctx, uint32_t timer, mono_ns_t at)
 {
     timer_arm(&((struct bench_rig *)ctx)->timers, timer, at);
@@ -209,9 +217,14 @@ submit(struct bench_rig *r, mono_ns_t *sent)
     mono_ns_t at;
     bool any = loop_submit(r->loop, &at);
 
-    if (!any)
+    if (r->flushed) {
+        at = r->flushed_at;
+        any = true;
+    } else if (!any) {
         at.ns = bench_now();
-    else if (sent != NULL)
+    }
+    r->flushed = false;
+    if (any && sent != NULL)
         *sent = at;
     gateway_on_sent(r->g, at, r->now);
     return any;
@@ -238,6 +251,8 @@ rig_turn(struct bench_rig *r, mono_ns_t *sent)
     journal_sync_turn(&r->sync, r->now);
     (void)client_port_doorbells(r->clients);
     any |= submit(r, any ? NULL : sent);
+    if (!any)
+        gateway_rehearse(r->g, r->now);
     (void)client_port_doorbells(r->clients);
     metric_set(r->metrics, METRIC_LOOP_TURN_MAX, 0, (int64_t)loop_stats(r->loop)->turn_ns_longest);
     return any;
@@ -513,6 +528,7 @@ make_parts(struct bench_rig *r)
                   .send_reserve = port_send_reserve,
                   .send_commit = port_send_commit,
                   .send_withdraw = port_send_withdraw,
+                  .flush = port_flush,
                   .timer_arm = port_timer_arm,
                   .journal_next = port_journal_next,
                   .stamp = port_stamp,

@@ -55,7 +55,9 @@ struct bench_rig {
     struct now now;
     uint32_t generation[GATEWAY_CONNS];
     uint32_t snapshot_wanted; /* instrument; UINT32_MAX none */
-    bool capture;             /* keep a copy of the next message committed to order entry, framed */
+    mono_ns_t flushed_at;     /* when port_flush gave the turn's sends to the kernel */
+    bool flushed;
+    bool capture; /* keep a copy of the next message committed to order entry, framed */
     const uint8_t *reserved;
     uint8_t captured[2048];
     size_t captured_bytes;

@@ -46,6 +46,8 @@ struct core {
     struct transport_lws lws;
     uint32_t generation[GATEWAY_CONNS];
     struct now now;
+    mono_ns_t flushed_at; /* when port_flush gave the turn's sends to the kernel */
+    bool flushed;
     int connector_bell;
     int refdata_bell;
     int lws_bell;
@@ -147,6 +149,14 @@ static bool
 port_send_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
 {
     return loop_send_withdraw(((struct core *)ctx)->loop, conn, cover_seq);
+}
+
+static void
+port_flush(void *ctx)
+{
+    struct core *c = (struct core *)ctx;
+
+    c->flushed = loop_submit(c->loop, &c->flushed_at);
 }
 
 static void
@@ -597,9 +607,13 @@ static void
 submit(struct core *c)
 {
     mono_ns_t sent;
+    bool any = loop_submit(c->loop, &sent);
 
-    if (!loop_submit(c->loop, &sent))
+    if (c->flushed)
+        sent = c->flushed_at;
+    else if (!any)
         sent = port_stamp(c); /* nothing for a socket: the paper matcher's orders are on their way by now */
+    c->flushed = false;
     tap_on_sent(&c->tap, sent, c->now);
     turn_metrics(c);
 }
@@ -644,8 +658,11 @@ turn(struct core *c)
     c->refdata_wake = false;
     submit(c);
     ring_clients(c);
-    if (!more)
-        sleep_or_go_on(c);
+    if (more)
+        return;
+    if (c->loop_config.busy)
+        gateway_rehearse(c->g, c->now);
+    sleep_or_go_on(c);
 }
 
 static void
@@ -776,6 +793,7 @@ core_init(const struct core_parts *parts, struct arena *arena)
         .send_reserve = port_send_reserve,
         .send_commit = port_send_commit,
         .send_withdraw = port_send_withdraw,
+        .flush = port_flush,
         .timer_arm = port_timer_arm,
         .kill_note = port_kill_note,
         .limits_ask = port_limits_ask,

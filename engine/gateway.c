@@ -49,6 +49,7 @@ gateway_init(const struct gateway_config *cfg, const struct gateway_parts *parts
     g->cfg = *cfg;
     g->p = *parts;
     g->rng = cfg->seed;
+    g->last_slot = ORDER_NONE;
     g->sent_max = cfg->durable_first ? GATEWAY_HELD_MAX : SENT_MAX;
     g->aux = (struct order_aux *)arena_take(arena, sizeof(struct order_aux) * cfg->order_slots);
     for (uint32_t i = 0; i < cfg->order_slots; i++)

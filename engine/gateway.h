@@ -81,6 +81,9 @@ struct gateway_port {
     /* What waits for exactly this record never leaves. False: it is gone already. What waits when its connection ends
      * never leaves either. NULL: nothing waits (durable_first is off). */
     bool (*send_withdraw)(void *ctx, uint32_t conn, uint64_t cover_seq);
+    /* Give what is committed to the kernel now. Called within gateway_poll_commands or gateway_on_command, where
+     * gateway_on_sent follows with the time of it. NULL: at the end of the turn. */
+    void (*flush)(void *ctx);
     /* Give a venue's HTTP request (venue.h says how it is written) to the client off the core. One at a time per venue,
      * answered by gateway_on_rest exactly once. False: it could not be queued. NULL where no adapter needs it. */
     bool (*rest_send)(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len);
@@ -218,6 +221,12 @@ void gateway_on_command(struct gateway *g, const struct client_command *c);
 /* One bounded piece of waiting work: cancel sweeps, long answers, joins of snapshots, queries. True when more is left.
  */
 bool gateway_work(struct gateway *g, struct now now);
+
+/* For turns without work of a loop that spins: goes the way of the last new order once more as far as nothing changes
+ * (its checks, its message into scratch memory), every REHEARSAL_NS at most, so that the processor has code and data of
+ * it at hand when the next one comes. Sends, journals, counts and decides nothing. */
+#define REHEARSAL_NS (25 * NS_PER_US)
+void gateway_rehearse(struct gateway *g, struct now now);
 
 /* New orders that gateway_on_sent would be told of now; 0 = it would do nothing. */
 uint32_t gateway_sends_waiting(const struct gateway *g);

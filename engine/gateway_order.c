@@ -117,7 +117,7 @@ order_md_ref(const struct gateway *g, const struct instrument *ins)
 }
 
 void
-venue_order_fill(struct gateway *g, const struct order *o, struct venue_order *out)
+venue_order_fill(const struct gateway *g, const struct order *o, struct venue_order *out)
 {
     *out = (struct venue_order){
         .instrument = route_instrument(g->p.route, o->instrument, 0),
@@ -133,16 +133,35 @@ venue_order_fill(struct gateway *g, const struct order *o, struct venue_order *o
     memcpy(out->clordid, o->clordid, CLORDID_BYTES);
 }
 
-/* The order is in the journal and in the table; its bytes go out. False: it could not be encoded, nothing left. */
+/* The order as its intent has it: what order_table_intent() makes of it. */
+static void
+venue_order_intended(const struct gateway *g, const struct order_intent *in, struct venue_order *out)
+{
+    const struct command *c = &in->command;
+
+    *out = (struct venue_order){
+        .instrument = route_instrument(g->p.route, c->instrument, 0),
+        .side = c->side,
+        .type = c->type,
+        .tif = c->tif,
+        .flags = c->flags,
+        .px = c->type == ORDER_MARKET ? in->value : c->px,
+        .qty = in->qty,
+        .trigger_px = c->trigger_px,
+    };
+    memcpy(out->clordid, in->clordid, CLORDID_BYTES);
+}
+
+/* The order is in the journal; its bytes go out. False: it could not be encoded, nothing left. */
 static bool
-send_new(struct gateway_venue *v, uint32_t slot, uint32_t target_slot, struct now now)
+send_new(struct gateway_venue *v, const struct order_intent *in, uint32_t target_slot, struct now now)
 {
     struct gateway *g = v->g;
     struct venue_order order;
     struct venue_order target;
     struct venue_request rq = { .kind = VENUE_RQ_NEW, .order = &order };
 
-    venue_order_fill(g, order_at(g->p.orders, slot), &order);
+    venue_order_intended(g, in, &order);
     if (target_slot != ORDER_NONE) {
         venue_order_fill(g, order_at(g->p.orders, target_slot), &target);
         rq.kind = VENUE_RQ_REPLACE;
@@ -157,11 +176,42 @@ send_new(struct gateway_venue *v, uint32_t slot, uint32_t target_slot, struct no
     return n == 0 || venue_send(v, rq.kind, (size_t)n);
 }
 
-/* Accepted: journal, table, risk, wire, in this order. */
-static void
-place(struct gateway *g, const struct client_command *c, struct order_intent *in, uint32_t target_slot, struct now now)
+/* Nothing left: the order has an end, and so has the request to its target. */
+static COLD void
+place_failed(struct gateway *g, uint32_t slot, const struct order_intent *in, uint32_t target_slot, struct now now)
 {
+    struct order_event ev = { .kind = ORDER_EV_NOT_PLACED, .trade_id = -1, .mono_ns = now.mono.ns };
+
+    memcpy(ev.clordid, in->clordid, CLORDID_BYTES);
+    (void)snprintf(ev.text, sizeof(ev.text), "could not be encoded, nothing was sent");
+    g->sent_count--;
+    (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+    if (target_slot != ORDER_NONE) {
+        ev.kind = ORDER_EV_CANCEL_REJECTED;
+        memcpy(ev.clordid, in->target_clordid, CLORDID_BYTES);
+        (void)apply_event(g, target_slot, &ev, JOURNAL_VENUE_REPORT, now);
+    }
+}
+
+/* What is committed leaves now, unless it waits for the disk or more comes with it. */
+static void
+flush_last(struct gateway *g)
+{
+    if (likely(g->p.port.flush != NULL && !g->cfg.durable_first) && !client_port_waiting(g->p.clients))
+        g->p.port.flush(g->p.port.ctx);
+}
+
+/* Accepted: journal, wire, table, risk, in this order. What a connection takes is with the kernel before table and risk
+ * are told, unless another command waits: nobody looks at them before this returns, and a process that dies between
+ * has the journal. A venue without a connection answers within the call, so there the table comes first. */
+static void
+place(struct gateway *g, const struct order_try *try, const struct risk_verdict *passed, struct order_intent *in,
+      struct now now)
+{
+    uint32_t target_slot = try->how == TRY_TOGETHER ? try->target : ORDER_NONE;
     struct gateway_venue *v = &g->venue[in->venue];
+    bool wire = v->cfg->ops->needs_connection;
+    bool sent = true;
     struct order_delta d;
 
     (void)clordid_mint_next(&g->mint, in->clordid);
@@ -170,12 +220,20 @@ place(struct gateway *g, const struct client_command *c, struct order_intent *in
     in->venue_deadline_ns = now.wall.ns + v->clock_offset_ns + v->cfg->recv_window_ns;
     uint64_t seq = gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now);
     if (unlikely(seq == 0)) {
-        order_deny(g, c, DENY_JOURNAL, now);
+        order_deny(g, try->c, DENY_JOURNAL, now);
         return;
+    }
+    if (likely(wire)) {
+        sent = send_new(v, in, target_slot, now);
+        order_table_prefetch(g->p.orders, in->command.client, in->command.key, g->mint.term, g->mint.seq);
+        if (likely(g->polling))
+            flush_last(g);
     }
     uint32_t slot = order_table_intent(g->p.orders, in, &d);
     ASSERT(slot != ORDER_NONE);
+    risk_spend(g->p.risk, &try->risk, passed, now);
     risk_apply(g->p.risk, &d);
+    g->last_slot = slot;
     aux_reset(g, slot);
     g->aux[slot].request_deadline = mono_after(now.mono, v->cfg->request_timeout_ns);
     if (target_slot != ORDER_NONE) {
@@ -187,23 +245,15 @@ place(struct gateway *g, const struct client_command *c, struct order_intent *in
     s->amend = false;
     s->seq = seq;
     memcpy(s->clordid, in->clordid, CLORDID_BYTES);
-    if (!v->cfg->ops->needs_connection) { /* no wire: it is sent by being here, and its reports come in the call */
+    if (!wire) { /* it is sent by being here, and its reports come in the call */
         order_stamp_wire(g->p.orders, slot, now.mono);
         report_order(g, order_at(g->p.orders, slot), REPORT_SENT, 0, now);
     }
     aux_arm(g, slot);
-    if (unlikely(!send_new(v, slot, target_slot, now))) {
-        struct order_event ev = { .kind = ORDER_EV_NOT_PLACED, .trade_id = -1, .mono_ns = now.mono.ns };
-        memcpy(ev.clordid, in->clordid, CLORDID_BYTES);
-        (void)snprintf(ev.text, sizeof(ev.text), "could not be encoded, nothing was sent");
-        g->sent_count--;
-        (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
-        if (target_slot != ORDER_NONE) {
-            ev.kind = ORDER_EV_CANCEL_REJECTED;
-            memcpy(ev.clordid, in->target_clordid, CLORDID_BYTES);
-            (void)apply_event(g, target_slot, &ev, JOURNAL_VENUE_REPORT, now);
-        }
-    }
+    if (unlikely(!wire))
+        sent = send_new(v, in, target_slot, now);
+    if (unlikely(!sent))
+        place_failed(g, slot, in, target_slot, now);
 }
 
 /* What became of an amend, a cancel, or a replace in turn whose new order does not exist. */
@@ -325,7 +375,6 @@ prefetch_order(const struct gateway *g, const struct command *c)
 {
     const struct instrument *ins = route_instrument(g->p.route, c->instrument, 0);
 
-    order_table_prefetch(g->p.orders, c->client, c->key, g->mint.term, g->mint.seq + 1);
     risk_prefetch(g->p.risk, c->account, c->instrument, c->client);
     journal_prefetch(g->p.journal, sizeof(struct order_intent));
     if (unlikely(ins == NULL))
@@ -354,7 +403,7 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
     if (likely(ins != NULL))
         try->risk.room = (uint8_t)room_for(g, &g->venue[ins->venue], try->how, now);
     mono_ns_t before = g->p.port.stamp(g->p.port.ctx);
-    enum deny_reason why = unlikely(settled) ? try->found : risk_check(g->p.risk, &try->risk, md, now, &verdict);
+    enum deny_reason why = unlikely(settled) ? try->found : risk_judge(g->p.risk, &try->risk, md, now, &verdict);
     mono_ns_t after = g->p.port.stamp(g->p.port.ctx);
     metric_observe_ns(g->p.metrics, METRIC_RISK_CHECK, 0, mono_since(after, before));
 
@@ -390,10 +439,12 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
             order_deny(g, try->c, DENY_SELF_MATCH, now);
         return;
     }
-    if (likely(try->how <= TRY_TOGETHER))
-        place(g, try->c, &in, try->how == TRY_TOGETHER ? try->target : ORDER_NONE, now);
-    else
-        replace_carry_out(g, try, &in, now);
+    if (likely(try->how <= TRY_TOGETHER)) {
+        place(g, try, &verdict, &in, now);
+        return;
+    }
+    risk_spend(g->p.risk, &try->risk, &verdict, now);
+    replace_carry_out(g, try, &in, now);
 }
 
 void
@@ -427,6 +478,54 @@ void
 order_place(struct gateway *g, const struct client_command *c, struct now now)
 {
     command_order(g, c, now);
+}
+
+/* ---- the rehearsal -------------------------------------------------------------------------------------------------
+ */
+
+static void
+rehearse(const struct gateway *g, uint8_t *scratch, const struct order *o, struct now now)
+{
+    const struct gateway_venue *v = &g->venue[o->venue];
+    const struct instrument *ins = route_instrument(g->p.route, o->instrument, 0);
+    struct venue_order order;
+    struct risk_order risk;
+    const struct command c = {
+        .client = o->client,
+        .key = o->key + 1,
+        .account = o->account,
+        .instrument = o->instrument,
+        .instrument_version = o->instrument_version,
+        .side = o->side,
+        .type = o->type,
+        .tif = o->tif,
+        .flags = o->flags,
+        .px = o->px,
+        .qty = o->qty,
+    };
+    const struct venue_request rq = { .kind = VENUE_RQ_NEW, .order = &order };
+
+    if (ins == NULL || v->cfg->ops->rehearse == NULL)
+        return;
+    prefetch_order(g, &c);
+    order_risk_fill(&c, ins, &risk);
+    (void)venue_affords(v, VENUE_RQ_NEW, now);
+    risk_rehearse(g->p.risk, &risk, order_md_ref(g, ins), now);
+    venue_order_fill(g, o, &order);
+    int n = v->cfg->ops->rehearse(v->cfg->adapter, &rq, now, v->clock_offset_ns, scratch + WS_HEADER_ROOM,
+                                  GATEWAY_ORDER_ROOM);
+    uint32_t mask = 0;
+    if (n > 0)
+        (void)ws_encode(scratch, WS_HEADER_ROOM, (size_t)n, WS_OP_TEXT, &mask);
+}
+
+void
+gateway_rehearse(struct gateway *g, struct now now)
+{
+    if (likely(mono_since(now.mono, g->rehearsed) < REHEARSAL_NS) || g->last_slot == ORDER_NONE)
+        return;
+    g->rehearsed = now.mono;
+    rehearse(g, g->scratch, order_at(g->p.orders, g->last_slot), now);
 }
 
 /* ---- cancels -------------------------------------------------------------------------------------------------------
@@ -863,7 +962,9 @@ order_command(void *ctx, const struct client_command *c)
     case COMMAND_NEW:
     case COMMAND_REPLACE:
         prefetch_order(g, &c->cmd);
+        g->polling = true;
         command_order(g, c, now);
+        g->polling = false;
         break;
     case COMMAND_CANCEL: command_cancel(g, c, now); break;
     case COMMAND_CANCEL_ALL:

@@ -329,6 +329,9 @@ struct gateway {
     struct sent sent[SENT_MAX];
     uint32_t sent_count;
     uint32_t sent_max;
+    uint32_t last_slot; /* of the last new order; ORDER_NONE: there was none yet */
+    mono_ns_t rehearsed;
+    bool polling; /* a client's command is carried out: gateway_on_sent follows */
     uint32_t books_live;
     bool ready;
     uint32_t mark_next; /* instrument whose mark is next; the count = none waits */
@@ -587,6 +590,6 @@ void ask_soon(struct gateway *g, uint32_t slot, int64_t delay_ns, struct now now
 enum order_outcome apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum journal_type type,
                                struct now now);
 void report_order(struct gateway *g, const struct order *o, enum report_kind kind, uint64_t seq, struct now now);
-void venue_order_fill(struct gateway *g, const struct order *o, struct venue_order *out);
+void venue_order_fill(const struct gateway *g, const struct order *o, struct venue_order *out);
 
 #endif

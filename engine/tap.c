@@ -160,6 +160,14 @@ port_send_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
     t->port.send_commit(t->port.ctx, conn, bytes, cover_seq);
 }
 
+/* When bytes leave is nothing that a replay could repeat: not recorded. */
+static void
+port_flush(void *ctx)
+{
+    struct tap *t = (struct tap *)ctx;
+    t->port.flush(t->port.ctx);
+}
+
 static bool
 port_send_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
 {
@@ -253,6 +261,7 @@ tap_init(struct tap *t, const struct gateway_port *port, const struct gateway_pa
         .send_reserve = port_send_reserve,
         .send_commit = port_send_commit,
         .send_withdraw = port->send_withdraw != NULL ? port_send_withdraw : NULL,
+        .flush = port->flush != NULL ? port_flush : NULL,
         .rest_send = port->rest_send != NULL ? port_rest_send : NULL,
         .timer_arm = port_timer_arm,
         .journal_next = port_journal_next,

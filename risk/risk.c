@@ -1,7 +1,7 @@
 /* The checks. See risk.h.
  *
  * check_order() is everything that only reads, in the order of DENY_REASONS; check_counts() is what counts, and comes
- * last: it refills buckets and spends nothing. commit() spends, once everything has passed. */
+ * last: it refills buckets and spends nothing. risk_spend() spends, once everything has passed. */
 #include "execgw/admission.h"
 #include "risk/risk_state.h"
 
@@ -16,7 +16,6 @@ struct found {
     px_t px;    /* the order's; a market order's worst */
     qty_t more; /* quantity on top of what is reserved */
     bool roomy; /* every limit of money has room for it: nothing more to look at */
-    uint64_t content;
 };
 
 #define DENY(why, v, l)            \
@@ -566,7 +565,8 @@ check_breakers(const struct risk *r, const struct risk_order *o, const struct fo
     return DENY_NONE;
 }
 
-static inline enum deny_reason
+/* One copy of the code, so that a rehearsal warms what the check will run. */
+static NOINLINE enum deny_reason
 check_order(const struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now, struct found *f,
             struct risk_verdict *out)
 {
@@ -651,13 +651,23 @@ risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, uint3
     const uint8_t *c = (const uint8_t *)cell_at(r, account, instrument);
     for (size_t i = 0; i < sizeof(struct cell); i += CACHE_LINE)
         __builtin_prefetch(c + i, 1);
-    const uint8_t *m = (const uint8_t *)&r->market[instrument];
-    __builtin_prefetch(m);
-    __builtin_prefetch(m + CACHE_LINE);
-    __builtin_prefetch(&r->part[*part_index(r, client, account, instrument)]);
-    __builtin_prefetch(&r->client[client], 1);
-    __builtin_prefetch(&r->account[account], 1);
-    __builtin_prefetch(&r->totals.open_client[client]);
+    const struct client_state *s = &r->client[client];
+    const struct account_state *a = &r->account[account];
+    const struct market *m = &r->market[instrument];
+    const void *const line[] = {
+        m,
+        &m->settle,
+        &m->need_buy,
+        &r->part[*part_index(r, client, account, instrument)],
+        s,
+        &s->order_rate,
+        &s->open_orders_max,
+        a,
+        &a->order_rate,
+        &r->totals.open_client[client],
+    };
+    for (size_t i = 0; i < ARRAY_LEN(line); i++)
+        __builtin_prefetch(line[i]);
 }
 
 /* ---- hot: what counts ------------------------------------------------------------------------------------------ */
@@ -670,6 +680,18 @@ ratio_within(const struct client_state *c)
            (uint64_t)c->messages + 1 <= (uint64_t)c->messages_per_fill_max * MAX(c->fills, 1u);
 }
 
+static inline uint64_t
+content_of(const struct risk_order *o)
+{
+    const struct repeat_content c = { .client = o->client,
+                                      .account = o->account,
+                                      .instrument = o->instrument,
+                                      .side = o->side,
+                                      .px = o->px,
+                                      .qty = o->qty };
+    return repeat_hash(&c);
+}
+
 /* Check 17: all four buckets, or a reduction's own. */
 static inline bool
 order_token_ready(struct risk *r, const struct risk_order *o, const struct found *f, struct now now)
@@ -679,28 +701,20 @@ order_token_ready(struct risk *r, const struct risk_order *o, const struct found
            throttle_ready(&r->venue[f->venue].order_rate, now.mono);
 }
 
-/* Checks 16, 17, 18, 26; spends nothing. *own_bucket: the reduction passes by its own token. */
+/* Checks 16, 17, 18, 26; spends nothing. */
 static inline enum deny_reason
-check_counts(struct risk *r, const struct risk_order *o, struct found *f, struct now now, bool *own_bucket,
-             struct risk_verdict *out)
+check_counts(struct risk *r, const struct risk_order *o, struct found *f, struct now now, struct risk_verdict *out)
 {
     struct client_state *c = &r->client[o->client];
-    const struct repeat_content content = { .client = o->client,
-                                            .account = o->account,
-                                            .instrument = o->instrument,
-                                            .side = o->side,
-                                            .px = o->px,
-                                            .qty = o->qty };
 
-    f->content = repeat_hash(&content);
-    *own_bucket = false;
-    uint32_t repeated = repeat_count(&r->repeat, f->content, r->duplicate_window_ns, now.mono);
+    out->content = content_of(o);
+    uint32_t repeated = repeat_count(&r->repeat, out->content, r->duplicate_window_ns, now.mono);
     if (unlikely(repeated >= r->duplicate_max && (!f->reducing || f->alien)))
         DENY(DENY_DUPLICATE_CONTENT, (uint64_t)repeated + 1, r->duplicate_max);
     if (unlikely(!order_token_ready(r, o, f, now))) {
         if (!f->reducing || !throttle_ready(&r->account[o->account].reduce_rate, now.mono))
             DENY(DENY_ORDER_RATE, 0, 1);
-        *own_bucket = true;
+        out->own_bucket = true;
     }
     if (unlikely(o->replace && (!f->reducing || f->alien) && !throttle_ready(&c->replace_rate, now.mono)))
         DENY(DENY_CANCEL_RATE, 0, c->replace_rate.rate.per_s);
@@ -715,17 +729,18 @@ check_counts(struct risk *r, const struct risk_order *o, struct found *f, struct
     return DENY_NONE;
 }
 
-static inline void
-commit(struct risk *r, const struct risk_order *o, const struct found *f, bool own_bucket, struct now now)
+void
+risk_spend(struct risk *r, const struct risk_order *o, const struct risk_verdict *passed, struct now now)
 {
     struct client_state *c = &r->client[o->client];
 
-    repeat_add(&r->repeat, f->content, r->duplicate_window_ns, now.mono);
-    if (likely(!own_bucket)) {
-        throttle_spend(&f->cell->order_rate);
+    ASSERT(passed->reason == DENY_NONE);
+    repeat_add(&r->repeat, passed->content, r->duplicate_window_ns, now.mono);
+    if (likely(!passed->own_bucket)) {
+        throttle_spend(&cell_at(r, o->account, o->instrument)->order_rate);
         throttle_spend(&c->order_rate);
         throttle_spend(&r->account[o->account].order_rate);
-        throttle_spend(&r->venue[f->venue].order_rate);
+        throttle_spend(&r->venue[o->ins->venue].order_rate);
     } else {
         throttle_spend(&r->account[o->account].reduce_rate);
     }
@@ -779,20 +794,37 @@ mark_renew(struct risk *r, const struct risk_order *o, const struct md_ref *md, 
 }
 
 enum deny_reason
-risk_check(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
+risk_judge(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
            struct risk_verdict *out)
 {
     struct found f;
-    bool own_bucket;
 
     r->totals.checked++;
     if (likely(r->valued))
         mark_renew(r, o, md, now);
-    if (unlikely(check_order(r, o, md, now, &f, out) != DENY_NONE ||
-                 check_counts(r, o, &f, now, &own_bucket, out) != DENY_NONE))
+    if (unlikely(check_order(r, o, md, now, &f, out) != DENY_NONE || check_counts(r, o, &f, now, out) != DENY_NONE))
         return denied(r, o->client, out->reason, now, out);
-    commit(r, o, &f, own_bucket, now);
     return DENY_NONE;
+}
+
+enum deny_reason
+risk_check(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
+           struct risk_verdict *out)
+{
+    enum deny_reason why = risk_judge(r, o, md, now, out);
+
+    if (likely(why == DENY_NONE))
+        risk_spend(r, o, out, now);
+    return why;
+}
+
+void
+risk_rehearse(const struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now)
+{
+    struct found f;
+    struct risk_verdict verdict;
+
+    (void)check_order(r, o, md, now, &f, &verdict);
 }
 
 enum deny_reason
@@ -814,11 +846,10 @@ enum deny_reason
 risk_peek(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now, struct risk_verdict *out)
 {
     struct found f;
-    bool own_bucket;
 
     if (r->valued)
         mark_renew(r, o, md, now);
     if (check_order(r, o, md, now, &f, out) != DENY_NONE)
         return out->reason;
-    return check_counts(r, o, &f, now, &own_bucket, out);
+    return check_counts(r, o, &f, now, out);
 }

@@ -82,6 +82,9 @@ struct risk_verdict {
      * sends (accepted) or not (SELF_MATCH): see risk_crosses(). */
     bool cancel_resting;
     px_t px; /* the price that was checked: the order's, or a market order's worst */
+    /* For risk_spend(). */
+    uint64_t content; /* what makes it a repeat */
+    bool own_bucket;  /* the reduction passes by its own token */
 };
 
 struct risk;
@@ -127,10 +130,22 @@ struct kill *risk_kill(struct risk *r);
 /* Hot. Ask the processor for what risk_check will read of these (ids may be any). Changes nothing. */
 void risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, uint32_t client);
 
-/* Hot. DENY_NONE: accepted, tokens spent; nothing is reserved until the delta of oms arrives in risk_apply().
- * md NULL or an empty book denies. out is always written. */
+/* Hot. DENY_NONE: accepted. Nothing is spent before risk_spend(), nothing is reserved before the delta of oms arrives
+ * in risk_apply(): both are due before the next order is judged. A denial is counted at once. md NULL or an empty book
+ * denies. out is always written. */
+enum deny_reason risk_judge(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
+                            struct risk_verdict *out);
+
+/* Hot. The order that `passed` is sent: its tokens are gone, its content is remembered. */
+void risk_spend(struct risk *r, const struct risk_order *o, const struct risk_verdict *passed, struct now now);
+
+/* Both in one. */
 enum deny_reason risk_check(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
                             struct risk_verdict *out);
+
+/* Reads what risk_judge would read on its way, and changes nothing: for idle times, so that the processor has code and
+ * data at hand when an order comes. */
+void risk_rehearse(const struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now);
 
 /* Would an order of this side at px trade against a resting one of the other side at own_px? */
 static inline bool

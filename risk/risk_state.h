@@ -77,7 +77,8 @@ struct group {
     _Alignas(CACHE_LINE) int64_t room_gross;
     int64_t room_side[2]; /* net, by the order's side */
     int64_t room_value;
-    bool stopped; /* losses, or what cannot be valued */
+    bool stopped;     /* losses, or what cannot be valued */
+    uint32_t tripped; /* bit per enum risk_trip_kind */
     wide_t gross;
     wide_t net_long;
     wide_t net_short;
@@ -88,7 +89,6 @@ struct group {
     value_t day_fees;
     value_t day_best;
     uint32_t unmarked;
-    uint32_t tripped; /* bit per enum risk_trip_kind */
     struct group_limits limits;
     value_t loss_window_max;
     struct breaker_best best;

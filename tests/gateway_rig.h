@@ -77,8 +77,12 @@ struct rig {
     uint64_t cover_seq;  /* of the last message to order entry */
     uint64_t held[8];    /* records that messages to it wait for */
     uint32_t held_count;
-    bool held_gone; /* none can be taken back */
-    uint8_t *spare; /* what journal_next gives; NULL = none */
+    bool held_gone;   /* none can be taken back */
+    uint8_t *spare;   /* what journal_next gives; NULL = none */
+    unsigned flushes; /* calls of the port's flush */
+    unsigned rehearsals;
+    bool unencodable;       /* submit() of a NEW fails */
+    uint32_t live_at_flush; /* orders in the table then */
     uint8_t out[65536];
     /* One strategy, one operator. */
     void *session_mem[2];
@@ -101,6 +105,19 @@ static int64_t rig_deadman_ns;
 static uint32_t rig_kill_trips;
 
 static int
+script_rehearse(const struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t offset,
+                uint8_t *buf, size_t room)
+{
+    (void)a;
+    (void)now;
+    (void)offset;
+    ASSERT(room >= 16 && rq->kind == VENUE_RQ_NEW);
+    rig_now->rehearsals++;
+    memset(buf, 'y', 16);
+    return 16;
+}
+
+static int
 script_submit(struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t offset, uint8_t *buf,
               size_t room, const struct venue_sink *sink)
 {
@@ -109,6 +126,8 @@ script_submit(struct venue_adapter *a, const struct venue_request *rq, struct no
     (void)a;
     (void)sink;
     ASSERT(r->request_count < RIG_REQUESTS && room >= 16);
+    if (r->unencodable && rq->kind == VENUE_RQ_NEW)
+        return -1;
     struct rig_request *q = &r->request[r->request_count++];
     *q = (struct rig_request){ .kind = (uint8_t)rq->kind,
                                .at_ns = now.mono.ns,
@@ -192,6 +211,7 @@ static struct venue_ops script_ops = {
     .on_disconnected = script_disconnected,
     .on_instrument = script_instrument,
     .submit = script_submit,
+    .rehearse = script_rehearse,
     .decode = script_decode,
 };
 
@@ -312,6 +332,15 @@ rig_withdraw(void *ctx, uint32_t conn, uint64_t cover_seq)
         return true;
     }
     return false;
+}
+
+static void
+rig_flush(void *ctx)
+{
+    struct rig *r = (struct rig *)ctx;
+
+    r->flushes++;
+    r->live_at_flush = order_totals(r->orders)->live;
 }
 
 static void
@@ -763,6 +792,7 @@ rig_begin(struct rig *r)
                   .send_reserve = rig_reserve,
                   .send_commit = rig_commit,
                   .send_withdraw = rig_withdraw,
+                  .flush = rig_flush,
                   .rest_send = rig_rest_send,
                   .timer_arm = rig_timer,
                   .journal_next = rig_journal_next,

@@ -1,6 +1,21 @@
 /* Binance order entry: every request is parsed and its signature recomputed by other means. */
 #include "tests/binance_fixture.h"
 
+/* It writes what submit() wrote, and nothing where there is nothing to write. */
+static void
+check_rehearsal(struct fixture *f, struct venue_order *o, int len)
+{
+    const struct venue_request rq = { .kind = VENUE_RQ_NEW, .order = o };
+    uint8_t buf[VENUE_REQUEST_BYTES];
+
+    CHECK_EQ(venue_binance.rehearse(f->a, &rq, f->now, f->offset_ns, buf, sizeof(buf)), len);
+    CHECK_EQ(memcmp(buf, f->request, (size_t)len), 0);
+    CHECK_EQ(venue_binance.rehearse(f->a, &rq, f->now, f->offset_ns, buf, sizeof(buf) - 1), 0);
+    o->tif = TIF_GTD;
+    CHECK_EQ(venue_binance.rehearse(f->a, &rq, f->now, f->offset_ns, buf, sizeof(buf)), 0);
+    o->tif = TIF_GTC;
+}
+
 TEST(a_limit_order_is_signed_over_its_sorted_parameters)
 {
     struct fixture *f = fixture_hmac();
@@ -214,6 +229,8 @@ TEST(requests_without_an_order_carry_what_the_venue_asks_for)
     CHECK(submit(f, VENUE_RQ_PING, NULL, NULL, 0) > 0);
     CHECK_STR(f->request, "{\"id\":\"P\",\"method\":\"ping\"}");
     CHECK_EQ(submit(f, VENUE_RQ_LOGON, NULL, NULL, 0), 0); /* HMAC keys have no logon */
+    struct venue_order o = order_at(f, 0);
+    check_rehearsal(f, &o, 0); /* a signature is not made for nothing */
 }
 
 TEST(an_ed25519_session_logs_on_and_then_sends_without_signatures)
@@ -256,6 +273,7 @@ TEST(an_ed25519_session_logs_on_and_then_sends_without_signatures)
                   "newClientOrderId=AB0123456789abcdef&newOrderRespType=FULL&price=52000.00&quantity=0.01000&"
                   "recvWindow=5000&side=SELL&symbol=BTCUSDT&timeInForce=GTC&timestamp=1645423376532&type=LIMIT",
                   false);
+    check_rehearsal(f, &o, f->request_len);
     venue_binance.on_disconnected(f->a);
     CHECK_EQ(submit(f, VENUE_RQ_NEW, &o, NULL, 0), -1);
     ed25519_key_clear(&((struct binance_oe *)(void *)f->a)->ed25519);

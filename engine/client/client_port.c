@@ -267,6 +267,15 @@ client_port_poll(struct client_port *p, unsigned max, client_command_fn fn, void
 }
 
 bool
+client_port_waiting(struct client_port *p)
+{
+    for (uint64_t live = p->attached & ~p->faulty; live != 0; live &= live - 1)
+        if (ring_peek(&p->session[__builtin_ctzll(live)].command) != NULL)
+            return true;
+    return false;
+}
+
+bool
 client_port_take_fault(struct client_port *p, uint32_t *slot, enum client_fault *why)
 {
     uint64_t m = p->faulty & ~p->told;

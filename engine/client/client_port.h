@@ -91,6 +91,9 @@ uint64_t client_port_attached(const struct client_port *p);
  * attach, detach and poll. Returns how many. */
 unsigned client_port_poll(struct client_port *p, unsigned max, client_command_fn fn, void *ctx);
 
+/* Hot. Is a command waiting that the poll would take? To be asked by fn. */
+bool client_port_waiting(struct client_port *p);
+
 /* A session to end: detach it and have the unix port release it. False when there is none. Each is told once. */
 bool client_port_take_fault(struct client_port *p, uint32_t *slot, enum client_fault *why);
 

@@ -225,6 +225,10 @@ struct venue_ops {
     /* Hot. Ask the processor for what submit() will read of a new order in this instrument; changes nothing. NULL:
      * nothing to ask for. */
     void (*prefetch)(const struct venue_adapter *a, uint32_t instrument, enum side side);
+    /* submit() of a NEW to no end: writes what would be sent to buf, returns its bytes, changes nothing. 0: not worth
+     * it now. NULL: not worth it at all. */
+    int (*rehearse)(const struct venue_adapter *a, const struct venue_request *rq, struct now now,
+                    int64_t clock_offset_ns, uint8_t *buf, size_t room);
     /* One whole message. DECODE_MALFORMED only when no order can be concerned; else it reports VENUE_UNKNOWN. */
     enum decode_result (*decode)(struct venue_adapter *a, const uint8_t *msg, size_t len, struct now now,
                                  const struct venue_sink *sink);

@@ -22,6 +22,7 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define COLD        __attribute__((cold, noinline))
+#define NOINLINE    __attribute__((noinline))
 
 #define CACHE_LINE   64
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
