@@ -200,6 +200,17 @@ venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len)
     return v->rest_busy;
 }
 
+enum venue_ask
+venue_ask(struct gateway_venue *v, const struct venue_request *rq, struct now now)
+{
+    v->now = now;
+    int n = v->cfg->ops->submit(v->cfg->adapter, rq, now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,
+                                GATEWAY_SEND_MAX, &v->sink);
+    if (n <= 0)
+        return n < 0 ? VENUE_ASK_REFUSED : VENUE_ASK_ANSWERED;
+    return venue_send(v, rq->kind, (size_t)n) ? VENUE_ASK_SENT : VENUE_ASK_NO_ROOM;
+}
+
 static void
 send_control(struct gateway_venue *v, unsigned role, uint8_t opcode, const uint8_t *data, size_t len)
 {

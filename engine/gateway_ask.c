@@ -171,17 +171,6 @@ ask_done(struct gateway_venue *v, uint32_t slot, struct now now)
         v->cancels_wait = true;
 }
 
-static void
-not_placed(struct gateway_venue *v, uint32_t slot, struct now now)
-{
-    const struct order *o = order_at(v->g->p.orders, slot);
-    struct order_event ev = { .kind = ORDER_EV_NOT_PLACED, .trade_id = -1, .mono_ns = now.mono.ns };
-
-    memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
-    (void)snprintf(ev.text, sizeof(ev.text), "not found after its deadline, no trade");
-    (void)apply_event(v->g, slot, &ev, JOURNAL_VENUE_REPORT, now);
-}
-
 /* No sign of life: it may never have been placed. */
 static bool
 never_seen(const struct order *o)
@@ -265,7 +254,7 @@ ask_trades_end(struct gateway_venue *v, uint32_t slot, const struct venue_report
             ask_pause(v, slot, now);
             return;
         }
-        not_placed(v, slot, now);
+        order_said(v->g, slot, ORDER_EV_NOT_PLACED, 0, "not found after its deadline, no trade", now);
     }
     ask_next(v, slot, ASK_TRADES, false, now);
 }
@@ -380,10 +369,7 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
     a->ask_at = ask_until(a, now);
     v->asking[v->asking_count++] = slot;
     aux_arm(g, slot);
-    v->now = now;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_SEND_MAX, &v->sink);
-    if (n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n))) {
+    if (venue_ask(v, &rq, now) < VENUE_ASK_ANSWERED) {
         (void)ask_end(v, slot, (enum ask)a->ask);
         ask_failed(v, slot, false, now);
     }
@@ -447,12 +433,8 @@ venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
         a->request_deadline = MONO_NEVER;
         bool never_left =
             g->cfg.durable_first && unsent_withdraw(g, slot, NULL, "its record was not on disk in time", now);
-        if (!never_left && order_live(o)) {
-            struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
-            memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
-            (void)snprintf(ev.text, sizeof(ev.text), "no answer in time");
-            (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
-        }
+        if (!never_left && order_live(o))
+            order_said(g, slot, ORDER_EV_UNKNOWN, 0, "no answer in time", now);
     }
     if (a->ask_at.ns <= now.mono.ns) {
         a->ask_at = MONO_NEVER;
@@ -537,13 +519,8 @@ audit_ask(struct gateway_venue *v, struct now now)
     v->audit_asked = now.mono;
     v->listed_mono_ns = now.mono.ns;
     v->foreign = 0;
-    v->now = now;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_SEND_MAX, &v->sink);
-    if (n >= 0 && (n == 0 || venue_send(v, rq.kind, (size_t)n)))
-        return true;
-    v->auditing = false;
-    return false;
+    v->auditing = venue_ask(v, &rq, now) >= VENUE_ASK_ANSWERED;
+    return v->auditing;
 }
 
 void

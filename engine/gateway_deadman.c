@@ -18,15 +18,13 @@ deadman_ask(struct gateway_venue *v, struct now now)
     if (v->deadman_none || now.mono.ns < v->deadman_next.ns || !v->reconciled || !venue_can_send(v, now) ||
         !venue_line_free(v, rq.kind))
         return;
-    v->now = now;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_SEND_MAX, &v->sink);
-    if (n < 0) {
+    enum venue_ask asked = venue_ask(v, &rq, now);
+    if (asked == VENUE_ASK_REFUSED) {
         v->deadman_none = true;
         log_write(v->g->p.log, LOG_WARNING, "deadman_ms: this venue has no countdown; its orders survive us");
         return;
     }
-    if (n == 0 || venue_send(v, rq.kind, (size_t)n))
+    if (asked >= VENUE_ASK_ANSWERED)
         v->deadman_next = mono_after(now.mono, v->cfg->deadman_ns / 3);
 }
 

@@ -298,10 +298,7 @@ cancel_listed(struct gateway_venue *v, const struct venue_report *r)
     if (ins == NULL || !venue_can_send(v, v->now) || !venue_line_free(v, rq.kind))
         return;
     memcpy(o.clordid, r->clordid, CLORDID_BYTES);
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, v->now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_ORDER_ROOM, &v->sink);
-    if (n > 0)
-        (void)venue_send(v, rq.kind, (size_t)n);
+    (void)venue_ask(v, &rq, v->now);
 }
 
 void

@@ -576,14 +576,8 @@ order_cancel_by(struct gateway *g, uint32_t slot, const struct command *by, stru
     order_cancel_asked(g, slot, by, now);
     g->aux[slot].request_deadline = mono_after(now.mono, v->cfg->request_timeout_ns);
     aux_arm(g, slot);
-    v->now = now;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_ORDER_ROOM, &v->sink);
-    if (n < 0 || (n > 0 && !venue_send(v, VENUE_RQ_CANCEL, (size_t)n))) {
-        struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
-        memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
-        (void)snprintf(ev.text, sizeof(ev.text), "the cancel could not be encoded");
-        (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+    if (venue_ask(v, &rq, now) < VENUE_ASK_ANSWERED) {
+        order_said(g, slot, ORDER_EV_UNKNOWN, 0, "the cancel could not be encoded", now);
         ask_soon(g, slot, 0, now);
         return true;
     }

@@ -347,10 +347,7 @@ account_ask(struct gateway_venue *v, struct now now)
     s->asked = true;
     s->asked_venue_ns = v->venue_at.ns + (now.mono.ns - v->venue_mono.ns);
     s->at = mono_after(now.mono, ASK_TIMEOUT_NS);
-    v->now = now;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_SEND_MAX, &v->sink);
-    if (n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n)))
+    if (venue_ask(v, &rq, now) < VENUE_ASK_ANSWERED)
         account_retry(v, SWEEP_RETRY_NS);
 }
 

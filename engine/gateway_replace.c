@@ -114,16 +114,9 @@ amend(struct gateway *g, const struct client_command *c, struct order_intent *in
     vo.px = c->cmd.px;
     vo.qty = c->cmd.qty;
     metric_add(g->p.metrics, METRIC_REPLACE_SENT, v->id, 1);
-    v->now = now;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_ORDER_ROOM, &v->sink);
-    if (unlikely(n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n)))) {
-        struct order_event ev = { .kind = ORDER_EV_AMEND_REJECTED, .trade_id = -1, .mono_ns = now.mono.ns };
-        ev.request_id = c->cmd.key;
-        memcpy(ev.clordid, in->clordid, CLORDID_BYTES);
-        (void)snprintf(ev.text, sizeof(ev.text), "could not be encoded, nothing was sent");
+    if (unlikely(venue_ask(v, &rq, now) < VENUE_ASK_ANSWERED)) {
         g->sent_count--;
-        (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+        order_said(g, slot, ORDER_EV_AMEND_REJECTED, c->cmd.key, "could not be encoded, nothing was sent", now);
     }
 }
 

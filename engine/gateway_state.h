@@ -360,6 +360,15 @@ bool gateway_journal_open(struct gateway *g, struct now now);
  * False: no room, nothing was sent. */
 bool venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len);
 
+/* Let the adapter write a request, and send it. Below VENUE_ASK_ANSWERED nothing was sent. */
+enum venue_ask {
+    VENUE_ASK_REFUSED, /* the adapter does not write it: not this venue's, or not now */
+    VENUE_ASK_NO_ROOM,
+    VENUE_ASK_ANSWERED, /* it needs no bytes: what it leads to was reported in the call */
+    VENUE_ASK_SENT
+};
+enum venue_ask venue_ask(struct gateway_venue *v, const struct venue_request *rq, struct now now);
+
 /* Ask before submit(): a kind that goes over HTTP waits while another is on its way. */
 static inline bool
 venue_line_free(const struct gateway_venue *v, enum venue_request_kind kind)
@@ -587,6 +596,10 @@ void ask_goes_on(struct gateway_venue *v, enum venue_request_kind kind, struct n
 void aux_reset(struct gateway *g, uint32_t slot);
 void aux_arm(struct gateway *g, uint32_t slot);
 void ask_soon(struct gateway *g, uint32_t slot, int64_t delay_ns, struct now now);
+/* An event of our own about an order (no answer came, or nothing was sent), journaled as a venue's would be. request:
+ * the key of the amend it is about, or 0. */
+void order_said(struct gateway *g, uint32_t slot, enum order_event_kind kind, uint64_t request, const char *why,
+                struct now now);
 enum order_outcome apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum journal_type type,
                                struct now now);
 void report_order(struct gateway *g, const struct order *o, enum report_kind kind, uint64_t seq, struct now now);

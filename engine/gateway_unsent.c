@@ -19,28 +19,18 @@ forget(struct gateway *g, uint32_t i)
     memmove(&g->sent[i], &g->sent[i + 1], (--g->sent_count - i) * sizeof(g->sent[0]));
 }
 
-static void
-said(struct gateway *g, uint32_t slot, enum order_event_kind kind, uint64_t request, const char *why, struct now now)
-{
-    struct order_event ev = { .kind = (uint8_t)kind, .trade_id = -1, .mono_ns = now.mono.ns, .request_id = request };
-
-    memcpy(ev.clordid, order_at(g->p.orders, slot)->clordid, CLORDID_BYTES);
-    (void)snprintf(ev.text, sizeof(ev.text), "%s", why);
-    (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
-}
-
 /* The order never left; neither did the replacement of the one that it was to replace. */
 static void
 order_over(struct gateway *g, uint32_t slot, const char *why, struct now now)
 {
     uint32_t target = order_at(g->p.orders, slot)->replaces;
 
-    said(g, slot, ORDER_EV_NOT_PLACED, 0, why, now);
+    order_said(g, slot, ORDER_EV_NOT_PLACED, 0, why, now);
     if (target == ORDER_NONE)
         return;
     const struct order *o = order_at(g->p.orders, target);
     if (order_live(o) && (o->request == REQUEST_REPLACE_IN_FLIGHT || o->request == REQUEST_REPLACE_UNKNOWN))
-        said(g, target, ORDER_EV_CANCEL_REJECTED, 0, why, now);
+        order_said(g, target, ORDER_EV_CANCEL_REJECTED, 0, why, now);
 }
 
 /* Take what waits of this order out of the list; `gone`: its connection has ended and took it along. True when the
@@ -79,7 +69,7 @@ withdraw(struct gateway *g, uint32_t slot, bool gone, const struct command *by, 
             order_cancel_asked(g, slot, by, now);
         order_over(g, slot, why, now);
     } else if (amend && order_amend_at(g->p.orders, slot) != NULL) {
-        said(g, slot, ORDER_EV_AMEND_REJECTED, order_amend_at(g->p.orders, slot)->key, why, now);
+        order_said(g, slot, ORDER_EV_AMEND_REJECTED, order_amend_at(g->p.orders, slot)->key, why, now);
     }
     return order;
 }

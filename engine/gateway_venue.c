@@ -235,6 +235,17 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
     return out;
 }
 
+COLD void
+order_said(struct gateway *g, uint32_t slot, enum order_event_kind kind, uint64_t request, const char *why,
+           struct now now)
+{
+    struct order_event ev = { .kind = (uint8_t)kind, .trade_id = -1, .mono_ns = now.mono.ns, .request_id = request };
+
+    memcpy(ev.clordid, order_at(g->p.orders, slot)->clordid, CLORDID_BYTES);
+    (void)snprintf(ev.text, sizeof(ev.text), "%s", why);
+    (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+}
+
 uint16_t
 gateway_currency(struct gateway *g, const char *name, struct now now)
 {
@@ -312,10 +323,7 @@ lost_work(struct gateway_venue *v, uint32_t max, struct now now)
         const struct order *o = order_at(g->p.orders, slot);
         if (o->venue != v->id || o->request == REQUEST_NONE || request_state_unknown((enum request_state)o->request))
             continue; /* a cancel may be in flight over an order whose placing is unknown: that is lost too */
-        struct order_event ev = { .kind = ORDER_EV_UNKNOWN, .trade_id = -1, .mono_ns = now.mono.ns };
-        memcpy(ev.clordid, o->clordid, CLORDID_BYTES);
-        (void)snprintf(ev.text, sizeof(ev.text), "%s", v->lost_why);
-        (void)apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, now);
+        order_said(g, slot, ORDER_EV_UNKNOWN, 0, v->lost_why, now);
     }
     return v->lost_walk >= 0;
 }
@@ -375,14 +383,13 @@ venue_step(struct gateway_venue *v, struct now now)
         v->differences = 0;
     }
     v->stepping = true;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_SEND_MAX, &v->sink);
+    enum venue_ask asked = venue_ask(v, &rq, now);
     v->stepping = false;
-    if (n == 0 && step == STEP_LOGON && s->step == step) { /* this key needs none */
+    if (asked == VENUE_ASK_ANSWERED && step == STEP_LOGON && s->step == step) { /* this key needs none */
         v->logged_on = true;
         (void)session_on_step_done(s, step, now);
     }
-    if (n < 0 || (n > 0 && !venue_send(v, rq.kind, (size_t)n)))
+    if (asked < VENUE_ASK_ANSWERED)
         log_write(g->p.log, LOG_WARNING, "a log-on step could not be sent"); /* its time-out closes the connection */
 }
 
@@ -470,10 +477,7 @@ venue_ask_time(struct gateway_venue *v, struct now now)
     v->now = now;
     v->time_sent = now;
     v->time_asked = true;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
-                                GATEWAY_SEND_MAX, &v->sink);
-    if (n > 0)
-        (void)venue_send(v, rq.kind, (size_t)n);
+    (void)venue_ask(v, &rq, now);
     audit_start(v, now);
 }
 
