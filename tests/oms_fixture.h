@@ -190,4 +190,31 @@ oms_status(struct oms *o, uint32_t slot, enum order_state state, qty_t cum_qty, 
     return oms_apply(o, slot, &ev);
 }
 
+#define OMS_STATE(o, slot)   order_at((o)->t, slot)->state
+#define OMS_REQUEST(o, slot) order_at((o)->t, slot)->request
+#define OMS_CUM(o, slot)     order_at((o)->t, slot)->cum_qty
+#define OMS_AMEND(o, slot)   order_amend_at((o)->t, slot)
+
+/* What each order says must be what the deltas have added up to. */
+static inline void
+oms_sums_match(struct oms *o)
+{
+    struct oms_sums is = { 0 };
+    int walk = order_walk_open(o->t, CLIENT_NONE);
+    uint32_t slot;
+
+    while ((slot = order_walk_next(o->t, walk)) != ORDER_NONE) {
+        const struct order * or = order_at(o->t, slot);
+        CHECK(order_live(or));
+        is.reserved[or->instrument][or->side] += or->reserved;
+        is.open++;
+        is.unknown += order_unknown(or);
+    }
+    CHECK_MEM(is.reserved, o->sums.reserved, sizeof(is.reserved));
+    CHECK_EQ(is.open, o->sums.open);
+    CHECK_EQ(is.unknown, o->sums.unknown);
+    CHECK_EQ(order_totals(o->t)->live, o->sums.open);
+    CHECK_EQ(order_totals(o->t)->unknown, o->sums.unknown);
+}
+
 #endif
