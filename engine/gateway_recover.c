@@ -233,8 +233,8 @@ page_settle(struct gateway_venue *v, const struct venue_report *r)
     struct trade_page *p = &v->page;
     const struct order_table *t = v->g->p.orders;
 
-    if (r->trade_id < 0 || r->trade_id == INT64_MAX || r->instrument == INSTRUMENT_NONE)
-        return;
+    if (r->trade_id < 0 || r->trade_id == INT64_MAX || r->instrument >= v->g->p.route->count)
+        return; /* none of ours */
     p->next = MAX(p->next, r->trade_id + 1);
     if (r->venue_time_ns != 0 && r->venue_time_ns <= v->account.asked_venue_ns - CURSOR_MARGIN_NS)
         p->settled = MAX(p->settled, r->trade_id + 1);
