@@ -441,6 +441,8 @@ gateway_on_rest(struct gateway *g, uint16_t venue, unsigned status, const uint8_
             log_write(g->p.log, LOG_DECODE_FAILED, "an answer over HTTP", v->id, r);
         }
     }
+    if (v->rest_wanted && v->account.asked && v->rest_kind == VENUE_RQ_TRADES)
+        account_page(v); /* not at its end */
     int n = v->rest_wanted ? ops->rest_more(v->cfg->adapter, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
                                             GATEWAY_SEND_MAX)
                            : 0;

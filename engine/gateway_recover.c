@@ -14,6 +14,8 @@
 
 /* A venue may list a trade a little after one with a higher id. */
 #define CURSOR_MARGIN_NS (5 * NS_PER_S)
+/* A cursor that stays is written again when its time is so much newer. */
+#define CURSOR_NOTE_NS (60 * NS_PER_S)
 /* A trade that the stream has had time to tell, found by asking: it was lost on the way. */
 #define LOST_MARGIN_NS (2 * NS_PER_S)
 #define SWEEP_RETRY_NS NS_PER_S
@@ -129,7 +131,7 @@ trade_counted(const struct gateway_venue *v, const struct order *o, const struct
     if (o->client != CLIENT_ADOPTED)
         return false;
     if (v->cfg->ops->sweeps)
-        return cursor < 0 || r->trade_id < cursor;
+        return cursor < 0 || order_trade_past(g->p.orders, o->instrument, r->trade_id, r->venue_time_ns);
     return r->venue_time_ns != 0 && r->venue_time_ns < o->venue_deadline_ns;
 }
 
@@ -154,8 +156,8 @@ account_trade(struct gateway_venue *v, const struct venue_report *r)
 
     if (ins == NULL || ins->venue != v->id || !v->cfg->ops->sweeps)
         return;
-    int64_t cursor = order_trade_cursor(g->p.orders, ins->id);
-    if (cursor < 0 || r->trade_id < cursor || r->side > SIDE_SELL ||
+    if (order_trade_cursor(g->p.orders, ins->id) < 0 ||
+        order_trade_past(g->p.orders, ins->id, r->trade_id, r->venue_time_ns) || r->side > SIDE_SELL ||
         order_trade_known(g->p.orders, ins->id, (enum side)r->side, r->trade_id))
         return;
     if (unlikely(order_trade_forgotten(g->p.orders, ins->id, (enum side)r->side, r->trade_id, false))) {
@@ -236,10 +238,10 @@ page_settle(struct gateway_venue *v, const struct venue_report *r)
     if (r->trade_id < 0 || r->trade_id == INT64_MAX || r->instrument >= v->g->p.route->count)
         return; /* none of ours */
     p->next = MAX(p->next, r->trade_id + 1);
-    if (r->venue_time_ns != 0 && r->venue_time_ns <= v->account.asked_venue_ns - CURSOR_MARGIN_NS)
+    if (r->venue_time_ns != 0 && r->venue_time_ns <= v->account.begun_venue_ns - CURSOR_MARGIN_NS)
         p->settled = MAX(p->settled, r->trade_id + 1);
     bool counted =
-        r->trade_id < order_trade_cursor(t, r->instrument) ||
+        order_trade_past(t, r->instrument, r->trade_id, r->venue_time_ns) ||
         (r->side <= SIDE_SELL && (order_trade_known(t, r->instrument, (enum side)r->side, r->trade_id) ||
                                   order_trade_forgotten(t, r->instrument, (enum side)r->side, r->trade_id, false)));
     if (unlikely(!counted))
@@ -326,6 +328,19 @@ account_retry(struct gateway_venue *v, int64_t delay_ns)
     s->at = mono_after(v->now.mono, delay_ns);
 }
 
+/* Where a sweep may begin to read: no instrument that was swept before has trades to be counted from before it. */
+static int64_t
+swept_until_ns(const struct gateway_venue *v)
+{
+    const struct route *route = v->g->p.route;
+    int64_t since_ns = INT64_MAX;
+
+    for (uint32_t i = 0; i < route->count; i++)
+        if (route->table[i].venue == v->id && order_trade_cursor(v->g->p.orders, i) >= 0)
+            since_ns = MIN(since_ns, order_trade_cursor_ns(v->g->p.orders, i));
+    return since_ns == INT64_MAX ? 0 : since_ns;
+}
+
 static void
 account_ask(struct gateway_venue *v, struct now now)
 {
@@ -333,19 +348,25 @@ account_ask(struct gateway_venue *v, struct now now)
     struct venue_order vo = { .venue_order_id = 0 };
     struct venue_request rq = { .kind = VENUE_RQ_BALANCES };
 
+    if (s->begun_venue_ns == 0) {
+        s->begun_venue_ns = v->venue_at.ns + (now.mono.ns - v->venue_mono.ns);
+        s->since_ns = swept_until_ns(v);
+    }
     if (s->instrument < v->g->p.route->count) {
         vo.instrument = &v->g->p.route->table[s->instrument];
         int64_t cursor = order_trade_cursor(v->g->p.orders, s->instrument);
         s->tag = (uint8_t)(s->tag % (VENUE_TAGS - 1) + 1);
-        rq = (struct venue_request){
-            .kind = VENUE_RQ_TRADES, .order = &vo, .since_trade = MAX(cursor, s->from), .tag = s->tag
-        };
+        rq = (struct venue_request){ .kind = VENUE_RQ_TRADES,
+                                     .order = &vo,
+                                     .since_ns = s->since_ns,
+                                     .since_trade = MAX(cursor, s->from),
+                                     .fresh_ns = s->begun_venue_ns,
+                                     .tag = s->tag };
     } else {
         memset(v->held, 0, sizeof(v->held));
         memset(v->vague, 0, sizeof(v->vague));
     }
     s->asked = true;
-    s->asked_venue_ns = v->venue_at.ns + (now.mono.ns - v->venue_mono.ns);
     s->at = mono_after(now.mono, ASK_TIMEOUT_NS);
     if (venue_ask(v, &rq, now) < VENUE_ASK_ANSWERED)
         account_retry(v, SWEEP_RETRY_NS);
@@ -360,7 +381,10 @@ account_work(struct gateway_venue *v, struct now now)
 
     if (!s->active || now.mono.ns < s->at.ns)
         return;
-    if (s->asked) { /* no answer in time */
+    if (s->asked && v->rest_busy)
+        return;     /* over HTTP an answer comes, or that there is none */
+    if (s->asked) { /* no answer in time: the next one tells more */
+        s->begun_venue_ns = 0;
         v->now = now;
         account_retry(v, SWEEP_RETRY_NS);
         return;
@@ -372,6 +396,13 @@ account_work(struct gateway_venue *v, struct now now)
         !venue_affords(v, kind, now))
         return;
     account_ask(v, now);
+}
+
+/* A page of trades came and there are more: others may use the line first, then the venue is asked on. */
+void
+account_page(struct gateway_venue *v)
+{
+    account_retry(v, 0);
 }
 
 static void
@@ -398,17 +429,22 @@ account_trades_end(struct gateway_venue *v, const struct venue_report *r)
     s->asked = false;
     int64_t cursor = order_trade_cursor(g->p.orders, s->instrument);
     int64_t reached = cursor < 0 ? p->next : p->settled; /* at first sight all of them are the past */
+    int64_t reached_ns = order_trade_cursor_ns(g->p.orders, s->instrument);
+    bool cut = cursor >= 0 && r->code == 1 && p->next > MAX(s->from, cursor);
     if (unlikely(cursor >= 0 && p->uncounted1 != 0)) {
         reached = MIN(reached, p->uncounted1 - 1);
         metric_add(g->p.metrics, METRIC_TRADES_UNCOUNTED, v->id, 1);
         log_write(g->p.log, LOG_TRADE_UNCOUNTED, g->p.route->table[s->instrument].symbol, v->id, p->uncounted1 - 1);
+    } else if (!cut) { /* all that was asked for was told, and counted */
+        reached_ns = MAX(reached_ns, s->begun_venue_ns - CURSOR_MARGIN_NS);
     }
-    if (reached > cursor) {
-        struct journal_cursor c = { .instrument = s->instrument, .trade_id = reached };
+    reached = MAX(reached, cursor);
+    if (reached > cursor || reached_ns - order_trade_cursor_ns(g->p.orders, s->instrument) >= CURSOR_NOTE_NS) {
+        struct journal_cursor c = { .instrument = s->instrument, .trade_id = reached, .venue_ns = reached_ns };
         (void)gateway_journal(g, JOURNAL_CURSOR, &c, sizeof(c), v->now);
-        order_trade_cursor_set(g->p.orders, s->instrument, reached);
+        order_trade_cursor_set(g->p.orders, s->instrument, reached, reached_ns);
     }
-    if (cursor >= 0 && r->code == 1 && p->next > MAX(s->from, cursor)) {
+    if (cut) {
         s->from = p->next;
         s->at = v->now.mono;
     } else {

@@ -101,12 +101,13 @@ struct account_sweep {
     bool active;
     bool asked; /* the answer to `instrument` is awaited */
     uint8_t refused;
-    uint8_t tag;         /* of the last question for trades */
-    uint8_t doubts;      /* times that the balances did not agree in this sweep */
-    uint32_t instrument; /* route's count: balances */
-    int64_t from;        /* trade id where the next page begins; -1 = at the cursor */
-    int64_t asked_venue_ns;
-    mono_ns_t at; /* no answer until then: ask again; nothing asked: not before */
+    uint8_t tag;            /* of the last question for trades */
+    uint8_t doubts;         /* times that the balances did not agree in this sweep */
+    uint32_t instrument;    /* route's count: balances */
+    int64_t from;           /* trade id where the next page begins; -1 = at the cursor */
+    int64_t begun_venue_ns; /* venue clock when its first question was asked; 0 = none yet */
+    int64_t since_ns;       /* venue clock: every instrument's trades before it were counted; 0 = not known */
+    mono_ns_t at;           /* no answer until then: ask again; nothing asked: not before */
 };
 
 struct gateway_venue {
@@ -565,6 +566,7 @@ void account_start(struct gateway_venue *v, struct now now);
 void account_turn(struct gateway_venue *v, struct now now);
 void account_stop(struct gateway_venue *v);
 void account_work(struct gateway_venue *v, struct now now);
+void account_page(struct gateway_venue *v);
 void account_trades_end(struct gateway_venue *v, const struct venue_report *r);
 void account_failed(struct gateway_venue *v, const struct venue_report *r);
 void account_balance(struct gateway_venue *v, const struct venue_report *r);

@@ -489,12 +489,17 @@ venue_work(struct gateway_venue *v, struct now now)
     if (unlikely(v->cancels_wait) && v->reconciled && venue_can_cancel(v, now) && order_sweep_wanted(v))
         v->cancels_wait = false;
     account_turn(v, now);
-    account_work(v, now);
+    /* Where questions go over one line of HTTP, the sweep's pages take turns with everything else. */
+    bool swept = v->rest_kind == VENUE_RQ_TRADES;
+    if (!swept)
+        account_work(v, now);
     reconcile_work(v, now);
     if (unlikely(v->g->kill.on))
         more |= kill_work(v, now);
     more |= audit_work(v);
     more |= asks_work(v, now);
+    if (swept)
+        account_work(v, now);
     return more || v->reconcile_walk >= 0;
 }
 

@@ -32,6 +32,7 @@ struct rig_request {
     uint64_t tag;
     int64_t since_ns;
     int64_t since_trade;
+    int64_t fresh_ns;
 };
 
 struct rig {
@@ -72,6 +73,7 @@ struct rig {
     bool over_http;      /* the same: log-on and questions go over HTTP */
     bool rest_busy;      /* a request over HTTP waits for rig_rest */
     bool rest_refused;   /* none can be queued */
+    bool http_sweeps;    /* the same: and those about trades and balances of the account */
     uint32_t rest_sent;
     uint32_t rest_pages; /* requests that the question under way takes beyond the first */
     uint64_t cover_seq;  /* of the last message to order entry */
@@ -140,6 +142,7 @@ script_submit(struct venue_adapter *a, const struct venue_request *rq, struct no
         q->venue_order_id = rq->order->venue_order_id;
         q->flags = rq->order->flags;
         q->since_trade = rq->since_trade;
+        q->fresh_ns = rq->fresh_ns;
         q->px = rq->order->px;
         q->qty = rq->order->qty;
     }
@@ -255,10 +258,11 @@ script_rest_more(struct venue_adapter *a, struct now now, int64_t offset, uint8_
     return 16;
 }
 
-static const struct venue_ops script_ops_rest = {
+static struct venue_ops script_ops_rest = {
     .dialect = "script",
     .needs_connection = true,
-    .rest = 1u << VENUE_RQ_LOGON | 1u << VENUE_RQ_QUERY | 1u << VENUE_RQ_TRADES | 1u << VENUE_RQ_OPEN_ORDERS,
+    .rest = 1u << VENUE_RQ_LOGON | 1u << VENUE_RQ_QUERY | 1u << VENUE_RQ_TRADES | 1u << VENUE_RQ_OPEN_ORDERS |
+            1u << VENUE_RQ_BALANCES,
     .footprint = script_footprint,
     .init = script_init,
     .on_disconnected = script_disconnected,
@@ -824,6 +828,7 @@ rig_begin(struct rig *r)
     script_ops.sweeps = r->sweeps;
     gc.venue[1] = gc.venue[0];
     gc.venue[1].name = "other";
+    script_ops_rest.sweeps = r->http_sweeps;
     gc.venue[0].deadman_ns = rig_deadman_ns;
     gc.kill_trips = rig_kill_trips;
     gc.client[RIG_CLIENT] =
@@ -842,8 +847,10 @@ rig_start(struct rig *r)
     bool amends = r->amends;
     bool over_http = r->over_http;
     bool two_venues = r->two_venues;
+    bool http_sweeps = r->http_sweeps;
 
     memset(r, 0, sizeof(*r));
+    r->http_sweeps = http_sweeps;
     r->durable_first = durable_first;
     r->amends = amends;
     r->over_http = over_http;

@@ -23,7 +23,7 @@ trade(uint64_t order, int64_t id, enum side side, qty_t qty)
     v.side = (uint8_t)side;
     v.last_px = 99900;
     v.last_qty = qty;
-    v.venue_time_ns = rig.now.wall.ns - 60 * NS_PER_S;
+    v.venue_time_ns = rig.now.wall.ns - 10 * NS_PER_S;
     return v;
 }
 
@@ -78,6 +78,7 @@ sweeping_ready(void)
     balances();
     CHECK(risk_venue_of(rig.risk, 0)->reconciled);
     CHECK_EQ(order_trade_cursor(rig.orders, 0), 0);
+    rig_pass(&rig, 20 * NS_PER_S); /* trades from here on are younger than that */
 }
 
 /* A buy of 1.00000 at 999.00 that got no answer; asked about after its deadline, it is not found, and its trades are

@@ -16,12 +16,13 @@ http_report(unsigned status, enum venue_report_kind kind, unsigned request, cons
 
 /* Connected, and the clock known. */
 static void
-to_logon(void)
+to_logon_of(bool sweeps)
 {
     struct instrument ins = rig_instrument();
     struct venue_report t = rig_report(VENUE_TIME, NULL);
 
     rig.over_http = true;
+    rig.http_sweeps = sweeps;
     rig_start(&rig);
     gateway_on_definition(rig.g, &ins, rig.now);
     gateway_on_definitions_end(rig.g, 0, true, rig.now);
@@ -31,6 +32,12 @@ to_logon(void)
     CHECK(rig_take(&rig, VENUE_RQ_TIME) != NULL);
     t.venue_time_ns = rig.now.wall.ns;
     rig_say(&rig, &t);
+}
+
+static void
+to_logon(void)
+{
+    to_logon_of(false);
 }
 
 static void
@@ -127,6 +134,68 @@ TEST(pages_that_come_slowly_are_one_answer)
     v.tag = q->tag;
     rig_rest(&rig, 200, &v, 1);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    rig_end(&rig);
+}
+
+/* A page of a sweep that does not end it, or its end. */
+static void
+sweep_page(bool end)
+{
+    struct venue_report v = rig_report(VENUE_TRADES_END, NULL);
+
+    v.request = VENUE_RQ_TRADES;
+    rig_rest(&rig, 200, &v, end ? 1 : 0);
+}
+
+TEST(pages_of_a_sweep_and_questions_about_orders_take_turns)
+{
+    to_logon_of(true);
+    http_report(200, VENUE_LOGGED_ON, VENUE_RQ_LOGON, NULL);
+    rig_say_kind(&rig, VENUE_STREAM_UP, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
+    http_report(200, VENUE_OPEN_ORDERS_END, VENUE_RQ_OPEN_ORDERS, NULL);
+    struct rig_request *first = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(first != NULL);
+    CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
+    sweep_page(false);
+    struct rig_request *next = rig_take(&rig, VENUE_RQ_TRADES); /* nobody else asks: on it goes */
+    CHECK(next != NULL && next->since_trade == first->since_trade && next->fresh_ns == first->fresh_ns);
+    rig_pass(&rig, 20 * NS_PER_S); /* slow: an answer over HTTP, or none, will come, and it is not asked twice */
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) == NULL);
+    sweep_page(true);
+    CHECK(rig_take(&rig, VENUE_RQ_BALANCES) != NULL);
+    struct venue_report held[2] = { rig_report(VENUE_BALANCE, NULL), rig_report(VENUE_BALANCES_END, NULL) };
+    held[0].request = held[1].request = VENUE_RQ_BALANCES;
+    held[0].last_qty = 1000000 * VALUE_ONE;
+    (void)snprintf(held[0].fee_ccy, sizeof(held[0].fee_ccy), "USDT");
+    rig_rest(&rig, 200, held, 2);
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+
+    rig_book(&rig);
+    uint64_t a = rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 41 * NS_PER_S); /* no answer: unknown; the audit's list, and then its sweep */
+    while (rig_take(&rig, VENUE_RQ_TRADES) == NULL) {
+        struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+        if (q != NULL)
+            http_report(200, VENUE_QUERY_FAILED, VENUE_RQ_QUERY, q->clordid);
+        else if (rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL)
+            http_report(200, VENUE_OPEN_ORDERS_END, VENUE_RQ_OPEN_ORDERS, NULL);
+        else
+            rig_pass(&rig, NS_PER_S);
+    }
+    struct venue_report t = rig_report(VENUE_TIME, NULL);
+    t.venue_time_ns = rig.now.wall.ns;
+    rig_say(&rig, &t);
+    for (unsigned i = 0; i < 3; i++) {
+        rig_pass(&rig, 15 * NS_PER_S); /* its question waits */
+        sweep_page(false);
+        struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
+        CHECK(q != NULL && rig_take(&rig, VENUE_RQ_TRADES) == NULL);
+        http_report(200, VENUE_QUERY_FAILED, VENUE_RQ_QUERY, q->clordid);
+        CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    }
+    CHECK(order_unknown(order_of(a)));
+    sweep_page(true);
     rig_end(&rig);
 }
 

@@ -553,6 +553,29 @@ TEST(replay_knows_stop_kill_limits_and_the_next_free_ids)
     oms_free(&o);
 }
 
+TEST(a_cursor_without_a_time_is_read_and_counts_from_an_hour_before_it_was_written)
+{
+    struct journal j;
+    struct journal_replayed rep;
+    struct fault fault;
+    struct oms o;
+    struct journal_segment s = { segment_memory[0], SEGMENT, "seg" };
+    const int64_t written = at(0).wall.ns;
+
+    journal_new(&j, 1);
+    oms_init(&o, 1, 1);
+    struct journal_cursor c = { .instrument = 1, .trade_id = 7, .venue_ns = written - 5 };
+    CHECK(journal_append(&j, JOURNAL_CURSOR, &c, 16, at(0)) != 0); /* as it was before it had a time */
+    c.instrument = 0;
+    CHECK(journal_append(&j, JOURNAL_CURSOR, &c, sizeof(c), at(0)) != 0);
+    CHECK(journal_replay(&s, 1, NULL, o.t, NULL, &rep, &fault));
+    CHECK_EQ(order_trade_cursor(o.t, 1), 7);
+    CHECK_EQ(order_trade_cursor_ns(o.t, 1), written - 3600 * NS_PER_S);
+    CHECK_EQ(order_trade_cursor(o.t, 0), 7);
+    CHECK_EQ(order_trade_cursor_ns(o.t, 0), written - 5);
+    oms_free(&o);
+}
+
 TEST(replay_refuses_what_it_cannot_apply)
 {
     struct journal j;

@@ -105,6 +105,8 @@ state_image(struct state *s)
     for (uint32_t i = 0; i < OMS_INSTR; i++) {
         int64_t cursor = order_trade_cursor(s->table, i);
         image_put(s, &cursor, sizeof(cursor));
+        cursor = order_trade_cursor_ns(s->table, i);
+        image_put(s, &cursor, sizeof(cursor));
     }
     image_put(s, order_totals(s->table), sizeof(struct order_totals));
     image_put(s, s->position, sizeof(s->position));
@@ -266,9 +268,11 @@ other_record(struct writer *w)
         break;
     }
     case 2: {
-        struct journal_cursor c = { .instrument = instrument, .trade_id = (int64_t)w->next_trade };
+        struct journal_cursor c = { .instrument = instrument,
+                                    .trade_id = (int64_t)w->next_trade,
+                                    .venue_ns = (int64_t)(w->next_trade + 1) * NS_PER_S };
         append(w, JOURNAL_CURSOR, &c, sizeof(c));
-        order_trade_cursor_set(w->oms.t, c.instrument, c.trade_id);
+        order_trade_cursor_set(w->oms.t, c.instrument, c.trade_id, c.venue_ns);
         break;
     }
     case 3: {

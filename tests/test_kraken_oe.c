@@ -808,37 +808,62 @@ TEST(trades_come_page_by_page_and_name_their_order)
     CHECK_EQ(got[0].kind, VENUE_QUERY_FAILED);
 }
 
-/* An instrument's trades from `since` on. */
+/* 2023-07-06 18:23:16: of the trades below. */
+#define TRADED_S  INT64_C(1688667796)
+#define COUNTED   ((TRADED_S - 100) * NS_PER_S)
+#define FRESH(at) ((at).wall.ns)
+
+/* An instrument's trades from `since` on, everything before since_ns being counted. True: a page is asked for, in
+ * `text`; false: answered from what was read. */
 static bool
-sweep(int64_t since)
+sweep(uint32_t instrument, int64_t since, int64_t since_ns, int64_t fresh_ns)
 {
-    struct venue_order o = { .instrument = &ins[0] };
-    struct venue_request rq = { .kind = VENUE_RQ_TRADES, .order = &o, .since_trade = since };
+    struct venue_order o = { .instrument = &ins[instrument] };
+    struct venue_request rq = {
+        .kind = VENUE_RQ_TRADES, .order = &o, .since_ns = since_ns, .since_trade = since, .fresh_ns = fresh_ns
+    };
+    reports = 0;
     int n = venue_kraken.submit(adapter, &rq, now, 0, buf, sizeof(buf), &sink);
     (void)snprintf(text, sizeof(text), "%.*s", MAX(n, 0), (const char *)buf);
-    reports = 0;
     return n > 0;
 }
 
-TEST(trades_since_one_are_read_back_to_it_and_told_oldest_first)
+/* A page from a list of `count`. */
+static void
+page(const char *trades, unsigned count)
 {
+    char body[4096];
+
+    (void)snprintf(body, sizeof(body), "{\"error\":[],\"result\":{\"trades\":{%s},\"count\":%u}}", trades, count);
+    reports = 0;
+    answer(200, body);
+    CHECK(!more()); /* the gateway asks on when nobody else wants to */
+}
+
+TEST(the_accounts_trades_are_read_once_for_all_instruments_from_the_time_that_was_counted)
+{
+    const int64_t fresh = FRESH(now);
+
     open_fresh(true);
-    CHECK(sweep(7));
-    answer(200,
-           "{\"error\":[],\"result\":{\"trades\":{" TRADE("T9", "OB-1", "XXBTZUSD", "9", "0.9") "," TRADE(
-               "TX", "OC-1", "XETHZEUR", "3", "1") "," TRADE("T8", "OA-1", "XXBTZUSD", "8", "0.8") "},\"count\":9}}");
+    CHECK(sweep(0, 7, COUNTED, fresh));
+    CHECK(strstr(text, "&start=1688667636&end=1786923485&ofs=0") != NULL); /* a minute earlier and a minute later */
+    page(TRADE("T9", "OB-1", "XXBTZUSD", "9", "0.9") "," TRADE("TX", "OC-1", "XETHZEUR", "3",
+                                                               "1") "," TRADE("T8", "OA-1", "XXBTZUSD", "8", "0.8"),
+         5);
     CHECK_EQ(reports, 0); /* whole or not at all */
-    CHECK(more());
+    CHECK(sweep(0, 7, COUNTED, fresh));
     CHECK(strstr(text, "&ofs=3") != NULL);
-    answer(200, "{\"error\":[\"EAPI:Rate limit exceeded\"]}");
+    reports = 0;
+    answer(200, "{\"error\":[\"EGeneral:Internal error\"]}");
     CHECK_EQ(got[0].kind, VENUE_QUERY_FAILED);
     CHECK_EQ(got[0].request, VENUE_RQ_TRADES);
     CHECK_EQ(got[0].definite, 0);
-    CHECK(!more());
-    CHECK(sweep(7)); /* it goes on from where it was */
-    CHECK(strstr(text, "&ofs=3") != NULL);
-    answer(200, "{\"error\":[],\"result\":{\"trades\":{" TRADE("T7", "OA-1", "XXBTZUSD", "7", "0.7") "," TRADE(
-                    "T6", "OA-1", "XXBTZUSD", "6", "0.6") "},\"count\":9}}");
+    CHECK(ask(VENUE_RQ_BALANCES, NULL, 0)); /* others ask meanwhile */
+    answer(200, "{\"error\":[],\"result\":{}}");
+    now.wall.ns += 200 * NS_PER_S;
+    CHECK(sweep(0, 7, COUNTED, fresh)); /* it goes on from where it was, with the end that it had */
+    CHECK(strstr(text, "&start=1688667636&end=1786923485&ofs=3") != NULL);
+    page(TRADE("T7", "OA-1", "XXBTZUSD", "7", "0.7") "," TRADE("T6", "OA-1", "XXBTZUSD", "6", "0.6"), 5);
     CHECK_EQ(reports, 4);
     for (unsigned i = 0; i < 3; i++) {
         CHECK_EQ(got[i].kind, VENUE_FILL);
@@ -849,15 +874,82 @@ TEST(trades_since_one_are_read_back_to_it_and_told_oldest_first)
     CHECK_EQ(got[2].venue_order_id, kraken_order_hash("OB-1", 4));
     CHECK_EQ(got[3].kind, VENUE_TRADES_END);
     CHECK_EQ(got[3].instrument, 0);
-    CHECK(!more());
-    CHECK(sweep(10)); /* and not further back than an old trade that is known */
-    CHECK(strstr(text, "&start=1688667736&") != NULL);
-    CHECK(sweep(5));
+    CHECK_EQ(got[3].code, 0);
+    CHECK(!sweep(1, 0, COUNTED, fresh)); /* the next instrument costs nothing */
+    CHECK_EQ(reports, 2);
+    CHECK_EQ(got[0].trade_id, 3);
+    CHECK_EQ(got[1].instrument, 1);
+    CHECK(!sweep(2, 0, COUNTED, fresh)); /* nor does a quiet one */
+    CHECK_EQ(reports, 1);
+    CHECK_EQ(got[0].kind, VENUE_TRADES_END);
+    CHECK(sweep(2, 0, COUNTED, FRESH(now))); /* the next sweep reads again */
+    CHECK(strstr(text, "&ofs=0") != NULL);
+}
+
+TEST(where_nothing_is_known_of_the_past_the_newest_page_is_enough_for_all)
+{
+    open_fresh(true);
+    CHECK(sweep(0, -1, 0, FRESH(now)));
     CHECK(strstr(text, "&start=0&") != NULL);
-    CHECK(sweep(-1)); /* the newest only */
-    answer(200, "{\"error\":[],\"result\":{\"trades\":{" TRADE("T9", "OB-1", "XXBTZUSD", "9", "0.9") "},\"count\":9}}");
+    page(TRADE("T9", "OB-1", "XXBTZUSD", "9", "0.9"), 10000);
     CHECK_EQ(reports, 2);
     CHECK_EQ(got[1].kind, VENUE_TRADES_END);
+    CHECK_EQ(got[1].code, 0);
+    CHECK(!sweep(1, -1, 0, FRESH(now)));
+    CHECK_EQ(reports, 1);
+}
+
+TEST(more_trades_than_there_is_room_for_are_told_window_after_window)
+{
+    const int64_t fresh = FRESH(now);
+    char want[64];
+    int64_t end = now.wall.ns / NS_PER_S + 60;
+    const int64_t start = TRADED_S - 160;
+
+    open_fresh(true);
+    CHECK(sweep(0, 1, COUNTED, fresh));
+    page(TRADE("T9", "OB-1", "XXBTZUSD", "9", "0.9"), KRAKEN_SWEEP_TRADES + 1); /* halved */
+    CHECK_EQ(reports, 0);
+    end = start + (end - start) / 2;
+    CHECK(sweep(0, 1, COUNTED, fresh));
+    (void)snprintf(want, sizeof(want), "&start=%lld&end=%lld&ofs=0", (long long)start, (long long)end);
+    CHECK(strstr(text, want) != NULL);
+    page(TRADE("T5", "OA-1", "XXBTZUSD", "5", "0.5") "," TRADE("TX", "OC-1", "XETHZEUR", "3", "1"), 2);
+    CHECK_EQ(reports, 2);
+    CHECK_EQ(got[0].trade_id, 5);
+    CHECK_EQ(got[1].kind, VENUE_TRADES_END);
+    CHECK_EQ(got[1].code, 1); /* there are more */
+    CHECK(sweep(0, 6, COUNTED, fresh));
+    (void)snprintf(want, sizeof(want), "&start=%lld&end=%lld&ofs=0", (long long)end - 1,
+                   (long long)(fresh / NS_PER_S + 60));
+    CHECK(strstr(text, want) != NULL);
+    page(TRADE("T9", "OB-1", "XXBTZUSD", "9", "0.9") "," TRADE("T5", "OA-1", "XXBTZUSD", "5", "0.5"), 2);
+    CHECK_EQ(reports, 2); /* what both windows have is told once */
+    CHECK_EQ(got[0].trade_id, 9);
+    CHECK_EQ(got[1].code, 0);
+    CHECK(sweep(1, 0, COUNTED, fresh)); /* the first window's were not kept: from its start again */
+    (void)snprintf(want, sizeof(want), "&start=%lld&", (long long)start);
+    CHECK(strstr(text, want) != NULL);
+    page(TRADE("TX", "OC-1", "XETHZEUR", "3", "1"), 3);
+    CHECK(sweep(1, 0, COUNTED, fresh));
+    page(TRADE("T5", "OA-1", "XXBTZUSD", "5", "0.5"), 2);
+    CHECK_EQ(reports, 2);
+    CHECK_EQ(got[0].trade_id, 3);
+    CHECK_EQ(got[1].code, 0);
+}
+
+TEST(a_trade_that_cannot_be_read_fails_its_own_instrument_alone)
+{
+    const int64_t fresh = FRESH(now);
+
+    open_fresh(true);
+    CHECK(sweep(0, 1, COUNTED, fresh));
+    page(TRADE("T9", "OB-1", "XXBTZUSD", "9", "0.9") "," TRADE("TX", "OC-1", "XETHZEUR", "3", "much"), 2);
+    CHECK_EQ(reports, 2);
+    CHECK(!sweep(1, 0, COUNTED, fresh));
+    CHECK_EQ(reports, 1);
+    CHECK_EQ(got[0].kind, VENUE_QUERY_FAILED);
+    CHECK(sweep(1, 0, COUNTED, fresh)); /* read anew */
 }
 
 TEST(names_of_pairs_and_assets_are_understood_in_their_old_spellings)

@@ -322,12 +322,29 @@ TEST(the_trade_cursor_only_rises)
     struct oms o;
     oms_init(&o, 4, 2);
     CHECK_EQ(order_trade_cursor(o.t, 3), -1);
-    order_trade_cursor_set(o.t, 3, 0);
+    order_trade_cursor_set(o.t, 3, 0, 50);
     CHECK_EQ(order_trade_cursor(o.t, 3), 0);
-    order_trade_cursor_set(o.t, 3, 9);
-    order_trade_cursor_set(o.t, 3, 8);
+    order_trade_cursor_set(o.t, 3, 9, 40);
+    order_trade_cursor_set(o.t, 3, 8, 60);
     CHECK_EQ(order_trade_cursor(o.t, 3), 9);
+    CHECK_EQ(order_trade_cursor_ns(o.t, 3), 60);
     CHECK_EQ(order_trade_cursor(o.t, INSTRUMENT_MAX), -1);
+    CHECK_EQ(order_trade_cursor_ns(o.t, INSTRUMENT_MAX), 0);
+    oms_free(&o);
+}
+
+TEST(a_trade_is_of_the_past_by_its_id_or_by_its_time_where_no_id_was_known)
+{
+    struct oms o;
+    oms_init(&o, 4, 2);
+    CHECK(!order_trade_past(o.t, 3, 0, 1));
+    order_trade_cursor_set(o.t, 3, 0, 50);
+    CHECK(order_trade_past(o.t, 3, 7, 49));
+    CHECK(!order_trade_past(o.t, 3, 7, 50));
+    CHECK(!order_trade_past(o.t, 3, 7, 0)); /* its time is not said: counted rather than lost */
+    order_trade_cursor_set(o.t, 3, 9, 60);
+    CHECK(order_trade_past(o.t, 3, 8, 70));
+    CHECK(!order_trade_past(o.t, 3, 9, 59)); /* ids are known: they decide */
     oms_free(&o);
 }
 

@@ -180,7 +180,7 @@ account_trade_report(uint64_t order, int64_t trade, enum side side, qty_t qty)
     struct venue_report v = fill_report(NULL, order, trade, qty, 0);
     v.request = VENUE_RQ_TRADES;
     v.side = (uint8_t)side;
-    v.venue_time_ns = rig.now.wall.ns - 60 * NS_PER_S;
+    v.venue_time_ns = rig.now.wall.ns - 10 * NS_PER_S;
     return v;
 }
 
@@ -232,6 +232,7 @@ sweeping_ready(enum foreign_policy foreign, bool balance_moves_position)
     rig_start_sweeping(&rig, foreign, balance_moves_position);
     rig_up(&rig);
     account_answers(0);
+    rig_pass(&rig, 20 * NS_PER_S); /* what trades from here on is younger than that */
 }
 
 /* Once more from the list of open orders to the balances, as the audit does; the trades are the caller's. */
@@ -305,6 +306,56 @@ TEST(trades_made_while_we_were_down_count_once_whoever_tells_them)
     rig_restart(&rig);
     CHECK_EQ(rig_position(&rig)->qty, 29000);
     CHECK_EQ(order_trade_cursor(rig.orders, 0), 7);
+    rig_end(&rig);
+}
+
+/* The last cursor of the journal. */
+static int64_t
+audited(void)
+{
+    audit_to_trades();
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL);
+    int64_t since_ns = q->since_ns;
+    trades_end();
+    balance("BTC", BTC_HELD);
+    balance("USDT", 100000 * VALUE_ONE);
+    balances_end();
+    return since_ns;
+}
+
+TEST(a_quiet_instruments_trades_are_asked_for_from_the_last_sweep_on_over_a_restart_too)
+{
+    sweeping_ready(FOREIGN_REPORT, false);
+    int64_t first_ns = order_trade_cursor_ns(rig.orders, 0);
+    CHECK(first_ns != 0 && first_ns < rig.now.wall.ns);
+    CHECK_EQ(audited(), first_ns);
+    int64_t second_ns = order_trade_cursor_ns(rig.orders, 0);
+    CHECK(second_ns > first_ns);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 0); /* it has never traded */
+    rig_restart(&rig);
+    CHECK_EQ(order_trade_cursor_ns(rig.orders, 0), second_ns);
+    rig_up(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->since_trade == 0);
+    CHECK_EQ(q->since_ns, second_ns);
+    rig_end(&rig);
+}
+
+TEST(what_was_traded_before_the_first_sight_of_an_instrument_is_the_past_though_it_was_not_in_that_answer)
+{
+    sweeping_ready(FOREIGN_REPORT, false);
+    audit_to_trades();
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    struct venue_report old = account_trade_report(990, 8, SIDE_BUY, 1000);
+    struct venue_report young = account_trade_report(991, 9, SIDE_BUY, 300);
+    old.venue_time_ns = order_trade_cursor_ns(rig.orders, 0) - 1;
+    rig_say(&rig, &old);
+    rig_say(&rig, &young);
+    CHECK_EQ(rig_position(&rig)->qty, 300);
     rig_end(&rig);
 }
 

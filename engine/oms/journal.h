@@ -103,13 +103,15 @@ struct journal_position {
 };
 _Static_assert(sizeof(struct journal_position) == 24, "journal payload");
 
-/* Every trade of the instrument with an id below trade_id was asked for and counted. */
+/* Every trade of the instrument with an id below trade_id was asked for and counted, and every one made before
+ * venue_ns, by the venue's clock; 0: not said (records of 16 bytes), then the record's own time less an hour. */
 struct journal_cursor {
     uint32_t instrument;
     uint32_t reserved;
     int64_t trade_id;
+    int64_t venue_ns;
 };
-_Static_assert(sizeof(struct journal_cursor) == 16, "journal payload");
+_Static_assert(sizeof(struct journal_cursor) == 24, "journal payload");
 
 /* What the venue says an account holds of a currency: free and locked. Trades count from here. */
 struct journal_balance {

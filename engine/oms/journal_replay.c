@@ -3,6 +3,9 @@
 #include "engine/oms/journal.h"
 #include "engine/oms/journal_snapshot.h"
 
+/* A sweep that took long wrote its cursor so much later than it had asked, at most. */
+#define CURSOR_UNSAID_NS (3600 * NS_PER_S)
+
 struct replay {
     struct order_table *t;
     const struct journal_replay_ops *ops;
@@ -94,7 +97,8 @@ replay_cursor(const struct replay *p, const struct journal_record *rec)
 
     if (c->instrument >= INSTRUMENT_MAX || c->trade_id < 0 || c->trade_id == INT64_MAX)
         return refuse(p, rec, "a trade cursor's instrument or id is out of range");
-    order_trade_cursor_set(p->t, c->instrument, c->trade_id);
+    order_trade_cursor_set(p->t, c->instrument, c->trade_id,
+                           c->venue_ns != 0 ? c->venue_ns : MAX(rec->wall_ns - CURSOR_UNSAID_NS, 0));
     return true;
 }
 

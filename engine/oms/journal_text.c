@@ -407,6 +407,7 @@ write_cursor(struct writer *w, const struct journal_text *t, const struct journa
 {
     (void)field_instrument(w, t, c->instrument);
     field_int(w, "trade_id", c->trade_id);
+    field_time(w, "venue_time", c->venue_ns);
 }
 
 static void

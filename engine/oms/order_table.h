@@ -273,7 +273,12 @@ bool order_trades_turned(const struct order_table *t, uint64_t since);
 
 /* Trade ids of this instrument below the cursor have been asked for and counted; -1: never asked. It only rises. */
 int64_t order_trade_cursor(const struct order_table *t, uint32_t instrument);
-void order_trade_cursor_set(struct order_table *t, uint32_t instrument, int64_t trade_id);
+/* The same for trades made before this time of the venue's clock; 0: not known. It only rises. */
+int64_t order_trade_cursor_ns(const struct order_table *t, uint32_t instrument);
+void order_trade_cursor_set(struct order_table *t, uint32_t instrument, int64_t trade_id, int64_t venue_ns);
+
+/* Below the cursor; where it was set while no trade was known, made before it. venue_ns of the trade, 0: not said. */
+bool order_trade_past(const struct order_table *t, uint32_t instrument, int64_t trade_id, int64_t venue_ns);
 
 /* Telemetry, outside of replay: when the bytes went to the kernel. */
 void order_stamp_wire(struct order_table *t, uint32_t slot, mono_ns_t at);

@@ -139,6 +139,7 @@ struct order_table {
     int64_t cursor1[INSTRUMENT_MAX];                /* trade cursor + 1; 0 = none */
     int64_t forgotten1[INSTRUMENT_MAX * 2];         /* by market: the highest trade id that made room, + 1; 0 = none */
     int64_t forgotten_nobodys1[INSTRUMENT_MAX * 2]; /* of those that were counted as nobody's */
+    int64_t cursor_ns[INSTRUMENT_MAX];              /* venue clock */
     struct walk walk[ORDER_WALKS_MAX];
     struct order_totals totals;
     uint32_t image_skip; /* while it is filled from images: terminal orders that it does not keep */

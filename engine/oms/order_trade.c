@@ -131,9 +131,24 @@ order_trade_cursor(const struct order_table *t, uint32_t instrument)
     return instrument < INSTRUMENT_MAX ? t->cursor1[instrument] - 1 : -1;
 }
 
+int64_t
+order_trade_cursor_ns(const struct order_table *t, uint32_t instrument)
+{
+    return instrument < INSTRUMENT_MAX ? t->cursor_ns[instrument] : 0;
+}
+
 void
-order_trade_cursor_set(struct order_table *t, uint32_t instrument, int64_t trade_id)
+order_trade_cursor_set(struct order_table *t, uint32_t instrument, int64_t trade_id, int64_t venue_ns)
 {
     ASSERT(instrument < INSTRUMENT_MAX && trade_id >= 0 && trade_id < INT64_MAX);
     t->cursor1[instrument] = MAX(t->cursor1[instrument], trade_id + 1);
+    t->cursor_ns[instrument] = MAX(t->cursor_ns[instrument], venue_ns);
+}
+
+bool
+order_trade_past(const struct order_table *t, uint32_t instrument, int64_t trade_id, int64_t venue_ns)
+{
+    int64_t cursor = order_trade_cursor(t, instrument);
+
+    return trade_id < cursor || (cursor == 0 && venue_ns != 0 && venue_ns < order_trade_cursor_ns(t, instrument));
 }

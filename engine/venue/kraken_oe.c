@@ -11,7 +11,7 @@ static size_t
 kraken_footprint(const struct venue_config *cfg)
 {
     return arena_cost(sizeof(struct kraken_oe)) + arena_cost(cfg->instruments.count * sizeof(struct kraken_piece)) +
-           arena_cost(cfg->instruments.count * sizeof(struct kraken_anchor)) +
+           arena_cost(cfg->instruments.count * sizeof(bool)) +
            arena_cost(KRAKEN_SWEEP_TRADES * sizeof(struct kraken_trade)) + kraken_orders_footprint(cfg->orders_max);
 }
 
@@ -34,7 +34,7 @@ kraken_init(const struct venue_config *cfg, struct arena *arena, struct fault *f
 
     k->cfg = *cfg;
     k->piece = (struct kraken_piece *)arena_take(arena, cfg->instruments.count * sizeof(struct kraken_piece));
-    k->anchor = (struct kraken_anchor *)arena_take(arena, cfg->instruments.count * sizeof(struct kraken_anchor));
+    k->unreadable = (bool *)arena_take(arena, cfg->instruments.count * sizeof(bool));
     k->trade = (struct kraken_trade *)arena_take(arena, KRAKEN_SWEEP_TRADES * sizeof(struct kraken_trade));
     kraken_orders_init(&k->orders, cfg->orders_max, arena);
     if (cfg->keys.api_key == NULL || !plain_text(cfg->keys.api_key, 200)) {
@@ -306,12 +306,11 @@ kraken_submit(struct venue_adapter *a, const struct venue_request *rq, struct no
 {
     struct kraken_oe *k = (struct kraken_oe *)(void *)a;
 
-    (void)sink;
     k->clock_offset_ns = clock_offset_ns;
     if (unlikely(room < VENUE_REQUEST_BYTES || now.wall.ns + clock_offset_ns <= 0))
         return -1;
     if (unlikely((venue_kraken.rest >> rq->kind & 1) != 0))
-        return kraken_rest_submit(k, rq, now, buf, room);
+        return kraken_rest_submit(k, rq, now, buf, room, sink);
     if (rq->kind == VENUE_RQ_TIME || rq->kind == VENUE_RQ_PING)
         return submit_ping(k, rq, buf);
     if (unlikely(k->token_len == 0))

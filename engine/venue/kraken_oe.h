@@ -24,7 +24,7 @@
 #define KRAKEN_REQUESTS       4096 /* a power of two: answers to older ones are no longer told apart */
 #define KRAKEN_PIECE_BYTES    64
 #define KRAKEN_PAGES_MAX      20   /* of one list, 50 entries each */
-#define KRAKEN_SWEEP_TRADES   5000 /* of one instrument since its cursor */
+#define KRAKEN_SWEEP_TRADES   5000 /* of the account, all pairs, read at a time */
 
 /* ---- which order a venue id means ---- */
 
@@ -98,24 +98,31 @@ struct kraken_rest {
     uint32_t pages;
     uint32_t instrument;
     int64_t since_ns;
+    int64_t since_trade;
     int64_t until_s; /* the list's end is fixed, so that its pages do not shift */
     uint64_t venue_order_id;
     char clordid[CLORDID_BYTES];
     char order_id[KRAKEN_ORDER_ID_BYTES];
 };
 
-/* An instrument's trades since one of them, read back page by page. */
+/* The account's trades within a window of time, read back page by page: all that is asked about the instruments of one
+ * sweep is answered from it. */
 struct kraken_sweep {
-    bool cut; /* begun and not whole */
+    bool whole;   /* every page was read */
+    bool last;    /* the window reaches to the time of the question */
+    bool newest;  /* nothing is known of the past: the newest page is enough */
+    uint8_t told; /* 1: `instrument` was told this window */
     uint32_t instrument;
-    uint32_t offset; /* where to go on */
-    uint32_t count;  /* kept in `trade`, newest first */
-    int64_t since_trade;
-    int64_t begun_ns; /* venue clock */
-    int64_t since_ns; /* venue clock: nothing older need be read */
+    uint32_t offset;  /* where to go on */
+    uint32_t count;   /* kept in `trade`, by instrument and then trade id */
+    int64_t since_ns; /* venue clock: as asked for */
+    int64_t begun_ns; /* venue clock; 0 = none */
+    int64_t from_s;   /* the window */
+    int64_t until_s;
 };
 
 struct kraken_trade {
+    uint32_t instrument;
     int64_t trade_id;
     uint64_t order; /* hash of the venue's id */
     px_t px;
@@ -124,11 +131,6 @@ struct kraken_trade {
     int64_t time_ns;
     uint8_t side;
     uint8_t maker;
-};
-
-struct kraken_anchor {
-    int64_t trade_id; /* 0 = none */
-    int64_t time_ns;
 };
 
 struct kraken_oe {
@@ -143,15 +145,16 @@ struct kraken_oe {
     uint64_t sequence;
     struct kraken_rest rest;
     struct kraken_sweep sweep;
-    struct kraken_trade *trade;   /* [KRAKEN_SWEEP_TRADES] */
-    struct kraken_anchor *anchor; /* [instruments.count] */
+    struct kraken_trade *trade; /* [KRAKEN_SWEEP_TRADES] */
+    bool *unreadable;           /* [instruments.count]: a trade of it in the window */
     struct kraken_orders orders;
     struct kraken_piece *piece; /* [instruments.count] */
     struct kraken_request request[KRAKEN_REQUESTS];
 };
 
 /* Written at `at` (room for it is the caller's matter); the bytes of an HTTP request, or -1. */
-int kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct now now, uint8_t *buf, size_t room);
+int kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct now now, uint8_t *buf, size_t room,
+                       const struct venue_sink *sink);
 enum decode_result kraken_rest_decode(struct venue_adapter *a, unsigned status, const uint8_t *body, size_t len,
                                       struct now now, const struct venue_sink *sink);
 int kraken_rest_more(struct venue_adapter *a, struct now now, int64_t clock_offset_ns, uint8_t *buf, size_t room);
@@ -159,8 +162,11 @@ int kraken_rest_more(struct venue_adapter *a, struct now now, int64_t clock_offs
 void kraken_rest_fail(struct kraken_oe *k, const char *text, int32_t code, bool definite,
                       const struct venue_sink *sink);
 void kraken_rest_end(struct kraken_oe *k, enum venue_report_kind kind, const struct venue_sink *sink);
-/* kraken_trades.c: k->rest is a question for an instrument's trades; a page of TradesHistory. */
-void kraken_sweep_begin(struct kraken_oe *k, const struct venue_request *rq, struct now now);
+/* kraken_trades.c: k->rest is a question for an instrument's trades. True: it was answered from what has been read;
+ * else a page must be asked for. */
+bool kraken_sweep_begin(struct kraken_oe *k, const struct venue_request *rq, struct now now,
+                        const struct venue_sink *sink);
+/* A page of TradesHistory. A sweep that needs another one is to be asked for again (kraken_sweep_begin). */
 void kraken_on_trades(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *sink);
 enum decode_result kraken_oe_decode(struct venue_adapter *a, const uint8_t *msg, size_t len, struct now now,
                                     const struct venue_sink *sink);

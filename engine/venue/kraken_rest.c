@@ -102,7 +102,8 @@ field_plain(const char *s)
 }
 
 int
-kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct now now, uint8_t *buf, size_t room)
+kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct now now, uint8_t *buf, size_t room,
+                   const struct venue_sink *sink)
 {
     struct kraken_rest q = { .kind = (uint8_t)rq->kind, .tag = (uint8_t)(rq->tag % VENUE_TAGS) };
 
@@ -143,7 +144,8 @@ kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct n
     if (rq->kind == VENUE_RQ_TRADES && q.clordid[0] == '\0') {
         if (q.instrument >= k->cfg.instruments.count)
             return -1;
-        kraken_sweep_begin(k, rq, now);
+        if (kraken_sweep_begin(k, rq, now, sink))
+            return 0;
     }
     return write_stage(k, now, buf, room);
 }

@@ -1,15 +1,15 @@
 /* Kraken Spot trades over REST: those of one order as they come, or an instrument's since a trade, oldest first.
  *
- * TradesHistory lists the newest first, 50 a page, all pairs together, and cannot begin at a trade: a sweep reads back
- * from now to the trade asked for, keeps what it finds, and reports it once it is whole. One that was cut short (the
- * venue's counter of calls is small) goes on from where it was when the same is asked again soon. `anchor` remembers,
- * per instrument, an old trade and its time, so that the next sweep need not read further back than that.
+ * TradesHistory lists the newest first, 50 a page, all pairs together, and begins at a time: what a sweep of the
+ * account asks about one instrument after the other is read once, from the time before which everything was counted,
+ * and each instrument is told its part. More than there is room for is read window after window, the oldest first, each
+ * told as an answer that was cut. What breaks off goes on where it was when the same is asked again.
  *
- * Always true: a sweep reports all trades from the one asked for on, or none; a trade that cannot be read fails it. */
+ * Always true: a window is told when all of it was read; a trade that cannot be read fails its instrument's answer. */
 #include "engine/venue/kraken_value.h"
 
-#define RESUME_NS     (60 * NS_PER_S) /* a sweep that was cut short is worth going on with for so long */
-#define ANCHOR_AGE_NS (60 * NS_PER_S) /* the venue lists nothing older than a listed trade after so long */
+#define EARLIER_S    60 /* read so far back behind the time asked for: the venue lists a trade a little late */
+#define WINDOW_MIN_S 2
 
 struct trade {
     struct json_text ordertxid;
@@ -55,24 +55,15 @@ read_trade(struct json_scan *j, struct trade *t)
     }
 }
 
-/* The trade as a report. False: it cannot be read. *mine: it is of the instrument asked about. */
+/* The trade as a report, of an instrument of ours. False: it cannot be read. */
 static bool
-trade_report(struct kraken_oe *k, const struct trade *t, struct venue_report *r, bool *mine)
+trade_report(const struct kraken_oe *k, const struct trade *t, uint32_t instrument, struct venue_report *r)
 {
-    const struct kraken_rest *q = &k->rest;
+    const struct instrument *ins = &k->cfg.instruments.table[instrument];
 
-    *mine = kraken_pair_instrument(k, &t->pair) == q->instrument && t->ordertxid.s != NULL;
-    if (!*mine)
-        return true;
-    const struct instrument *ins = &k->cfg.instruments.table[q->instrument];
-    *r = kraken_report(VENUE_FILL, q->kind);
+    *r = kraken_report(VENUE_FILL, k->rest.kind);
     r->venue_order_id = kraken_order_hash(t->ordertxid.s, t->ordertxid.n);
-    const struct kraken_order *o = kraken_orders_find(&k->orders, r->venue_order_id);
-    if (r->venue_order_id == q->venue_order_id)
-        memcpy(r->clordid, q->clordid, CLORDID_BYTES);
-    else if (o != NULL)
-        memcpy(r->clordid, o->clordid, CLORDID_BYTES);
-    r->instrument = q->instrument;
+    r->instrument = instrument;
     if (!t->has_id || t->id > INT64_MAX || !kraken_decimal(&t->price, ins->px_decimals, &r->last_px) ||
         !kraken_decimal(&t->vol, ins->qty_decimals, &r->last_qty) || r->last_qty == 0)
         return false;
@@ -85,48 +76,77 @@ trade_report(struct kraken_oe *k, const struct trade *t, struct venue_report *r,
     return true;
 }
 
-/* ---- sweeps ---- */
-
-void
-kraken_sweep_begin(struct kraken_oe *k, const struct venue_request *rq, struct now now)
+/* Whose it is, as far as the venue's id of the order says. */
+static void
+name_order(const struct kraken_oe *k, struct venue_report *r)
 {
-    struct kraken_sweep *s = &k->sweep;
-    struct kraken_rest *q = &k->rest;
-    int64_t venue_ns = now.wall.ns + k->clock_offset_ns;
-    const struct kraken_anchor *a = &k->anchor[q->instrument];
+    const struct kraken_order *o = kraken_orders_find(&k->orders, r->venue_order_id);
 
-    q->sweep = true;
-    if (s->cut && s->instrument == q->instrument && s->since_trade == rq->since_trade &&
-        venue_ns - s->begun_ns < RESUME_NS) {
-        q->offset = s->offset;
-    } else {
-        *s = (struct kraken_sweep){ .instrument = q->instrument,
-                                    .since_trade = rq->since_trade,
-                                    .begun_ns = venue_ns,
-                                    .since_ns = a->trade_id > 0 && a->trade_id < rq->since_trade
-                                                    ? a->time_ns - ANCHOR_AGE_NS
-                                                    : 0 };
-    }
-    s->cut = true; /* until it is whole */
-    q->since_ns = MAX(s->since_ns, 0);
-    q->until_s = s->begun_ns / NS_PER_S + 60;
+    if (o != NULL)
+        memcpy(r->clordid, o->clordid, CLORDID_BYTES);
 }
 
-/* Keep one, newest first. False: there is no room. */
+/* ---- sweeps ---- */
+
+static void
+window_begin(struct kraken_oe *k, int64_t from_s, int64_t until_s)
+{
+    struct kraken_sweep *s = &k->sweep;
+
+    s->whole = false;
+    s->told = 0;
+    s->offset = 0;
+    s->count = 0;
+    s->from_s = from_s;
+    s->until_s = until_s;
+    s->last = until_s >= s->begun_ns / NS_PER_S + EARLIER_S;
+    memset(k->unreadable, 0, k->cfg.instruments.count * sizeof(*k->unreadable));
+}
+
+static int64_t
+first_s(const struct kraken_sweep *s)
+{
+    return MAX(s->since_ns / NS_PER_S - EARLIER_S, 0);
+}
+
+static void
+window_first(struct kraken_oe *k)
+{
+    window_begin(k, first_s(&k->sweep), k->sweep.begun_ns / NS_PER_S + EARLIER_S);
+}
+
+static void
+window_next(struct kraken_oe *k)
+{
+    /* The venue's lists begin behind `start`, in whole seconds: one is read twice rather than none. */
+    window_begin(k, k->sweep.until_s - 1, k->sweep.begun_ns / NS_PER_S + EARLIER_S);
+}
+
+static bool
+before(const struct kraken_trade *t, uint32_t instrument, int64_t trade_id)
+{
+    return t->instrument != instrument ? t->instrument < instrument : t->trade_id < trade_id;
+}
+
+/* False: there is no room. */
 static bool
 keep(struct kraken_oe *k, const struct venue_report *r)
 {
     struct kraken_sweep *s = &k->sweep;
     uint32_t at = s->count;
 
-    if (at == KRAKEN_SWEEP_TRADES)
+    if (s->count == KRAKEN_SWEEP_TRADES)
         return false;
-    while (at > 0 && k->trade[at - 1].trade_id < r->trade_id)
+    while (at > 0 && !before(&k->trade[at - 1], r->instrument, r->trade_id))
         at--;
-    if (at < s->count && k->trade[at].trade_id == r->trade_id && k->trade[at].order == r->venue_order_id)
-        return true; /* a page that shifted under us */
+    /* Both sides of a trade with oneself have its id. */
+    for (uint32_t i = at;
+         i < s->count && k->trade[i].instrument == r->instrument && k->trade[i].trade_id == r->trade_id; i++)
+        if (k->trade[i].order == r->venue_order_id)
+            return true; /* a page that shifted under us */
     memmove(&k->trade[at + 1], &k->trade[at], (s->count - at) * sizeof(*k->trade));
-    k->trade[at] = (struct kraken_trade){ .trade_id = r->trade_id,
+    k->trade[at] = (struct kraken_trade){ .instrument = r->instrument,
+                                          .trade_id = r->trade_id,
                                           .order = r->venue_order_id,
                                           .px = r->last_px,
                                           .qty = r->last_qty,
@@ -138,38 +158,87 @@ keep(struct kraken_oe *k, const struct venue_report *r)
     return true;
 }
 
-/* All of them, oldest first. */
 static void
-sweep_end(struct kraken_oe *k, const struct venue_sink *sink)
+tell(struct kraken_oe *k, const struct kraken_trade *t, const struct venue_sink *sink)
+{
+    struct venue_report r = kraken_report(VENUE_FILL, VENUE_RQ_TRADES);
+
+    r.instrument = t->instrument;
+    r.venue_order_id = t->order;
+    name_order(k, &r);
+    r.trade_id = t->trade_id;
+    r.last_px = t->px;
+    r.last_qty = t->qty;
+    r.side = t->side;
+    r.maker = t->maker;
+    r.venue_time_ns = t->time_ns;
+    if (t->fee >= 0) {
+        r.fee = t->fee;
+        memcpy(r.fee_ccy, k->cfg.instruments.table[t->instrument].quote, CURRENCY_BYTES);
+    }
+    sink->report(sink->ctx, &r);
+}
+
+/* The window is whole: the instrument's part of it, oldest first. False: it has none, and there is another window. */
+static bool
+window_tell(struct kraken_oe *k, const struct venue_sink *sink)
 {
     struct kraken_sweep *s = &k->sweep;
-    struct kraken_anchor *a = &k->anchor[s->instrument];
-    const struct instrument *ins = &k->cfg.instruments.table[s->instrument];
+    const struct kraken_rest q = k->rest;
+    bool any = false;
 
-    for (uint32_t i = s->count; i > 0; i--) {
-        const struct kraken_trade *t = &k->trade[i - 1];
-        struct venue_report r = kraken_report(VENUE_FILL, VENUE_RQ_TRADES);
-        const struct kraken_order *o = kraken_orders_find(&k->orders, t->order);
-        if (o != NULL)
-            memcpy(r.clordid, o->clordid, CLORDID_BYTES);
-        r.instrument = s->instrument;
-        r.venue_order_id = t->order;
-        r.trade_id = t->trade_id;
-        r.last_px = t->px;
-        r.last_qty = t->qty;
-        r.side = t->side;
-        r.maker = t->maker;
-        r.venue_time_ns = t->time_ns;
-        if (t->fee >= 0) {
-            r.fee = t->fee;
-            memcpy(r.fee_ccy, ins->quote, CURRENCY_BYTES);
-        }
-        if (t->time_ns < s->begun_ns - ANCHOR_AGE_NS && t->trade_id > a->trade_id)
-            *a = (struct kraken_anchor){ .trade_id = t->trade_id, .time_ns = t->time_ns };
-        sink->report(sink->ctx, &r);
+    if (k->unreadable[q.instrument]) {
+        s->begun_ns = 0; /* to be read anew */
+        kraken_rest_fail(k, "a trade's numbers cannot be read", 0, false, sink);
+        return true;
     }
-    s->cut = false;
-    kraken_rest_end(k, VENUE_TRADES_END, sink);
+    for (uint32_t i = 0; i < s->count; i++) {
+        const struct kraken_trade *t = &k->trade[i];
+        if (t->instrument != q.instrument || t->trade_id < q.since_trade)
+            continue;
+        any = true;
+        tell(k, t, sink);
+    }
+    if (!any && !s->last)
+        return false;
+    s->told = 1;
+    s->instrument = q.instrument;
+    struct venue_report r = kraken_report(VENUE_TRADES_END, VENUE_RQ_TRADES);
+    r.instrument = q.instrument;
+    r.tag = q.tag;
+    r.code = s->last ? 0 : 1;
+    k->rest.stage = KRAKEN_REST_IDLE;
+    sink->report(sink->ctx, &r);
+    return true;
+}
+
+bool
+kraken_sweep_begin(struct kraken_oe *k, const struct venue_request *rq, struct now now, const struct venue_sink *sink)
+{
+    struct kraken_sweep *s = &k->sweep;
+    struct kraken_rest *q = &k->rest;
+    bool newest = rq->since_ns == 0 && rq->since_trade < 0;
+
+    q->sweep = true;
+    q->since_trade = rq->since_trade;
+    if (s->begun_ns == 0 || s->begun_ns < rq->fresh_ns || s->since_ns != rq->since_ns || s->newest != newest) {
+        *s = (struct kraken_sweep){ .begun_ns = now.wall.ns + k->clock_offset_ns,
+                                    .since_ns = rq->since_ns,
+                                    .newest = newest };
+        window_first(k);
+    } else if (s->whole && s->told != 0 && s->instrument == q->instrument && !s->last) {
+        window_next(k);
+    } else if (s->whole && s->told != 0 && s->instrument != q->instrument && s->from_s != first_s(s)) {
+        window_first(k); /* what windows before this one have of it was not kept */
+    }
+    if (s->whole && window_tell(k, sink))
+        return true;
+    if (s->whole)
+        window_next(k);
+    q->offset = s->offset;
+    q->since_ns = s->from_s * NS_PER_S;
+    q->until_s = s->until_s;
+    return false;
 }
 
 /* ---- an answer ---- */
@@ -179,23 +248,28 @@ struct page {
     uint64_t count; /* as the venue says, all pages */
     bool good;
     bool full;
-    bool reached; /* a trade older than the one asked for */
 };
 
 static void
 on_trade(struct kraken_oe *k, const struct trade *t, struct page *p, const struct venue_sink *sink)
 {
     struct venue_report r;
-    bool mine;
+    uint32_t instrument = kraken_pair_instrument(k, &t->pair);
 
-    if (!trade_report(k, t, &r, &mine)) {
-        p->good = false;
-    } else if (mine && !k->rest.sweep) {
+    if (instrument == INSTRUMENT_NONE || t->ordertxid.s == NULL || (!k->rest.sweep && instrument != k->rest.instrument))
+        return;
+    bool read = trade_report(k, t, instrument, &r);
+    if (k->rest.sweep && !read) {
+        k->unreadable[instrument] = true;
+    } else if (k->rest.sweep) {
+        p->full |= !keep(k, &r);
+    } else if (read) {
+        name_order(k, &r);
+        if (r.venue_order_id == k->rest.venue_order_id)
+            memcpy(r.clordid, k->rest.clordid, CLORDID_BYTES);
         sink->report(sink->ctx, &r);
-    } else if (mine) {
-        p->reached |= r.trade_id < k->sweep.since_trade;
-        if (r.trade_id >= k->sweep.since_trade && !keep(k, &r))
-            p->full = true;
+    } else {
+        p->good = false;
     }
 }
 
@@ -224,6 +298,30 @@ read_page(struct kraken_oe *k, struct json_scan *j, struct page *p, const struct
     }
 }
 
+/* A page of the window. */
+static void
+on_window_page(struct kraken_oe *k, const struct page *p, const struct venue_sink *sink)
+{
+    struct kraken_sweep *s = &k->sweep;
+    int64_t wide_s = s->until_s - s->from_s;
+
+    if (s->offset == 0 && !s->newest && p->count > KRAKEN_SWEEP_TRADES && wide_s > WINDOW_MIN_S) {
+        window_begin(k, s->from_s, s->from_s + wide_s / 2);
+        return;
+    }
+    s->offset += p->seen;
+    if (p->full) {
+        s->begun_ns = 0;
+        kraken_rest_fail(k, "more trades than can be looked through", 0, true, sink);
+        return;
+    }
+    s->whole = p->seen == 0 || s->newest || (p->count != 0 && p->count <= s->offset);
+    if (s->whole)
+        s->last |= s->newest;
+    if (s->whole && !window_tell(k, sink))
+        window_next(k);
+}
+
 /* {"trades":{TXID:{...}},"count":n} */
 void
 kraken_on_trades(struct kraken_oe *k, struct json_scan *j, const struct venue_sink *sink)
@@ -232,19 +330,18 @@ kraken_on_trades(struct kraken_oe *k, struct json_scan *j, const struct venue_si
     struct page p = { .good = true };
 
     read_page(k, j, &p, sink);
+    if (q->sweep) {
+        on_window_page(k, &p, sink);
+        return;
+    }
     q->offset += p.seen;
-    bool more = p.seen > 0 && p.count > q->offset && !p.reached && (!q->sweep || k->sweep.since_trade >= 0);
+    bool more = p.seen > 0 && p.count > q->offset;
     if (!p.good) {
-        k->sweep.cut = false;
         kraken_rest_fail(k, "a trade's numbers cannot be read", 0, false, sink);
-    } else if (p.full || (more && !q->sweep && q->pages >= KRAKEN_PAGES_MAX)) {
-        k->sweep.cut = false;
+    } else if (more && q->pages >= KRAKEN_PAGES_MAX) {
         kraken_rest_fail(k, "more trades than can be looked through", 0, true, sink);
     } else if (more) {
         q->more = true;
-        k->sweep.offset = q->offset;
-    } else if (q->sweep) {
-        sweep_end(k, sink);
     } else {
         kraken_rest_end(k, VENUE_TRADES_END, sink);
     }

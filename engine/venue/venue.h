@@ -62,8 +62,11 @@ struct venue_request {
     enum venue_request_kind kind;
     const struct venue_order *order;  /* NEW, CANCEL, REPLACE, AMEND, QUERY, TRADES; CANCEL_ALL: NULL = everything */
     const struct venue_order *target; /* REPLACE: the order to cancel */
-    int64_t since_ns;                 /* TRADES: venue clock, since the epoch; 0 = by order only */
+    int64_t since_ns;                 /* TRADES: venue clock, since the epoch; 0 = by order only. Of an instrument: all
+                                         of the account that are wanted were made after it; 0 = not known */
     int64_t since_trade;              /* TRADES: trade id; -1 = the newest ones; of an order also 0 = all */
+    int64_t fresh_ns;                 /* TRADES of an instrument: what was read of the account at this time of the
+                                         venue's clock, or later, need not be read again */
     int64_t countdown_ns;             /* DEADMAN */
     uint64_t tag;                     /* AMEND: its answer names it; never 0, never the same twice for an order.
                                          QUERY, TRADES: below VENUE_TAGS; 0 = none */
