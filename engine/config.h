@@ -135,6 +135,8 @@ struct config_venue {
     int32_t balance_changes;        /* enum config_balance */
     int64_t deadman_ms;             /* the venue cancels everything when we are silent for so long; 0 = not asked to */
     int64_t cancel_reserve_percent; /* of rate budgets */
+    int64_t http_calls_max;         /* counter of requests over HTTP; 0 = not counted */
+    int64_t http_calls_per_min;     /* it falls by */
 };
 
 enum config_balance { CONFIG_BALANCE_REPORT, CONFIG_BALANCE_POSITION };

@@ -31,7 +31,10 @@ venue_init(struct gateway *g, uint16_t id, struct arena *arena)
     v->audit_walk = -1;
     v->blocked_until = (mono_ns_t){ INT64_MIN };
     v->orders_until = (mono_ns_t){ INT64_MIN };
+    v->http_until = (mono_ns_t){ INT64_MIN };
     budget_init(&v->budget, v->cfg->cancel_reserve_percent);
+    budget_init(&v->http, HTTP_KEPT_PERCENT);
+    budget_told(&v->http, VENUE_BUDGET_DECAY, v->cfg->http_calls_max, 0, v->cfg->http_calls_ns, 0);
     v->queue = (uint32_t *)arena_take(arena, sizeof(uint32_t) * g->cfg.order_slots);
     session_init(&v->session[ROLE_MARKET], &v->cfg->market);
     session_init(&v->session[ROLE_ORDER], &v->cfg->order);
@@ -194,6 +197,8 @@ venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len)
     if (waits)
         return false; /* nothing holds an HTTP request back */
     ASSERT(!v->rest_busy);
+    if (v->cfg->ops->cost != NULL)
+        budget_spend(&v->http, &v->cfg->ops->cost[kind], v->now.wall.ns + v->clock_offset_ns);
     v->rest_busy = port->rest_send(port->ctx, v->id, v->g->scratch + WS_HEADER_ROOM, len);
     v->rest_wanted = v->rest_busy;
     v->rest_kind = (uint8_t)kind;
@@ -342,8 +347,11 @@ gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now no
     metric_add(g->p.metrics, was_up ? METRIC_CONN_LOST : METRIC_CONN_FAILED, metric_pair(METRIC_CONN_LOST, v->id, role),
                1);
     enum session_do what = session_on_down(s, now, gateway_random(g));
-    if (role == ROLE_ORDER && s->state == SESSION_WAITING && s->deadline.ns < v->blocked_until.ns)
-        s->deadline = v->blocked_until; /* a log-on is requests too, and they make a ban longer */
+    mono_ns_t quiet = v->blocked_until;
+    if (venue_over_http(v, VENUE_RQ_LOGON) && quiet.ns < v->http_until.ns)
+        quiet = v->http_until;
+    if (role == ROLE_ORDER && s->state == SESSION_WAITING && s->deadline.ns < quiet.ns)
+        s->deadline = quiet; /* a log-on is requests too, and they make a ban longer */
     session_run(v, role, what, now);
     int64_t wait_ms = s->state == SESSION_WAITING ? mono_since(s->deadline, now.mono) / NS_PER_MS : 0;
     if (was_up)

@@ -395,8 +395,8 @@ bool
 asks_work(struct gateway_venue *v, struct now now)
 {
     while (v->queue_count > 0 && v->asking_count < ASKS_IN_FLIGHT_MAX && venue_can_send(v, now) &&
-           v->session[ROLE_ORDER].state == SESSION_READY && venue_line_free(v, VENUE_RQ_QUERY) &&
-           venue_line_free(v, VENUE_RQ_TRADES) && venue_affords(v, VENUE_RQ_TRADES, now)) {
+           v->session[ROLE_ORDER].state == SESSION_READY && venue_line_free(v, VENUE_RQ_QUERY, now) &&
+           venue_line_free(v, VENUE_RQ_TRADES, now) && venue_affords(v, VENUE_RQ_TRADES, now)) {
         uint32_t slot = v->queue[v->queue_head];
         v->queue_head = (v->queue_head + 1) % v->g->cfg.order_slots;
         v->queue_count--;
@@ -526,7 +526,7 @@ audit_ask(struct gateway_venue *v, struct now now)
 void
 audit_start(struct gateway_venue *v, struct now now)
 {
-    if (v->reconciled && v->audit_walk < 0 && venue_can_send(v, now) && venue_line_free(v, VENUE_RQ_OPEN_ORDERS) &&
+    if (v->reconciled && v->audit_walk < 0 && venue_can_send(v, now) && venue_line_free(v, VENUE_RQ_OPEN_ORDERS, now) &&
         venue_affords(v, VENUE_RQ_OPEN_ORDERS, now) && mono_since(now.mono, v->audit_asked) >= v->cfg->audit_ns)
         (void)audit_ask(v, now);
 }

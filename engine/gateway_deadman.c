@@ -16,7 +16,7 @@ deadman_ask(struct gateway_venue *v, struct now now)
     struct venue_request rq = { .kind = VENUE_RQ_DEADMAN, .countdown_ns = v->cfg->deadman_ns };
 
     if (v->deadman_none || now.mono.ns < v->deadman_next.ns || !v->reconciled || !venue_can_send(v, now) ||
-        !venue_line_free(v, rq.kind))
+        !venue_line_free(v, rq.kind, now))
         return;
     enum venue_ask asked = venue_ask(v, &rq, now);
     if (asked == VENUE_ASK_REFUSED) {

@@ -271,7 +271,7 @@ list_ask(struct gateway_venue *v, struct now now)
     struct kill_venue *k = &v->g->kill.venue[v->id];
 
     look_again(k, now);
-    if (!venue_can_send(v, now) || !v->reconciled || !venue_line_free(v, VENUE_RQ_OPEN_ORDERS) ||
+    if (!venue_can_send(v, now) || !v->reconciled || !venue_line_free(v, VENUE_RQ_OPEN_ORDERS, now) ||
         !venue_affords_step(v, VENUE_RQ_OPEN_ORDERS, now))
         return;
     if (v->auditing && mono_since(now.mono, v->audit_asked) < KILL_LIST_MAX_NS)
@@ -295,7 +295,7 @@ cancel_listed(struct gateway_venue *v, const struct venue_report *r)
     };
     struct venue_request rq = { .kind = VENUE_RQ_CANCEL, .order = &o };
 
-    if (ins == NULL || !venue_can_send(v, v->now) || !venue_line_free(v, rq.kind))
+    if (ins == NULL || !venue_can_send(v, v->now) || !venue_line_free(v, rq.kind, v->now))
         return;
     memcpy(o.clordid, r->clordid, CLORDID_BYTES);
     (void)venue_ask(v, &rq, v->now);

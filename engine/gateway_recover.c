@@ -392,7 +392,7 @@ account_work(struct gateway_venue *v, struct now now)
     while (s->instrument < route->count && (route->table[s->instrument].venue != v->id))
         s->instrument++;
     enum venue_request_kind kind = s->instrument < route->count ? VENUE_RQ_TRADES : VENUE_RQ_BALANCES;
-    if (!venue_can_send(v, now) || v->session[ROLE_ORDER].state != SESSION_READY || !venue_line_free(v, kind) ||
+    if (!venue_can_send(v, now) || v->session[ROLE_ORDER].state != SESSION_READY || !venue_line_free(v, kind, now) ||
         !venue_affords(v, kind, now))
         return;
     account_ask(v, now);

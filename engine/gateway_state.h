@@ -32,6 +32,7 @@
 #define ASK_SETTLE_NS      (100 * NS_PER_MS) /* the private stream usually answers first */
 #define ASK_REFUSALS       5u                /* refused for good so often: it will not be answered */
 #define SUBSCRIBE_GAP_NS   (250 * NS_PER_MS) /* the venue takes 5 messages a second */
+#define HTTP_KEPT_PERCENT  20u               /* of the count of requests over HTTP, for log-ons and the kill switch */
 #define FEED_TIMER_NS      (100 * NS_PER_MS)
 #define TERM_AHEAD_S       60 /* further ahead, the clock was set back: there is no waiting for it */
 #define FETCH_RETRY_NS     (2 * NS_PER_S)
@@ -138,7 +139,9 @@ struct gateway_venue {
     struct now time_sent;
     mono_ns_t blocked_until; /* told to be quiet */
     mono_ns_t orders_until;  /* told to send no new orders */
+    mono_ns_t http_until;    /* told to be quiet over HTTP, where its requests are counted apart */
     struct budget budget;
+    struct budget http;       /* its DECAY: the count of requests over HTTP */
     mono_ns_t deadman_next;   /* ask for the countdown again */
     int64_t deadman_until_ns; /* venue clock; 0 = it is off */
     bool deadman_none;        /* this venue has no countdown: said once */
@@ -370,11 +373,18 @@ enum venue_ask {
 };
 enum venue_ask venue_ask(struct gateway_venue *v, const struct venue_request *rq, struct now now);
 
-/* Ask before submit(): a kind that goes over HTTP waits while another is on its way. */
 static inline bool
-venue_line_free(const struct gateway_venue *v, enum venue_request_kind kind)
+venue_over_http(const struct gateway_venue *v, unsigned kind)
 {
-    return (v->cfg->ops->rest >> kind & 1) == 0 || !v->rest_busy;
+    return kind < VENUE_RQ_COUNT && (v->cfg->ops->rest >> kind & 1) != 0;
+}
+
+/* Ask before submit(): a kind that goes over HTTP waits while another is on its way, and while the venue wants quiet
+ * there. */
+static inline bool
+venue_line_free(const struct gateway_venue *v, enum venue_request_kind kind, struct now now)
+{
+    return !venue_over_http(v, kind) || (!v->rest_busy && now.mono.ns >= v->http_until.ns);
 }
 
 static inline bool
@@ -395,8 +405,8 @@ static inline bool
 venue_affords(const struct gateway_venue *v, enum venue_request_kind kind, struct now now)
 {
     const struct venue_cost *cost = v->cfg->ops->cost;
-    return cost == NULL ||
-           budget_ready(&v->budget, &cost[kind], kind == VENUE_RQ_CANCEL, now.wall.ns + v->clock_offset_ns);
+    return cost == NULL || budget_ready(unlikely(venue_over_http(v, kind)) ? &v->http : &v->budget, &cost[kind],
+                                        kind == VENUE_RQ_CANCEL, now.wall.ns + v->clock_offset_ns);
 }
 
 /* A step of the log-on? Without one nothing is canceled: it may spend what is kept for cancels. */
@@ -404,7 +414,8 @@ static inline bool
 venue_affords_step(const struct gateway_venue *v, enum venue_request_kind kind, struct now now)
 {
     const struct venue_cost *cost = v->cfg->ops->cost;
-    return cost == NULL || budget_ready(&v->budget, &cost[kind], true, now.wall.ns + v->clock_offset_ns);
+    return cost == NULL || budget_ready(unlikely(venue_over_http(v, kind)) ? &v->http : &v->budget, &cost[kind], true,
+                                        now.wall.ns + v->clock_offset_ns);
 }
 
 static inline bool

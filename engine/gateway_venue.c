@@ -361,12 +361,13 @@ venue_step(struct gateway_venue *v, struct now now)
     uint8_t step = s->step;
     struct venue_request rq = { .kind = (enum venue_request_kind)request_of[step] };
 
-    if (!venue_line_free(v, rq.kind)) {
+    if (now.mono.ns < v->blocked_until.ns || (venue_over_http(v, rq.kind) && now.mono.ns < v->http_until.ns) ||
+        !venue_affords_step(v, rq.kind, now))
+        return; /* told to be quiet meanwhile: the step's time-out closes, and the ban's end connects again */
+    if (!venue_line_free(v, rq.kind, now)) {
         v->rest_step_waits = true; /* gateway_on_rest comes back to it; the step's time-out runs */
         return;
     }
-    if (now.mono.ns < v->blocked_until.ns || !venue_affords_step(v, rq.kind, now))
-        return; /* told to be quiet meanwhile: the step's time-out closes, and the ban's end connects again */
     v->now = now;
     if (step == STEP_TIME) {
         v->time_sent = now;
@@ -471,7 +472,7 @@ venue_ask_time(struct gateway_venue *v, struct now now)
     if (v->session[ROLE_ORDER].state != SESSION_READY)
         return;
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
-    if (now.mono.ns < v->blocked_until.ns || !venue_line_free(v, VENUE_RQ_TIME) ||
+    if (now.mono.ns < v->blocked_until.ns || !venue_line_free(v, VENUE_RQ_TIME, now) ||
         !venue_affords_step(v, VENUE_RQ_TIME, now))
         return;
     v->now = now;
@@ -540,10 +541,16 @@ on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
     if (wait <= 0)
         return;
     mono_ns_t until = mono_after(v->now.mono, wait);
-    mono_ns_t *quiet = r->request == VENUE_RQ_NEW ? &v->orders_until : &v->blocked_until;
+    mono_ns_t *quiet = r->request == VENUE_RQ_NEW       ? &v->orders_until
+                       : venue_over_http(v, r->request) ? &v->http_until
+                                                        : &v->blocked_until;
     if (until.ns > quiet->ns) /* one told before may come after */
         *quiet = until;
-    unsent_withdraw_all(v, "the venue told us to be quiet before it left", v->now);
+    if (quiet == &v->http_until && r->code != 0) /* whoever else asks in this account's name: the counter is full */
+        budget_told(&v->http, VENUE_BUDGET_DECAY, 0, v->http.window[VENUE_BUDGET_DECAY].limit, 0,
+                    v->now.wall.ns + v->clock_offset_ns);
+    if (quiet != &v->http_until)
+        unsent_withdraw_all(v, "the venue told us to be quiet before it left", v->now);
     metric_add(v->g->p.metrics, METRIC_RATE_LIMITED, v->id, 1);
     log_write(v->g->p.log, LOG_RATE_LIMITED, r->text, v->id, wait / NS_PER_MS);
 }

@@ -643,6 +643,8 @@ gateway_config_of(struct app *a)
             .deadman_ns = v->deadman_ms * NS_PER_MS,
             .unknown_margin_ns = ACK_MARGIN_NS,
             .cancel_reserve_percent = (uint32_t)v->cancel_reserve_percent,
+            .http_calls_max = v->http_calls_max,
+            .http_calls_ns = v->http_calls_max * 60 * NS_PER_S / v->http_calls_per_min,
             .refresh_ns = v->refresh_s * NS_PER_S,
             .clock_ns = MIN(CLOCK_EVERY_NS, v->audit_s * NS_PER_S),
             .audit_ns = v->audit_s * NS_PER_S,

@@ -105,6 +105,8 @@ static int64_t rig_heartbeat_ns;
 static uint8_t rig_on_silence;
 static int64_t rig_deadman_ns;
 static uint32_t rig_kill_trips;
+/* The same: requests over HTTP are counted up to so many, and paid back in a minute; 0 = not counted. */
+static int64_t rig_http_calls;
 
 static int
 script_rehearse(const struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t offset,
@@ -258,9 +260,15 @@ script_rest_more(struct venue_adapter *a, struct now now, int64_t offset, uint8_
     return 16;
 }
 
+static const struct venue_cost script_cost_rest[VENUE_RQ_COUNT] = {
+    [VENUE_RQ_LOGON] = { .decay = 1 },       [VENUE_RQ_QUERY] = { .decay = 1 },    [VENUE_RQ_TRADES] = { .decay = 2 },
+    [VENUE_RQ_OPEN_ORDERS] = { .decay = 1 }, [VENUE_RQ_BALANCES] = { .decay = 1 },
+};
+
 static struct venue_ops script_ops_rest = {
     .dialect = "script",
     .needs_connection = true,
+    .cost = script_cost_rest,
     .rest = 1u << VENUE_RQ_LOGON | 1u << VENUE_RQ_QUERY | 1u << VENUE_RQ_TRADES | 1u << VENUE_RQ_OPEN_ORDERS |
             1u << VENUE_RQ_BALANCES,
     .footprint = script_footprint,
@@ -831,6 +839,8 @@ rig_begin(struct rig *r)
     script_ops_rest.sweeps = r->http_sweeps;
     gc.venue[0].deadman_ns = rig_deadman_ns;
     gc.kill_trips = rig_kill_trips;
+    gc.venue[0].http_calls_max = rig_http_calls;
+    gc.venue[0].http_calls_ns = 60 * NS_PER_S;
     gc.client[RIG_CLIENT] =
         (struct gateway_client_config){ .silence_ns = rig_heartbeat_ns, .on_silence = rig_on_silence };
     r->g = gateway_init(&gc, &parts, &r->arena);

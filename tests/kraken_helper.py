@@ -23,6 +23,8 @@ reconnect_min_ms = 100
 reconnect_max_ms = 1000
 request_timeout_ms = 1500
 recv_window_ms = 1000
+http_calls_max = {calls}
+http_calls_per_min = 30
 {more}
 """
 
@@ -36,13 +38,14 @@ class KrakenVenue(Venue):
         self.port = int(wait_for("the venue listens", self.listening).group(1))
 
 
-def section(folder, port, symbols=SYMBOLS, depth=10, more=""):
-    """The venue's part of a configuration, its secret written beside it."""
+def section(folder, port, symbols=SYMBOLS, depth=10, calls=20, more=""):
+    """The venue's part of a configuration, its secret written beside it. The emulator counts 20 calls over HTTP, half of one
+    paid back a second, unless told otherwise."""
     secret = folder.file("kraken.key")
     if not os.path.exists(secret):
         with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
             f.write(SECRET + "\n")
-    return VENUE.format(port=port, ca=folder.file("ca.pem"), key=KEY, secret=secret, depth=depth, more=more,
+    return VENUE.format(port=port, ca=folder.file("ca.pem"), key=KEY, secret=secret, depth=depth, calls=calls, more=more,
                         symbols=", ".join(f'"{s}"' for s in symbols))
 
 
@@ -105,14 +108,15 @@ def flow_of(folder, gw, *args):
 
 
 @contextlib.contextmanager
-def kraken(*venue_args, mode="live", risk="", **kw):
+def kraken(*venue_args, mode="live", risk="", ready=True, **kw):
     """The venue and a gateway that is ready; both must end with 0."""
     folder = Folder()
     venue = gateway = None
     try:
         venue = KrakenVenue(folder, *venue_args)
         gateway = Gateway(folder, venue.port, mode=mode, edit=alone(folder, venue.port, **kw), risk=risk)
-        gateway.ready()
+        if ready:
+            gateway.ready()
         yield folder, venue, gateway
         code = gateway.end()
         assert code == 0, f"the gateway ended with {code}\n{gateway.text()[-4000:]}"

@@ -241,6 +241,70 @@ TEST(an_answer_to_a_session_that_ended_is_dropped_and_the_next_logon_waits_for_t
     rig_end(&rig);
 }
 
+/* Told over HTTP: nothing more there for so long. */
+static void
+http_quiet(unsigned request, int64_t wait_ns, enum venue_report_kind then, const char *clordid)
+{
+    struct venue_report r[2] = { rig_report(VENUE_RATE_LIMITED, NULL), rig_report(then, clordid) };
+
+    r[0].request = r[1].request = (uint8_t)request;
+    r[0].venue_time_ns = rig.now.wall.ns;
+    r[0].retry_after_ns = rig.now.wall.ns + wait_ns;
+    rig_rest(&rig, 200, r, 2);
+}
+
+TEST(quiet_that_is_wanted_over_http_stops_questions_and_neither_orders_nor_cancels)
+{
+    to_ready();
+    uint64_t a = rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(rig.rest_busy);
+    uint32_t sent = rig.rest_sent;
+    http_quiet(VENUE_RQ_QUERY, 30 * NS_PER_S, VENUE_QUERY_FAILED, order_of(a)->clordid);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_RATE_LIMITED, 0), 1);
+    rig_book(&rig);
+    uint32_t before = rig_requests(&rig, VENUE_RQ_NEW);
+    uint64_t b = rig_new(&rig, SIDE_BUY, 99000, 100);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), before + 1);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = b });
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    rig_pass(&rig, 29 * NS_PER_S);
+    CHECK_EQ(rig.rest_sent, sent);
+    rig_pass(&rig, 12 * NS_PER_S);
+    CHECK_EQ(rig.rest_sent, sent + 1);
+    rig_end(&rig);
+}
+
+TEST(a_logon_that_is_told_to_wait_does_not_come_back_before)
+{
+    to_logon();
+    uint32_t opened = rig.opened[GATEWAY_CONN(0, CONN_ROLE_ORDER)];
+    http_quiet(VENUE_RQ_LOGON, 900 * NS_PER_S, VENUE_LOGON_REFUSED, NULL);
+    rig_disconnect(&rig, GATEWAY_CONN(0, CONN_ROLE_ORDER));
+    rig_pass(&rig, 899 * NS_PER_S);
+    CHECK_EQ(rig.opened[GATEWAY_CONN(0, CONN_ROLE_ORDER)], opened);
+    rig_pass(&rig, 2 * NS_PER_S);
+    CHECK_EQ(rig.opened[GATEWAY_CONN(0, CONN_ROLE_ORDER)], opened + 1);
+    rig_end(&rig);
+}
+
+TEST(questions_over_http_wait_when_their_counter_is_full)
+{
+    rig_http_calls = 4; /* the log-on and the list leave room for one query of two points */
+    to_ready();
+    uint64_t a = rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(rig.rest_busy);
+    uint32_t sent = rig.rest_sent;
+    http_report(200, VENUE_QUERY_FAILED, VENUE_RQ_QUERY, order_of(a)->clordid);
+    rig_pass(&rig, 5 * NS_PER_S);
+    CHECK_EQ(rig.rest_sent, sent); /* four points a minute */
+    rig_pass(&rig, 50 * NS_PER_S);
+    CHECK_EQ(rig.rest_sent, sent + 1);
+    rig_http_calls = 0;
+    rig_end(&rig);
+}
+
 TEST(a_logon_without_an_answer_ends_the_session_in_time)
 {
     to_logon();

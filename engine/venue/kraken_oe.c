@@ -336,6 +336,12 @@ static const struct venue_cost kraken_cost[VENUE_RQ_COUNT] = {
     [VENUE_RQ_NEW] = { .decay = 1 },
     [VENUE_RQ_AMEND] = { .decay = 1 },
     [VENUE_RQ_CANCEL] = { .decay = 1 },
+    /* The counter of HTTP calls: lists of trades count twice. */
+    [VENUE_RQ_LOGON] = { .decay = 1 },
+    [VENUE_RQ_QUERY] = { .decay = 1 },
+    [VENUE_RQ_TRADES] = { .decay = 2 },
+    [VENUE_RQ_OPEN_ORDERS] = { .decay = 1 },
+    [VENUE_RQ_BALANCES] = { .decay = 1 },
 };
 
 const struct venue_ops venue_kraken = {

@@ -23,8 +23,13 @@
 #define KRAKEN_TOKEN_BYTES    128  /* with its NUL */
 #define KRAKEN_REQUESTS       4096 /* a power of two: answers to older ones are no longer told apart */
 #define KRAKEN_PIECE_BYTES    64
-#define KRAKEN_PAGES_MAX      20   /* of one list, 50 entries each */
-#define KRAKEN_SWEEP_TRADES   5000 /* of the account, all pairs, read at a time */
+/* What is waited for over HTTP after being told to be quiet: the counter of calls falls by the second; told again at
+ * once, twice as long; a lock-out is said to be of 15 minutes. */
+#define KRAKEN_QUIET_NS     (5 * NS_PER_S)
+#define KRAKEN_QUIET_MAX_NS (60 * NS_PER_S)
+#define KRAKEN_LOCKOUT_NS   (15 * 60 * NS_PER_S)
+#define KRAKEN_PAGES_MAX    20   /* of one list, 50 entries each */
+#define KRAKEN_SWEEP_TRADES 5000 /* of the account, all pairs, read at a time */
 
 /* ---- which order a venue id means ---- */
 
@@ -137,7 +142,9 @@ struct kraken_oe {
     struct venue_config cfg;
     struct hmac512_key hmac;
     uint64_t nonce;
-    uint32_t number; /* of the last request */
+    uint8_t nonce_refused; /* times in a row */
+    uint8_t quiet;         /* times in a row that HTTP was told to be quiet */
+    uint32_t number;       /* of the last request */
     uint32_t token_len;
     char token[KRAKEN_TOKEN_BYTES];
     int64_t clock_offset_ns;
@@ -178,7 +185,9 @@ void kraken_sign(const struct hmac512_key *key, const char *path, uint64_t nonce
 enum kraken_proof {
     KRAKEN_PROVES_NOTHING,
     KRAKEN_PROVES_REFUSED, /* it was not done */
-    KRAKEN_PROVES_RATE     /* not done, and nothing will be for a while */
+    KRAKEN_PROVES_RATE,    /* not done, and nothing will be for a while */
+    KRAKEN_PROVES_LOCKOUT, /* the same, for long */
+    KRAKEN_PROVES_NONCE    /* not done: the nonce was not above the last */
 };
 enum kraken_proof kraken_error_proof(const struct json_text *error, int32_t *code);
 

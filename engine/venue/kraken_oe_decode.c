@@ -47,7 +47,10 @@ static const struct {
     { "EGeneral:Invalid arguments", KRAKEN_PROVES_REFUSED }, /* refused by the front */
     { "EGeneral:Permission denied", KRAKEN_PROVES_REFUSED },
     { "EGeneral:Unknown method", KRAKEN_PROVES_REFUSED },
-    { "EAPI:Invalid", KRAKEN_PROVES_REFUSED }, /* key, signature, nonce */
+    { "EGeneral:Temporary lockout",
+      KRAKEN_PROVES_LOCKOUT }, /* too many bad nonces or signatures: nothing is looked at */
+    { "EAPI:Invalid nonce", KRAKEN_PROVES_NONCE },
+    { "EAPI:Invalid", KRAKEN_PROVES_REFUSED }, /* key, signature */
     { "EAPI:Feature disabled", KRAKEN_PROVES_REFUSED },
     { "ESession:Invalid session", KRAKEN_PROVES_REFUSED },
     { "EQuery:Unknown asset", KRAKEN_PROVES_REFUSED }, /* asset, asset pair */
@@ -148,12 +151,13 @@ request_of(const struct kraken_oe *k, uint64_t number)
 
 /* The venue wants quiet: its counters fall by the second. */
 static void
-report_quiet(const struct kraken_oe *k, const struct json_text *error, struct now now, const struct venue_sink *sink)
+report_quiet(const struct kraken_oe *k, const struct json_text *error, int64_t wait_ns, struct now now,
+             const struct venue_sink *sink)
 {
     struct venue_report r = kraken_report(VENUE_RATE_LIMITED, VENUE_RQ_COUNT);
 
     r.venue_time_ns = now.wall.ns + k->clock_offset_ns;
-    r.retry_after_ns = r.venue_time_ns + NS_PER_S;
+    r.retry_after_ns = r.venue_time_ns + wait_ns;
     kraken_print(error, r.text, sizeof(r.text));
     sink->report(sink->ctx, &r);
 }
@@ -170,8 +174,8 @@ answer_refused(const struct kraken_oe *k, const struct answer *a, const struct k
     r.venue_time_ns = time_of(&a->time_out);
     kraken_print(&a->error, r.text, sizeof(r.text));
     r.tag = rq->tag;
-    if (proof == KRAKEN_PROVES_RATE)
-        report_quiet(k, &a->error, now, sink);
+    if (proof == KRAKEN_PROVES_RATE || proof == KRAKEN_PROVES_LOCKOUT)
+        report_quiet(k, &a->error, proof == KRAKEN_PROVES_RATE ? NS_PER_S : KRAKEN_QUIET_MAX_NS, now, sink);
     switch (rq->kind) {
     case VENUE_RQ_NEW: r.kind = proof == KRAKEN_PROVES_NOTHING ? VENUE_UNKNOWN : VENUE_REJECTED; break;
     case VENUE_RQ_CANCEL:
@@ -244,7 +248,7 @@ decode_answer(struct kraken_oe *k, const struct answer *a, struct now now, const
         r.code = 1; /* an answer, to what cannot be said: time-outs will ask */
         kraken_print(&a->error, r.text, sizeof(r.text));
         if (strncmp(r.text, "Exceeded msg rate", 17) == 0)
-            report_quiet(k, &a->error, now, sink);
+            report_quiet(k, &a->error, NS_PER_S, now, sink);
         else
             sink->report(sink->ctx, &r);
         return DECODE_OK;

@@ -616,14 +616,48 @@ read_envelope(const uint8_t *body, size_t len, struct json_text *error, struct j
     return json_done(&j);
 }
 
+/* The venue wants quiet over HTTP: the first time for seconds, then longer and longer. What goes over the WebSocket
+ * goes on: it is counted apart. */
 static void
-on_error(struct kraken_oe *k, const struct json_text *error, const struct venue_sink *sink)
+report_quiet(struct kraken_oe *k, const char *text, int32_t code, int64_t wait_ns, struct now now,
+             const struct venue_sink *sink)
+{
+    struct venue_report r = kraken_report(VENUE_RATE_LIMITED, k->rest.kind);
+
+    r.code = code;
+    r.venue_time_ns = now.wall.ns + k->clock_offset_ns;
+    r.retry_after_ns = r.venue_time_ns + MAX(wait_ns, MIN(wait_ns << k->quiet, KRAKEN_QUIET_MAX_NS));
+    k->quiet = (uint8_t)MIN(k->quiet + 1, 8);
+    (void)snprintf(r.text, sizeof(r.text), "%s", text);
+    sink->report(sink->ctx, &r);
+}
+
+/* The last nonce that the venue has seen is above our clock, which was set back, or is of another machine: on from
+ * further and further ahead. */
+static void
+nonce_ahead(struct kraken_oe *k)
+{
+    static const int64_t ahead_s[] = { 1, 60, 3600, 86400, INT64_C(60) * 86400 };
+
+    k->nonce += (uint64_t)(ahead_s[MIN(k->nonce_refused, ARRAY_LEN(ahead_s) - 1)] * NS_PER_S);
+    k->nonce_refused = (uint8_t)MIN(k->nonce_refused + 1, 8);
+}
+
+static void
+on_error(struct kraken_oe *k, const struct json_text *error, struct now now, const struct venue_sink *sink)
 {
     char text[VENUE_TEXT_BYTES];
     int32_t code;
+    enum kraken_proof proof = kraken_error_proof(error, &code);
+    bool definite = proof == KRAKEN_PROVES_REFUSED;
 
-    bool definite = kraken_error_proof(error, &code) == KRAKEN_PROVES_REFUSED;
     kraken_print(error, text, sizeof(text));
+    if (proof == KRAKEN_PROVES_RATE || proof == KRAKEN_PROVES_LOCKOUT)
+        report_quiet(k, text, code, proof == KRAKEN_PROVES_LOCKOUT ? KRAKEN_LOCKOUT_NS : KRAKEN_QUIET_NS, now, sink);
+    else
+        k->quiet = 0;
+    if (proof == KRAKEN_PROVES_NONCE)
+        nonce_ahead(k);
     if (k->rest.stage == KRAKEN_REST_BY_ID &&
         (strcmp(text, "EOrder:Unknown order") == 0 || strcmp(text, "EOrder:Invalid order") == 0)) {
         kraken_rest_end(k, VENUE_NOT_FOUND, sink);
@@ -642,12 +676,11 @@ kraken_rest_decode(struct venue_adapter *a, unsigned status, const uint8_t *body
     struct json_scan j;
     char text[64];
 
-    (void)now;
     if (k->rest.stage == KRAKEN_REST_IDLE)
         return DECODE_IGNORED;
     bool whole = status != 0 && len > 0 && read_envelope(body, len, &error, &result);
     if (whole && error.s != NULL) {
-        on_error(k, &error, sink);
+        on_error(k, &error, now, sink);
         return DECODE_OK;
     }
     if (!whole || status != 200 || result.s == NULL) {
@@ -655,9 +688,15 @@ kraken_rest_decode(struct venue_adapter *a, unsigned status, const uint8_t *body
             (void)snprintf(text, sizeof(text), "no answer over HTTP");
         else
             (void)snprintf(text, sizeof(text), "HTTP status %u, %zu bytes that are no answer", status, len);
+        if (status == 429 || status == 418 || status == 403)
+            report_quiet(k, text, 0, KRAKEN_QUIET_NS, now, sink);
+        else if (status >= 500 && status < 600)
+            report_quiet(k, text, 0, NS_PER_S, now, sink);
         kraken_rest_fail(k, text, 0, false, sink);
         return status == 0 || whole ? DECODE_OK : DECODE_MALFORMED;
     }
+    k->quiet = 0;
+    k->nonce_refused = 0;
     json_init(&j, result.s, result.n);
     switch ((enum kraken_rest_stage)k->rest.stage) {
     case KRAKEN_REST_TOKEN: on_token(k, &j, sink); break;

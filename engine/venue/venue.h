@@ -95,7 +95,8 @@ enum venue_report_kind {
                               read, state is ORDER_FREE: only that it is there is known */
     VENUE_OPEN_ORDERS_END,
     VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch); venue_time_ns: that
-                           clock when it said so; request VENUE_RQ_NEW: no new order may be, all else goes on */
+                           clock when it said so; request VENUE_RQ_NEW: no new order may be, all else goes on; one that
+                           goes over HTTP: nothing over HTTP, and where the venue says a code its count is full */
     VENUE_BALANCE, /* of the currency fee_ccy: last_qty free, qty locked, both counts of 10^-8. code 1: at least that
                       much, the number does not fit or cannot be read */
     VENUE_BALANCES_END,
@@ -116,7 +117,8 @@ enum venue_budget {
     VENUE_BUDGET_COUNT
 };
 
-/* What one request spends of them: ORDERS and ORDERS_DAY alike, WEIGHT, DECAY. */
+/* What one request spends of them: ORDERS and ORDERS_DAY alike, WEIGHT, DECAY. One that goes over HTTP spends of a
+ * counter of its own, which decays too. */
 struct venue_cost {
     uint8_t orders;
     uint8_t weight;

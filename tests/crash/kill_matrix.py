@@ -106,7 +106,7 @@ class Matrix:
 
     def config(self, text):
         if self.dialect == "kraken":
-            text = kraken_helper.alone(self.folder, self.venue.port, symbols=(self.symbol,))(text)
+            text = kraken_helper.alone(self.folder, self.venue.port, symbols=(self.symbol,), calls=0)(text)
         return text.replace("orders_max = 4096", "orders_max = 65536").replace(
             'on_disconnect = "nothing"', 'on_disconnect = "nothing"\norder_rate = 1000\norder_burst = 1000')
 
