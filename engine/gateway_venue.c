@@ -156,6 +156,10 @@ aux_after(struct gateway *g, uint32_t slot, const struct order *o, enum order_ou
 
     if (kind == ORDER_EV_AMENDED && out == ORDER_APPLIED)
         a->amended_mono_ns = now.mono.ns;
+    /* However long the order is found open, that cancel may come: it is sent again until the order is over, so that its
+     * end is never one that nobody asked for. */
+    if (kind == ORDER_EV_UNKNOWN && o->request == REQUEST_CANCEL_UNKNOWN)
+        a->cancel_wanted |= g->venue[o->venue].cfg->ops->cancels_linger;
     bool in_flight = o->request == REQUEST_NEW_IN_FLIGHT || o->request == REQUEST_CANCEL_IN_FLIGHT ||
                      o->request == REQUEST_REPLACE_IN_FLIGHT;
 

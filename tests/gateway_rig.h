@@ -105,6 +105,7 @@ static int64_t rig_heartbeat_ns;
 static uint8_t rig_on_silence;
 static int64_t rig_deadman_ns;
 static uint32_t rig_kill_trips;
+static bool rig_cancels_linger; /* the venue's cancels have no deadline */
 /* The same: requests over HTTP are counted up to so many, and paid back in a minute; 0 = not counted. */
 static int64_t rig_http_calls;
 
@@ -837,6 +838,7 @@ rig_begin(struct rig *r)
     gc.venue[1] = gc.venue[0];
     gc.venue[1].name = "other";
     script_ops_rest.sweeps = r->http_sweeps;
+    script_ops.cancels_linger = rig_cancels_linger;
     gc.venue[0].deadman_ns = rig_deadman_ns;
     gc.kill_trips = rig_kill_trips;
     gc.venue[0].http_calls_max = rig_http_calls;

@@ -605,6 +605,36 @@ TEST(a_cancel_of_a_sweep_that_got_lost_is_repeated_until_the_order_is_proven_ove
     rig_end(&rig);
 }
 
+/* A cancel that got no answer, and the order found open after its deadline: how many were sent then. */
+static uint32_t
+cancels_of_one_that_was_lost(void)
+{
+    rig_ready(&rig);
+    uint64_t key = working_buy();
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    rig_pass(&rig, 4 * NS_PER_S);
+    CHECK(order_unknown(order_of(key)));
+    struct venue_report s = rig_report(VENUE_STATUS, order_of(key)->clordid);
+    s.state = ORDER_NEW;
+    for (int i = 0; i < 5; i++) {
+        rig_say(&rig, &s);
+        rig_pass(&rig, 500 * NS_PER_MS);
+    }
+    uint32_t sent = rig_requests(&rig, VENUE_RQ_CANCEL);
+    CHECK_EQ(order_of(key)->request == REQUEST_NONE, sent == 1);
+    rig_end(&rig);
+    return sent;
+}
+
+TEST(a_cancel_that_the_venue_may_carry_out_however_late_is_repeated_instead_of_being_called_lost)
+{
+    CHECK_EQ(cancels_of_one_that_was_lost(),
+             1); /* past its deadline it never will: the strategy asks again if it likes */
+    rig_cancels_linger = true;
+    CHECK_EQ(cancels_of_one_that_was_lost(), 2);
+    rig_cancels_linger = false;
+}
+
 TEST(cancel_all_means_the_orders_before_it_and_not_those_sent_after)
 {
     rig_ready(&rig);

@@ -58,6 +58,21 @@ TEST(orders_are_denied_at_the_limit_that_the_venue_tells_and_cancels_pass)
     rig_end(&rig);
 }
 
+TEST(cancels_spend_what_they_cost_before_the_venue_says_so)
+{
+    uint64_t key[4];
+    rig_ready(&rig);
+    for (unsigned i = 0; i < 4; i++)
+        key[i] = working_buy();
+    budget(VENUE_BUDGET_WEIGHT, 100, 98, 60 * NS_PER_S);
+    for (unsigned i = 0; i < 4; i++)
+        rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key[i] });
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 2); /* the others wait for the next window and are not forgotten */
+    rig_pass(&rig, 61 * NS_PER_S);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 4);
+    rig_end(&rig);
+}
+
 TEST(limits_that_stand_beside_the_definitions_hold_before_any_answer)
 {
     rig_ready(&rig);

@@ -449,7 +449,7 @@ TEST(a_trade_is_a_fill_with_its_id_fee_and_liquidity)
     CHECK_EQ(got[0].maker, 0);
 }
 
-TEST(a_hole_in_the_sequence_ends_the_stream_and_what_was_said_before_is_ignored)
+TEST(a_hole_in_the_sequence_ends_the_stream_and_what_was_said_twice_is_read_once)
 {
     open_fresh(true);
     snapshot_of_one();
@@ -464,6 +464,50 @@ TEST(a_hole_in_the_sequence_ends_the_stream_and_what_was_said_before_is_ignored)
     venue_kraken.on_disconnected(adapter);
     execution(9, "\"exec_type\":\"new\",\"order_status\":\"new\""); /* another subscription counts anew */
     CHECK_EQ(reports, 1);
+}
+
+TEST(a_sequence_that_begins_again_ends_the_stream_and_silences_nothing)
+{
+    open_fresh(true);
+    snapshot_of_one();
+    for (uint64_t n = 2; n <= 5; n++)
+        execution(n, "\"exec_type\":\"new\",\"order_status\":\"new\"");
+    for (uint64_t n = 1; n <= 6; n++) { /* too few for a look at the numbers to tell it from repeats: all are read */
+        execution(n, "\"exec_type\":\"new\",\"order_status\":\"new\"");
+        CHECK_EQ(reports, 1);
+        CHECK_EQ(got[0].kind, VENUE_NEW_ACK);
+    }
+    for (uint64_t n = 7; n <= 20; n++)
+        execution(n, "\"exec_type\":\"new\",\"order_status\":\"new\"");
+    execution(20 - KRAKEN_REPEATS, "\"exec_type\":\"new\",\"order_status\":\"new\""); /* a repeat, perhaps */
+    CHECK_EQ(reports, 1);
+    execution(20 - KRAKEN_REPEATS - 1, "\"exec_type\":\"new\",\"order_status\":\"new\"");
+    CHECK_EQ(reports, 2);
+    CHECK_EQ(got[0].kind, VENUE_NEW_ACK);
+    CHECK_EQ(got[1].kind, VENUE_STREAM_DOWN);
+    execution(21, "\"exec_type\":\"new\",\"order_status\":\"new\"");
+    CHECK_EQ(reports, 1);
+}
+
+TEST(a_fill_of_an_order_that_nothing_names_is_not_dropped_in_silence)
+{
+    open_fresh(true);
+    read_message(
+        "{\"channel\":\"executions\",\"type\":\"update\",\"data\":[{\"order_id\":\"OX\",\"exec_type\":\"trade\","
+        "\"order_status\":\"partially_filled\",\"last_qty\":1,\"last_price\":2,\"trade_id\":3}],\"sequence\":1}");
+    CHECK_EQ(reports, 1);
+    CHECK_EQ(got[0].kind, VENUE_UNKNOWN);
+    CHECK_EQ(got[0].code, 0); /* as a message that cannot be read: the session ends, the trades are asked for */
+    read_message(
+        "{\"channel\":\"executions\",\"type\":\"update\",\"data\":[{\"order_id\":\"OX\",\"exec_type\":\"canceled\","
+        "\"order_status\":\"canceled\"}],\"sequence\":2}");
+    CHECK_EQ(reports, 1);
+    CHECK_EQ(got[0].kind, VENUE_UNKNOWN);
+    CHECK(got[0].code != 0); /* counted: the audit finds what it was */
+    read_message(
+        "{\"channel\":\"executions\",\"type\":\"update\",\"data\":[{\"order_id\":\"OX\",\"symbol\":\"ADA/USD\","
+        "\"exec_type\":\"trade\",\"order_status\":\"filled\"}],\"sequence\":3}");
+    CHECK_EQ(reports, 0); /* of a pair that we do not trade */
 }
 
 TEST(messages_that_cannot_be_read_may_have_been_about_any_order)
@@ -537,6 +581,27 @@ TEST(the_map_forgets_the_oldest_finished_order_and_no_live_one)
         CHECK_EQ(kraken_orders_find(&k->orders, kraken_order_hash(id, (size_t)n)) != NULL, i < max / 2);
     }
     CHECK(kraken_orders_add(&k->orders, "AN-ID-OF-TWENTY-FOUR-BYTES", 26) == NULL);
+}
+
+TEST(the_map_gives_up_orders_that_a_whole_list_asked_for_later_does_not_name)
+{
+    char id[KRAKEN_ORDER_ID_BYTES];
+    open_fresh(true);
+    struct kraken_orders *t = &k->orders;
+    for (unsigned round = 0; round < 3; round++) { /* their ends were told while nobody listened */
+        for (uint32_t i = 0; i < t->max - 1; i++) {
+            int n = snprintf(id, sizeof(id), "R%u-%05u", round, i);
+            CHECK(kraken_orders_add(t, id, (size_t)n) != NULL);
+        }
+        CHECK(kraken_orders_add(t, "LIVE", 4) != NULL);
+        CHECK(kraken_orders_add(t, "ONE-TOO-MANY", 12) == NULL);
+        kraken_orders_list(t);
+        CHECK(kraken_orders_add(t, "ONE-TOO-MANY", 12) == NULL); /* its answer is not here yet */
+        CHECK(kraken_orders_add(t, "LIVE", 4) != NULL);          /* named by it */
+        kraken_orders_listed(t);
+    }
+    CHECK(kraken_orders_add(t, "NEW", 3) != NULL);
+    CHECK(kraken_orders_find(t, kraken_order_hash("LIVE", 4)) != NULL);
 }
 
 /* ---- over HTTP ---- */

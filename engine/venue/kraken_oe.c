@@ -348,6 +348,7 @@ const struct venue_ops venue_kraken = {
     .dialect = "kraken",
     .needs_connection = true,
     .amends = true,
+    .cancels_linger = true,
     .sweeps = true,
     .cost = kraken_cost,
     .rest = 1u << VENUE_RQ_LOGON | 1u << VENUE_RQ_QUERY | 1u << VENUE_RQ_TRADES | 1u << VENUE_RQ_OPEN_ORDERS |

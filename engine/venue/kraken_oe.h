@@ -28,6 +28,7 @@
 #define KRAKEN_QUIET_NS     (5 * NS_PER_S)
 #define KRAKEN_QUIET_MAX_NS (60 * NS_PER_S)
 #define KRAKEN_LOCKOUT_NS   (15 * 60 * NS_PER_S)
+#define KRAKEN_REPEATS      8    /* of the executions channel: so far back a number may be a repeat */
 #define KRAKEN_PAGES_MAX    20   /* of one list, 50 entries each */
 #define KRAKEN_SWEEP_TRADES 5000 /* of the account, all pairs, read at a time */
 
@@ -38,7 +39,8 @@ struct kraken_order {
     char order_id[KRAKEN_ORDER_ID_BYTES];
     char clordid[CLORDID_BYTES]; /* "" not said */
     uint32_t instrument;
-    bool done; /* over: may be forgotten when there is no room */
+    uint32_t seen; /* list in which, or after which, it was there last */
+    bool done;     /* over: may be forgotten when there is no room */
 };
 
 struct kraken_orders {
@@ -50,6 +52,10 @@ struct kraken_orders {
     uint32_t used; /* indexes below were given out once */
     uint32_t done_head;
     uint32_t done_count;
+    uint32_t list;      /* number of the last list of open orders that was asked for */
+    uint32_t whole;     /* of the last one that was told to its end: what was seen before it only is over */
+    uint32_t hand;      /* where the search for such goes on */
+    uint32_t fruitless; /* `whole` when a search found none; nothing new to find until it changes */
 };
 
 uint64_t kraken_order_hash(const char *order_id, size_t n);
@@ -57,8 +63,12 @@ size_t kraken_orders_footprint(uint32_t orders_max);
 void kraken_orders_init(struct kraken_orders *t, uint32_t orders_max, struct arena *arena);
 /* NULL when it is not known. */
 struct kraken_order *kraken_orders_find(const struct kraken_orders *t, uint64_t id);
-/* Known already, or taken up now; the oldest finished one goes when there is no room. NULL: all are live. */
+/* Known already, or taken up now: it is there. When there is no room the oldest finished one goes, or one that the last
+ * list of open orders did not name. NULL: all are live. */
 struct kraken_order *kraken_orders_add(struct kraken_orders *t, const char *order_id, size_t n);
+/* The list of open orders is asked for; it was told to its end. */
+void kraken_orders_list(struct kraken_orders *t);
+void kraken_orders_listed(struct kraken_orders *t);
 /* It is over: it may be forgotten some day. */
 void kraken_orders_done(struct kraken_orders *t, struct kraken_order *o);
 
@@ -148,8 +158,9 @@ struct kraken_oe {
     uint32_t token_len;
     char token[KRAKEN_TOKEN_BYTES];
     int64_t clock_offset_ns;
-    bool sequenced; /* `sequence` is of the last message of the executions channel */
+    bool sequenced; /* `sequence` is the highest of the executions channel */
     uint64_t sequence;
+    uint64_t heard; /* sequence of its last message */
     struct kraken_rest rest;
     struct kraken_sweep sweep;
     struct kraken_trade *trade; /* [KRAKEN_SWEEP_TRADES] */

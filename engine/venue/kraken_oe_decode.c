@@ -4,7 +4,8 @@
  * comes from the venue's id where the message does not say it.
  *
  * Always true: what an error proves is a table, and what no row proves is VENUE_UNKNOWN; a fill is reported with the
- * venue's trade id; a hole in the channel's sequence ends the session, because what was in it may have been a fill. */
+ * venue's trade id; a hole in the channel's sequence, or one that began again, ends the session, because what was in it
+ * may have been a fill; an older number shortly behind is read all the same: a repeat harms nothing. */
 #include "engine/venue/kraken_oe.h"
 #include "execgw/rfc3339.h"
 
@@ -474,6 +475,19 @@ common_read(const struct kraken_oe *k, const struct item *i, struct venue_report
            decimal_of(&i->limit_price, ins->px_decimals, &r->px);
 }
 
+/* An update that says only an id, which the map has no room for or never heard of. A fill must not be lost: as a
+ * message that cannot be read, it ends the session, and the trades are asked for. */
+static void
+nameless(const struct item *i, const struct venue_sink *sink)
+{
+    struct venue_report r = kraken_report(VENUE_UNKNOWN, VENUE_RQ_COUNT);
+    enum meaning means;
+
+    r.code = meaning_of(&i->exec_type, &means) && means != MEANS_FILL ? 1 : 0;
+    (void)snprintf(r.text, sizeof(r.text), "%s of an order that nothing names", r.code != 0 ? "an update" : "a fill");
+    sink->report(sink->ctx, &r);
+}
+
 /* One execution. */
 static void
 decode_item(struct kraken_oe *k, const struct item *i, bool snapshot, const struct venue_sink *sink)
@@ -487,7 +501,9 @@ decode_item(struct kraken_oe *k, const struct item *i, bool snapshot, const stru
         return; /* nothing that names an order */
     text_to_clordid(&i->cl_ord_id, said);
     struct kraken_order *o = kraken_orders_find(&k->orders, kraken_order_hash(i->order_id.s, i->order_id.n));
-    if (o == NULL && (said[0] != '\0' || i->symbol.s != NULL))
+    if (o != NULL)
+        o->seen = k->orders.list;
+    else if ((said[0] != '\0' || i->symbol.s != NULL))
         o = learn(k, &i->order_id, said, symbol_instrument(k, &i->symbol));
     r.venue_order_id = kraken_order_hash(i->order_id.s, i->order_id.n);
     r.instrument = o != NULL ? o->instrument : symbol_instrument(k, &i->symbol);
@@ -502,6 +518,8 @@ decode_item(struct kraken_oe *k, const struct item *i, bool snapshot, const stru
     if (r.instrument == INSTRUMENT_NONE) {
         if (r.clordid[0] != '\0') /* an id like ours, and no instrument of ours */
             sink->report(sink->ctx, &r);
+        else if (o == NULL && i->symbol.s == NULL)
+            nameless(i, sink);
         return;
     }
     bool read = common_read(k, i, &r);
@@ -547,15 +565,19 @@ decode_executions(struct kraken_oe *k, const struct json_text *data, bool snapsh
     struct json_scan j;
     struct item i;
     bool gap = false;
+    bool behind = false;
 
     if (has_sequence && k->sequenced && !snapshot) {
-        if (sequence <= k->sequence)
-            return DECODE_IGNORED; /* said before */
-        gap = sequence != k->sequence + 1;
+        if (sequence == k->heard)
+            return DECODE_IGNORED; /* said twice */
+        behind = sequence <= k->sequence;
+        gap = behind ? k->sequence - sequence > KRAKEN_REPEATS : sequence != k->sequence + 1;
     }
     if (has_sequence) {
         k->sequenced = true;
-        k->sequence = sequence;
+        k->heard = sequence;
+        if (!behind)
+            k->sequence = sequence;
     }
     json_init(&j, data->s, data->n);
     (void)json_array(&j);
@@ -565,11 +587,14 @@ decode_executions(struct kraken_oe *k, const struct json_text *data, bool snapsh
             continue;
         }
         read_item(&j, &i);
-        report_budget(&i, sink);
+        if (!behind)
+            report_budget(&i, sink);
         decode_item(k, &i, snapshot, sink);
     }
     if (gap)
-        stream_down("a hole in the sequence of the executions channel", sink);
+        stream_down(behind ? "the numbers of the executions channel began again"
+                           : "a hole in the sequence of the executions channel",
+                    sink);
     return DECODE_OK;
 }
 

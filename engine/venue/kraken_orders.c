@@ -1,6 +1,7 @@
 /* Which order a venue id means: updates of the executions channel may carry nothing else.
  *
- * Always true: every live order that was added is found; the hash of an id stands for it, here and outside. */
+ * Always true: every order that was added is found, until it was told to be over, or a whole list of open orders, asked
+ * for after it was last heard of, did not name it; the hash of an id stands for it, here and outside. */
 #include "engine/venue/kraken_oe.h"
 
 uint64_t
@@ -92,6 +93,25 @@ forget(struct kraken_orders *t, uint32_t index)
     t->order[index].id = 0;
 }
 
+/* One that the last whole list did not name and that was not heard of since: its end was told while nobody listened.
+ * False: there is none. */
+static bool
+unlisted(struct kraken_orders *t, uint32_t *index)
+{
+    if (t->fruitless == t->whole)
+        return false;
+    for (uint32_t i = 0; i < t->max; i++) {
+        uint32_t at = t->hand;
+        t->hand = (t->hand + 1) % t->max;
+        if (!t->order[at].done && t->order[at].seen < t->whole) {
+            *index = at;
+            return true;
+        }
+    }
+    t->fruitless = t->whole;
+    return false;
+}
+
 struct kraken_order *
 kraken_orders_add(struct kraken_orders *t, const char *order_id, size_t n)
 {
@@ -99,8 +119,10 @@ kraken_orders_add(struct kraken_orders *t, const char *order_id, size_t n)
     struct kraken_order *known = kraken_orders_find(t, id);
     uint32_t index;
 
-    if (known != NULL)
+    if (known != NULL) {
+        known->seen = t->list;
         return known;
+    }
     if (n >= KRAKEN_ORDER_ID_BYTES)
         return NULL;
     if (t->used < t->max) {
@@ -110,11 +132,13 @@ kraken_orders_add(struct kraken_orders *t, const char *order_id, size_t n)
         t->done_head = (t->done_head + 1) % t->max;
         t->done_count--;
         forget(t, index);
+    } else if (unlisted(t, &index)) {
+        forget(t, index);
     } else {
         return NULL;
     }
     struct kraken_order *o = &t->order[index];
-    *o = (struct kraken_order){ .id = id, .instrument = INSTRUMENT_NONE };
+    *o = (struct kraken_order){ .id = id, .instrument = INSTRUMENT_NONE, .seen = t->list };
     memcpy(o->order_id, order_id, n);
     t->bucket[bucket_of(t, id)] = index + 1;
     return o;
@@ -128,4 +152,16 @@ kraken_orders_done(struct kraken_orders *t, struct kraken_order *o)
     o->done = true;
     t->done[(t->done_head + t->done_count) % t->max] = (uint32_t)(o - t->order);
     t->done_count++;
+}
+
+void
+kraken_orders_list(struct kraken_orders *t)
+{
+    t->list++;
+}
+
+void
+kraken_orders_listed(struct kraken_orders *t)
+{
+    t->whole = t->list;
 }

@@ -119,7 +119,10 @@ kraken_rest_submit(struct kraken_oe *k, const struct venue_request *rq, struct n
         return -1;
     switch (rq->kind) {
     case VENUE_RQ_LOGON: q.stage = KRAKEN_REST_TOKEN; break;
-    case VENUE_RQ_OPEN_ORDERS: q.stage = KRAKEN_REST_OPEN_ALL; break;
+    case VENUE_RQ_OPEN_ORDERS:
+        q.stage = KRAKEN_REST_OPEN_ALL;
+        kraken_orders_list(&k->orders);
+        break;
     case VENUE_RQ_BALANCES: q.stage = KRAKEN_REST_BALANCE; break;
     case VENUE_RQ_TRADES:
         q.stage = KRAKEN_REST_TRADES;
@@ -541,10 +544,12 @@ on_open_orders(struct kraken_oe *k, struct json_scan *j, const struct venue_sink
     struct order_list l = { .seen = 0 };
 
     read_order_list(k, j, "open", &l, sink);
-    if (l.unreadable)
+    if (l.unreadable) {
         kraken_rest_fail(k, "an open order's state or quantities cannot be read", 0, false, sink);
-    else
+    } else {
+        kraken_orders_listed(&k->orders);
         kraken_rest_end(k, VENUE_OPEN_ORDERS_END, sink);
+    }
 }
 
 /* ---- balances ---- */

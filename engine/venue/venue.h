@@ -207,6 +207,7 @@ struct venue_ops {
     const char *dialect;   /* "binance", "paper" */
     bool needs_connection; /* false: paper */
     bool amends;           /* changes an order in place; else a replace is cancel and new */
+    bool cancels_linger;   /* a cancel has no deadline: one without an answer may take effect however late */
     bool sweeps;           /* answers BALANCES, and TRADES of an instrument with trade ids that rise */
     uint32_t rest;         /* bit per enum venue_request_kind: its bytes are an HTTP request, its answer comes to
                               decode_rest() */
