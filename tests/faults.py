@@ -8,8 +8,10 @@ SOURCE = os.environ.get("EXECGW_SOURCE", os.path.dirname(HERE))
 BIN = os.environ.get("EXECGW_BIN", os.path.join(SOURCE, "build-asan", "bin"))
 PROGRAMS = {"sim_seeds": [os.path.join(BIN, "execgw-sim"), "--seeds", "1-200"],
             "crash_binance": ["/usr/bin/python3", os.path.join(HERE, "crash", "kill_matrix.py"), "binance"],
+            "soak_binance": ["/usr/bin/python3", os.path.join(HERE, "soak.py"), "binance"],
+            "soak_kraken": ["/usr/bin/python3", os.path.join(HERE, "soak.py"), "kraken"],
             "crash_kraken": ["/usr/bin/python3", os.path.join(HERE, "crash", "kill_matrix.py"), "kraken"]}
-WANTED = [*range(1, 20), 22, 23, 24, 25, 26, 27, 28, 29]
+WANTED = [*range(1, 20), 22, 23, 24, 25, 26, 27, 28, 29, 30]
 
 
 def read():
