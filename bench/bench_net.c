@@ -373,6 +373,24 @@ order_answer(char *out, size_t room, const char *text, size_t len, const char *i
         id, symbol, ++order_id, clordid, ms, px, qty, side, ms);
 }
 
+/* Enough of everything that the benchmarks trade. */
+static int
+balances_answer(char *out, size_t room, const char *id)
+{
+    int n =
+        snprintf(out, room,
+                 "{\"id\":\"%s\",\"status\":200,\"result\":{\"balances\":[{\"asset\":\"USDT\",\"free\":\"9000000000\","
+                 "\"locked\":\"0\"}",
+                 id);
+
+    for (uint32_t i = 0; i < 100; i++) {
+        struct instrument ins = bench_instrument(i);
+        n += snprintf(out + n, room - (size_t)n, ",{\"asset\":\"%s\",\"free\":\"9000000\",\"locked\":\"0\"}", ins.base);
+        ASSERT((size_t)n < room);
+    }
+    return n + snprintf(out + n, room - (size_t)n, "]}}");
+}
+
 static int
 venue_answer(char *out, size_t room, const char *text, size_t len)
 {
@@ -394,6 +412,8 @@ venue_answer(char *out, size_t room, const char *text, size_t len)
                         ",\"connectedSince\":%" PRId64 ",\"returnRateLimits\":false,\"serverTime\":%" PRId64
                         ",\"userDataStream\":false}}",
                         id, ms, ms, ms);
+    if (strcmp(method, "account.status") == 0)
+        return balances_answer(out, room, id);
     if (strncmp(method, "userDataStream.subscribe", 24) == 0)
         return snprintf(out, room, "{\"id\":\"%s\",\"status\":200,\"result\":{\"subscriptionId\":0}}", id);
     return snprintf(out, room, "{\"id\":\"%s\",\"status\":200,\"result\":[]}", id); /* open orders: none */
