@@ -314,6 +314,8 @@ loop_config(const struct rig_config *c)
 {
     return (struct loop_config){
         .conn_max = GATEWAY_CONNS,
+        .hold_messages = c->sync_always ? GATEWAY_HELD_MAX : 0,
+        .hold_bytes = GATEWAY_HELD_BYTES,
         .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = 256 },
         .recv_buffer_bytes = 16384,
         .send_buffer_bytes = 131072,
