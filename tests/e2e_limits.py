@@ -17,9 +17,9 @@ def top(gw, symbol="BTCUSDT"):
     raise AssertionError(out)
 
 
-def new(gw, qty):
+def new(gw, qty, px=None):
     """Why not, or "new"; what rests is canceled again."""
-    code, out, _ = gw.cli("new", "BTCUSDT", "buy", qty, str(top(gw)[0] - 50), "--wait", ok=False)
+    code, out, _ = gw.cli("new", "BTCUSDT", "buy", qty, px or str(top(gw)[0] - 50), "--wait", ok=False)
     if "deny" in out[-1]:
         return out[-1]["deny"]
     gw.cli("cancel", out[-1]["key"])
@@ -175,8 +175,8 @@ def whatif():
         assert D(w[0]["qty"]) > 0 and w[0]["binding"] != "ACCEPTED", w[0]
         most = D(w[0]["qty"])
         sent = gw.metric("order_sent_total")
-        assert new(gw, str(most)) == "new"
-        assert new(gw, str(most + D("0.00001"))) == w[0]["binding"]
+        assert new(gw, str(most), px) == "new"  # at the same price: the market goes on
+        assert new(gw, str(most + D("0.00001")), px) == w[0]["binding"]
         assert gw.metric("order_sent_total") == sent + 1
         gw.cli("halt")
         code, out, _ = gw.cli("whatif", "BTCUSDT", "buy", px, ok=False)
