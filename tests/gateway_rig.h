@@ -614,6 +614,15 @@ rig_new(struct rig *r, enum side side, px_t px, qty_t qty)
     return r->key;
 }
 
+/* The strategy's order of this key. */
+static inline const struct order *
+rig_order(const struct rig *r, uint64_t key)
+{
+    uint32_t slot = order_find_key(r->orders, RIG_CLIENT, key);
+    CHECK(slot != ORDER_NONE);
+    return order_at(r->orders, slot);
+}
+
 /* The next report of a session, of this kind; others are passed over. kind REPORT_NONE when there is none. */
 static inline struct report
 rig_next(struct rig *r, uint32_t slot, enum report_kind kind)

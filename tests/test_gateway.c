@@ -18,14 +18,6 @@ fill_report(const char *clordid, int64_t trade, px_t px, qty_t qty, qty_t cum)
     return v;
 }
 
-static const struct order *
-order_of(uint64_t key)
-{
-    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
-    CHECK(slot != ORDER_NONE);
-    return order_at(rig.orders, slot);
-}
-
 /* Send a resting buy of 1.00000 at 999.00 that the venue acknowledges. */
 static uint64_t
 working_buy(void)
@@ -35,7 +27,7 @@ working_buy(void)
     struct venue_report ack = rig_report(VENUE_NEW_ACK, q->clordid);
     ack.venue_order_id = 77;
     rig_say(&rig, &ack);
-    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NEW);
     return key;
 }
 
@@ -96,17 +88,17 @@ TEST(not_found_proves_nothing_before_the_deadline_and_the_margin_and_only_togeth
     CHECK(q != NULL && q->venue_at_ns < proof);
     rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 0);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
 
     rig_pass(&rig, 2 * NS_PER_S);
     q = rig_take(&rig, VENUE_RQ_QUERY);
     CHECK(q != NULL && q->venue_at_ns >= proof);
     rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     q = rig_take(&rig, VENUE_RQ_TRADES);
     CHECK(q != NULL && q->venue_at_ns >= proof);
     rig_say_kind(&rig, VENUE_TRADES_END, clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_NOT_PLACED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_NOT_PLACED).key, key);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
     rig_end(&rig);
@@ -126,14 +118,14 @@ TEST(a_trade_found_by_asking_is_counted_and_the_order_is_not_declared_dead)
     s.cum_qty = 100000;
     s.venue_order_id = 77;
     rig_say(&rig, &s);
-    CHECK(order_live(order_of(key))); /* the venue says filled, but not one trade was seen */
+    CHECK(order_live(rig_order(&rig, key))); /* the venue says filled, but not one trade was seen */
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
     struct venue_report f = fill_report(clordid, 5, 99900, 100000, 100000);
     f.request = VENUE_RQ_TRADES;
     rig_say(&rig, &f);
     rig_say_kind(&rig, VENUE_TRADES_END, clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_FILLED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_FILLED);
     CHECK_EQ(rig_position(&rig)->qty, 100000);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
     rig_end(&rig);
@@ -147,7 +139,7 @@ TEST(orders_in_flight_when_the_session_ends_are_unknown_until_the_venue_is_asked
     char clordid[CLORDID_BYTES];
     memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
     rig_disconnect(&rig, ORDER_CONN);
-    CHECK(order_unknown(order_of(in_flight)) && !order_unknown(order_of(working)));
+    CHECK(order_unknown(rig_order(&rig, in_flight)) && !order_unknown(rig_order(&rig, working)));
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_SELL], 50000);
 
     rig_command(&rig, RIG_STRATEGY, rig_limit(&rig, SIDE_BUY, 99900, 1000));
@@ -158,7 +150,7 @@ TEST(orders_in_flight_when_the_session_ends_are_unknown_until_the_venue_is_asked
     rig_logon(&rig);
     rig_command(&rig, RIG_STRATEGY, rig_limit(&rig, SIDE_BUY, 99900, 1000));
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_RECONCILING);
-    struct venue_report open = rig_report(VENUE_OPEN_ORDER, order_of(working)->clordid);
+    struct venue_report open = rig_report(VENUE_OPEN_ORDER, rig_order(&rig, working)->clordid);
     open.state = ORDER_NEW;
     rig_say(&rig, &open);
     rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
@@ -170,7 +162,7 @@ TEST(orders_in_flight_when_the_session_ends_are_unknown_until_the_venue_is_asked
     s.state = ORDER_NEW;
     rig_say(&rig, &s);
     CHECK(risk_venue_of(rig.risk, 0)->reconciled);
-    CHECK_EQ(order_of(in_flight)->state, ORDER_NEW);
+    CHECK_EQ(rig_order(&rig, in_flight)->state, ORDER_NEW);
     CHECK_EQ(gateway_orders_unknown(rig.g), 0);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
     rig_end(&rig);
@@ -185,15 +177,15 @@ TEST(a_fill_before_the_acknowledgement_and_a_fill_after_the_cancel_both_count)
     struct venue_report f = fill_report(clordid, 1, 99900, 30000, 30000);
     rig_say(&rig, &f);
     rig_say_kind(&rig, VENUE_NEW_ACK, clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_PARTIALLY_FILLED);
     struct command c = { .verb = COMMAND_CANCEL, .target_key = key };
     rig_command(&rig, RIG_STRATEGY, c);
     CHECK(rig_take(&rig, VENUE_RQ_CANCEL) != NULL);
     rig_say_kind(&rig, VENUE_CANCELED, clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     f = fill_report(clordid, 2, 99900, 20000, 50000);
     rig_say(&rig, &f);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     CHECK_EQ(rig_position(&rig)->qty, 50000);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
     (void)rig_next(&rig, RIG_STRATEGY, REPORT_FILL);
@@ -321,7 +313,7 @@ TEST(a_client_that_goes_away_has_its_orders_canceled_even_when_the_venue_is_down
     rig_pass(&rig, NS_PER_S);
     rig_connect(&rig, ORDER_CONN);
     rig_logon(&rig);
-    struct venue_report open = rig_report(VENUE_OPEN_ORDER, order_of(key)->clordid);
+    struct venue_report open = rig_report(VENUE_OPEN_ORDER, rig_order(&rig, key)->clordid);
     open.state = ORDER_NEW;
     rig_say(&rig, &open);
     rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
@@ -344,7 +336,7 @@ TEST(a_cancel_replace_holds_both_reservations_until_the_old_order_is_dead)
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 150000);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_REPLACED).key, key);
     rig_say_kind(&rig, VENUE_NEW_ACK, q->clordid);
-    CHECK_EQ(order_of(c.key)->state, ORDER_NEW);
+    CHECK_EQ(rig_order(&rig, c.key)->state, ORDER_NEW);
     rig_end(&rig);
 }
 
@@ -364,8 +356,8 @@ TEST(the_pair_of_a_replace_whose_answer_names_only_the_new_order_is_put_together
     v.request = VENUE_RQ_REPLACE;
     rig_say(&rig, &v);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_CANCEL_REJECTED).key, key);
-    CHECK_EQ(order_of(c.key)->state, ORDER_REJECTED);
-    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    CHECK_EQ(rig_order(&rig, c.key)->state, ORDER_REJECTED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NEW);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000);
     rig_end(&rig);
 }
@@ -410,27 +402,27 @@ TEST(an_order_whose_fill_was_lost_is_found_by_the_regular_audit_and_one_that_is_
     rig_pass(&rig, 60 * NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
     uint64_t young = working_buy(); /* after the list was asked for: its absence says nothing */
-    struct venue_report open = rig_report(VENUE_OPEN_ORDER, order_of(listed)->clordid);
+    struct venue_report open = rig_report(VENUE_OPEN_ORDER, rig_order(&rig, listed)->clordid);
     open.state = ORDER_NEW;
     open.venue_order_id = 77;
     rig_say(&rig, &open);
     rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
     struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
-    CHECK(q != NULL && memcmp(q->clordid, order_of(lost)->clordid, CLORDID_BYTES) == 0);
+    CHECK(q != NULL && memcmp(q->clordid, rig_order(&rig, lost)->clordid, CLORDID_BYTES) == 0);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) == NULL);
-    struct venue_report s = rig_report(VENUE_STATUS, order_of(lost)->clordid);
+    struct venue_report s = rig_report(VENUE_STATUS, rig_order(&rig, lost)->clordid);
     s.state = ORDER_FILLED;
     s.cum_qty = 100000;
     s.venue_order_id = 77;
     rig_say(&rig, &s);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
-    struct venue_report f = fill_report(order_of(lost)->clordid, 5, 99900, 100000, 100000);
+    struct venue_report f = fill_report(rig_order(&rig, lost)->clordid, 5, 99900, 100000, 100000);
     f.request = VENUE_RQ_TRADES;
     rig_say(&rig, &f);
-    rig_say_kind(&rig, VENUE_TRADES_END, order_of(lost)->clordid);
-    CHECK_EQ(order_of(lost)->state, ORDER_FILLED);
-    CHECK_EQ(order_of(listed)->state, ORDER_NEW);
-    CHECK_EQ(order_of(young)->state, ORDER_NEW);
+    rig_say_kind(&rig, VENUE_TRADES_END, rig_order(&rig, lost)->clordid);
+    CHECK_EQ(rig_order(&rig, lost)->state, ORDER_FILLED);
+    CHECK_EQ(rig_order(&rig, listed)->state, ORDER_NEW);
+    CHECK_EQ(rig_order(&rig, young)->state, ORDER_NEW);
     rig_end(&rig);
 }
 
@@ -448,7 +440,7 @@ TEST(an_audit_that_the_venue_refuses_or_does_not_answer_harms_nothing)
     CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
     rig_pass(&rig, 60 * NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL);
-    CHECK(rig.wanted[ORDER_CONN] && order_of(key)->state == ORDER_NEW);
+    CHECK(rig.wanted[ORDER_CONN] && rig_order(&rig, key)->state == ORDER_NEW);
     rig_end(&rig);
 }
 
@@ -510,7 +502,7 @@ filled_without_trades(char clordid[CLORDID_BYTES])
 {
     uint64_t key = working_buy();
 
-    memcpy(clordid, order_of(key)->clordid, CLORDID_BYTES);
+    memcpy(clordid, rig_order(&rig, key)->clordid, CLORDID_BYTES);
     struct venue_report s = rig_report(VENUE_STATUS, clordid);
     s.state = ORDER_FILLED;
     s.cum_qty = 100000;
@@ -531,11 +523,11 @@ TEST(a_trade_of_another_instrument_under_the_same_venue_order_id_is_not_this_ord
     f.request = VENUE_RQ_TRADES;
     f.instrument = 1;
     rig_say(&rig, &f);
-    CHECK_EQ(order_of(key)->cum_qty, 0);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 0);
     CHECK_EQ(rig_position(&rig)->qty, 0);
     f.instrument = 0;
     rig_say(&rig, &f);
-    CHECK_EQ(order_of(key)->cum_qty, 100000);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 100000);
     rig_end(&rig);
 }
 
@@ -543,18 +535,18 @@ TEST(a_report_that_names_our_order_and_another_instrument_or_venue_order_id_chan
 {
     rig_ready(&rig);
     uint64_t key = working_buy();
-    struct venue_report f = fill_report(order_of(key)->clordid, 5, 99900, 1000, 1000);
+    struct venue_report f = fill_report(rig_order(&rig, key)->clordid, 5, 99900, 1000, 1000);
     f.instrument = 1;
     rig_say(&rig, &f);
     f.instrument = 0;
     f.venue_order_id = 78;
     rig_say(&rig, &f);
-    CHECK_EQ(order_of(key)->cum_qty, 0);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 0);
     rig_pass(&rig, NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL); /* but the venue is asked */
     f.venue_order_id = 77;
     rig_say(&rig, &f);
-    CHECK_EQ(order_of(key)->cum_qty, 1000);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 1000);
     rig_end(&rig);
 }
 
@@ -569,7 +561,7 @@ TEST(a_step_of_the_wall_clock_does_not_make_not_found_a_proof)
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
     rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 0);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     rig_pass(&rig, 2 * NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
     rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
@@ -584,8 +576,8 @@ TEST(a_cancel_of_a_sweep_that_got_lost_is_repeated_until_the_order_is_proven_ove
     rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_CANCEL_ALL, .instrument = INSTRUMENT_NONE });
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
     rig_pass(&rig, 4 * NS_PER_S); /* past the cancel's deadline at the venue and the margin */
-    CHECK(order_unknown(order_of(key)));
-    struct venue_report s = rig_report(VENUE_STATUS, order_of(key)->clordid);
+    CHECK(order_unknown(rig_order(&rig, key)));
+    struct venue_report s = rig_report(VENUE_STATUS, rig_order(&rig, key)->clordid);
     s.state = ORDER_NEW;
     for (int i = 0; i < 5 && rig_requests(&rig, VENUE_RQ_CANCEL) == 1; i++) {
         rig_say(&rig, &s);
@@ -593,12 +585,12 @@ TEST(a_cancel_of_a_sweep_that_got_lost_is_repeated_until_the_order_is_proven_ove
     }
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 2);
     /* Refused: the venue is asked before the next one, and less and less often. */
-    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, order_of(key)->clordid);
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, rig_order(&rig, key)->clordid);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 2);
     rig_pass(&rig, NS_PER_S);
     rig_say(&rig, &s);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 3);
-    rig_say_kind(&rig, VENUE_CANCELED, order_of(key)->clordid);
+    rig_say_kind(&rig, VENUE_CANCELED, rig_order(&rig, key)->clordid);
     rig_pass(&rig, 60 * NS_PER_S);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 3);
     CHECK_EQ(gateway_orders_live(rig.g), 0);
@@ -613,15 +605,15 @@ cancels_of_one_that_was_lost(void)
     uint64_t key = working_buy();
     rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
     rig_pass(&rig, 4 * NS_PER_S);
-    CHECK(order_unknown(order_of(key)));
-    struct venue_report s = rig_report(VENUE_STATUS, order_of(key)->clordid);
+    CHECK(order_unknown(rig_order(&rig, key)));
+    struct venue_report s = rig_report(VENUE_STATUS, rig_order(&rig, key)->clordid);
     s.state = ORDER_NEW;
     for (int i = 0; i < 5; i++) {
         rig_say(&rig, &s);
         rig_pass(&rig, 500 * NS_PER_MS);
     }
     uint32_t sent = rig_requests(&rig, VENUE_RQ_CANCEL);
-    CHECK_EQ(order_of(key)->request == REQUEST_NONE, sent == 1);
+    CHECK_EQ(rig_order(&rig, key)->request == REQUEST_NONE, sent == 1);
     rig_end(&rig);
     return sent;
 }
@@ -651,7 +643,7 @@ TEST(cancel_all_means_the_orders_before_it_and_not_those_sent_after)
     rig_work(&rig);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
-    CHECK_EQ(order_of(rig.key)->request, REQUEST_NEW_IN_FLIGHT);
+    CHECK_EQ(rig_order(&rig, rig.key)->request, REQUEST_NEW_IN_FLIGHT);
     rig_end(&rig);
 }
 
@@ -659,22 +651,22 @@ TEST(a_trade_that_the_venue_counts_and_did_not_tell_is_asked_for_unless_it_comes
 {
     rig_ready(&rig);
     uint64_t key = working_buy();
-    struct venue_report late = fill_report(order_of(key)->clordid, 1, 99900, 1000, 1000);
-    struct venue_report f = fill_report(order_of(key)->clordid, 2, 99900, 1000, 2000);
+    struct venue_report late = fill_report(rig_order(&rig, key)->clordid, 1, 99900, 1000, 1000);
+    struct venue_report f = fill_report(rig_order(&rig, key)->clordid, 2, 99900, 1000, 2000);
     rig_say(&rig, &f);
     rig_say(&rig, &late);
     rig_pass(&rig, NS_PER_S);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 0);
-    f = fill_report(order_of(key)->clordid, 4, 99900, 1000, 4000); /* trade 3 is missing */
+    f = fill_report(rig_order(&rig, key)->clordid, 4, 99900, 1000, 4000); /* trade 3 is missing */
     rig_say(&rig, &f);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 97000);
     rig_pass(&rig, NS_PER_S);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 1);
-    struct venue_report found = fill_report(order_of(key)->clordid, 3, 99900, 1000, 0);
+    struct venue_report found = fill_report(rig_order(&rig, key)->clordid, 3, 99900, 1000, 0);
     found.request = VENUE_RQ_TRADES;
     rig_say(&rig, &found);
-    rig_say_kind(&rig, VENUE_TRADES_END, order_of(key)->clordid);
-    CHECK_EQ(order_of(key)->cum_qty, 4000);
+    rig_say_kind(&rig, VENUE_TRADES_END, rig_order(&rig, key)->clordid);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 4000);
     CHECK_EQ(rig_position(&rig)->qty, 4000);
     rig_pass(&rig, 60 * NS_PER_S);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 1);
@@ -692,7 +684,7 @@ TEST(an_order_whose_replacement_was_refused_is_reported_as_canceled)
     struct rig_request *q = rig_take(&rig, VENUE_RQ_REPLACE);
     rig_say_kind(&rig, VENUE_CANCEL_REJECTED, q->target);
     rig_say_kind(&rig, VENUE_REJECTED, q->clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NEW);
     rig_say_kind(&rig, VENUE_CANCELED, q->target);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_CANCELED).key, key);
     rig_end(&rig);
@@ -704,7 +696,7 @@ TEST(a_replace_to_a_quantity_below_what_is_filled_is_denied_down_to_the_smallest
 
     rig_ready(&rig);
     uint64_t key = working_buy();
-    struct venue_report f = fill_report(order_of(key)->clordid, 1, 99900, 40000, 40000);
+    struct venue_report f = fill_report(rig_order(&rig, key)->clordid, 1, 99900, 40000, 40000);
     rig_say(&rig, &f);
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct command c = rig_limit(&rig, SIDE_BUY, 99800, wrong[i]);
@@ -726,7 +718,7 @@ TEST(the_reconciliation_waits_for_an_order_that_was_being_asked_about_already)
     rig_pass(&rig, NS_PER_S);
     rig_connect(&rig, ORDER_CONN);
     rig_logon(&rig);
-    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, order_of(key)->clordid); /* to be asked about in a moment */
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, rig_order(&rig, key)->clordid); /* to be asked about in a moment */
     uint8_t buf[WS_HEADER_ROOM + sizeof(struct venue_report)];
     struct venue_report end = rig_report(VENUE_OPEN_ORDERS_END, NULL);
     memcpy(buf + WS_HEADER_ROOM, &end, sizeof(end));
@@ -737,7 +729,7 @@ TEST(the_reconciliation_waits_for_an_order_that_was_being_asked_about_already)
     gateway_on_timer(rig.g, GATEWAY_TIMER_ORDER(slot), rig.now);
     rig_work(&rig);
     CHECK(!risk_venue_of(rig.risk, 0)->reconciled); /* the venue's list did not have it: nobody knows yet */
-    struct venue_report s = rig_report(VENUE_STATUS, order_of(key)->clordid);
+    struct venue_report s = rig_report(VENUE_STATUS, rig_order(&rig, key)->clordid);
     s.state = ORDER_CANCELED;
     rig_say(&rig, &s);
     CHECK(risk_venue_of(rig.risk, 0)->reconciled);
@@ -765,7 +757,7 @@ TEST(an_order_that_works_after_it_was_rejected_is_canceled_and_does_not_reopen)
     struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
     rig_say_kind(&rig, VENUE_REJECTED, q->clordid);
     rig_say_kind(&rig, VENUE_NEW_ACK, q->clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_REJECTED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_REJECTED);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
     rig_say_kind(&rig, VENUE_CANCELED, q->clordid);
     rig_say_kind(&rig, VENUE_CANCEL_REJECTED, q->clordid);
@@ -803,17 +795,17 @@ TEST(a_second_end_that_counts_more_trades_keeps_the_reservation_in_step)
 {
     rig_ready(&rig);
     uint64_t key = working_buy();
-    struct venue_report c = rig_report(VENUE_CANCELED, order_of(key)->clordid);
+    struct venue_report c = rig_report(VENUE_CANCELED, rig_order(&rig, key)->clordid);
     c.cum_qty = 30000;
     rig_say(&rig, &c);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 30000);
     c.cum_qty = 50000;
     rig_say(&rig, &c);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 50000);
-    struct venue_report f = fill_report(order_of(key)->clordid, 1, 99900, 50000, 50000);
+    struct venue_report f = fill_report(rig_order(&rig, key)->clordid, 1, 99900, 50000, 50000);
     rig_say(&rig, &f);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     rig_end(&rig);
 }
 
@@ -827,11 +819,11 @@ TEST(an_order_that_ends_while_its_question_waits_to_be_repeated_does_not_hold_th
     rig_logon(&rig);
     rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
-    struct venue_report failed = rig_report(VENUE_QUERY_FAILED, order_of(key)->clordid);
+    struct venue_report failed = rig_report(VENUE_QUERY_FAILED, rig_order(&rig, key)->clordid);
     failed.request = VENUE_RQ_QUERY;
     rig_say(&rig, &failed);
     CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
-    rig_say_kind(&rig, VENUE_CANCELED, order_of(key)->clordid);
+    rig_say_kind(&rig, VENUE_CANCELED, rig_order(&rig, key)->clordid);
     CHECK(risk_venue_of(rig.risk, 0)->reconciled);
     rig_end(&rig);
 }
@@ -859,7 +851,7 @@ TEST(replaying_the_journal_gives_the_same_orders)
 {
     rig_ready(&rig);
     uint64_t a = working_buy();
-    struct venue_report f = fill_report(order_of(a)->clordid, 9, 99900, 70000, 70000);
+    struct venue_report f = fill_report(rig_order(&rig, a)->clordid, 9, 99900, 70000, 70000);
     rig_say(&rig, &f);
     rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = a });
     uint64_t b = rig_new(&rig, SIDE_SELL, 100100, 50000);
@@ -879,7 +871,7 @@ TEST(replaying_the_journal_gives_the_same_orders)
     CHECK_EQ(out.unknown, gateway_orders_unknown(rig.g));
     const uint64_t keys[] = { a, b };
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        const struct order *live = order_of(keys[i]);
+        const struct order *live = rig_order(&rig, keys[i]);
         const struct order *back = order_at(t, order_find_key(t, RIG_CLIENT, keys[i]));
         CHECK_STR(back->clordid, live->clordid);
         CHECK_EQ(back->state, live->state);
@@ -930,7 +922,7 @@ TEST(a_client_that_asks_for_sweeps_without_end_leaves_some_to_others)
     CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).kind, REPORT_NONE);
     rig.no_room = false;
     rig_pass(&rig, NS_PER_S);
-    CHECK(order_of(key)->request == REQUEST_CANCEL_IN_FLIGHT);
+    CHECK(rig_order(&rig, key)->request == REQUEST_CANCEL_IN_FLIGHT);
     rig_end(&rig);
 }
 

@@ -3,14 +3,6 @@
 
 static struct rig rig;
 
-static const struct order *
-order_of(uint64_t key)
-{
-    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
-    CHECK(slot != ORDER_NONE);
-    return order_at(rig.orders, slot);
-}
-
 static uint64_t
 sent_buy(char clordid[CLORDID_BYTES])
 {
@@ -45,8 +37,8 @@ TEST(an_accept_on_the_stream_ends_the_time_out_of_the_answer_that_was_lost_and_n
     v.venue_order_id = 77;
     rig_say(&rig, &v);
     rig_pass(&rig, 20 * NS_PER_S);
-    CHECK_EQ(order_of(key)->state, ORDER_NEW);
-    CHECK(!order_unknown(order_of(key)));
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NEW);
+    CHECK(!order_unknown(rig_order(&rig, key)));
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_QUERY), 0);
     CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_BECAME_UNKNOWN, 0), 0);
@@ -61,11 +53,11 @@ TEST(an_answer_of_unknown_outcome_is_found_on_the_stream_and_the_order_is_there_
     struct venue_report v = rig_report(VENUE_UNKNOWN, clordid); /* -1007, 5xx */
     v.request = VENUE_RQ_NEW;
     rig_say(&rig, &v);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 1000);
     say_fill(clordid, 5, 400, 400);
-    CHECK(!order_unknown(order_of(key)));
-    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
+    CHECK(!order_unknown(rig_order(&rig, key)));
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_PARTIALLY_FILLED);
     CHECK_EQ(rig_position(&rig)->qty, 400);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 600);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
@@ -79,7 +71,7 @@ TEST(the_key_of_a_filled_order_is_answered_with_its_result_and_places_nothing)
     uint64_t key = sent_buy(clordid);
     rig_say_kind(&rig, VENUE_NEW_ACK, clordid);
     say_fill(clordid, 5, 1000, 1000);
-    CHECK_EQ(order_of(key)->state, ORDER_FILLED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_FILLED);
     struct command again = rig_limit(&rig, SIDE_BUY, 99900, 1000);
     again.key = key;
     (void)rig_next(&rig, RIG_STRATEGY, REPORT_FILL);
@@ -102,8 +94,8 @@ TEST(a_fill_that_is_told_again_and_again_moves_the_position_once)
         say_fill(clordid, 5, 300, 300);
     say_fill(clordid, 6, 700, 1000);
     say_fill(clordid, 5, 300, 300); /* and after its end */
-    CHECK_EQ(order_of(key)->state, ORDER_FILLED);
-    CHECK_EQ(order_of(key)->cum_qty, 1000);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_FILLED);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 1000);
     CHECK_EQ(rig_position(&rig)->qty, 1000);
     CHECK_EQ(metric_get(rig.metrics, METRIC_FILL_DUPLICATES, 0), 5);
     rig_end(&rig);
@@ -117,7 +109,7 @@ TEST(a_cancel_of_an_order_that_the_venue_calls_unknown_is_not_flat_before_its_tr
     rig_say_kind(&rig, VENUE_NEW_ACK, clordid);
     rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
     rig_say_kind(&rig, VENUE_CANCEL_REJECTED, clordid); /* "unknown order" */
-    CHECK(order_live(order_of(key)));
+    CHECK(order_live(rig_order(&rig, key)));
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 1000);
     rig_pass(&rig, NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
@@ -134,7 +126,7 @@ TEST(a_cancel_of_an_order_that_the_venue_calls_unknown_is_not_flat_before_its_tr
     say_fill(clordid, 5, 600, 600);
     CHECK_EQ(rig_position(&rig)->qty, 600);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     rig_end(&rig);
 }
 
@@ -146,7 +138,7 @@ TEST(after_a_pause_of_thirty_seconds_what_was_in_flight_is_unknown_reserved_and_
     rig.now.mono.ns += 30 * NS_PER_S; /* the machine stood still: nothing ran, nothing was heard */
     rig.now.wall.ns += 30 * NS_PER_S;
     rig_pass(&rig, NS_PER_S);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 1000);
     uint32_t sent = rig_requests(&rig, VENUE_RQ_NEW);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
@@ -155,8 +147,8 @@ TEST(after_a_pause_of_thirty_seconds_what_was_in_flight_is_unknown_reserved_and_
     s.state = ORDER_NEW;
     s.venue_order_id = 77;
     rig_say(&rig, &s);
-    CHECK_EQ(order_of(key)->state, ORDER_NEW);
-    CHECK(!order_unknown(order_of(key)));
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NEW);
+    CHECK(!order_unknown(rig_order(&rig, key)));
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), sent);
     rig_end(&rig);
 }
@@ -173,9 +165,9 @@ TEST(a_step_of_the_wall_clock_moves_no_time_out_and_its_offset_is_measured_again
         int64_t at_ns = rig.now.mono.ns;
         rig.now.wall.ns += step_s[i] * NS_PER_S;
         rig_pass(&rig, 1900 * NS_PER_MS);
-        CHECK(!order_unknown(order_of(key))); /* its time-out is of the steady clock: two seconds */
+        CHECK(!order_unknown(rig_order(&rig, key))); /* its time-out is of the steady clock: two seconds */
         rig_pass(&rig, 200 * NS_PER_MS);
-        CHECK(order_unknown(order_of(key)));
+        CHECK(order_unknown(rig_order(&rig, key)));
         for (unsigned s = 0; s < 60 && rig_take(&rig, VENUE_RQ_TIME) == NULL; s++)
             rig_pass(&rig, NS_PER_S);
         struct venue_report t = rig_report(VENUE_TIME, NULL);

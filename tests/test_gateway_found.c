@@ -3,14 +3,6 @@
 
 static struct rig rig;
 
-static const struct order *
-order_of(uint64_t key)
-{
-    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
-    CHECK(slot != ORDER_NONE);
-    return order_at(rig.orders, slot);
-}
-
 /* Whatever is asked about this order: the venue knows nothing of it. */
 static void
 venue_knows_nothing(const char *clordid)
@@ -27,7 +19,7 @@ TEST(cancels_one_after_the_other_do_not_put_off_the_proof_that_an_order_was_neve
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
     char clordid[CLORDID_BYTES];
     memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
-    for (unsigned i = 0; i < 8 && order_live(order_of(key)); i++) {
+    for (unsigned i = 0; i < 8 && order_live(rig_order(&rig, key)); i++) {
         rig_pass(&rig, 2 * NS_PER_S);
         rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
         if (rig_take(&rig, VENUE_RQ_CANCEL) != NULL)
@@ -35,7 +27,7 @@ TEST(cancels_one_after_the_other_do_not_put_off_the_proof_that_an_order_was_neve
         rig_pass(&rig, 500 * NS_PER_MS);
         venue_knows_nothing(clordid);
     }
-    CHECK_EQ(order_of(key)->state, ORDER_NOT_PLACED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
     rig_end(&rig);
 }
@@ -121,7 +113,7 @@ TEST(a_replace_in_turn_whose_key_was_forgotten_meanwhile_is_denied)
     v = rig_report(VENUE_CANCELED, clordid);
     v.cum_qty = 40000;
     rig_say(&rig, &v);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_DUPLICATE_KEY);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
     rig_end(&rig);
@@ -166,11 +158,11 @@ TEST(a_cancel_over_an_order_of_unknown_fate_is_lost_with_its_connection)
     char clordid[CLORDID_BYTES];
     memcpy(clordid, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
     rig_pass(&rig, 2 * NS_PER_S);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
-    CHECK_EQ(order_of(key)->request, REQUEST_CANCEL_IN_FLIGHT);
+    CHECK_EQ(rig_order(&rig, key)->request, REQUEST_CANCEL_IN_FLIGHT);
     rig_disconnect(&rig, GATEWAY_CONN(0, CONN_ROLE_ORDER));
-    CHECK_EQ(order_of(key)->request, REQUEST_CANCEL_UNKNOWN);
+    CHECK_EQ(rig_order(&rig, key)->request, REQUEST_CANCEL_UNKNOWN);
     rig_end(&rig);
 }
 

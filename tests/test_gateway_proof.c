@@ -4,14 +4,6 @@
 
 static struct rig rig;
 
-static const struct order *
-order_of(uint64_t key)
-{
-    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
-    CHECK(slot != ORDER_NONE);
-    return order_at(rig.orders, slot);
-}
-
 /* One trade of an answer, as a venue tells it that names orders by its own id alone. */
 static struct venue_report
 trade(uint64_t order, int64_t id, enum side side, qty_t qty)
@@ -95,7 +87,7 @@ not_found_buy(char clordid[CLORDID_BYTES])
         if (rig.request[rig.request_count - 1].kind == VENUE_RQ_TRADES)
             break;
     }
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     return key;
 }
 
@@ -129,7 +121,7 @@ TEST(an_order_that_may_have_traded_is_not_called_never_placed_while_nobody_says_
         struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
         CHECK(q != NULL && q->venue_order_id == 991);
         rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
-        CHECK(order_unknown(order_of(key)));
+        CHECK(order_unknown(rig_order(&rig, key)));
         CHECK_EQ(reserved(), 100000);
         for (int i = 0; i < 4; i++) {
             rig_pass(&rig, 5 * NS_PER_S);
@@ -150,7 +142,7 @@ TEST(an_order_that_may_have_traded_is_not_called_never_placed_while_nobody_says_
     s.cum_qty = 1000;
     (void)snprintf(s.text, sizeof(s.text), "%s", clordid);
     rig_say(&rig, &s);
-    CHECK(order_of(key)->state == ORDER_NEW && order_of(key)->venue_order_id == 991);
+    CHECK(rig_order(&rig, key)->state == ORDER_NEW && rig_order(&rig, key)->venue_order_id == 991);
     rig_end(&rig);
 }
 
@@ -176,7 +168,7 @@ TEST(a_reconciliation_does_not_wait_for_an_order_whose_trade_nobody_can_name)
     CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
     rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
     CHECK(risk_venue_of(rig.risk, 0)->reconciled);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     CHECK_EQ(reserved(), 100000);
     rig_end(&rig);
 }
@@ -190,12 +182,12 @@ TEST(a_list_of_trades_that_was_cut_proves_nothing_until_its_rest_was_told)
     (void)rig_take(&rig, VENUE_RQ_TRADES);
     say_trade(900, 5, SIDE_SELL, 1000);
     trades_cut(clordid, 5, last_ns);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
     CHECK(q != NULL && q->since_ns == last_ns && q->venue_order_id == 0);
     say_trade(991, 6, SIDE_BUY, 1000); /* on the second page: it may be its */
     trades_cut(clordid, 6, last_ns + 1);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     q = rig_take(&rig, VENUE_RQ_QUERY);
     CHECK(q != NULL && q->venue_order_id == 991);
     struct venue_report s = rig_report(VENUE_STATUS, clordid);
@@ -211,7 +203,7 @@ TEST(a_list_of_trades_that_was_cut_proves_nothing_until_its_rest_was_told)
     CHECK(q != NULL && q->since_ns == last_ns + 1);
     CHECK_EQ(reserved(), 100000);
     trades_end(clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_NOT_PLACED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
     CHECK_EQ(reserved(), 0);
     rig_end(&rig);
 }
@@ -226,7 +218,7 @@ TEST(a_cut_list_that_does_not_get_on_proves_nothing)
     trades_cut(clordid, 5, last_ns);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
     trades_cut(clordid, 5, last_ns); /* more trades in that moment than one answer holds */
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     CHECK_EQ(reserved(), 100000);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) == NULL);
     rig_pass(&rig, 10 * NS_PER_S);
@@ -238,7 +230,7 @@ TEST(trades_of_an_order_that_has_the_venues_id_go_on_from_the_last_trade)
 {
     sweeping_ready();
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
-    const char *clordid = order_of(key)->clordid;
+    const char *clordid = rig_order(&rig, key)->clordid;
     struct venue_report v = rig_report(VENUE_CANCELED, clordid);
     v.venue_order_id = 77;
     v.cum_qty = 30000;
@@ -256,7 +248,7 @@ TEST(trades_of_an_order_that_has_the_venues_id_go_on_from_the_last_trade)
     f.last_qty = 20000;
     rig_say(&rig, &f);
     trades_end(clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     CHECK_EQ(rig_position(&rig)->qty, 30000);
     rig_end(&rig);
 }
@@ -275,7 +267,7 @@ TEST(trades_of_others_that_cannot_be_its_do_not_stand_in_the_way_of_the_proof)
         rig_say(&rig, &f);
     }
     trades_end(clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_NOT_PLACED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
     rig_end(&rig);
 }
 
@@ -300,7 +292,7 @@ TEST(an_answer_to_a_question_that_was_given_up_is_not_taken_for_the_next_ones)
     v.tag = later->tag;
     rig_say(&rig, &v);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     rig_end(&rig);
 }
 
@@ -323,10 +315,10 @@ TEST(an_early_status_that_comes_late_does_not_prove_that_a_cancel_never_arrived)
     s.venue_order_id = 77;
     s.tag = first;
     rig_say(&rig, &s);
-    CHECK_EQ(order_of(key)->request, REQUEST_CANCEL_UNKNOWN);
+    CHECK_EQ(rig_order(&rig, key)->request, REQUEST_CANCEL_UNKNOWN);
     s.tag = second;
     rig_say(&rig, &s);
-    CHECK_EQ(order_of(key)->request, REQUEST_NONE);
+    CHECK_EQ(rig_order(&rig, key)->request, REQUEST_NONE);
     rig_end(&rig);
 }
 
@@ -349,9 +341,9 @@ TEST(a_late_answer_about_another_order_is_not_this_ones_whatever_name_it_has)
         rig_pass(&rig, 5 * NS_PER_S); /* given up; it is asked about by its own name */
     CHECK(q != NULL && q->venue_order_id == 0 && q->tag != s.tag);
     rig_say(&rig, &s); /* somebody's who gives his orders no names */
-    CHECK(order_unknown(order_of(key)));
-    CHECK_EQ(order_of(key)->venue_order_id, 0);
-    CHECK_EQ(order_of(key)->end_state, 0);
+    CHECK(order_unknown(rig_order(&rig, key)));
+    CHECK_EQ(rig_order(&rig, key)->venue_order_id, 0);
+    CHECK_EQ(rig_order(&rig, key)->end_state, 0);
     rig_end(&rig);
 }
 
@@ -359,11 +351,11 @@ TEST(an_order_that_is_over_and_stays_in_the_venues_lists_is_canceled)
 {
     sweeping_ready();
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
-    struct venue_report v = rig_report(VENUE_CANCELED, order_of(key)->clordid);
+    struct venue_report v = rig_report(VENUE_CANCELED, rig_order(&rig, key)->clordid);
     v.venue_order_id = 77;
     rig_say(&rig, &v);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
-    v = rig_report(VENUE_OPEN_ORDER, order_of(key)->clordid);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
+    v = rig_report(VENUE_OPEN_ORDER, rig_order(&rig, key)->clordid);
     v.request = VENUE_RQ_OPEN_ORDERS;
     v.state = ORDER_NEW;
     v.venue_order_id = 77;
@@ -381,7 +373,7 @@ TEST(an_order_that_is_over_and_stays_in_the_venues_lists_is_canceled)
         trades_end(NULL);
         balances();
     }
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     rig_end(&rig);
 }
 
@@ -431,15 +423,15 @@ TEST(a_trade_of_the_account_under_a_name_of_ours_and_another_orders_number_count
 {
     sweeping_ready();
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
-    struct venue_report v = rig_report(VENUE_NEW_ACK, order_of(key)->clordid);
+    struct venue_report v = rig_report(VENUE_NEW_ACK, rig_order(&rig, key)->clordid);
     v.venue_order_id = 77;
     rig_say(&rig, &v);
     audit_to_trades();
     struct venue_report f = trade(78, 40, SIDE_BUY, 1000);
-    memcpy(f.clordid, order_of(key)->clordid, CLORDID_BYTES);
+    memcpy(f.clordid, rig_order(&rig, key)->clordid, CLORDID_BYTES);
     rig_say(&rig, &f);
     trades_end(NULL);
-    CHECK_EQ(order_of(key)->cum_qty, 0);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 0);
     CHECK_EQ(rig_position(&rig)->qty, 1000);
     CHECK_EQ(order_trade_cursor(rig.orders, 0), 41);
     rig_end(&rig);
@@ -506,12 +498,12 @@ TEST(a_trade_whose_id_made_room_before_the_cursor_passed_it_is_not_counted_again
     sweeping_ready();
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
     struct venue_report f = trade(77, 1, SIDE_BUY, 1000);
-    memcpy(f.clordid, order_of(key)->clordid, CLORDID_BYTES);
+    memcpy(f.clordid, rig_order(&rig, key)->clordid, CLORDID_BYTES);
     f.request = VENUE_RQ_COUNT;
     f.cum_qty = 1000;
     rig_say(&rig, &f);
     stream_trades(2, 300, false); /* the sweep that this begins gets no answer */
-    CHECK((order_of(key)->marks & ORDER_MARK_FORGOTTEN) != 0);
+    CHECK((rig_order(&rig, key)->marks & ORDER_MARK_FORGOTTEN) != 0);
     CHECK_EQ(rig_position(&rig)->qty, 1300);
     CHECK_EQ(order_trade_cursor(rig.orders, 0), 0);
     for (int64_t id = 1; id <= 301; id++) {
@@ -520,7 +512,7 @@ TEST(a_trade_whose_id_made_room_before_the_cursor_passed_it_is_not_counted_again
     }
     trades_end(NULL);
     CHECK_EQ(rig_position(&rig)->qty, 1300);
-    CHECK_EQ(order_of(key)->cum_qty, 1000);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 1000);
     CHECK_EQ(order_trade_cursor(rig.orders, 0), 302);
     stream_trades(302, 1, false); /* what is new counts */
     CHECK_EQ(rig_position(&rig)->qty, 1301);
@@ -541,7 +533,7 @@ TEST(a_trade_counted_as_nobodys_and_forgotten_since_moves_no_position_for_its_or
     f = trade(77, 1, SIDE_BUY, 1000);
     memcpy(f.clordid, clordid, CLORDID_BYTES);
     rig_say(&rig, &f);
-    CHECK_EQ(order_of(key)->cum_qty, 1000);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 1000);
     CHECK_EQ(rig_position(&rig)->qty, 1300);
     rig_end(&rig);
 }

@@ -4,14 +4,6 @@
 
 static struct rig rig;
 
-static const struct order *
-order_of(uint64_t key)
-{
-    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
-    CHECK(slot != ORDER_NONE);
-    return order_at(rig.orders, slot);
-}
-
 static void
 start(bool amends)
 {
@@ -92,7 +84,7 @@ TEST(an_amend_keeps_the_order_and_both_keys_name_it)
 {
     start(true);
     uint64_t first = working(SIDE_BUY, 1000);
-    const struct order *o = order_of(first);
+    const struct order *o = rig_order(&rig, first);
     uint64_t second = replace(first, 99800, 1500);
     struct rig_request *q = rig_take(&rig, VENUE_RQ_AMEND);
     CHECK(q != NULL && q->px == 99800 && q->qty == 1500 && memcmp(q->clordid, o->clordid, CLORDID_BYTES) == 0);
@@ -106,7 +98,7 @@ TEST(an_amend_keeps_the_order_and_both_keys_name_it)
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_REPLACED).key, first);
     struct report now = rig_next(&rig, RIG_STRATEGY, REPORT_NEW);
     CHECK(now.key == second && now.px == 99800 && now.leaves_qty == 1500);
-    CHECK(order_of(first) == o && order_of(second) == o);
+    CHECK(rig_order(&rig, first) == o && rig_order(&rig, second) == o);
     rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = first });
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
     rig_end(&rig);
@@ -130,7 +122,7 @@ TEST(an_amend_refused_leaves_the_order_and_answers_both_keys)
     uint64_t first = working(SIDE_BUY, 1000);
     struct command c = replace_command(first, 99800, 1500);
     rig_command(&rig, RIG_STRATEGY, c);
-    struct venue_report no = terms(VENUE_CANCEL_REJECTED, VENUE_RQ_AMEND, order_of(first)->clordid, 0, 0);
+    struct venue_report no = terms(VENUE_CANCEL_REJECTED, VENUE_RQ_AMEND, rig_order(&rig, first)->clordid, 0, 0);
     (void)snprintf(no.text, sizeof(no.text), "EOrder:Insufficient funds");
     rig_say(&rig, &no);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_CANCEL_REJECTED).key, first);
@@ -150,18 +142,18 @@ TEST(an_amend_without_an_answer_is_unknown_with_the_worse_reserved_until_a_query
     uint64_t first = working(SIDE_BUY, 1000);
     uint64_t second = replace(first, 99800, 1500);
     char clordid[CLORDID_BYTES];
-    memcpy(clordid, order_of(first)->clordid, CLORDID_BYTES);
+    memcpy(clordid, rig_order(&rig, first)->clordid, CLORDID_BYTES);
     rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_UNKNOWN).key, first);
     CHECK_EQ(reserved(SIDE_BUY), 1500);
     struct venue_report old = terms(VENUE_STATUS, VENUE_RQ_QUERY, clordid, 99900, 1000);
-    for (int i = 0; i < 40 && order_unknown(order_of(first)); i++) {
+    for (int i = 0; i < 40 && order_unknown(rig_order(&rig, first)); i++) {
         CHECK_EQ(reserved(SIDE_BUY), 1500);
         rig_pass(&rig, 200 * NS_PER_MS);
         while (rig_take(&rig, VENUE_RQ_QUERY) != NULL)
             rig_say(&rig, &old);
     }
-    CHECK(!order_unknown(order_of(first)));
+    CHECK(!order_unknown(rig_order(&rig, first)));
     CHECK(rig.now.mono.ns > 3 * NS_PER_S); /* deadline 1 s and margin 2 s after it was sent */
     CHECK_EQ(reserved(SIDE_BUY), 1000);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_NOT_PLACED).key, second);
@@ -177,12 +169,12 @@ TEST(an_unknown_amend_is_done_when_the_query_shows_its_terms)
     CHECK_EQ(reserved(SIDE_BUY), 1000);
     rig_pass(&rig, 300 * NS_PER_MS);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
-    struct venue_report v = terms(VENUE_STATUS, VENUE_RQ_QUERY, order_of(first)->clordid, 99800, 400);
+    struct venue_report v = terms(VENUE_STATUS, VENUE_RQ_QUERY, rig_order(&rig, first)->clordid, 99800, 400);
     rig_say(&rig, &v);
     CHECK_EQ(reserved(SIDE_BUY), 400);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_REPLACED).key, first);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_NEW).key, second);
-    CHECK(!order_unknown(order_of(second)));
+    CHECK(!order_unknown(rig_order(&rig, second)));
     rig_end(&rig);
 }
 
@@ -191,13 +183,13 @@ TEST(a_fill_during_an_amend_counts_and_the_total_includes_it)
     start(true);
     uint64_t first = working(SIDE_BUY, 1000);
     (void)replace(first, 99800, 1500);
-    fill(order_of(first)->clordid, 1, 1000, 1000);
-    CHECK_EQ(order_of(first)->state, ORDER_PARTIALLY_FILLED); /* 500 may be working */
+    fill(rig_order(&rig, first)->clordid, 1, 1000, 1000);
+    CHECK_EQ(rig_order(&rig, first)->state, ORDER_PARTIALLY_FILLED); /* 500 may be working */
     CHECK_EQ(reserved(SIDE_BUY), 500);
-    amended(order_of(first)->clordid, 99800, 1500);
+    amended(rig_order(&rig, first)->clordid, 99800, 1500);
     CHECK_EQ(reserved(SIDE_BUY), 500);
-    fill(order_of(first)->clordid, 2, 500, 1500);
-    CHECK_EQ(order_of(first)->state, ORDER_FILLED);
+    fill(rig_order(&rig, first)->clordid, 2, 500, 1500);
+    CHECK_EQ(rig_order(&rig, first)->state, ORDER_FILLED);
     CHECK_EQ(reserved(SIDE_BUY), 0);
     CHECK_EQ(rig_position(&rig)->qty, 1500);
     rig_end(&rig);
@@ -207,22 +199,22 @@ TEST(an_amend_to_no_more_than_is_filled_is_denied_and_one_that_a_fill_overtakes_
 {
     start(true);
     uint64_t first = working(SIDE_BUY, 1000);
-    fill(order_of(first)->clordid, 1, 400, 400);
+    fill(rig_order(&rig, first)->clordid, 1, 400, 400);
     (void)replace(first, 99800, 400);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_INCREMENT);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_AMEND), 0);
     (void)replace(first, 99900, 600);
-    fill(order_of(first)->clordid, 2, 300, 700); /* before it arrived */
-    amended(order_of(first)->clordid, 99900, 600);
+    fill(rig_order(&rig, first)->clordid, 2, 300, 700); /* before it arrived */
+    amended(rig_order(&rig, first)->clordid, 99900, 600);
     CHECK_EQ(reserved(SIDE_BUY), 0);
-    CHECK(order_live(order_of(first)));
+    CHECK(order_live(rig_order(&rig, first)));
     rig_pass(&rig, NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
-    struct venue_report v = terms(VENUE_STATUS, VENUE_RQ_QUERY, order_of(first)->clordid, 99900, 600);
+    struct venue_report v = terms(VENUE_STATUS, VENUE_RQ_QUERY, rig_order(&rig, first)->clordid, 99900, 600);
     v.state = ORDER_CANCELED;
     v.cum_qty = 700;
     rig_say(&rig, &v);
-    CHECK_EQ(order_of(first)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, first)->state, ORDER_CANCELED);
     rig_end(&rig);
 }
 
@@ -232,22 +224,22 @@ TEST(an_order_called_over_while_its_amend_is_unknown_is_held_with_the_larger_tot
     start(true);
     uint64_t first = working(SIDE_BUY, 1000);
     char clordid[CLORDID_BYTES];
-    memcpy(clordid, order_of(first)->clordid, CLORDID_BYTES);
+    memcpy(clordid, rig_order(&rig, first)->clordid, CLORDID_BYTES);
     uint64_t second = replace(first, 100000, 1500);
     rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
-    CHECK(order_unknown(order_of(first)));
+    CHECK(order_unknown(rig_order(&rig, first)));
     struct venue_report s = rig_report(VENUE_STATUS, clordid);
     s.request = VENUE_RQ_COUNT;
     s.state = ORDER_FILLED;
     s.cum_qty = 1500;
     rig_say(&rig, &s);
-    CHECK_EQ(order_of(first)->end_state, ORDER_FILLED);
+    CHECK_EQ(rig_order(&rig, first)->end_state, ORDER_FILLED);
     CHECK_EQ(reserved(SIDE_BUY), 1500);
-    CHECK_EQ((int64_t)order_of(first)->reserved_cost, INT64_C(1500) * 100000);
+    CHECK_EQ((int64_t)rig_order(&rig, first)->reserved_cost, INT64_C(1500) * 100000);
     fill(clordid, 1, 1200, 1500);
     CHECK_EQ(reserved(SIDE_BUY), 300);
     fill(clordid, 2, 300, 1500);
-    CHECK_EQ(order_of(second)->state, ORDER_FILLED);
+    CHECK_EQ(rig_order(&rig, second)->state, ORDER_FILLED);
     CHECK_EQ(reserved(SIDE_BUY), 0);
     CHECK_EQ(rig_position(&rig)->qty, 1500);
     rig_end(&rig);
@@ -258,7 +250,7 @@ TEST(an_amend_that_only_can_have_allowed_what_was_filled_is_told_as_done)
     start(true);
     uint64_t first = working(SIDE_BUY, 1000);
     char clordid[CLORDID_BYTES];
-    memcpy(clordid, order_of(first)->clordid, CLORDID_BYTES);
+    memcpy(clordid, rig_order(&rig, first)->clordid, CLORDID_BYTES);
     uint64_t second = replace(first, 99900, 1500);
     fill(clordid, 1, 1500, 1500); /* its answer comes later, or never */
     struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_REPLACED);
@@ -267,7 +259,7 @@ TEST(an_amend_that_only_can_have_allowed_what_was_filled_is_told_as_done)
     CHECK_EQ(r.key, second);
     CHECK_EQ(r.cum_qty, 1500);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_NOT_PLACED).kind, REPORT_NONE);
-    CHECK_EQ(order_of(second)->qty, 1500);
+    CHECK_EQ(rig_order(&rig, second)->qty, 1500);
     rig_end(&rig);
 }
 
@@ -275,7 +267,7 @@ TEST(somebody_elses_amend_on_the_stream_is_taken_over_reserved_and_reported)
 {
     start(true);
     uint64_t first = working(SIDE_BUY, 1000);
-    amended(order_of(first)->clordid, 99700, 1300);
+    amended(rig_order(&rig, first)->clordid, 99700, 1300);
     CHECK_EQ(reserved(SIDE_BUY), 1300);
     struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_ORDER);
     CHECK(r.key == first && r.px == 99700 && r.qty == 1300);
@@ -287,14 +279,14 @@ TEST(an_answer_to_a_question_older_than_the_amend_does_not_bring_its_old_terms_b
     start(true);
     uint64_t first = working(SIDE_BUY, 1000);
     char clordid[CLORDID_BYTES];
-    memcpy(clordid, order_of(first)->clordid, CLORDID_BYTES);
+    memcpy(clordid, rig_order(&rig, first)->clordid, CLORDID_BYTES);
     uint64_t second = replace(first, 99800, 1500);
     rig_pass(&rig, 2500 * NS_PER_MS);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL); /* answered before the amend arrived, but slow */
     amended(clordid, 99800, 1500);
     struct venue_report v = terms(VENUE_STATUS, VENUE_RQ_QUERY, clordid, 99900, 1000);
     rig_say(&rig, &v);
-    CHECK_EQ(order_of(second)->qty, 1500);
+    CHECK_EQ(rig_order(&rig, second)->qty, 1500);
     CHECK_EQ(reserved(SIDE_BUY), 1500);
     rig_end(&rig);
 }
@@ -307,9 +299,9 @@ TEST(a_cancel_goes_out_while_an_amend_is_in_flight)
     rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = second });
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
     CHECK_EQ(reserved(SIDE_BUY), 1500);
-    amended(order_of(first)->clordid, 99800, 1500);
-    CHECK_EQ(order_of(second)->request, REQUEST_CANCEL_IN_FLIGHT);
-    rig_say_kind(&rig, VENUE_CANCELED, order_of(second)->clordid);
+    amended(rig_order(&rig, first)->clordid, 99800, 1500);
+    CHECK_EQ(rig_order(&rig, second)->request, REQUEST_CANCEL_IN_FLIGHT);
+    rig_say_kind(&rig, VENUE_CANCELED, rig_order(&rig, second)->clordid);
     CHECK_EQ(reserved(SIDE_BUY), 0);
     rig_end(&rig);
 }
@@ -334,14 +326,15 @@ TEST(an_amend_in_flight_at_a_crash_is_unknown_after_it_with_the_worse_reserved_a
     rig_command(&rig, RIG_STRATEGY, c);
     rig_restart(&rig);
     CHECK_EQ(reserved(SIDE_BUY), 1500);
-    CHECK(order_unknown(order_of(first)));
-    CHECK(order_of(c.key) == order_of(first));
+    CHECK(order_unknown(rig_order(&rig, first)));
+    CHECK(rig_order(&rig, c.key) == rig_order(&rig, first));
     rig_up(&rig);
-    struct venue_report open = terms(VENUE_OPEN_ORDER, VENUE_RQ_OPEN_ORDERS, order_of(first)->clordid, 99800, 1500);
+    struct venue_report open =
+        terms(VENUE_OPEN_ORDER, VENUE_RQ_OPEN_ORDERS, rig_order(&rig, first)->clordid, 99800, 1500);
     rig_say(&rig, &open);
     rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
-    CHECK(!order_unknown(order_of(c.key)));
-    CHECK_EQ(order_of(c.key)->qty, 1500);
+    CHECK(!order_unknown(rig_order(&rig, c.key)));
+    CHECK_EQ(rig_order(&rig, c.key)->qty, 1500);
     CHECK(risk_venue_of(rig.risk, 0)->reconciled);
     rig_command(&rig, RIG_STRATEGY, c);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_AMEND), 0);
@@ -366,18 +359,18 @@ TEST(a_replace_of_a_partly_filled_order_cancels_first_and_places_what_is_left_of
 {
     start(false);
     uint64_t first = working(SIDE_BUY, 1000);
-    fill(order_of(first)->clordid, 1, 300, 300);
+    fill(rig_order(&rig, first)->clordid, 1, 300, 300);
     uint64_t second = replace(first, 99800, 1200);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_REPLACE), 0);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
     CHECK_EQ(reserved(SIDE_BUY), 700);
-    fill(order_of(first)->clordid, 2, 200, 500); /* beats the cancel */
-    struct venue_report v = rig_report(VENUE_CANCELED, order_of(first)->clordid);
+    fill(rig_order(&rig, first)->clordid, 2, 200, 500); /* beats the cancel */
+    struct venue_report v = rig_report(VENUE_CANCELED, rig_order(&rig, first)->clordid);
     v.cum_qty = 500;
     rig_say(&rig, &v);
     rig_work(&rig);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
-    CHECK_EQ(order_of(second)->qty, 700); /* 1200 - 500 */
+    CHECK_EQ(rig_order(&rig, second)->qty, 700); /* 1200 - 500 */
     CHECK_EQ(reserved(SIDE_BUY), 700);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_CANCELED).key, first);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_SENT).key, second);
@@ -388,16 +381,16 @@ TEST(a_replace_in_turn_waits_for_trades_that_the_cancel_counted)
 {
     start(false);
     uint64_t first = working(SIDE_BUY, 1000);
-    fill(order_of(first)->clordid, 1, 300, 300);
+    fill(rig_order(&rig, first)->clordid, 1, 300, 300);
     uint64_t second = replace(first, 99800, 1200);
-    struct venue_report v = rig_report(VENUE_CANCELED, order_of(first)->clordid);
+    struct venue_report v = rig_report(VENUE_CANCELED, rig_order(&rig, first)->clordid);
     v.cum_qty = 450;
     rig_say(&rig, &v);
     rig_work(&rig);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1); /* 150 are not told yet */
-    fill(order_of(first)->clordid, 2, 150, 450);
+    fill(rig_order(&rig, first)->clordid, 2, 150, 450);
     rig_work(&rig);
-    CHECK_EQ(order_of(second)->qty, 750);
+    CHECK_EQ(rig_order(&rig, second)->qty, 750);
     rig_end(&rig);
 }
 
@@ -405,11 +398,11 @@ TEST(a_replace_in_turn_places_nothing_when_the_old_order_filled_or_still_works)
 {
     start(false);
     uint64_t first = working(SIDE_BUY, 1000);
-    fill(order_of(first)->clordid, 1, 300, 300);
+    fill(rig_order(&rig, first)->clordid, 1, 300, 300);
     struct command c = replace_command(first, 99800, 900);
     rig_command(&rig, RIG_STRATEGY, c);
-    fill(order_of(first)->clordid, 2, 700, 1000);
-    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, order_of(first)->clordid);
+    fill(rig_order(&rig, first)->clordid, 2, 700, 1000);
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, rig_order(&rig, first)->clordid);
     rig_work(&rig);
     struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_DENIED);
     CHECK(r.key == c.key && r.deny == DENY_ORDER_DONE);
@@ -417,13 +410,13 @@ TEST(a_replace_in_turn_places_nothing_when_the_old_order_filled_or_still_works)
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_ORDER_DONE);
 
     uint64_t other = working(SIDE_BUY, 1000);
-    fill(order_of(other)->clordid, 3, 300, 300);
+    fill(rig_order(&rig, other)->clordid, 3, 300, 300);
     uint64_t second = replace(other, 99800, 1200);
-    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, order_of(other)->clordid);
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, rig_order(&rig, other)->clordid);
     rig_work(&rig);
     r = rig_next(&rig, RIG_STRATEGY, REPORT_DENIED);
     CHECK(r.key == second && r.deny == DENY_NOT_POSSIBLE);
-    CHECK_EQ(order_of(other)->request, REQUEST_NONE);
+    CHECK_EQ(rig_order(&rig, other)->request, REQUEST_NONE);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
     rig_end(&rig);
 }
@@ -442,10 +435,10 @@ TEST(a_sale_of_all_that_is_held_can_be_replaced_where_going_short_is_not_allowed
     uint64_t second = replace(first, 100400, 1000);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_REPLACE), 0); /* both at once would be 1000 short at worst */
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
-    rig_say_kind(&rig, VENUE_CANCELED, order_of(first)->clordid);
+    rig_say_kind(&rig, VENUE_CANCELED, rig_order(&rig, first)->clordid);
     rig_work(&rig);
-    CHECK_EQ(order_of(second)->qty, 1000);
-    CHECK_EQ(order_of(second)->px, 100400);
+    CHECK_EQ(rig_order(&rig, second)->qty, 1000);
+    CHECK_EQ(rig_order(&rig, second)->px, 100400);
     CHECK_EQ(reserved(SIDE_SELL), 1000);
     rig_end(&rig);
 }
@@ -455,11 +448,11 @@ TEST(a_replace_in_turn_is_given_up_when_its_time_is_over_its_client_gone_or_the_
     for (int how = 0; how < 3; how++) {
         start(false);
         uint64_t first = working(SIDE_BUY, 1000);
-        fill(order_of(first)->clordid, 1, 300, 300);
+        fill(rig_order(&rig, first)->clordid, 1, 300, 300);
         struct command c = replace_command(first, 99800, 1200);
         rig_command(&rig, RIG_STRATEGY, c);
         char clordid[CLORDID_BYTES];
-        memcpy(clordid, order_of(first)->clordid, CLORDID_BYTES);
+        memcpy(clordid, rig_order(&rig, first)->clordid, CLORDID_BYTES);
         if (how == 0)
             rig_pass(&rig, 5 * NS_PER_S);
         if (how == 1)
@@ -479,7 +472,7 @@ TEST(a_replace_in_turn_that_a_crash_interrupted_placed_nothing_and_its_key_says_
 {
     start(false);
     uint64_t first = working(SIDE_BUY, 1000);
-    fill(order_of(first)->clordid, 1, 300, 300);
+    fill(rig_order(&rig, first)->clordid, 1, 300, 300);
     struct command c = replace_command(first, 99800, 1200);
     rig_command(&rig, RIG_STRATEGY, c);
     rig_restart(&rig);
@@ -524,7 +517,7 @@ TEST(an_operator_who_cancels_anothers_order_is_told_of_its_end)
     uint64_t first = working(SIDE_BUY, 1000);
     rig_command(&rig, RIG_OPERATOR,
                 (struct command){ .verb = COMMAND_CANCEL, .target_key = first, .target_client = RIG_CLIENT });
-    rig_say_kind(&rig, VENUE_CANCELED, order_of(first)->clordid);
+    rig_say_kind(&rig, VENUE_CANCELED, rig_order(&rig, first)->clordid);
     struct report r = rig_next(&rig, RIG_OPERATOR, REPORT_CANCELED);
     CHECK(r.key == first && r.client == RIG_CLIENT);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_CANCELED).key, first);
@@ -542,10 +535,10 @@ TEST(a_cancels_key_is_answered_again_and_the_cancel_sent_again_only_when_it_was_
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
     struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_ORDER);
     CHECK(r.key == first && r.request_state == REQUEST_CANCEL_IN_FLIGHT);
-    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, order_of(first)->clordid);
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, rig_order(&rig, first)->clordid);
     rig_command(&rig, RIG_STRATEGY, c);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 2);
-    rig_say_kind(&rig, VENUE_CANCELED, order_of(first)->clordid);
+    rig_say_kind(&rig, VENUE_CANCELED, rig_order(&rig, first)->clordid);
     rig_command(&rig, RIG_STRATEGY, c);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 2);
     r = rig_next(&rig, RIG_STRATEGY, REPORT_ORDER);

@@ -5,21 +5,13 @@
 
 static struct rig rig;
 
-static const struct order *
-order_of(uint64_t key)
-{
-    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
-    CHECK(slot != ORDER_NONE);
-    return order_at(rig.orders, slot);
-}
-
 /* A buy of 1000 whose request got no answer. */
 static uint64_t
 unknown_buy(void)
 {
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
     rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     return key;
 }
 
@@ -56,13 +48,13 @@ TEST(an_unknown_order_keeps_its_reservation_until_the_second_step)
     struct report asked = rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM);
     CHECK_EQ(asked.kind, REPORT_CONFIRM);
     CHECK_EQ(reserved(), 1000);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     confirm("wrong", false);
     CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).deny, DENY_NOT_CONFIRMED);
     CHECK_EQ(reserved(), 1000);
     confirm(asked.text, false);
     CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DONE).kind, REPORT_DONE);
-    CHECK_EQ(order_of(key)->state, ORDER_NOT_PLACED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
     CHECK_EQ(reserved(), 0);
     struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_NOT_PLACED);
     CHECK_EQ(r.key, key);
@@ -77,11 +69,11 @@ TEST(while_the_venue_can_be_asked_the_second_step_must_be_forced)
     rig_command(&rig, RIG_OPERATOR, claim(key, RESOLVE_CANCELED));
     confirm(rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM).text, false);
     CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).deny, DENY_NOT_CONFIRMED);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     CHECK_EQ(reserved(), 1000);
     rig_command(&rig, RIG_OPERATOR, claim(key, RESOLVE_CANCELED));
     confirm(rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM).text, true);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     CHECK_EQ(reserved(), 0);
     rig_end(&rig);
 }
@@ -98,7 +90,7 @@ TEST(a_claimed_fill_moves_the_position_once_even_when_the_venue_tells_it_later)
     confirm(rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM).text, true);
     CHECK_EQ(rig_position(&rig)->qty, 400);
     CHECK_EQ(reserved(), 600);
-    struct venue_report f = rig_report(VENUE_FILL, order_of(key)->clordid);
+    struct venue_report f = rig_report(VENUE_FILL, rig_order(&rig, key)->clordid);
     f.trade_id = 5;
     f.last_px = 99900;
     f.last_qty = 400;
@@ -112,14 +104,14 @@ TEST(an_order_whose_trades_never_came_is_ended_by_the_operators_word)
 {
     rig_ready(&rig);
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
-    struct venue_report v = rig_report(VENUE_CANCELED, order_of(key)->clordid);
+    struct venue_report v = rig_report(VENUE_CANCELED, rig_order(&rig, key)->clordid);
     v.cum_qty = 300;
     rig_say(&rig, &v);
-    CHECK(order_live(order_of(key)));
+    CHECK(order_live(rig_order(&rig, key)));
     CHECK_EQ(reserved(), 300);
     rig_command(&rig, RIG_OPERATOR, claim(key, RESOLVE_CANCELED));
     confirm(rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM).text, true);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     CHECK_EQ(reserved(), 0);
     rig_end(&rig);
 }
@@ -128,14 +120,14 @@ TEST(what_is_not_unknown_not_there_or_contradicted_takes_no_word)
 {
     rig_ready(&rig);
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
-    rig_say_kind(&rig, VENUE_NEW_ACK, order_of(key)->clordid);
+    rig_say_kind(&rig, VENUE_NEW_ACK, rig_order(&rig, key)->clordid);
     rig_command(&rig, RIG_OPERATOR, claim(key, RESOLVE_CANCELED));
     CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).deny, DENY_NOT_POSSIBLE);
     rig_command(&rig, RIG_OPERATOR, claim(key + 1, RESOLVE_CANCELED));
     CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).deny, DENY_UNKNOWN_ORDER);
     rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
     rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     rig_command(&rig, RIG_OPERATOR, claim(key, RESOLVE_NOT_PLACED)); /* it was acknowledged */
     CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).deny, DENY_NOT_POSSIBLE);
     struct command bare = claim(key, RESOLVE_CANCELED);
@@ -155,8 +147,8 @@ TEST(an_order_that_works_after_the_operators_word_is_canceled)
     rig_command(&rig, RIG_OPERATOR, claim(key, RESOLVE_CANCELED));
     confirm(rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM).text, true);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 0);
-    rig_say_kind(&rig, VENUE_NEW_ACK, order_of(key)->clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED); /* it does not reopen */
+    rig_say_kind(&rig, VENUE_NEW_ACK, rig_order(&rig, key)->clordid);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED); /* it does not reopen */
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
     rig_end(&rig);
 }
@@ -168,8 +160,8 @@ TEST(an_operators_word_lives_over_a_restart)
     rig_command(&rig, RIG_OPERATOR, claim(key, RESOLVE_CANCELED));
     confirm(rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM).text, true);
     rig_restart(&rig);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
-    CHECK((order_of(key)->marks & ORDER_MARK_OPERATOR) != 0);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
+    CHECK((rig_order(&rig, key)->marks & ORDER_MARK_OPERATOR) != 0);
     CHECK_EQ(reserved(), 0);
     rig_end(&rig);
 }
@@ -258,7 +250,7 @@ TEST(a_trade_that_a_sweep_has_counted_as_nobodys_moves_the_position_no_second_ti
     answer(VENUE_TRADES_END, VENUE_RQ_TRADES);
     CHECK_EQ(rig_position(&rig)->qty, 400); /* whose it is nobody knows: the order's venue id never came */
     say_filled(key, 4711, 99900, 400);
-    CHECK_EQ(order_of(key)->cum_qty, 400);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 400);
     CHECK_EQ(rig_position(&rig)->qty, 400);
     CHECK_EQ(reserved(), 600);
     rig_restart(&rig);
@@ -272,17 +264,17 @@ TEST(after_a_fill_by_an_operators_word_the_rest_is_unknown_and_takes_another_wor
     rig_ready(&rig);
     uint64_t key = unknown_buy();
     say_filled(key, 5, 99900, 400);
-    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
-    CHECK(order_unknown(order_of(key)));
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_PARTIALLY_FILLED);
+    CHECK(order_unknown(rig_order(&rig, key)));
     CHECK_EQ(gateway_orders_unknown(rig.g), 1);
     rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
-    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, order_of(key)->clordid);
-    CHECK(order_unknown(order_of(key)));
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, rig_order(&rig, key)->clordid);
+    CHECK(order_unknown(rig_order(&rig, key)));
     rig_restart(&rig); /* nor does the journal take it for settled */
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     CHECK_EQ(reserved(), 600);
     say_canceled(key);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     CHECK_EQ(rig_position(&rig)->qty, 400);
     CHECK_EQ(reserved(), 0);
     CHECK_EQ(gateway_orders_unknown(rig.g), 0);
@@ -309,14 +301,14 @@ TEST(the_venues_word_that_the_rest_works_settles_what_an_operators_fill_left_ope
     rig_ready(&rig);
     uint64_t key = unknown_buy();
     say_filled(key, 5, 99900, 400);
-    struct venue_report v = rig_report(VENUE_NEW_ACK, order_of(key)->clordid);
+    struct venue_report v = rig_report(VENUE_NEW_ACK, rig_order(&rig, key)->clordid);
     v.venue_order_id = 77;
     rig_say(&rig, &v);
-    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
-    CHECK(!order_unknown(order_of(key)));
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_PARTIALLY_FILLED);
+    CHECK(!order_unknown(rig_order(&rig, key)));
     CHECK_EQ(gateway_orders_unknown(rig.g), 0);
     say_canceled(key);
-    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_PARTIALLY_FILLED);
     CHECK_EQ(reserved(), 600);
     rig_end(&rig);
 }
@@ -325,7 +317,7 @@ TEST(an_order_that_was_there_and_is_not_found_any_more_keeps_its_reservation_unt
 {
     rig_ready(&rig);
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
-    struct venue_report ack = rig_report(VENUE_NEW_ACK, order_of(key)->clordid);
+    struct venue_report ack = rig_report(VENUE_NEW_ACK, rig_order(&rig, key)->clordid);
     ack.venue_order_id = 77;
     rig_say(&rig, &ack);
     for (int i = 0; i < 30; i++) { /* the audits do not list it, and each query finds nothing */
@@ -338,15 +330,15 @@ TEST(an_order_that_was_there_and_is_not_found_any_more_keeps_its_reservation_unt
         if (rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL)
             rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
         while (rig_take(&rig, VENUE_RQ_QUERY) != NULL)
-            rig_say_kind(&rig, VENUE_NOT_FOUND, order_of(key)->clordid);
+            rig_say_kind(&rig, VENUE_NOT_FOUND, rig_order(&rig, key)->clordid);
         while (rig_take(&rig, VENUE_RQ_TRADES) != NULL)
-            rig_say_kind(&rig, VENUE_TRADES_END, order_of(key)->clordid);
+            rig_say_kind(&rig, VENUE_TRADES_END, rig_order(&rig, key)->clordid);
     }
-    CHECK_EQ(order_of(key)->state, ORDER_NEW); /* nothing proves what became of it */
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NEW); /* nothing proves what became of it */
     CHECK_EQ(reserved(), 1000);
     CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_STUCK, 0), 1);
     say_canceled(key);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     CHECK_EQ(reserved(), 0);
     CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_STUCK, 0), 0);
     rig_end(&rig);
@@ -356,7 +348,7 @@ TEST(an_order_that_is_found_again_takes_no_word)
 {
     rig_ready(&rig);
     uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
-    struct venue_report v = rig_report(VENUE_NEW_ACK, order_of(key)->clordid);
+    struct venue_report v = rig_report(VENUE_NEW_ACK, rig_order(&rig, key)->clordid);
     v.venue_order_id = 77;
     rig_say(&rig, &v);
     while (rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL) {
@@ -365,14 +357,14 @@ TEST(an_order_that_is_found_again_takes_no_word)
         rig_pass(&rig, 30 * NS_PER_S);
     rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
-    rig_say_kind(&rig, VENUE_NOT_FOUND, order_of(key)->clordid);
-    v = rig_report(VENUE_OPEN_ORDER, order_of(key)->clordid); /* the next list has it again */
+    rig_say_kind(&rig, VENUE_NOT_FOUND, rig_order(&rig, key)->clordid);
+    v = rig_report(VENUE_OPEN_ORDER, rig_order(&rig, key)->clordid); /* the next list has it again */
     v.request = VENUE_RQ_OPEN_ORDERS;
     v.state = ORDER_NEW;
     v.venue_order_id = 77;
     rig_say(&rig, &v);
     say_canceled(key);
-    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NEW);
     CHECK_EQ(reserved(), 1000);
     rig_end(&rig);
 }
@@ -381,7 +373,7 @@ TEST(a_claimed_trade_of_more_than_is_open_beyond_the_price_or_of_another_order_i
 {
     rig_ready(&rig);
     uint64_t other = rig_new(&rig, SIDE_BUY, 99900, 1000);
-    struct venue_report f = rig_report(VENUE_FILL, order_of(other)->clordid);
+    struct venue_report f = rig_report(VENUE_FILL, rig_order(&rig, other)->clordid);
     f.trade_id = 9;
     f.last_px = 99900;
     f.last_qty = f.cum_qty = 100;
@@ -390,10 +382,10 @@ TEST(a_claimed_trade_of_more_than_is_open_beyond_the_price_or_of_another_order_i
     say_filled(key, 5, 99900, 1001);
     say_filled(key, 5, 99901, 400);
     say_filled(key, 9, 99900, 100);
-    CHECK_EQ(order_of(key)->cum_qty, 0);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 0);
     CHECK_EQ(rig_position(&rig)->qty, 100);
     say_filled(key, 5, 99900, 1000);
-    CHECK_EQ(order_of(key)->state, ORDER_FILLED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_FILLED);
     CHECK_EQ(rig_position(&rig)->qty, 1100);
     rig_end(&rig);
 }

@@ -6,14 +6,6 @@
 
 static struct rig rig;
 
-static const struct order *
-order_of(uint64_t key)
-{
-    uint32_t slot = order_find_key(rig.orders, RIG_CLIENT, key);
-    CHECK(slot != ORDER_NONE);
-    return order_at(rig.orders, slot);
-}
-
 static struct venue_report
 fill_report(const char *clordid, uint64_t order, int64_t trade, qty_t qty, qty_t cum)
 {
@@ -50,7 +42,7 @@ working_buy(uint64_t order, char clordid[CLORDID_BYTES])
     struct venue_report ack = rig_report(VENUE_NEW_ACK, clordid);
     ack.venue_order_id = order;
     rig_say(&rig, &ack);
-    CHECK_EQ(order_of(key)->state, ORDER_NEW);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NEW);
     return key;
 }
 
@@ -66,7 +58,7 @@ TEST(a_working_order_lives_on_with_its_reservation_and_the_venues_list_settles_i
     CHECK_EQ(rig.replayed.live, 1);
     CHECK_EQ(rig_position(&rig)->qty, 40000);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 60000);
-    CHECK_EQ(order_of(key)->state, ORDER_PARTIALLY_FILLED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_PARTIALLY_FILLED);
     rig_up(&rig);
     rig_command(&rig, RIG_STRATEGY, rig_limit(&rig, SIDE_BUY, 99900, 1000));
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_RECONCILING);
@@ -82,7 +74,7 @@ TEST(a_working_order_lives_on_with_its_reservation_and_the_venues_list_settles_i
     CHECK_EQ(rig_position(&rig)->qty, 40000);
     f = fill_report(clordid, 77, 6, 60000, 100000);
     rig_say(&rig, &f);
-    CHECK_EQ(order_of(key)->state, ORDER_FILLED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_FILLED);
     CHECK_EQ(rig_position(&rig)->qty, 100000);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
     rig_end(&rig);
@@ -99,7 +91,7 @@ TEST(an_order_whose_intent_is_the_last_record_is_unknown_and_not_placed_only_by_
 
     rig_restart(&rig);
     CHECK_EQ(rig.replayed.live, 1);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     CHECK_EQ(gateway_orders_unknown(rig.g), 1);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000);
     rig_up(&rig);
@@ -107,14 +99,14 @@ TEST(an_order_whose_intent_is_the_last_record_is_unknown_and_not_placed_only_by_
     CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY)->venue_at_ns < proof);
     rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
-    CHECK(order_unknown(order_of(key)));
+    CHECK(order_unknown(rig_order(&rig, key)));
     CHECK(risk_venue_of(rig.risk, 0)->reconciled); /* new orders go on beside it: it keeps its reservation */
     rig_pass(&rig, 4 * NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY)->venue_at_ns >= proof);
     rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
     rig_say_kind(&rig, VENUE_TRADES_END, clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_NOT_PLACED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
     CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 0);
     rig_end(&rig);
@@ -146,7 +138,7 @@ TEST(a_cancel_in_flight_at_the_crash_is_sent_again_until_the_order_is_over)
     rig_pass(&rig, 4 * NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_CANCEL) != NULL);
     rig_say_kind(&rig, VENUE_CANCELED, clordid);
-    CHECK_EQ(order_of(key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     rig_end(&rig);
 }
 
@@ -293,7 +285,7 @@ TEST(trades_made_while_we_were_down_count_once_whoever_tells_them)
     rig_say(&rig, &f);
     rig_say(&rig, &foreign);
     trades_end();
-    CHECK_EQ(order_of(key)->cum_qty, 30000);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 30000);
     CHECK_EQ(rig_position(&rig)->qty, 29000);
     CHECK_EQ(order_trade_cursor(rig.orders, 0), 7);
     f = fill_report(clordid, 77, 5, 30000, 30000);
@@ -389,7 +381,7 @@ TEST(a_fill_that_the_stream_did_not_tell_is_found_by_the_audit)
     struct venue_report f = account_trade_report(77, 5, SIDE_BUY, 30000);
     rig_say(&rig, &f);
     trades_end();
-    CHECK_EQ(order_of(key)->cum_qty, 30000);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 30000);
     CHECK_EQ(metric_get(rig.metrics, METRIC_FILL_LOST, 0), 1);
     CHECK_EQ(rig_position(&rig)->qty, 30000);
     rig_end(&rig);
@@ -547,7 +539,7 @@ TEST(before_an_order_is_called_never_placed_every_trade_that_could_be_its_is_ask
         f = account_trade_report(991, 7, SIDE_BUY, 1000);
         rig_say(&rig, &f);
         rig_say_kind(&rig, VENUE_TRADES_END, clordid);
-        CHECK(order_unknown(order_of(key)));
+        CHECK(order_unknown(rig_order(&rig, key)));
         struct rig_request *q = rig_take(&rig, VENUE_RQ_QUERY);
         CHECK(q != NULL && (q->flags & COMMAND_ADOPTED) != 0 && q->venue_order_id == (i == 0 ? 990 : 991));
         struct venue_report s = open_order(clordid, q->venue_order_id, 100000, 1000);
@@ -556,13 +548,13 @@ TEST(before_an_order_is_called_never_placed_every_trade_that_could_be_its_is_ask
         (void)snprintf(s.text, sizeof(s.text), "%s", i == 0 ? "web_1" : clordid);
         rig_say(&rig, &s);
     }
-    CHECK_EQ(order_of(key)->state, ORDER_NEW);
-    CHECK_EQ(order_of(key)->venue_order_id, 991);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NEW);
+    CHECK_EQ(rig_order(&rig, key)->venue_order_id, 991);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 1);
     struct venue_report f = account_trade_report(991, 7, SIDE_BUY, 1000);
     memcpy(f.clordid, clordid, CLORDID_BYTES);
     rig_say(&rig, &f);
-    CHECK_EQ(order_of(key)->cum_qty, 1000);
+    CHECK_EQ(rig_order(&rig, key)->cum_qty, 1000);
     CHECK_EQ(rig_position(&rig)->qty, 1000 - 1000 + 1000); /* each of the three trades once */
     rig_end(&rig);
 }
