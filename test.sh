@@ -17,7 +17,7 @@ case "${1:-}" in
     exit ;;
 esac
 
-need "${build_packages[@]}" git libcmocka-dev python3 python3-websockets zstd clang-format
+need "${build_packages[@]}" git libcmocka-dev python3 python3-websockets zstd clang-format valgrind
 build build-asan -DEXECGW_SANITIZE=address
 run() { # BUILD-FOLDER CTEST-OPTION...
     local dir=$1
