@@ -1,34 +1,17 @@
 /* The venue's wire protocol: Binance Spot's WebSocket API, written from its documentation (web-socket-api.md,
  * user-data-stream.md, errors.md; seen 2026-07), independent of the adapter under test. Requests are read with jansson
  * and their signatures checked with OpenSSL; answers are text. What goes wrong with a message is decided here. */
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_text.h"
 
 #include <jansson.h>
 #include <openssl/hmac.h>
 
 #define API_KEY "simulatedKey0123456789"
 #define SECRET  "simulatedSecret"
-#define SAY_MAX 65536
 
 static const char *const status_word[V_STATUS_COUNT] = { "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED" };
 
 /* ---- text -------------------------------------------------------------------------------------------------------- */
-
-struct text {
-    char *at;
-    size_t len;
-};
-
-static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    int n = vsnprintf(t->at + t->len, SAY_MAX - t->len, format, ap);
-    va_end(ap);
-    ASSERT(n >= 0 && (size_t)n < SAY_MAX - t->len);
-    t->len += (size_t)n;
-}
 
 static void
 put_amount(struct text *t, const char *name, int64_t v)

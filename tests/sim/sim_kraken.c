@@ -1,33 +1,16 @@
 /* The other dialect: Kraken Spot, WebSocket v2 for orders and the executions channel, REST for what that does not
  * answer. Written from docs.kraken.com (seen 2026-08), independent of the adapter under test; orders are amended in
  * place, ids are text, the channel is numbered. */
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_text.h"
 
 #include "execgw/rfc3339.h"
 
 #include <jansson.h>
 #include <math.h>
 
-#define SAY_MAX   65536
 #define REST_PAGE 50
 
 static char buffer[SAY_MAX];
-
-struct text {
-    char *at;
-    size_t len;
-};
-
-static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    int n = vsnprintf(t->at + t->len, SAY_MAX - t->len, format, ap);
-    va_end(ap);
-    ASSERT(n >= 0 && (size_t)n < SAY_MAX - t->len);
-    t->len += (size_t)n;
-}
 
 static void
 put_time(struct text *t, const char *name, int64_t ns)
