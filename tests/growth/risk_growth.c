@@ -5,6 +5,7 @@
  * Built without sanitizers. risk_growth_check() and risk_growth_apply() are what --toggle-collect names; both do the
  * same orders whatever the sizes are. */
 #include "bench/bench_limits.h"
+#include "bench/bench_text.h"
 #include "risk/risk.h"
 
 #include <stdio.h>
@@ -75,28 +76,16 @@ risk_growth_apply(struct world *w, uint32_t n)
     }
 }
 
+/* All of one market: what differs between two of them must not be what is counted. */
 static struct instrument
 instrument_of(uint32_t i)
 {
-    struct instrument ins = { .id = i,
-                              .version = 1,
-                              .status = INSTRUMENT_TRADING,
-                              .px_decimals = 2,
-                              .qty_decimals = 5,
-                              .base_ccy = 1,
-                              .quote_ccy = 2,
-                              .order_types = 1u << ORDER_LIMIT,
-                              .tifs = 7,
-                              .multiplier = VALUE_ONE,
-                              .tick = 1,
-                              .px_min = 1,
-                              .px_max = 100000000,
-                              .step = 1,
-                              .qty_min = 1,
-                              .qty_max = 900000000,
-                              .notional_max = INT64_MAX,
-                              .base = "BTC",
-                              .quote = "USDT" };
+    struct instrument ins = bench_instrument(0);
+
+    ins.id = i;
+    ins.version = 1;
+    ins.base_ccy = 1;
+    ins.quote_ccy = 2;
     (void)snprintf(ins.symbol, sizeof(ins.symbol), "S%u", i);
     return ins;
 }
