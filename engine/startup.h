@@ -55,7 +55,11 @@ bool startup_replay(struct app *a, const struct record_header *h, struct fault *
 /* In the order of their making, backwards. Fine after a startup() that failed half way. */
 void teardown(struct app *a);
 
-/* execgw-http as a child that has seen no key: its address is written to *listen (64 bytes). */
+/* Where clients find the gateway: as configured, else in the runtime folder, where its own folder is made. Valid until
+ * the next call. */
+const char *startup_socket_path(const struct config *c);
+
+/* http_child.c: execgw-http as a child that has seen no key: its address is written to *listen (64 bytes). */
 bool http_start(struct app *a, char *listen, struct fault *fault);
 
 #endif
