@@ -156,6 +156,8 @@ port_flush(void *ctx)
 {
     struct core *c = (struct core *)ctx;
 
+    /* False when the bytes of a flush before it are still with the kernel: then the end of the poll's own submit is the
+     * stamp of all, a little late for the first. */
     c->flushed = loop_submit(c->loop, &c->flushed_at);
 }
 

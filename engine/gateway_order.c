@@ -1,4 +1,8 @@
-/* Order side of the gateway: commands to journaled requests, cancel sweeps, long answers. */
+/* Order side of the gateway: from a client's command to the journal, the wire, the order table and risk; single
+ * cancels. Sweeps, long answers and rehearsals have files of their own.
+ *
+ * Always true: nothing leaves for a venue before its intent is in the journal; a command ends with exactly one of a
+ * report, a denial or (a flood) silence that is counted. */
 #include "engine/gateway_state.h"
 
 /* ---- denials ----------------------------------------------------------------------------------------------------- */
@@ -370,8 +374,8 @@ room_for(struct gateway *g, const struct gateway_venue *v, enum try_how how, str
 }
 
 /* What an order will touch, asked for at once: one wait for memory instead of one after the other. */
-static void
-prefetch_order(const struct gateway *g, const struct command *c)
+void
+order_prefetch(const struct gateway *g, const struct command *c)
 {
     const struct instrument *ins = route_instrument(g->p.route, c->instrument, 0);
 
@@ -480,54 +484,6 @@ order_place(struct gateway *g, const struct client_command *c, struct now now)
     command_order(g, c, now);
 }
 
-/* ---- the rehearsal -------------------------------------------------------------------------------------------------
- */
-
-static void
-rehearse(const struct gateway *g, uint8_t *scratch, const struct order *o, struct now now)
-{
-    const struct gateway_venue *v = &g->venue[o->venue];
-    const struct instrument *ins = route_instrument(g->p.route, o->instrument, 0);
-    struct venue_order order;
-    struct risk_order risk;
-    const struct command c = {
-        .client = o->client,
-        .key = o->key + 1,
-        .account = o->account,
-        .instrument = o->instrument,
-        .instrument_version = o->instrument_version,
-        .side = o->side,
-        .type = o->type,
-        .tif = o->tif,
-        .flags = o->flags,
-        .px = o->px,
-        .qty = o->qty,
-    };
-    const struct venue_request rq = { .kind = VENUE_RQ_NEW, .order = &order };
-
-    if (ins == NULL || v->cfg->ops->rehearse == NULL)
-        return;
-    prefetch_order(g, &c);
-    order_risk_fill(&c, ins, &risk);
-    (void)venue_affords(v, VENUE_RQ_NEW, now);
-    risk_rehearse(g->p.risk, &risk, order_md_ref(g, ins), now);
-    venue_order_fill(g, o, &order);
-    int n = v->cfg->ops->rehearse(v->cfg->adapter, &rq, now, v->clock_offset_ns, scratch + WS_HEADER_ROOM,
-                                  GATEWAY_ORDER_ROOM);
-    uint32_t mask = 0;
-    if (n > 0)
-        (void)ws_encode(scratch, WS_HEADER_ROOM, (size_t)n, WS_OP_TEXT, &mask);
-}
-
-void
-gateway_rehearse(struct gateway *g, struct now now)
-{
-    if (likely(mono_since(now.mono, g->rehearsed) < REHEARSAL_NS) || g->last_slot == ORDER_NONE)
-        return;
-    g->rehearsed = now.mono;
-    rehearse(g, g->scratch, order_at(g->p.orders, g->last_slot), now);
-}
-
 /* ---- cancels -------------------------------------------------------------------------------------------------------
  */
 
@@ -591,8 +547,8 @@ order_cancel_now(struct gateway *g, uint32_t slot, struct now now)
     return order_cancel_by(g, slot, NULL, now);
 }
 
-static void
-cancel_later(struct gateway *g, uint32_t slot)
+void
+order_cancel_later(struct gateway *g, uint32_t slot)
 {
     g->aux[slot].cancel_wanted = true;
     g->venue[order_at(g->p.orders, slot)->venue].cancels_wait = true;
@@ -629,7 +585,7 @@ command_cancel(struct gateway *g, const struct client_command *c, struct now now
         const struct gateway_venue *v = &g->venue[order_at(g->p.orders, slot)->venue];
         if (!venue_can_cancel(v, now)) {
             /* It goes out as soon as that is possible again; the client is told that it has not yet. */
-            cancel_later(g, slot);
+            order_cancel_later(g, slot);
             why = v->logged_on && venue_connected(v) ? DENY_CANCEL_RATE : DENY_VENUE_DOWN;
         } else if (!order_cancel_by(g, slot, &c->cmd, now)) {
             why = DENY_CAPACITY;
@@ -637,278 +593,6 @@ command_cancel(struct gateway *g, const struct client_command *c, struct now now
     }
     if (why != DENY_NONE)
         order_deny(g, c, why, now);
-}
-
-/* ---- sweeps ---------------------------------------------------------------------------------------------------------
- */
-
-bool
-order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot, uint64_t request_key)
-{
-    for (unsigned i = 0; i < SWEEPS_MAX; i++) {
-        struct sweep *s = &g->sweep[i];
-        if (s->used)
-            continue;
-        int walk = order_walk_open(g->p.orders, client);
-        if (walk < 0)
-            return false;
-        *s = (struct sweep){
-            .used = true,
-            .walk = walk,
-            .held = ORDER_NONE,
-            .seq_max = g->mint.seq,
-            .client = client,
-            .instrument = instrument,
-            .answer_slot = answer_slot,
-            .request_key = request_key,
-        };
-        return true;
-    }
-    return false;
-}
-
-bool
-order_sweep_wanted(struct gateway_venue *v)
-{
-    struct gateway *g = v->g;
-
-    for (unsigned i = 0; i < SWEEPS_MAX && !v->cancels_leave; i++) {
-        if (!g->sweep[i].used && order_sweep_start(g, CLIENT_NONE, INSTRUMENT_NONE, -1, 0)) {
-            g->sweep[i].wanted_only = true; /* the first free one, which was taken */
-            g->sweep[i].venue = v->id;
-            g->sweep[i].seq_max = UINT64_MAX;
-            v->cancels_leave = true;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A session has half of them at most, so that nobody can take them all. */
-static bool
-sweep_allowed(const struct gateway *g, uint32_t session)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < SWEEPS_MAX; i++)
-        n += g->sweep[i].used && g->sweep[i].answer_slot == (int32_t)session;
-    return n < SWEEPS_MAX / 2;
-}
-
-static void
-sweep_end(struct gateway *g, struct sweep *s, struct now now)
-{
-    s->used = false;
-    s->walk = -1;
-    if (s->wanted_only)
-        g->venue[s->venue].cancels_leave = false;
-    if (s->answer_slot >= 0) {
-        struct report r = {
-            .version = MESSAGE_VERSION,
-            .kind = REPORT_DONE,
-            .request_key = s->request_key,
-            .client = s->client,
-            .qty = s->count,
-            .trade_id = -1,
-        };
-        answer_report(g, (uint32_t)s->answer_slot, &r, now);
-    }
-}
-
-/* A held slot may have gone to another order meanwhile. */
-static bool
-sweep_means(const struct gateway *g, const struct sweep *s, uint32_t slot)
-{
-    const struct order *o = order_at(g->p.orders, slot);
-
-    if (!order_live(o) || (s->client != CLIENT_NONE && o->client != s->client) ||
-        (s->instrument != INSTRUMENT_NONE && o->instrument != s->instrument))
-        return false;
-    if (o->term == g->mint.term && o->seq > s->seq_max)
-        return false;
-    return !s->wanted_only || (o->venue == s->venue && g->aux[slot].cancel_wanted);
-}
-
-/* Some orders of one sweep. True when more are left that can be worked on now. */
-static bool
-sweep_work(struct gateway *g, struct sweep *s, struct now now)
-{
-    for (unsigned i = 0; i < WALK_PER_WORK; i++) {
-        uint32_t slot = s->held != ORDER_NONE ? s->held : order_walk_next(g->p.orders, s->walk);
-        s->held = ORDER_NONE;
-        if (slot == ORDER_NONE) {
-            sweep_end(g, s, now);
-            return false;
-        }
-        const struct order *o = order_at(g->p.orders, slot);
-        if (!sweep_means(g, s, slot))
-            continue;
-        g->aux[slot].cancel_wanted = true; /* a lost cancel is repeated: nobody may be there to see it */
-        if (cancel_under_way(o))           /* a replace: its new order is on the list too, behind us */
-            continue;
-        if (!venue_can_cancel(&g->venue[o->venue], now)) {
-            cancel_later(g, slot);
-            continue;
-        }
-        bool sent = order_cancel_now(g, slot, now);
-        if (!sent && s->wanted_only) {
-            s->held = slot; /* no room: next turn */
-            return false;
-        }
-        if (!sent)
-            cancel_later(g, slot); /* the other venues' orders do not wait for it */
-        s->count++;
-    }
-    return true;
-}
-
-/* ---- answers --------------------------------------------------------------------------------------------------------
- */
-
-void
-gateway_on_session_end(struct gateway *g, uint32_t slot)
-{
-    struct answer *a = &g->answer[slot];
-
-    two_step_end(&g->two_step, slot);
-    replace_session_end(g, slot);
-    if (a->verb == COMMAND_QUERY_ORDERS && a->walk >= 0)
-        order_walk_close(g->p.orders, a->walk);
-    *a = (struct answer){ .walk = -1, .held = ORDER_NONE };
-    for (unsigned i = 0; i < SWEEPS_MAX; i++)
-        if (g->sweep[i].used && g->sweep[i].answer_slot == (int32_t)slot)
-            g->sweep[i].answer_slot = -1;
-}
-
-/* Whose: an operator may name a strategy, and asks about everybody's orders and results without. */
-static uint32_t
-query_client(const struct client_command *c)
-{
-    bool whose = c->cmd.verb == COMMAND_LIMITS || c->cmd.verb == COMMAND_PNL;
-
-    if (c->role != ROLE_OPERATOR)
-        return c->cmd.client;
-    if (whose && c->cmd.target_client < CLIENT_MAX)
-        return c->cmd.target_client;
-    return c->cmd.verb == COMMAND_LIMITS ? c->cmd.client : CLIENT_NONE;
-}
-
-/* Reports that one step of an answer may make. */
-static uint64_t
-answer_step_max(uint8_t verb)
-{
-    return verb == COMMAND_LIMITS ? RISK_GAUGES_MAX + 1 : 2;
-}
-
-static void
-command_query(struct gateway *g, const struct client_command *c, struct now now)
-{
-    struct answer *a = &g->answer[c->slot];
-    uint32_t client = query_client(c);
-
-    if (a->verb != COMMAND_NONE || client_port_room(g->p.clients, c->slot) < answer_step_max(c->cmd.verb)) {
-        order_deny(g, c, DENY_CAPACITY, now);
-        return;
-    }
-    *a = (struct answer){
-        .verb = c->cmd.verb,
-        .walk = -1,
-        .held = ORDER_NONE,
-        .client = client,
-        .instrument = c->cmd.instrument,
-        .request_key = c->cmd.client_seq,
-    };
-    if (c->cmd.verb == COMMAND_QUERY_ORDERS) {
-        a->walk = order_walk_open(g->p.orders, client);
-        if (a->walk < 0) {
-            a->verb = COMMAND_NONE;
-            order_deny(g, c, DENY_CAPACITY, now);
-        }
-    }
-}
-
-static void
-answer_end(struct gateway *g, uint32_t session, struct answer *a, struct now now)
-{
-    struct report r = {
-        .version = MESSAGE_VERSION, .kind = REPORT_END, .request_key = a->request_key, .qty = a->count, .trade_id = -1
-    };
-
-    answer_report(g, session, &r, now);
-    *a = (struct answer){ .walk = -1, .held = ORDER_NONE };
-}
-
-/* The next order of an answer; false at the end. */
-static bool
-answer_order(struct gateway *g, uint32_t session, struct answer *a, struct now now)
-{
-    uint32_t slot = order_walk_next(g->p.orders, a->walk);
-    struct report r;
-
-    if (slot == ORDER_NONE)
-        return false;
-    memset(&r, 0, sizeof(r));
-    order_report_fill(order_at(g->p.orders, slot), &r);
-    r.kind = REPORT_ORDER;
-    r.request_key = a->request_key;
-    answer_report(g, session, &r, now);
-    a->count++;
-    return true;
-}
-
-/* The next (account, instrument) of an answer, reported when there is anything in it; false at the end. */
-static bool
-answer_position(struct gateway *g, uint32_t session, struct answer *a, struct now now)
-{
-    uint32_t count = g->p.route->count;
-
-    if (count == 0 || a->index >= g->cfg.accounts * count)
-        return false;
-    uint32_t account = a->index / count;
-    uint32_t id = a->index % count;
-    a->index++;
-    const struct position *p = risk_position(g->p.risk, account, id);
-    if (p == NULL || (p->qty == 0 && p->reserved[SIDE_BUY] == 0 && p->reserved[SIDE_SELL] == 0))
-        return true;
-    const struct instrument *ins = &g->p.route->table[id];
-    struct report r = {
-        .version = MESSAGE_VERSION,
-        .kind = REPORT_POSITION,
-        .request_key = a->request_key,
-        .client = CLIENT_NONE,
-        .account = account,
-        .instrument = id,
-        .instrument_version = ins->version,
-        .venue = ins->venue,
-        .qty = p->qty,
-        .cum_qty = p->reserved[SIDE_BUY],
-        .leaves_qty = p->reserved[SIDE_SELL],
-        .trade_id = -1,
-    };
-    answer_report(g, session, &r, now);
-    a->count++;
-    return true;
-}
-
-/* Some of one answer, as far as its client's ring has room. True when more can be done now. */
-static bool
-answer_work(struct gateway *g, uint32_t session, struct now now)
-{
-    struct answer *a = &g->answer[session];
-
-    for (unsigned i = 0; i < WALK_PER_WORK; i++) {
-        if (client_port_room(g->p.clients, session) < answer_step_max(a->verb))
-            return false; /* goes on when the client has read */
-        bool more = a->verb == COMMAND_QUERY_ORDERS      ? answer_order(g, session, a, now)
-                    : a->verb == COMMAND_QUERY_POSITIONS ? answer_position(g, session, a, now)
-                                                         : limits_answer_next(g, session, a, now);
-        if (!more) {
-            a->walk = -1;
-            answer_end(g, session, a, now);
-            return false;
-        }
-    }
-    return true;
 }
 
 bool
@@ -927,7 +611,7 @@ order_work(struct gateway *g, struct now now)
     }
     for (unsigned i = 0; i < SWEEPS_MAX; i++)
         if (g->sweep[i].used)
-            more |= sweep_work(g, &g->sweep[i], now);
+            more |= order_sweep_work(g, &g->sweep[i], now);
     for (uint64_t set = client_port_attached(g->p.clients); set != 0; set &= set - 1) {
         uint32_t session = (uint32_t)__builtin_ctzll(set);
         if (g->answer[session].verb != COMMAND_NONE)
@@ -955,21 +639,22 @@ order_command(void *ctx, const struct client_command *c)
     switch ((enum command_verb)c->cmd.verb) {
     case COMMAND_NEW:
     case COMMAND_REPLACE:
-        prefetch_order(g, &c->cmd);
+        order_prefetch(g, &c->cmd);
         g->polling = true;
         command_order(g, c, now);
         g->polling = false;
         break;
     case COMMAND_CANCEL: command_cancel(g, c, now); break;
     case COMMAND_CANCEL_ALL:
-        if (!sweep_allowed(g, c->slot) || !order_sweep_start(g, c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client,
-                                                             c->cmd.instrument, (int32_t)c->slot, c->cmd.client_seq))
+        if (!order_sweep_allowed(g, c->slot) ||
+            !order_sweep_start(g, c->role == ROLE_OPERATOR ? CLIENT_NONE : c->cmd.client, c->cmd.instrument,
+                               (int32_t)c->slot, c->cmd.client_seq))
             order_deny(g, c, DENY_CAPACITY, now);
         break;
     case COMMAND_QUERY_ORDERS:
     case COMMAND_QUERY_POSITIONS:
     case COMMAND_LIMITS:
-    case COMMAND_PNL: command_query(g, c, now); break;
+    case COMMAND_PNL: answer_begin(g, c, now); break;
     case COMMAND_HEARTBEAT:
     case COMMAND_NONE:
     case COMMAND_VERB_COUNT: break;

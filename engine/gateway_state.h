@@ -514,11 +514,28 @@ void order_risk_fill(const struct command *c, const struct instrument *ins, stru
 /* The order that a cancel or replace means; DENY_NONE and its slot, or why not. */
 enum deny_reason order_find_target(const struct gateway *g, const struct command *c, uint32_t *slot);
 const struct md_ref *order_md_ref(const struct gateway *g, const struct instrument *ins);
+/* Hot. Ask the processor for what an order will touch. Ids may be any. */
+void order_prefetch(const struct gateway *g, const struct command *c);
+/* Its cancel could not leave: it goes out as soon as that is possible. */
+void order_cancel_later(struct gateway *g, uint32_t slot);
 bool order_work(struct gateway *g, struct now now);
-/* Once more for orders of this venue whose cancel could not be sent. */
-bool order_sweep_wanted(struct gateway_venue *v);
+
+/* gateway_sweep.c */
+/* False: all sweeps are taken. answer_slot: the session that hears of its end, or -1. */
 bool order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot,
                        uint64_t request_key);
+/* Once more for orders of this venue whose cancel could not be sent. */
+bool order_sweep_wanted(struct gateway_venue *v);
+/* A session has half of them at most, so that nobody can take them all. */
+bool order_sweep_allowed(const struct gateway *g, uint32_t session);
+/* Some orders of one sweep. True when more are left that can be worked on now. */
+bool order_sweep_work(struct gateway *g, struct sweep *s, struct now now);
+
+/* gateway_answer.c */
+/* COMMAND_QUERY_ORDERS, _POSITIONS, COMMAND_LIMITS, COMMAND_PNL. */
+void answer_begin(struct gateway *g, const struct client_command *c, struct now now);
+/* Some of one answer, as far as its client's ring has room. True when more can be done now. */
+bool answer_work(struct gateway *g, uint32_t session, struct now now);
 
 /* gateway_unsent.c: what waits for the disk */
 /* Take an order back that has not left: true, and it is over, when it waited; an amend of it is taken back as well, and
