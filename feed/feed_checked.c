@@ -407,8 +407,8 @@ checked_snapshot(struct feed *f, struct now now, const struct md_out *out)
     bool again = k->again.slot == slot;
 
     f->counters.depth++;
-    if (l->state != BOOK_LIVE && !l->awaits)
-        return; /* late or repeated, of a subscription that was given up */
+    if (!l->awaits)
+        return; /* late or repeated: nobody asked for it */
     struct emitter e = emitter_begin(f, out, now);
     bool old = is_old(l, &f->msg);
     remember_time(l, &f->msg, now);
