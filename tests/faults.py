@@ -6,7 +6,8 @@ import os, re, subprocess, sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("EXECGW_SOURCE", os.path.dirname(HERE))
 BIN = os.environ.get("EXECGW_BIN", os.path.join(SOURCE, "build-asan", "bin"))
-PROGRAMS = {"sim_seeds": [os.path.join(BIN, "execgw-sim"), "--seeds", "1-200"],
+PROGRAMS = {"feedsim_seeds": [os.path.join(BIN, "execgw-feedsim"), "--seeds", "1-400"],
+            "sim_seeds": [os.path.join(BIN, "execgw-sim"), "--seeds", "1-200"],
             "crash_binance": ["/usr/bin/python3", os.path.join(HERE, "crash", "kill_matrix.py"), "binance"],
             "soak_binance": ["/usr/bin/python3", os.path.join(HERE, "soak.py"), "binance"],
             "soak_kraken": ["/usr/bin/python3", os.path.join(HERE, "soak.py"), "kraken"],
