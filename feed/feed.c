@@ -293,6 +293,8 @@ feed_on_timer(struct feed *f, struct now now, const struct md_out *out)
     feed_fetch_timer(f, now.mono.ns);
     sequenced_timer(f, now, out);
     bool busy = f->fetch.stage != STAGE_IDLE || f->wanted_count > 0 || f->merge.held_count > 0;
+    if (feed_ladders(f, out))
+        return mono_after(now.mono, TIMER_LADDER_NS);
     return mono_after(now.mono, busy ? TIMER_SHORT_NS : TIMER_LONG_NS);
 }
 

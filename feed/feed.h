@@ -210,7 +210,8 @@ void feed_on_snapshot_slice(struct feed *f, const struct snapshot_slice *s, stru
 /* One bounded piece of waiting work (joining buffered updates to a snapshot). True when more is left. */
 bool feed_work(struct feed *f, struct now now, const struct md_out *out);
 
-/* Time-outs: a fetch without an answer, depth lag. Returns when to be called next. */
+/* Time-outs: a fetch without an answer, depth lag; and the ladders of books that moved, a few a call. Returns when to
+ * be called next. */
 mono_ns_t feed_on_timer(struct feed *f, struct now now, const struct md_out *out);
 
 /* For risk: stays valid and is kept up to date. NULL when the instrument was not added. */

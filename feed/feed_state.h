@@ -1,7 +1,7 @@
 /* What feed remembers, shared by its files and by nobody else: feed.c (messages, subscriptions, a connection's life),
  * feed_sequenced.c (books that follow a numbered stream), feed_fetch.c (snapshots that are joined to it),
  * feed_checked.c (books that prove themselves by a checksum), feed_links.c (the connections), feed_merge.c (several
- * that carry the same), feed_config.c.
+ * that carry the same), feed_ladder.c, feed_config.c.
  *
  * Always true: as feed.h says. */
 #ifndef EXECGW_FEED_FEED_STATE_H
@@ -9,20 +9,22 @@
 
 #include "feed/feed.h"
 
-#define NONE           UINT32_MAX
-#define GROUP_LINKS    FEED_GROUP_LINKS_MAX
-#define ARRIVALS       8u
-#define ASKED_MAX      16u
-#define HELD_MAX       64u
-#define ANSWER_NS      (5 * NS_PER_S) /* to a request; most come within a round trip */
-#define SETTLE_NS      (2 * NS_PER_S) /* what another link had on its way when a subscription was answered has come */
-#define TICKERS        64  /* bookTicker messages remembered per instrument, to compare with the depth that lags them */
-#define WORK_LEVELS    256 /* levels applied in one piece of work */
-#define UNEQUAL_MAX    3   /* contradictions in a row that make a book distrusted */
-#define AGAIN_MAX      3   /* snapshots older than the buffer before the instrument waits its turn again */
-#define AGAIN_PAUSE_NS (200 * NS_PER_MS)
-#define TIMER_SHORT_NS (50 * NS_PER_MS)
-#define TIMER_LONG_NS  (500 * NS_PER_MS)
+#define NONE            UINT32_MAX
+#define GROUP_LINKS     FEED_GROUP_LINKS_MAX
+#define ARRIVALS        8u
+#define ASKED_MAX       16u
+#define HELD_MAX        64u
+#define ANSWER_NS       (5 * NS_PER_S) /* to a request; most come within a round trip */
+#define SETTLE_NS       (2 * NS_PER_S) /* what another link had on its way when a subscription was answered has come */
+#define TICKERS         64 /* bookTicker messages remembered per instrument, to compare with the depth that lags them */
+#define WORK_LEVELS     256 /* levels applied in one piece of work */
+#define UNEQUAL_MAX     3   /* contradictions in a row that make a book distrusted */
+#define AGAIN_MAX       3   /* snapshots older than the buffer before the instrument waits its turn again */
+#define AGAIN_PAUSE_NS  (200 * NS_PER_MS)
+#define TIMER_SHORT_NS  (50 * NS_PER_MS)
+#define TIMER_LONG_NS   (500 * NS_PER_MS)
+#define LADDERS_A_TURN  2 /* some hundred nanoseconds each */
+#define TIMER_LADDER_NS (5 * NS_PER_MS)
 
 /* Best bid and offer as of an update id. */
 struct touch {
@@ -38,6 +40,7 @@ struct line {
     uint8_t state;       /* enum book_state */
     bool wanted;         /* a snapshot is needed: the book is not live, or nears its edge */
     uint8_t streaming;   /* bit per link of its group: its depth stream is known to be on there */
+    bool ladder_old;     /* the ladder that clients see is not this book */
     bool compare_open;   /* `compare` waits for the next bookTicker */
     uint32_t unequal_run;
     uint64_t id;      /* of the last update in the book */
@@ -189,6 +192,7 @@ struct feed {
     uint32_t line_count;
     uint32_t wanted_count; /* lines and views that want a snapshot */
     uint32_t fetch_at;     /* where the search for the next fetch starts */
+    uint32_t ladder_at;    /* where the search for the next ladder to publish starts */
     int32_t request_id;
     uint8_t bit;       /* of the link that speaks, in its group */
     bool merging;      /* a group has more than one link up */
@@ -281,8 +285,9 @@ emit_level(struct emitter *e, const struct line *l, enum side side, px_t px, qty
 }
 
 static inline void
-publish_table(struct emitter *e, const struct line *l)
+publish_table(struct emitter *e, struct line *l)
 {
+    l->ladder_old = true;
     if (e->out->writer != NULL)
         md_publish_top(e->out->writer, l->instrument, &l->ref.tob);
 }
@@ -389,6 +394,11 @@ void sequenced_apply(struct emitter *e, struct line *l, struct book *b, enum sid
 void sequenced_start(struct emitter *e, struct line *l);
 /* Books whose depth stream lags (checked ones too: trades without depth). */
 void sequenced_timer(struct feed *f, struct now now, const struct md_out *out);
+
+/* feed_ladder.c */
+
+/* Ladders of books that moved, a few at a time. True when more are left. */
+bool feed_ladders(struct feed *f, const struct md_out *out);
 
 /* feed_fetch.c */
 

@@ -172,13 +172,28 @@ TEST(a_head_that_is_not_what_it_says_is_refused)
     CHECK(!md_reader_init(&r, fx.mem, sizeof(struct md_shm) - 1));
     CHECK(!md_reader_init(&r, fx.mem, (size_t)good.total_bytes - 1));
     const struct md_shm bad[] = {
-        { .magic = 1, .version = 1, .instrument_max = INSTRUMENTS, .ring_capacity = CAPACITY },
-        { .magic = MD_SHM_MAGIC, .version = 2, .instrument_max = INSTRUMENTS, .ring_capacity = CAPACITY },
-        { .magic = MD_SHM_MAGIC, .version = 1, .instrument_max = INSTRUMENTS + 1, .ring_capacity = CAPACITY },
-        { .magic = MD_SHM_MAGIC, .version = 1, .instrument_max = INSTRUMENT_MAX + 1, .ring_capacity = CAPACITY },
-        { .magic = MD_SHM_MAGIC, .version = 1, .instrument_max = INSTRUMENTS, .ring_capacity = CAPACITY * 2 },
-        { .magic = MD_SHM_MAGIC, .version = 1, .instrument_max = INSTRUMENTS, .ring_capacity = CAPACITY - 1 },
-        { .magic = MD_SHM_MAGIC, .version = 1, .instrument_max = INSTRUMENTS, .ring_capacity = 0 },
+        { .magic = 1, .version = MD_SHM_VERSION, .instrument_max = INSTRUMENTS, .ring_capacity = CAPACITY },
+        { .magic = MD_SHM_MAGIC,
+          .version = MD_SHM_VERSION + 1,
+          .instrument_max = INSTRUMENTS,
+          .ring_capacity = CAPACITY },
+        { .magic = MD_SHM_MAGIC,
+          .version = MD_SHM_VERSION,
+          .instrument_max = INSTRUMENTS + 1,
+          .ring_capacity = CAPACITY },
+        { .magic = MD_SHM_MAGIC,
+          .version = MD_SHM_VERSION,
+          .instrument_max = INSTRUMENT_MAX + 1,
+          .ring_capacity = CAPACITY },
+        { .magic = MD_SHM_MAGIC,
+          .version = MD_SHM_VERSION,
+          .instrument_max = INSTRUMENTS,
+          .ring_capacity = CAPACITY * 2 },
+        { .magic = MD_SHM_MAGIC,
+          .version = MD_SHM_VERSION,
+          .instrument_max = INSTRUMENTS,
+          .ring_capacity = CAPACITY - 1 },
+        { .magic = MD_SHM_MAGIC, .version = MD_SHM_VERSION, .instrument_max = INSTRUMENTS, .ring_capacity = 0 },
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct md_shm *s = fx.mem;

@@ -803,6 +803,43 @@ TEST(published_levels_rebuild_the_book)
     fixture_close(f);
 }
 
+TEST(a_ladder_tells_late_readers_the_levels_and_which_events_are_in_them)
+{
+    struct fixture *f = fixture_live();
+    struct md_reader r = { 0 };
+    struct ladder book;
+    struct md_event ev;
+
+    CHECK(md_reader_init(&r, f->shm, md_shm_footprint(65536, 8)));
+    CHECK(!md_read_ladder(&r, 5, &book)); /* the timer writes them */
+    (void)depth(f, "BTCUSDT", 101, 102, "", "[\"100.01\",\"3.0\"]");
+    (void)feed_on_timer(f->feed, f->now, &f->out);
+    CHECK(md_read_ladder(&r, 5, &book));
+    CHECK_EQ(book.state, BOOK_LIVE);
+    CHECK_EQ(book.venue_seq, 102);
+    CHECK_EQ(book.count[SIDE_BUY], 6);
+    CHECK_EQ(book.count[SIDE_SELL], 6);
+    CHECK_EQ(book.level[SIDE_BUY][0].px, 10000);
+    CHECK_EQ(book.level[SIDE_BUY][5].px, 9995);
+    CHECK_EQ(book.level[SIDE_SELL][0].qty, 300000);
+    CHECK_EQ(book.event_seq, f->writer.tail);
+    (void)depth(f, "BTCUSDT", 103, 103, "[\"100.00\",\"0\"]", "");
+    while (md_read(&r, &ev) == MD_READ_OK) {
+        if (r.next - 1 <= book.event_seq || ev.kind != MD_LEVEL)
+            continue;
+        CHECK_EQ(ev.level.px, 10000); /* the one thing that the ladder has not */
+        CHECK_EQ(ev.level.qty, 0);
+        CHECK_EQ(ev.venue_seq, 103);
+    }
+    CHECK_EQ(r.next - 1, f->writer.tail);
+    (void)depth(f, "BTCUSDT", 105, 105, "", ""); /* a gap: the next ladder is not to be traded on */
+    (void)feed_on_timer(f->feed, f->now, &f->out);
+    CHECK(md_read_ladder(&r, 5, &book));
+    CHECK_EQ(book.state, BOOK_GAP);
+    CHECK_EQ(book.level[SIDE_BUY][0].px, 9999);
+    fixture_close(f);
+}
+
 /* ---- recorded streams ---- */
 
 /* Hand a decoded snapshot over in slices. */

@@ -31,7 +31,9 @@ struct cli {
     int claims;         /* how many were given */
     const char *filled; /* QTY@PX */
     const char *trade;
-    bool force; /* confirm */
+    bool force;     /* confirm */
+    bool once;      /* watch */
+    uint32_t depth; /* watch: levels a side */
     enum time_in_force tif;
     uint32_t strategy; /* whose, where it matters; CLIENT_NONE = not said */
     int timeout_ms;
@@ -124,6 +126,7 @@ int cli_reduce(struct cli *c);
 int cli_flatten(struct cli *c);
 int cli_replace(struct cli *c);
 int cli_resolve(struct cli *c);
+int cli_watch(struct cli *c);
 int cli_doctor(struct cli *c);
 int cli_journal(struct cli *c);
 

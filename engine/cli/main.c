@@ -30,6 +30,8 @@ enum option_id {
     OPTION_FILLED,
     OPTION_TRADE,
     OPTION_FORCE,
+    OPTION_DEPTH,
+    OPTION_ONCE,
     OPTION_END
 };
 #define TAKES(o) (1u << ((o)-OPTION_SOCKET))
@@ -60,6 +62,8 @@ static const struct option options[] = {
     { "filled", required_argument, NULL, OPTION_FILLED },
     { "trade", required_argument, NULL, OPTION_TRADE },
     { "force", no_argument, NULL, OPTION_FORCE },
+    { "depth", required_argument, NULL, OPTION_DEPTH },
+    { "once", no_argument, NULL, OPTION_ONCE },
     { NULL, 0, NULL, 0 },
 };
 
@@ -77,6 +81,13 @@ static const struct cli_command {
     { "status", "", "what the gateway is doing, in one screen",
       "Trading state, books, order entry, orders, positions, journal, from the metrics page and the gateway itself.\n",
       cli_status, 0, 0, SESSION, true },
+    { "watch", "SYMBOL [--depth N] [--once]", "a live ladder of one book, until interrupted",
+      "Both sides with quantities, the spread, the book's state and the age of what confirmed it last, the last "
+      "trade.\n"
+      "A book that is not live says why and shows no levels. With --json a line per change, at most ten a second.\n"
+      "  --depth N  levels a side, 1 to 50 (default 10)\n"
+      "  --once     print it once and end; exit 1 when the book is not live\n",
+      cli_watch, 1, 1, SESSION | TAKES(OPTION_DEPTH) | TAKES(OPTION_ONCE), true },
     { "orders", "[SYMBOL]", "open orders of every client", "", cli_orders, 0, 1, SESSION, true },
     { "positions", "", "positions and what is working on each side", "", cli_positions, 0, 0, SESSION, true },
     { "new", "SYMBOL buy|sell QTY PX [--tif gtc|ioc|fok] [--post-only] [--reduce-only] [--wait]",
@@ -273,6 +284,14 @@ option_take(struct cli *c, int id, const char *value)
         return true;
     case OPTION_TRADE: c->trade = value; return true;
     case OPTION_FORCE: c->force = true; return true;
+    case OPTION_ONCE: c->once = true; return true;
+    case OPTION_DEPTH:
+        if (decimal_parse(value, strlen(value), 0, &ms) == DECODE_OK && ms >= 1 && ms <= LADDER_LEVELS) {
+            c->depth = (uint32_t)ms;
+            return true;
+        }
+        (void)cli_fail(c, EXIT_USAGE, "--depth %s: expected a number of levels in [1, %d]", value, LADDER_LEVELS);
+        return false;
     case OPTION_EXPORT:
         c->export = value;
         if (strcmp(value, "csv") == 0 || strcmp(value, "json") == 0)
@@ -380,7 +399,9 @@ wants_help(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    struct cli c = { .program = argv[0], .tif = TIF_GTC, .strategy = CLIENT_NONE, .timeout_ms = 10000, .keep = 1 };
+    struct cli c = {
+        .program = argv[0], .tif = TIF_GTC, .strategy = CLIENT_NONE, .timeout_ms = 10000, .keep = 1, .depth = 10
+    };
     uint32_t given = 0;
     int id;
 

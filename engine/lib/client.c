@@ -560,6 +560,25 @@ execgw_md_lost(const struct execgw *h)
     return h->have_md ? h->md.lost : 0;
 }
 
+uint64_t
+execgw_md_seq(const struct execgw *h)
+{
+    return h->have_md ? h->md.next - 1 : 0;
+}
+
+enum execgw_result
+execgw_book(struct execgw *h, uint32_t instrument, struct ladder *book)
+{
+    struct top_of_book tob;
+
+    if (!h->have_md || !md_read_ladder(&h->md, instrument, book) || !md_read_top(&h->md, instrument, &tob) ||
+        book->count[SIDE_BUY] > LADDER_LEVELS || book->count[SIDE_SELL] > LADDER_LEVELS)
+        return EXECGW_NONE;
+    if (tob.state != BOOK_LIVE || tob.instrument_version != book->instrument_version)
+        book->state = tob.state != BOOK_LIVE ? tob.state : BOOK_SYNCING;
+    return EXECGW_OK;
+}
+
 enum execgw_result
 execgw_top(struct execgw *h, uint32_t instrument, struct top_of_book *tob)
 {

@@ -1,7 +1,7 @@
-/* Broadcast ring and top-of-book table: one writer, any number of readers, the writer never waits.
+/* Broadcast ring, top-of-book table and ladders: one writer, any number of readers, the writer never waits.
  *
  * Market data for clients, in memory they map read-only. A slot carries its sequence number, so a slow reader knows
- * what it lost and re-reads the top-of-book table: one seqlocked cache line per instrument.
+ * what it lost and re-reads the top-of-book table (one seqlocked cache line per instrument) and the ladders.
  *
  * Always true: payload words are relaxed atomics (a torn read is detected, never undefined); sequence numbers start at
  * 1; a lock word is odd while its line is being written. */
@@ -21,17 +21,19 @@ _Static_assert(sizeof(struct broadcast_line) == 64, "one cache line");
 _Static_assert(sizeof(struct md_event) == sizeof(uint64_t) * BROADCAST_WORDS, "fills a line");
 _Static_assert(sizeof(struct top_of_book) == sizeof(uint64_t) * BROADCAST_WORDS, "fills a line");
 
-/* Head of the market-data memfd; what follows it: top-of-book lines, instruments, ring lines. Written at start, then
- * only the counters move. Sizes and offsets in bytes from the start of the mapping. */
-#define MD_SHM_MAGIC UINT64_C(0x646d5f7767636578) /* "xecgw_md" */
+/* Head of the market-data memfd; what follows it: top-of-book lines, instruments, ring lines, ladders. Written at
+ * start, then only the counters move. Sizes and offsets in bytes from the start of the mapping. */
+#define MD_SHM_MAGIC   UINT64_C(0x646d5f7767636578) /* "xecgw_md" */
+#define MD_SHM_VERSION 2
 struct md_shm {
     uint64_t magic;
-    uint32_t version; /* MESSAGE_VERSION */
+    uint32_t version; /* MD_SHM_VERSION */
     uint32_t instrument_max;
     uint64_t ring_capacity; /* power of two */
     uint64_t tob_offset;
     uint64_t instrument_offset; /* struct instrument_line [instrument_max] */
     uint64_t ring_offset;
+    uint64_t ladder_offset; /* struct ladder_line [instrument_max] */
     uint64_t total_bytes;
     _Alignas(64) _Atomic uint64_t tail; /* sequence number of the newest event; 0 = none */
     _Atomic uint32_t instrument_count;
@@ -43,11 +45,18 @@ struct instrument_line {
     _Atomic uint64_t word[sizeof(struct instrument) / 8];
 };
 
+/* A seqlocked ladder. */
+struct ladder_line {
+    _Alignas(64) _Atomic uint64_t seq;
+    _Atomic uint64_t word[sizeof(struct ladder) / 8];
+};
+
 static inline size_t
 md_shm_footprint(uint64_t ring_capacity, uint32_t instrument_max)
 {
     return sizeof(struct md_shm) +
-           (size_t)instrument_max * (sizeof(struct broadcast_line) + sizeof(struct instrument_line)) +
+           (size_t)instrument_max *
+               (sizeof(struct broadcast_line) + sizeof(struct instrument_line) + sizeof(struct ladder_line)) +
            (size_t)ring_capacity * sizeof(struct broadcast_line);
 }
 
@@ -57,6 +66,7 @@ struct md_writer {
     struct broadcast_line *tob;
     struct instrument_line *instrument;
     struct broadcast_line *line;
+    struct ladder_line *ladder;
     uint64_t mask;
     uint64_t tail; /* sequence number of the newest event */
     uint32_t instrument_max;
@@ -68,12 +78,13 @@ md_writer_init(struct md_writer *w, void *mem, uint64_t ring_capacity, uint32_t 
 {
     struct md_shm *s = (struct md_shm *)mem;
     ASSERT(ring_capacity != 0 && (ring_capacity & (ring_capacity - 1)) == 0);
-    s->version = 1;
+    s->version = MD_SHM_VERSION;
     s->instrument_max = instrument_max;
     s->ring_capacity = ring_capacity;
     s->tob_offset = sizeof(*s);
     s->instrument_offset = s->tob_offset + (uint64_t)instrument_max * sizeof(struct broadcast_line);
     s->ring_offset = s->instrument_offset + (uint64_t)instrument_max * sizeof(struct instrument_line);
+    s->ladder_offset = s->ring_offset + ring_capacity * sizeof(struct broadcast_line);
     s->total_bytes = md_shm_footprint(ring_capacity, instrument_max);
     s->magic = MD_SHM_MAGIC;
     *w = (struct md_writer){
@@ -81,6 +92,7 @@ md_writer_init(struct md_writer *w, void *mem, uint64_t ring_capacity, uint32_t 
         .tob = (struct broadcast_line *)(void *)((uint8_t *)mem + s->tob_offset),
         .instrument = (struct instrument_line *)(void *)((uint8_t *)mem + s->instrument_offset),
         .line = (struct broadcast_line *)(void *)((uint8_t *)mem + s->ring_offset),
+        .ladder = (struct ladder_line *)(void *)((uint8_t *)mem + s->ladder_offset),
         .mask = ring_capacity - 1,
         .instrument_max = instrument_max,
     };
@@ -161,6 +173,15 @@ md_publish_top(struct md_writer *w, uint32_t instrument, const struct top_of_boo
     seqlock_store(&w->tob[instrument].seq, w->tob[instrument].word, tob, BROADCAST_WORDS);
 }
 
+/* The ladder as of the newest event. */
+static inline void
+md_publish_ladder(struct md_writer *w, uint32_t instrument, struct ladder *ladder)
+{
+    ASSERT(instrument < w->instrument_max);
+    ladder->event_seq = w->tail;
+    seqlock_store(&w->ladder[instrument].seq, w->ladder[instrument].word, ladder, sizeof(*ladder) / 8);
+}
+
 static inline void
 md_publish_instrument(struct md_writer *w, const struct instrument *ins)
 {
@@ -176,6 +197,7 @@ struct md_reader {
     const struct broadcast_line *tob;
     const struct instrument_line *instrument;
     const struct broadcast_line *line;
+    const struct ladder_line *ladder;
     uint64_t mask;
     uint64_t next; /* sequence number wanted next */
     uint64_t lost; /* events overwritten before we read them */
@@ -188,7 +210,7 @@ md_reader_init(struct md_reader *r, const void *mem, size_t bytes)
 {
     const struct md_shm *s = (const struct md_shm *)mem;
 
-    if (bytes < sizeof(*s) || s->magic != MD_SHM_MAGIC || s->version != 1 || s->total_bytes > bytes ||
+    if (bytes < sizeof(*s) || s->magic != MD_SHM_MAGIC || s->version != MD_SHM_VERSION || s->total_bytes > bytes ||
         s->instrument_max > INSTRUMENT_MAX || s->ring_capacity == 0 || s->ring_capacity > (UINT64_C(1) << 32) ||
         (s->ring_capacity & (s->ring_capacity - 1)) != 0 ||
         s->total_bytes != md_shm_footprint(s->ring_capacity, s->instrument_max))
@@ -197,11 +219,13 @@ md_reader_init(struct md_reader *r, const void *mem, size_t bytes)
     size_t tob = sizeof(*s);
     size_t ins = tob + s->instrument_max * sizeof(struct broadcast_line);
     size_t ring = ins + s->instrument_max * sizeof(struct instrument_line);
+    size_t ladder = ring + s->ring_capacity * sizeof(struct broadcast_line);
     *r = (struct md_reader){
         .shm = s,
         .tob = (const struct broadcast_line *)(const void *)(b + tob),
         .instrument = (const struct instrument_line *)(const void *)(b + ins),
         .line = (const struct broadcast_line *)(const void *)(b + ring),
+        .ladder = (const struct ladder_line *)(const void *)(b + ladder),
         .mask = s->ring_capacity - 1,
         .next = atomic_load_explicit(&s->tail, memory_order_acquire) + 1,
         .instrument_max = s->instrument_max,
@@ -250,6 +274,14 @@ md_read_top(const struct md_reader *r, uint32_t instrument, struct top_of_book *
 {
     return instrument < r->instrument_max &&
            seqlock_load(&r->tob[instrument].seq, r->tob[instrument].word, out, BROADCAST_WORDS, 1000);
+}
+
+/* False when it was never written or the writer was always in it. What it is worth says the table, which is newer. */
+static inline bool
+md_read_ladder(const struct md_reader *r, uint32_t instrument, struct ladder *out)
+{
+    return instrument < r->instrument_max &&
+           seqlock_load(&r->ladder[instrument].seq, r->ladder[instrument].word, out, sizeof(*out) / 8, 1000);
 }
 
 static inline bool

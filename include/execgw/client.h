@@ -126,6 +126,14 @@ EXECGW_API void execgw_awake(struct execgw *h);
 EXECGW_API enum execgw_result execgw_poll_md(struct execgw *h, struct md_event *ev);
 EXECGW_API uint64_t execgw_md_lost(const struct execgw *h);
 
+/* Sequence number of the last event that execgw_poll_md gave; 0 = none. With EXECGW_LOST: the last that is lost. */
+EXECGW_API uint64_t execgw_md_seq(const struct execgw *h);
+
+/* The best levels of each side, at most LADDER_LEVELS, some ten times a second as they were then; state is the newest.
+ * Events above event_seq are not in it, so that it and they give the levels at any moment: read it at first and after
+ * EXECGW_LOST. EXECGW_NONE: never published. Trade on state == BOOK_LIVE only. */
+EXECGW_API enum execgw_result execgw_book(struct execgw *h, uint32_t instrument, struct ladder *book);
+
 /* The newest top of book of an instrument. EXECGW_NONE: never published. Trade on state == BOOK_LIVE only. */
 EXECGW_API enum execgw_result execgw_top(struct execgw *h, uint32_t instrument, struct top_of_book *tob);
 

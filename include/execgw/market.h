@@ -81,18 +81,34 @@ struct top_of_book {
 };
 _Static_assert(sizeof(struct top_of_book) == 56, "with its lock word one cache line");
 
+/* One depth level: absolute quantity at a price. */
+struct level {
+    px_t px;
+    qty_t qty;
+};
+
+/* The best levels of one book, best first, as one seqlocked record: written some ten times a second when the book has
+ * moved, whatever came in between (conflated). With it a reader that joins late or was overtaken knows the levels
+ * again: every event up to event_seq is in them, none after. */
+#define LADDER_LEVELS 50
+struct ladder {
+    uint64_t event_seq; /* of the broadcast ring */
+    uint64_t venue_seq; /* Binance u of the last update in it; 0 where the venue has none */
+    int64_t recv_ns;    /* as in the top of book that went with it */
+    uint32_t instrument_version;
+    uint8_t state; /* enum book_state; but BOOK_LIVE: what was there before it went bad */
+    uint8_t pad[3];
+    uint32_t count[2]; /* by enum side; LADDER_LEVELS: there may be more */
+    struct level level[2][LADDER_LEVELS];
+};
+_Static_assert(sizeof(struct ladder) % 8 == 0, "whole words");
+
 /* What risk may see of the market for one instrument. Passed by value of pointer; risk never includes feed. */
 struct md_ref {
     struct top_of_book tob;  /* now, whatever its state */
     struct top_of_book good; /* as last seen in BOOK_LIVE; recv_ns 0 = never */
     px_t last_px;            /* last trade; 0 = none */
     int64_t last_ns;         /* mono_ns_t.ns of it */
-};
-
-/* One depth level: absolute quantity at a price. */
-struct level {
-    px_t px;
-    qty_t qty;
 };
 
 #endif
