@@ -488,6 +488,7 @@ not_coming(struct feed *f, uint32_t slot, const struct link *k, struct emitter *
     struct line *l = checked_line(f, slot, k);
 
     l->asked_ns = MIN(l->asked_ns, e->recv_ns - f->cfg.snapshot_timeout_ns);
+    l->awaits = false;
     if (l->state != BOOK_LIVE)
         checked_distrust(e, slot, k, BOOK_REFUSED);
 }
@@ -519,6 +520,7 @@ checked_answer(struct feed *f, bool ok, struct now now, struct emitter *e)
     struct line *l = checked_line(f, slot, k);
     if (a->stage == AGAIN_ON && a->slot == slot) {
         give_up(f, k, now.mono.ns);
+        l->awaits = false;
         if (l->state != BOOK_LIVE)
             checked_distrust(e, slot, k, BOOK_REFUSED);
     } else if (l->asked_ns != 0 && !m->off && (m->request_id < 0 || m->request_id == l->subscribe_id)) {
