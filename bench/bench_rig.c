@@ -313,7 +313,7 @@ static struct loop_config
 loop_config(const struct rig_config *c)
 {
     return (struct loop_config){
-        .conn_max = GATEWAY_CONNS,
+        .conn_max = GATEWAY_CONNS_FIRST,
         .hold_messages = c->sync_always ? GATEWAY_HELD_MAX : 0,
         .hold_bytes = GATEWAY_HELD_BYTES,
         .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = 256 },
@@ -399,7 +399,7 @@ make_client(struct bench_rig *r)
 static void
 make_connector(struct bench_rig *r)
 {
-    struct connector_config cfg = { .conn_max = GATEWAY_CONNS,
+    struct connector_config cfg = { .conn_max = GATEWAY_CONNS_FIRST,
                                     .tls = r->cfg.tls ? &r->tls : NULL,
                                     .upgrade = { .request = upgrade_request, .response = upgrade_check } };
     struct arena arena = { .size = connector_footprint(&cfg) };
@@ -470,7 +470,7 @@ footprint(const struct venue_config *vc, const struct gateway_config *gc)
 {
     struct feed_config fc = feed_config();
 
-    return tls_memory_footprint(GATEWAY_CONNS) + route_footprint(RIG_INSTRUMENTS) + risk_footprint(&risk_counts) +
+    return tls_memory_footprint(GATEWAY_CONNS_FIRST) + route_footprint(RIG_INSTRUMENTS) + risk_footprint(&risk_counts) +
            order_table_footprint(&order_counts) + client_port_footprint(&client_config) + venue_binance.footprint(vc) +
            feed_footprint(&fc) + gateway_footprint(gc) + 65536;
 }
@@ -490,7 +490,7 @@ make_parts(struct bench_rig *r)
     struct gateway_config gc = gateway_config(r, NULL);
     r->arena.size = footprint(&vc, &gc);
     r->arena.base = (uint8_t *)pages(r->arena.size);
-    if (!tls_memory_init(GATEWAY_CONNS, &r->arena, &fault))
+    if (!tls_memory_init(GATEWAY_CONNS_FIRST, &r->arena, &fault))
         bench_die("rig: %s", fault.text);
     make_connector(r);
     tls_memory_bind(true);

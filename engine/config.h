@@ -109,6 +109,7 @@ struct config_venue {
     char name[CONFIG_NAME_BYTES];
     int32_t dialect; /* enum config_dialect */
     char market_url[CONFIG_PATH_BYTES];
+    char market_url_b[CONFIG_PATH_BYTES]; /* of the second copy; "" = market_url */
     char api_url[CONFIG_PATH_BYTES];
     char rest_url[CONFIG_PATH_BYTES]; /* "" where the dialect asks nothing over HTTP */
     int32_t transport;                /* enum config_transport: of market data */
@@ -122,9 +123,13 @@ struct config_venue {
     char symbol[CONFIG_SYMBOLS_MAX][SYMBOL_BYTES];
     uint32_t symbols;
     int64_t recv_window_ms;
-    int64_t snapshot_depth; /* levels asked for */
-    int64_t depth_max;      /* levels per side kept */
-    int64_t depth;          /* levels per side subscribed, where books carry checksums */
+    int64_t snapshot_depth;         /* levels asked for */
+    int64_t depth_max;              /* levels per side kept */
+    int64_t depth;                  /* levels per side subscribed, where books carry checksums */
+    int64_t market_copies;          /* connections that carry the same */
+    int64_t streams_per_connection; /* at most */
+    int64_t connection_lifetime_s;  /* a market-data connection is replaced at this age; 0 = never */
+    int64_t gap_wait_ms;
     int64_t silence_ms;
     int64_t reconnect_min_ms;
     int64_t reconnect_max_ms;

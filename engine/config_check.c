@@ -149,6 +149,20 @@ check_dialect(struct config_loader *l, uint32_t e, const struct config_venue *v)
                   (long long)v->recv_window_ms, (long long)d->recv_window_min_ms, name);
 }
 
+/* Market data: as many connections as the symbols need. */
+static void
+check_connections(struct config_loader *l, uint32_t e, const struct config_venue *v)
+{
+    const struct feed_config f = dialect_feed_config(l->c, v);
+
+    if (*v->market_url_b != '\0' && v->market_copies == 1)
+        ERROR_KEY(l, SECTION_VENUE, e, "market_url_b", "is set, which needs market_copies = 2");
+    if (feed_links(&f) > FEED_LINKS_MAX)
+        ERROR_KEY(l, SECTION_VENUE, e, "streams_per_connection",
+                  "is %lld, expected more: %u symbols would need %u connections, at most %u are made",
+                  (long long)v->streams_per_connection, v->symbols, feed_links(&f), FEED_LINKS_MAX);
+}
+
 static void
 check_venue(struct config_loader *l, uint32_t e)
 {
@@ -160,9 +174,11 @@ check_venue(struct config_loader *l, uint32_t e)
     if (!known)
         ERROR_KEY(l, SECTION_VENUE, e, "account", "is \"%s\", expected the name of an [account.<name>]", v->account);
     check_url(l, e, "market_url", v->market_url, false);
+    check_url(l, e, "market_url_b", v->market_url_b, false);
     check_url(l, e, "api_url", v->api_url, false);
     check_url(l, e, "rest_url", v->rest_url, true);
     check_dialect(l, e, v);
+    check_connections(l, e, v);
     if (*v->proxy != '\0' && v->transport != TRANSPORT_LWS)
         ERROR_KEY(l, SECTION_VENUE, e, "proxy", "is set, which needs transport = \"lws\"");
     if (v->deadman_ms != 0 && v->deadman_ms < 5000)

@@ -94,11 +94,14 @@ port_conn_open(void *ctx, uint32_t conn)
         transport_lws_open(&c->lws, conn);
         return;
     }
+    uint16_t venue = 0;
+    uint32_t link;
+    ASSERT(gateway_conn_find(&c->p.gateway_config, conn, &venue, &link));
     struct connect_request rq = {
         .kind = CONNECT_OPEN,
         .conn = conn,
         .generation = ++c->generation[conn],
-        .deadline_ms = (uint32_t)(c->p.gateway_config.venue[conn / 2].order.connect_max_ns / NS_PER_MS),
+        .deadline_ms = (uint32_t)(c->p.gateway_config.venue[venue].order.connect_max_ns / NS_PER_MS),
         .endpoint = c->p.endpoint[conn],
     };
 
@@ -307,7 +310,7 @@ connector_results(struct core *c)
     for (unsigned i = 0; i < RESULTS_PER_TURN && connector_result(c->p.connector, &r); i++) {
         bool wanted = r.generation == c->generation[r.conn];
         if (r.ok != 0 && wanted && !loop_attached(c->loop, r.conn)) {
-            loop_attach(c->loop, r.conn, r.conn % 2 == CONN_ROLE_MARKET ? LOOP_MARKET : LOOP_ORDER, &r.handover);
+            loop_attach(c->loop, r.conn, gateway_conn_is_market(r.conn) ? LOOP_MARKET : LOOP_ORDER, &r.handover);
             tap_on_up(&c->tap, r.conn, c->now);
         } else if (r.ok == 0 && wanted) {
             tap_on_down(&c->tap, r.conn, r.fault.text, c->now);
@@ -738,10 +741,10 @@ core_thread(void *ctx)
  * ---------------------------------------------------------------------------------------------------- */
 
 static struct loop_config
-loop_config_of(const struct config *c)
+loop_config_of(const struct config *c, const struct gateway_config *g)
 {
     return (struct loop_config){
-        .conn_max = GATEWAY_CONNS,
+        .conn_max = gateway_conns(g),
         .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = 256 },
         .recv_buffer_bytes = 16384,
         .send_buffer_bytes = 131072,
@@ -758,7 +761,7 @@ loop_config_of(const struct config *c)
 static size_t
 loop_arena_bytes(const struct config *c, const struct gateway_config *g)
 {
-    struct loop_config l = loop_config_of(c);
+    struct loop_config l = loop_config_of(c, g);
 
     return loop_footprint(&l) + timer_footprint(GATEWAY_TIMERS(g->order_slots));
 }
@@ -787,7 +790,7 @@ core_init(const struct core_parts *parts, struct arena *arena)
     _Static_assert(GATEWAY_CONNS <= WS_LWS_CONNS, "one id means one connection on both transports");
     transport_lws_init(&c->lws, parts->lws, &parts->lws_config);
     c->market_budget = (size_t)parts->config->loop.md_batch * MESSAGE_BYTES;
-    c->loop_config = loop_config_of(parts->config);
+    c->loop_config = loop_config_of(parts->config, &parts->gateway_config);
     const struct gateway_port port = {
         .ctx = c,
         .conn_open = port_conn_open,

@@ -20,6 +20,8 @@ const struct dialect dialects[DIALECT_COUNT] = {
         .ops = &venue_binance,
         .key_types = 1u << KEY_TYPE_HMAC | 1u << KEY_TYPE_ED25519,
         .recv_window_min_ms = 1,
+        .connects_max = 300, /* web-socket-streams.md, "Websocket Limits" */
+        .connects_window_s = 300,
     },
     [DIALECT_KRAKEN] = {
         .feed = &feed_kraken,
@@ -29,18 +31,39 @@ const struct dialect dialects[DIALECT_COUNT] = {
         .secret_check = kraken_secret_check,
         .key_types = 1u << KEY_TYPE_HMAC,
         .recv_window_min_ms = 500,
+        .connects_max = 150, /* about so many, then a ban: support article on WebSocket limits */
+        .connects_window_s = 600,
     },
 };
+
+/* As many groups as the symbols need; each connection has a second one to move to. */
+static void
+spread(const struct config_venue *v, struct feed_config *f)
+{
+    uint32_t streams = MIN((uint32_t)v->streams_per_connection, f->dialect->streams_max);
+    uint32_t symbols = streams / (uint32_t)__builtin_popcount(f->streams);
+
+    f->streams_max = streams;
+    f->groups = MAX((v->symbols + symbols - 1) / symbols, 1u);
+    f->copies = (uint32_t)v->market_copies;
+    f->spare = true;
+    f->gap_wait_ns = v->gap_wait_ms * NS_PER_MS;
+}
 
 struct feed_config
 dialect_feed_config(const struct config *c, const struct config_venue *v)
 {
     const struct feed_dialect *d = dialects[v->dialect].feed;
 
-    if (d->checked)
-        return feed_config_checked(d, (uint32_t)c->memory.instruments_max, (uint32_t)v->depth);
-    struct feed_config f = feed_config_default((uint32_t)c->memory.instruments_max);
+    struct feed_config f;
+    if (d->checked) {
+        f = feed_config_checked(d, (uint32_t)c->memory.instruments_max, (uint32_t)v->depth);
+        spread(v, &f);
+        return f;
+    }
+    f = feed_config_default((uint32_t)c->memory.instruments_max);
     f.dialect = d;
+    spread(v, &f);
     f.levels_max = (uint32_t)MAX(v->depth_max, v->snapshot_depth);
     f.snapshot_limit = (uint32_t)v->snapshot_depth;
     return f;

@@ -17,6 +17,8 @@ struct dialect {
     const struct venue_ops *ops; /* live order entry */
     unsigned key_types;          /* bit per enum config_key_type that signs for it */
     int64_t recv_window_min_ms;
+    uint32_t connects_max; /* connections that it takes from one address within connects_window_s */
+    uint32_t connects_window_s;
     /* Whether a shared secret can sign, before anything starts; NULL: any bytes can. */
     bool (*secret_check)(const uint8_t *secret, size_t n, struct fault *fault);
 };

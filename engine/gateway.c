@@ -12,7 +12,7 @@ gateway_footprint(const struct gateway_config *cfg)
     size_t n = arena_cost(sizeof(struct gateway)) + arena_cost(sizeof(struct order_aux) * cfg->order_slots);
 
     n += cfg->venue_count * arena_cost(sizeof(uint32_t) * cfg->order_slots);
-    n += cfg->venue_count * CONN_ROLE_REFDATA * arena_cost(message_max(cfg));
+    n += (gateway_conns(cfg) - GATEWAY_CONNS_FIRST + 2u * cfg->venue_count) * arena_cost(message_max(cfg));
     return n;
 }
 
@@ -24,7 +24,8 @@ venue_init(struct gateway *g, uint16_t id, struct arena *arena)
     v->g = g;
     v->cfg = &g->cfg.venue[id];
     v->id = id;
-    v->out = (struct md_out){ .writer = g->p.md, .on_event = market_event, .ctx = v };
+    v->out = (struct md_out){ .writer = g->p.md, .on_event = market_event, .on_lead = market_lead, .ctx = v };
+    legs_init(v);
     v->sink = (struct venue_sink){ .report = venue_on_report, .ctx = v };
     v->lost_walk = -1;
     v->reconcile_walk = -1;
@@ -36,9 +37,9 @@ venue_init(struct gateway *g, uint16_t id, struct arena *arena)
     budget_init(&v->http, HTTP_KEPT_PERCENT);
     budget_told(&v->http, VENUE_BUDGET_DECAY, v->cfg->http_calls_max, 0, v->cfg->http_calls_ns, 0);
     v->queue = (uint32_t *)arena_take(arena, sizeof(uint32_t) * g->cfg.order_slots);
-    session_init(&v->session[ROLE_MARKET], &v->cfg->market);
-    session_init(&v->session[ROLE_ORDER], &v->cfg->order);
-    for (unsigned role = 0; role < CONN_ROLE_REFDATA; role++)
+    for (unsigned role = 0; role < v->roles; role++)
+        session_init(&v->session[role], role == ROLE_ORDER ? &v->cfg->order : &v->cfg->market);
+    for (unsigned role = 0; role < v->roles; role++)
         ws_reader_init(&v->reader[role], WS_CLIENT, (uint8_t *)arena_take(arena, message_max(&g->cfg)),
                        message_max(&g->cfg));
     metric_name_venue(g->p.metrics, id, v->cfg->name);
@@ -160,11 +161,11 @@ send_covered(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len,
 
     ASSERT(len <= GATEWAY_SEND_MAX);
     struct ws_frame f = ws_encode(g->scratch, WS_HEADER_ROOM, len, opcode, &mask);
-    uint8_t *room = g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, role), f.len);
+    uint8_t *room = g->p.port.send_reserve(g->p.port.ctx, conn_of(v, role), f.len);
     if (unlikely(room == NULL))
         return false;
     memcpy(room, f.data, f.len);
-    g->p.port.send_commit(g->p.port.ctx, GATEWAY_CONN(v->id, role), f.len, cover_seq);
+    g->p.port.send_commit(g->p.port.ctx, conn_of(v, role), f.len, cover_seq);
     return true;
 }
 
@@ -216,22 +217,31 @@ venue_ask(struct gateway_venue *v, const struct venue_request *rq, struct now no
     return venue_send(v, rq->kind, (size_t)n) ? VENUE_ASK_SENT : VENUE_ASK_NO_ROOM;
 }
 
-static void
-send_control(struct gateway_venue *v, unsigned role, uint8_t opcode, const uint8_t *data, size_t len)
+void
+gateway_send_control(struct gateway_venue *v, unsigned role, uint8_t opcode, const uint8_t *data, size_t len,
+                     struct now now)
 {
     ASSERT(len <= WS_CONTROL_MAX);
     if (len > 0)
         memcpy(v->g->scratch + WS_HEADER_ROOM, data, len);
-    (void)gateway_send(v, role, opcode, len); /* no room: the peer's time-out will tell */
+    if (gateway_send(v, role, opcode, len))
+        pace_sent(&v->pace[role], now.mono);
 }
 
 static void
-send_close(struct gateway_venue *v, unsigned role, uint16_t code, const char *reason)
+send_close(struct gateway_venue *v, unsigned role, uint16_t code, const char *reason, struct now now)
 {
     uint8_t payload[WS_CLOSE_MAX];
     size_t n = code == WS_CLOSE_NO_STATUS ? 0 : ws_close_payload(payload, code, reason);
 
-    send_control(v, role, WS_OP_CLOSE, payload, n);
+    gateway_send_control(v, role, WS_OP_CLOSE, payload, n, now);
+}
+
+void
+gateway_close_politely(struct gateway_venue *v, unsigned role, struct now now)
+{
+    send_close(v, role, WS_CLOSE_NORMAL, "", now);
+    v->g->p.port.conn_close(v->g->p.port.ctx, conn_of(v, role));
 }
 
 /* ---- sessions ---------------------------------------------------------------------------------------------------- */
@@ -239,18 +249,24 @@ send_close(struct gateway_venue *v, unsigned role, uint16_t code, const char *re
 static void
 session_arm(struct gateway_venue *v, unsigned role)
 {
-    v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_SESSION(GATEWAY_CONN(v->id, role)),
-                           v->session[role].deadline);
+    v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_SESSION(conn_of(v, role)), v->session[role].deadline);
 }
 
 static void
 session_open(struct gateway_venue *v, unsigned role, struct now now)
 {
     struct gateway *g = v->g;
+    mono_ns_t at = legs_may_open(v, 0, now.mono);
 
+    if (unlikely(at.ns > now.mono.ns)) {
+        log_write(g->p.log, LOG_WARNING, "the venue takes no more connections within its window: waiting");
+        session_defer(&v->session[role], at);
+        return;
+    }
+    legs_opened(v, now.mono);
     v->opening[role] = now.mono;
-    log_write(g->p.log, LOG_CONN_OPENING, v->cfg->name, GATEWAY_CONN(v->id, role));
-    g->p.port.conn_open(g->p.port.ctx, GATEWAY_CONN(v->id, role));
+    log_write(g->p.log, LOG_CONN_OPENING, v->cfg->name, conn_of(v, role));
+    g->p.port.conn_open(g->p.port.ctx, conn_of(v, role));
 }
 
 /* Each pass carries out one thing; what it leads to comes from the sink or the next pass, never by recursion. */
@@ -272,7 +288,7 @@ session_run(struct gateway_venue *v, unsigned role, enum session_do what, struct
             break;
         case SESSION_DO_CLOSE:
             if (!local)
-                v->g->p.port.conn_close(v->g->p.port.ctx, GATEWAY_CONN(v->id, role));
+                v->g->p.port.conn_close(v->g->p.port.ctx, conn_of(v, role));
             break;
         case SESSION_DO_STEP:
             venue_step(v, now);
@@ -282,10 +298,10 @@ session_run(struct gateway_venue *v, unsigned role, enum session_do what, struct
                 next = SESSION_DO_STEP;
             break;
         case SESSION_DO_READY:
-            if (role == ROLE_MARKET)
-                market_on_ready(v, now);
-            else
+            if (role == ROLE_ORDER)
                 venue_on_ready(v, now);
+            else
+                market_on_ready(v, role, now);
             break;
         case SESSION_DO_NOTHING: break;
         }
@@ -320,32 +336,60 @@ gateway_start(struct gateway *g, struct now now)
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SECOND, mono_after(now.mono, NS_PER_S));
 }
 
+static struct gateway_venue *
+venue_at(struct gateway *g, uint32_t conn, unsigned *role)
+{
+    ASSERT(conn < gateway_conns(&g->cfg) && g->conn[conn].venue < g->cfg.venue_count);
+    *role = g->conn[conn].role;
+    return &g->venue[g->conn[conn].venue];
+}
+
+/* Under which of the metrics' roles. */
+static unsigned
+shown(unsigned role)
+{
+    return role == ROLE_ORDER ? CONN_ROLE_ORDER : CONN_ROLE_MARKET;
+}
+
+static void
+conn_show(struct gateway_venue *v, unsigned role, bool up)
+{
+    if (v->link_up[role] != up)
+        metric_add(v->g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, shown(role)), up ? 1 : -1);
+    v->link_up[role] = up;
+}
+
 void
 gateway_on_up(struct gateway *g, uint32_t conn, struct now now)
 {
-    struct gateway_venue *v = &g->venue[conn / 2];
-    unsigned role = conn % 2;
+    unsigned role;
+    struct gateway_venue *v = venue_at(g, conn, &role);
 
-    ASSERT(conn / 2 < g->cfg.venue_count);
     ws_reader_init(&v->reader[role], WS_CLIENT, v->reader[role].buffer, message_max(&g->cfg));
-    metric_set(g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, role), 1);
-    metric_add(g->p.metrics, METRIC_CONN_OPENED, metric_pair(METRIC_CONN_OPENED, v->id, role), 1);
+    pace_init(&v->pace[role]);
+    v->pong[role].waits = false;
+    conn_show(v, role, true);
+    metric_add(g->p.metrics, METRIC_CONN_OPENED, metric_pair(METRIC_CONN_OPENED, v->id, shown(role)), 1);
     log_write(g->p.log, LOG_CONN_UP, v->cfg->name, conn, mono_since(now.mono, v->opening[role]) / NS_PER_MS);
     session_run(v, role, session_on_up(&v->session[role], now), now);
+    if (role != ROLE_ORDER)
+        legs_up(v, role, now);
 }
 
 void
 gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now now)
 {
-    struct gateway_venue *v = &g->venue[conn / 2];
-    unsigned role = conn % 2;
+    unsigned role;
+    struct gateway_venue *v = venue_at(g, conn, &role);
     struct session *s = &v->session[role];
+    bool was_up = v->link_up[role];
+    bool wanted = s->state != SESSION_STOPPED; /* else it was closed by us, and has been replaced */
 
-    ASSERT(conn / 2 < g->cfg.venue_count);
-    bool was_up = metric_get(g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, role)) != 0;
-    metric_set(g->p.metrics, METRIC_CONN_UP, metric_pair(METRIC_CONN_UP, v->id, role), 0);
-    metric_add(g->p.metrics, was_up ? METRIC_CONN_LOST : METRIC_CONN_FAILED, metric_pair(METRIC_CONN_LOST, v->id, role),
-               1);
+    conn_show(v, role, false);
+    if (wanted || !was_up)
+        metric_add(g->p.metrics, was_up ? METRIC_CONN_LOST : METRIC_CONN_FAILED,
+                   metric_pair(METRIC_CONN_LOST, v->id, shown(role)), 1);
+    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_PACE(conn), MONO_NEVER);
     enum session_do what = session_on_down(s, now, gateway_random(g));
     mono_ns_t quiet = v->blocked_until;
     if (venue_over_http(v, VENUE_RQ_LOGON) && quiet.ns < v->http_until.ns)
@@ -358,8 +402,9 @@ gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now no
         log_write(g->p.log, LOG_CONN_DOWN, why, conn, 0);
     else
         log_write(g->p.log, LOG_CONN_FAILED, why, conn, wait_ms);
-    if (role == ROLE_MARKET) {
-        market_on_down(v, now);
+    if (role != ROLE_ORDER) {
+        market_on_down(v, role, now);
+        legs_down(v, role, now);
     } else {
         unsent_lost(v, now);
         venue_on_down(v, now);
@@ -387,24 +432,24 @@ on_ws(struct gateway_venue *v, unsigned role, enum ws_result r, const struct ws_
 
     switch (r) {
     case WS_MESSAGE:
-        if (role == ROLE_MARKET)
-            market_on_message(v, m, now);
+        if (role != ROLE_ORDER)
+            market_on_message(v, role, m, now);
         else
             order_message(v, m, now);
         return true;
-    case WS_PING: send_control(v, role, WS_OP_PONG, m->data, m->len); return true;
+    case WS_PING: legs_ping(v, role, m->data, m->len, now); return true;
     case WS_PONG:
     case WS_MORE: return true;
     case WS_CLOSE: {
         char reason[64];
         (void)snprintf(reason, sizeof(reason), "%.*s", (int)MIN(m->len, sizeof(reason) - 1), (const char *)m->data);
-        log_write(g->p.log, LOG_WS_CLOSE, reason, GATEWAY_CONN(v->id, role), m->code);
-        send_close(v, role, m->code, "");
+        log_write(g->p.log, LOG_WS_CLOSE, reason, conn_of(v, role), m->code);
+        send_close(v, role, m->code, "", now);
         break;
     }
     case WS_FAIL:
-        log_write(g->p.log, LOG_WS_PROTOCOL, m->reason, GATEWAY_CONN(v->id, role), m->code);
-        send_close(v, role, m->code, m->reason);
+        log_write(g->p.log, LOG_WS_PROTOCOL, m->reason, conn_of(v, role), m->code);
+        send_close(v, role, m->code, m->reason, now);
         break;
     }
     session_run(v, role, session_fail(&v->session[role]), now);
@@ -414,8 +459,9 @@ on_ws(struct gateway_venue *v, unsigned role, enum ws_result r, const struct ws_
 void
 gateway_on_bytes(struct gateway *g, uint32_t conn, const uint8_t *bytes, size_t len, struct now now)
 {
-    struct gateway_venue *v = &g->venue[conn / 2];
-    unsigned role = conn % 2;
+    const struct conn_place at = g->conn[conn];
+    struct gateway_venue *v = &g->venue[at.venue];
+    unsigned role = at.role;
     struct session *s = &v->session[role];
 
     session_on_bytes(s, now);
@@ -430,8 +476,8 @@ gateway_on_bytes(struct gateway *g, uint32_t conn, const uint8_t *bytes, size_t 
         bytes += used;
         len -= used;
     }
-    if (role == ROLE_MARKET)
-        market_after(v, now);
+    if (role != ROLE_ORDER)
+        market_after_bytes(v, role, now);
 }
 
 void
@@ -547,9 +593,16 @@ gateway_on_timer(struct gateway *g, uint32_t timer, struct now now)
         each_second(g, now);
         return;
     }
+    if (timer < 2 * GATEWAY_CONNS && timer >= GATEWAY_CONNS) {
+        unsigned role;
+        struct gateway_venue *v = venue_at(g, timer - GATEWAY_CONNS, &role);
+        if (v->session[role].state == SESSION_READY || v->session[role].state == SESSION_STEPPING)
+            legs_pace(v, role, now);
+        return;
+    }
     if (timer < GATEWAY_CONNS) {
-        struct gateway_venue *v = &g->venue[timer / 2];
-        unsigned role = timer % 2;
+        unsigned role;
+        struct gateway_venue *v = venue_at(g, timer, &role);
         struct session *s = &v->session[role];
         enum session_state before = s->state;
         enum session_do what = session_on_timer(s, now);
@@ -564,9 +617,9 @@ gateway_on_timer(struct gateway *g, uint32_t timer, struct now now)
     }
     struct gateway_venue *v = &g->venue[timer % VENUE_MAX];
     _Static_assert(GATEWAY_CONNS % VENUE_MAX == 0, "the venue of a timer is its number modulo VENUE_MAX");
-    switch ((timer - GATEWAY_CONNS) / VENUE_MAX) {
+    switch ((timer - 2 * GATEWAY_CONNS) / VENUE_MAX) {
     case 0: market_timer(v, now); break;
-    case 1: market_subscribe(v, now); break;
+    case 1: legs_timer(v, now); break;
     case 2: market_fetch_instruments(v, now); break;
     default: venue_ask_time(v, now); break;
     }

@@ -25,18 +25,21 @@
 #include "feed/feed.h"
 #include "risk/risk.h"
 
-/* Connection ids: two per venue. */
-#define GATEWAY_CONNS             (VENUE_MAX * 2)
+/* Connection ids: two per venue, then, venue by venue, the market-data connections beyond its first. */
+#define GATEWAY_CONNS_FIRST       (VENUE_MAX * 2u)
+#define GATEWAY_CONNS             (GATEWAY_CONNS_FIRST + VENUE_MAX * (FEED_LINKS_MAX - 1u))
 #define GATEWAY_CONN(venue, role) ((uint32_t)(venue)*2 + (uint32_t)(role))
+#define GATEWAY_NO_LINK           UINT32_MAX /* order entry */
 
-/* Timer ids: two per venue for the sessions, some for housekeeping, then one per order slot. */
+/* Timer ids: two per connection, some for housekeeping, then one per order slot. */
 #define GATEWAY_TIMER_SESSION(conn) (conn)
-#define GATEWAY_TIMER_FEED(venue)   (GATEWAY_CONNS + (uint32_t)(venue))
-#define GATEWAY_TIMER_SUBSCRIBE(v)  (GATEWAY_CONNS + VENUE_MAX + (uint32_t)(v))
-#define GATEWAY_TIMER_REFRESH(v)    (GATEWAY_CONNS + 2 * VENUE_MAX + (uint32_t)(v))
-#define GATEWAY_TIMER_CLOCK(v)      (GATEWAY_CONNS + 3 * VENUE_MAX + (uint32_t)(v))
-#define GATEWAY_TIMER_SECOND        (GATEWAY_CONNS + 4 * VENUE_MAX)
-#define GATEWAY_TIMER_ORDER(slot)   (GATEWAY_CONNS + 4 * VENUE_MAX + 8 + (slot))
+#define GATEWAY_TIMER_PACE(conn)    (GATEWAY_CONNS + (conn))
+#define GATEWAY_TIMER_FEED(venue)   (2 * GATEWAY_CONNS + (uint32_t)(venue))
+#define GATEWAY_TIMER_LINKS(v)      (2 * GATEWAY_CONNS + VENUE_MAX + (uint32_t)(v))
+#define GATEWAY_TIMER_REFRESH(v)    (2 * GATEWAY_CONNS + 2 * VENUE_MAX + (uint32_t)(v))
+#define GATEWAY_TIMER_CLOCK(v)      (2 * GATEWAY_CONNS + 3 * VENUE_MAX + (uint32_t)(v))
+#define GATEWAY_TIMER_SECOND        (2 * GATEWAY_CONNS + 4 * VENUE_MAX)
+#define GATEWAY_TIMER_ORDER(slot)   (2 * GATEWAY_CONNS + 4 * VENUE_MAX + 8 + (slot))
 #define GATEWAY_TIMERS(orders_max)  GATEWAY_TIMER_ORDER(orders_max)
 
 /* Limits come from outside the core, whole and validated: asked for by a session or not (slot CLIENT_SESSION_MAX). */
@@ -132,6 +135,12 @@ struct gateway_venue_config {
     bool balance_moves_position; /* a change of balance that no trade explains changes the position too */
     struct session_config market;
     struct session_config order;
+    /* Market-data connections. */
+    uint32_t links;        /* feed_links() of its feed; 0 = 1 */
+    bool spare;            /* every second one is there to move to, as in its feed */
+    int64_t lifetime_ns;   /* a connection this old is replaced; 0 = never */
+    uint32_t connects_max; /* that the venue takes within connects_window_ns; 0 = not limited */
+    int64_t connects_window_ns;
 };
 
 /* One strategy, as configured. */
@@ -175,6 +184,18 @@ struct gateway_parts {
 };
 
 struct gateway;
+
+/* Connection ids in use: below it. */
+uint32_t gateway_conns(const struct gateway_config *cfg);
+static inline bool
+gateway_conn_is_market(uint32_t conn)
+{
+    return conn >= GATEWAY_CONNS_FIRST || conn % 2 == CONN_ROLE_MARKET;
+}
+/* The id of a venue's market-data connection. */
+uint32_t gateway_market_conn(const struct gateway_config *cfg, uint16_t venue, uint32_t link);
+/* Whose connection it is; *link is GATEWAY_NO_LINK for order entry. False: nobody's. */
+bool gateway_conn_find(const struct gateway_config *cfg, uint32_t conn, uint16_t *venue, uint32_t *link);
 
 size_t gateway_footprint(const struct gateway_config *cfg);
 struct gateway *gateway_init(const struct gateway_config *cfg, const struct gateway_parts *parts, struct arena *arena);

@@ -84,8 +84,10 @@ gateway_on_definitions_end(struct gateway *g, uint16_t venue, bool ok, struct no
         for (uint32_t i = 0; i < g->p.route->count; i++)
             mine += g->p.route->table[i].venue == venue;
         metric_add(g->p.metrics, METRIC_BOOKS_CONFIGURED, 0, mine);
-        session_run(v, ROLE_MARKET, session_start(&v->session[ROLE_MARKET], now), now);
+        legs_start(v, now);
         session_run(v, ROLE_ORDER, session_start(&v->session[ROLE_ORDER], now), now);
+    } else {
+        legs_start(v, now); /* new instruments may sit on a connection of their own */
     }
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_REFRESH(venue), mono_after(now.mono, v->cfg->refresh_ns));
 }
@@ -93,53 +95,56 @@ gateway_on_definitions_end(struct gateway *g, uint16_t venue, bool ok, struct no
 /* ---- session ----------------------------------------------------------------------------------------------------- */
 
 void
-market_on_ready(struct gateway_venue *v, struct now now)
+market_on_ready(struct gateway_venue *v, unsigned role, struct now now)
 {
-    v->subscribe_at = now.mono;
-    feed_on_up(v->g->p.feed[v->id], now, &v->out);
-    market_subscribe(v, now);
+    feed_link_up(v->g->p.feed[v->id], link_of_role(role), now, &v->out);
+    market_subscribe(v, role, now);
     market_timer(v, now);
 }
 
 void
-market_on_down(struct gateway_venue *v, struct now now)
+market_on_down(struct gateway_venue *v, unsigned role, struct now now)
 {
-    feed_on_down(v->g->p.feed[v->id], now, &v->out);
-    v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_SUBSCRIBE(v->id), MONO_NEVER);
+    v->now = now;
+    feed_link_down(v->g->p.feed[v->id], link_of_role(role), now, &v->out);
 }
 
-/* One SUBSCRIBE now, the next after a pause: the venue counts our messages. */
+/* As many requests as the venue takes now, one place left for a pong; the rest later. */
 void
-market_subscribe(struct gateway_venue *v, struct now now)
+market_subscribe(struct gateway_venue *v, unsigned role, struct now now)
 {
     struct gateway *g = v->g;
-    mono_ns_t again = MONO_NEVER;
+    struct feed *f = g->p.feed[v->id];
+    uint32_t link = link_of_role(role);
 
     v->now = now;
-    if (v->session[ROLE_MARKET].state == SESSION_READY && now.mono.ns < v->subscribe_at.ns) {
-        again = v->subscribe_at;
-    } else if (v->session[ROLE_MARKET].state == SESSION_READY) {
-        size_t n =
-            feed_subscribe_next(g->p.feed[v->id], now, &v->out, (char *)g->scratch + WS_HEADER_ROOM, GATEWAY_SEND_MAX);
-        if (n > 0) {
-            if (!gateway_send(v, ROLE_MARKET, WS_OP_TEXT, n)) {
-                session_broken(v, ROLE_MARKET, "no room to send a subscription", now);
-                return;
-            }
-            again = v->subscribe_at = mono_after(now.mono, SUBSCRIBE_GAP_NS);
+    for (unsigned i = 0; i < PACE_MESSAGES && v->session[role].state == SESSION_READY; i++) {
+        if (!feed_link_due(f, link, now))
+            return;
+        mono_ns_t at = pace_at(&v->pace[role], 1, now.mono);
+        if (at.ns > now.mono.ns) {
+            g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_PACE(conn_of(v, role)), at);
+            return;
         }
+        size_t n = feed_link_request(f, link, now, &v->out, (char *)g->scratch + WS_HEADER_ROOM, GATEWAY_SEND_MAX);
+        if (n == 0)
+            return;
+        if (!gateway_send(v, role, WS_OP_TEXT, n)) {
+            session_broken(v, role, "no room to send a subscription", now);
+            return;
+        }
+        pace_sent(&v->pace[role], now.mono);
     }
-    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SUBSCRIBE(v->id), again);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 /* Hot. */
 void
-market_on_message(struct gateway_venue *v, const struct ws_message *m, struct now now)
+market_on_message(struct gateway_venue *v, unsigned role, const struct ws_message *m, struct now now)
 {
     v->now = now;
-    enum feed_result r = feed_on_message(v->g->p.feed[v->id], m->data, m->len, now, &v->out);
+    enum feed_result r = feed_link_message(v->g->p.feed[v->id], link_of_role(role), m->data, m->len, now, &v->out);
     if (likely(r == FEED_OK))
         return;
     int32_t code = 0;
@@ -150,9 +155,7 @@ market_on_message(struct gateway_venue *v, const struct ws_message *m, struct no
         if (!feed_online(v->g->p.feed[v->id]))
             log_write(v->g->p.log, LOG_VENUE_STATUS, feed_refusal(v->g->p.feed[v->id], &code), v->id);
         break;
-    case FEED_SHUTDOWN:
-        session_broken(v, ROLE_MARKET, "the venue announced the end of this market-data connection", now);
-        break;
+    case FEED_SHUTDOWN: legs_shutdown(v, role, now); break;
     case FEED_SUBSCRIBED:
     case FEED_OK: break;
     }
@@ -202,16 +205,12 @@ gateway_on_snapshot(struct gateway *g, uint16_t venue, const struct snapshot_sli
     market_after(v, now);
 }
 
-/* After anything that may have made a book want a snapshot, or another subscription. */
-void
-market_after(struct gateway_venue *v, struct now now)
+static void
+market_fetch(struct gateway_venue *v, struct now now)
 {
     struct gateway *g = v->g;
     uint32_t id;
 
-    v->now = now;
-    if (feed_subscribe_due(g->p.feed[v->id], now))
-        market_subscribe(v, now);
     if (feed_snapshot_wanted(g->p.feed[v->id], now, &id)) {
         const struct instrument *ins = route_instrument(g->p.route, id, 0);
         bool quiet = now.mono.ns < v->blocked_until.ns; /* a ban is of the address: nothing may be asked anywhere */
@@ -220,6 +219,34 @@ market_after(struct gateway_venue *v, struct now now)
             feed_on_snapshot_slice(g->p.feed[v->id], &failed, now, &v->out);
         }
     }
+}
+
+/* After anything that may have made a book want a snapshot, or another subscription. */
+void
+market_after(struct gateway_venue *v, struct now now)
+{
+    v->now = now;
+    for (uint32_t i = 0; i < v->links; i++)
+        market_subscribe(v, role_of_link(i), now);
+    market_fetch(v, now);
+}
+
+/* The same when it was this connection's bytes. */
+void
+market_after_bytes(struct gateway_venue *v, unsigned role, struct now now)
+{
+    v->now = now;
+    market_subscribe(v, role, now);
+    market_fetch(v, now);
+}
+
+/* Who was first with what both copies brought. */
+void
+market_lead(void *ctx, unsigned copy, int64_t lead_ns)
+{
+    struct gateway_venue *v = (struct gateway_venue *)ctx;
+
+    metric_observe_ns(v->g->p.metrics, METRIC_FEED_LEAD, metric_pair(METRIC_FEED_LEAD, v->id, copy), lead_ns);
 }
 
 /* Time-outs of books: a fetch without an answer, a depth stream that fell silent. */
@@ -232,7 +259,9 @@ market_timer(struct gateway_venue *v, struct now now)
     mono_ns_t next = feed_on_timer(g->p.feed[v->id], now, &v->out);
     mono_ns_t soon = mono_after(now.mono, FEED_TIMER_NS);
     market_after(v, now);
-    bool up = v->session[ROLE_MARKET].state == SESSION_READY;
+    bool up = false;
+    for (uint32_t i = 0; i < v->links; i++)
+        up |= v->session[role_of_link(i)].state == SESSION_READY;
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_FEED(v->id), up && soon.ns < next.ns ? soon : next);
 }
 
@@ -256,6 +285,8 @@ market_second(struct gateway_venue *v, struct now now)
     for (unsigned r = 0; r < DECODE_RESULT_COUNT; r++)
         metric_set(m, METRIC_FEED_DECODED, metric_pair(METRIC_FEED_DECODED, v->id, r),
                    (int64_t)(c->decode[r] + v->order_decoded[r]));
+    metric_set(m, METRIC_FEED_FILLED, v->id, (int64_t)c->filled);
+    metric_set(m, METRIC_FEED_REFUSED, v->id, (int64_t)(c->refused + c->unanswered));
     metric_set(m, METRIC_FEED_SNAPSHOT_FAILURES, v->id, (int64_t)c->snapshot_failures);
     metric_set(m, METRIC_BOOK_COMPARED, metric_pair(METRIC_BOOK_COMPARED, v->id, MD_COMPARED_EQUAL),
                (int64_t)c->compare_equal);

@@ -1,7 +1,8 @@
 /* What the gateway remembers, shared by its files and by nobody else: gateway.c (events, sessions), gateway_market.c
- * (bytes to books), gateway_order.c (commands to requests), gateway_venue.c (venue reports to orders), gateway_ask.c
- * (asking when they do not come), gateway_recover.c (what the venue has and we do not know), gateway_unsent.c (what
- * waits for the disk), gateway_control.c (what an operator does), gateway_kill.c (the kill switch).
+ * (bytes to books), gateway_legs.c (market-data connections), gateway_order.c (commands to requests), gateway_venue.c
+ * (venue reports to orders), gateway_ask.c (asking when they do not come), gateway_recover.c (what the venue has and we
+ * do not know), gateway_unsent.c (what waits for the disk), gateway_control.c (what an operator does), gateway_kill.c
+ * (the kill switch).
  *
  * Truth about orders is in oms, about positions in risk, about books in feed; what is here is only who must be asked
  * what, and when.
@@ -13,6 +14,7 @@
 
 #include "engine/budget.h"
 #include "engine/gateway.h"
+#include "engine/pace.h"
 #include "engine/session.h"
 #include "engine/two_step.h"
 #include "feed/ws_frame.h"
@@ -31,7 +33,6 @@
 #define ASK_BACKOFF_MAX_NS (10 * NS_PER_S)
 #define ASK_SETTLE_NS      (100 * NS_PER_MS) /* the private stream usually answers first */
 #define ASK_REFUSALS       5u                /* refused for good so often: it will not be answered */
-#define SUBSCRIBE_GAP_NS   (250 * NS_PER_MS) /* the venue takes 5 messages a second */
 #define HTTP_KEPT_PERCENT  20u               /* of the count of requests over HTTP, for log-ons and the kill switch */
 #define FEED_TIMER_NS      (100 * NS_PER_MS)
 #define TERM_AHEAD_S       60 /* further ahead, the clock was set back: there is no waiting for it */
@@ -40,6 +41,9 @@
 
 #define ROLE_MARKET CONN_ROLE_MARKET
 #define ROLE_ORDER  CONN_ROLE_ORDER
+/* A venue's connections: its first market-data connection, order entry, then the other market-data connections. */
+#define ROLE_COUNT   (FEED_LINKS_MAX + 1)
+#define CONNECTS_MAX 512u /* opened connections that are remembered */
 
 /* The log-on sequence of order entry: each step's request and the report that ends it. */
 enum { STEP_TIME, STEP_LOGON, STEP_STREAM, STEP_OPEN_ORDERS, STEP_COUNT };
@@ -111,20 +115,52 @@ struct account_sweep {
     mono_ns_t at;           /* no answer until then: ask again; nothing asked: not before */
 };
 
+/* An answer to a ping that must not leave yet. */
+struct pong {
+    bool waits;
+    uint8_t len;
+    uint8_t data[WS_CONTROL_MAX];
+};
+
+/* One copy of one group's streams: its connection, and whether it moves to its second one. */
+struct market_leg {
+    uint32_t link; /* the one that it has */
+    bool moving;
+    mono_ns_t since; /* moving: from when on */
+    mono_ns_t until; /* then it moves; MONO_NEVER = it does not */
+};
+
+/* Whose connection an id is. */
+struct conn_place {
+    uint16_t venue;
+    uint8_t role;
+};
+
 struct gateway_venue {
     struct gateway *g;
     const struct gateway_venue_config *cfg;
     uint16_t id;
-    struct session session[CONN_ROLE_REFDATA]; /* by ROLE_MARKET, ROLE_ORDER */
-    mono_ns_t opening[CONN_ROLE_REFDATA];      /* when the connection was asked for */
-    struct ws_reader reader[CONN_ROLE_REFDATA];
+    uint32_t roles;      /* connections: ROLE_MARKET, ROLE_ORDER, further market data */
+    uint32_t more_conns; /* id of the second market-data connection */
+    struct session session[ROLE_COUNT];
+    mono_ns_t opening[ROLE_COUNT]; /* when the connection was asked for */
+    struct ws_reader reader[ROLE_COUNT];
+    bool link_up[ROLE_COUNT];
+    bool ending[ROLE_COUNT]; /* its end was announced */
+    struct pace pace[ROLE_COUNT];
+    struct pong pong[ROLE_COUNT];
+    uint32_t links; /* market-data connections */
+    uint32_t legs;
+    uint32_t leg_links; /* connections of a leg: 1, or 2 */
+    struct market_leg leg[FEED_LINKS_MAX];
+    uint32_t opens; /* runs free, of opened_at */
+    mono_ns_t opened_at[CONNECTS_MAX];
     struct md_out out;
     struct venue_sink sink;
     struct now now; /* of the event being handled, for the sink */
     /* Reference data. */
     bool fetching;
-    bool defined;           /* the instruments came once: connections may be made */
-    mono_ns_t subscribe_at; /* no subscription request before */
+    bool defined; /* the instruments came once: connections may be made */
     /* Order entry. */
     bool logged_on;
     bool stream_up;
@@ -315,6 +351,7 @@ struct gateway {
     struct gateway_config cfg;
     struct gateway_parts p;
     struct gateway_venue venue[VENUE_MAX];
+    struct conn_place conn[GATEWAY_CONNS];
     struct clordid_mint mint;
     struct order_aux *aux;
     uint64_t rng;
@@ -349,6 +386,25 @@ struct gateway {
     _Alignas(64) uint8_t scratch[WS_HEADER_ROOM + GATEWAY_SEND_MAX];
 };
 
+static inline uint32_t
+link_of_role(unsigned role)
+{
+    return role == ROLE_MARKET ? 0 : role - 1;
+}
+
+static inline unsigned
+role_of_link(uint32_t link)
+{
+    return link == 0 ? ROLE_MARKET : link + 1;
+}
+
+static inline uint32_t
+conn_of(const struct gateway_venue *v, unsigned role)
+{
+    return likely(role <= ROLE_ORDER) ? GATEWAY_CONN(v->id, role) : v->more_conns + role - 2;
+}
+_Static_assert(ROLE_MARKET == 0 && ROLE_ORDER == 1, "and the rest behind them");
+
 /* gateway.c */
 uint64_t gateway_random(struct gateway *g);
 uint64_t gateway_journal(struct gateway *g, enum journal_type type, const void *payload, size_t bytes, struct now now);
@@ -357,6 +413,11 @@ void session_run(struct gateway_venue *v, unsigned role, enum session_do what, s
 void session_broken(struct gateway_venue *v, unsigned role, const char *why, struct now now);
 /* Frame `len` payload bytes at scratch + WS_HEADER_ROOM and send them. False: no room, nothing was sent. */
 bool gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len);
+/* One control frame, now. No room: the peer's time-out will tell. */
+void gateway_send_control(struct gateway_venue *v, unsigned role, uint8_t opcode, const uint8_t *data, size_t len,
+                          struct now now);
+/* A close frame, then the end of the connection. */
+void gateway_close_politely(struct gateway_venue *v, unsigned role, struct now now);
 /* May a new order be journaled? */
 bool gateway_journal_open(struct gateway *g, struct now now);
 
@@ -431,13 +492,30 @@ cancel_under_way(const struct order *o)
     return o->request == REQUEST_CANCEL_IN_FLIGHT || (o->request == REQUEST_REPLACE_IN_FLIGHT && !order_amending(o));
 }
 
+/* gateway_legs.c */
+void legs_init(struct gateway_venue *v);
+/* When a connection may be opened while `keep` more stay possible: now, or later. */
+mono_ns_t legs_may_open(const struct gateway_venue *v, uint32_t keep, mono_ns_t now);
+void legs_opened(struct gateway_venue *v, mono_ns_t now);
+void legs_ping(struct gateway_venue *v, unsigned role, const uint8_t *data, size_t len, struct now now);
+/* What waited for its turn on this connection. */
+void legs_pace(struct gateway_venue *v, unsigned role, struct now now);
+void legs_timer(struct gateway_venue *v, struct now now);
+void legs_start(struct gateway_venue *v, struct now now);
+/* The venue announced the end of the connection. */
+void legs_shutdown(struct gateway_venue *v, unsigned role, struct now now);
+void legs_up(struct gateway_venue *v, unsigned role, struct now now);
+void legs_down(struct gateway_venue *v, unsigned role, struct now now);
+
 /* gateway_market.c */
-void market_on_ready(struct gateway_venue *v, struct now now);
-void market_on_down(struct gateway_venue *v, struct now now);
-void market_on_message(struct gateway_venue *v, const struct ws_message *m, struct now now);
+void market_on_ready(struct gateway_venue *v, unsigned role, struct now now);
+void market_on_down(struct gateway_venue *v, unsigned role, struct now now);
+void market_on_message(struct gateway_venue *v, unsigned role, const struct ws_message *m, struct now now);
 void market_after(struct gateway_venue *v, struct now now);
+void market_after_bytes(struct gateway_venue *v, unsigned role, struct now now);
 void market_timer(struct gateway_venue *v, struct now now);
-void market_subscribe(struct gateway_venue *v, struct now now);
+void market_subscribe(struct gateway_venue *v, unsigned role, struct now now);
+void market_lead(void *ctx, unsigned copy, int64_t lead_ns);
 void market_fetch_instruments(struct gateway_venue *v, struct now now);
 void market_second(struct gateway_venue *v, struct now now);
 void market_event(void *ctx, const struct md_event *ev);

@@ -367,7 +367,10 @@ text_of(const struct record_event *e)
 static bool
 conn_ok(const struct replay *r, uint32_t conn)
 {
-    return conn / 2 < r->a->parts.gateway_config.venue_count;
+    uint16_t venue;
+    uint32_t link;
+
+    return gateway_conn_find(&r->a->parts.gateway_config, conn, &venue, &link);
 }
 
 static bool

@@ -75,7 +75,7 @@ on_event(void *ctx, const struct record_event *e, struct now now)
     if (p->list)
         printf("%lld %s id=%u value=%lld bytes=%u\n", (long long)now.wall.ns, record_event_text(e->head.kind),
                e->head.id, (long long)e->head.value, e->head.bytes);
-    if (p->format != FORMAT_HFTBACKTEST || e->head.id >= GATEWAY_CONNS || e->head.id % 2 != CONN_ROLE_MARKET)
+    if (p->format != FORMAT_HFTBACKTEST || e->head.id >= GATEWAY_CONNS || !gateway_conn_is_market(e->head.id))
         return;
     if (e->head.kind == REC_UP)
         ws_reader_init(&p->reader[e->head.id], WS_CLIENT, p->message[e->head.id], MESSAGE_MAX);

@@ -31,6 +31,14 @@ session_stop(struct session *s)
     s->deadline = MONO_NEVER;
 }
 
+void
+session_defer(struct session *s, mono_ns_t at)
+{
+    ASSERT(s->state == SESSION_CONNECTING);
+    s->state = SESSION_WAITING;
+    s->deadline = at;
+}
+
 /* The deadline of a live connection: the earlier of silence and the step's answer. */
 static void
 arm_alive(struct session *s, mono_ns_t step_deadline)

@@ -60,6 +60,9 @@ enum session_do session_start(struct session *s, struct now now);
 /* Not wanted any more; the caller closes the connection if there is one. */
 void session_stop(struct session *s);
 
+/* CONNECTING, but no connection may be opened before `at`: waits for that. */
+void session_defer(struct session *s, mono_ns_t at);
+
 /* The connection is up (true) or could not be made, or ended (false). random: any 64 bits, for the jitter. */
 enum session_do session_on_up(struct session *s, struct now now);
 enum session_do session_on_down(struct session *s, struct now now, uint64_t random);

@@ -147,23 +147,28 @@ static const struct upgrade_ops upgrade = { .request = upgrade_request, .respons
 static struct connector_config
 connector_config_of(const struct app *a)
 {
-    return (struct connector_config){ .conn_max = GATEWAY_CONNS, .tls = &a->tls, .upgrade = upgrade };
+    return (struct connector_config){ .conn_max = gateway_conns(&a->parts.gateway_config),
+                                      .tls = &a->tls,
+                                      .upgrade = upgrade };
 }
 
 /* Connections of the second transport: market data of the venues that want it. False: there is none. */
 static bool
-lws_config_of(const struct config *c, const struct endpoint *endpoint, struct ws_lws_config *out)
+lws_config_of(const struct config *c, const struct gateway_config *g, const struct endpoint *endpoint,
+              struct ws_lws_config *out)
 {
     bool any = false;
 
     *out = (struct ws_lws_config){ .pieces = LWS_PIECES, .connect_timeout_s = LWS_CONNECT_S };
-    for (uint32_t i = 0; i < c->venues; i++) {
-        struct ws_lws_conn *k = &out->conn[GATEWAY_CONN(i, CONN_ROLE_MARKET)];
-        if (c->venue[i].transport != TRANSPORT_LWS)
+    for (uint32_t conn = 0; conn < gateway_conns(g); conn++) {
+        struct ws_lws_conn *k = &out->conn[conn];
+        uint16_t i;
+        uint32_t link;
+        if (!gateway_conn_find(g, conn, &i, &link) || link == GATEWAY_NO_LINK || c->venue[i].transport != TRANSPORT_LWS)
             continue;
         any = true;
         k->used = true;
-        k->endpoint = endpoint[GATEWAY_CONN(i, CONN_ROLE_MARKET)];
+        k->endpoint = endpoint[conn];
         (void)snprintf(k->ca_file, sizeof(k->ca_file), "%s", c->venue[i].ca_file);
         long port = 0;
         if (c->venue[i].proxy[0] != '\0')
@@ -176,7 +181,7 @@ lws_config_of(const struct config *c, const struct endpoint *endpoint, struct ws
 static bool
 start_lws(struct app *a, struct fault *fault)
 {
-    if (!lws_config_of(&a->config, a->parts.endpoint, &a->parts.lws_config))
+    if (!lws_config_of(&a->config, &a->parts.gateway_config, a->parts.endpoint, &a->parts.lws_config))
         return true;
     a->parts.lws = ws_lws_init(&a->parts.lws_config, &a->arena, fault);
     return a->parts.lws != NULL && ws_lws_start(a->parts.lws, fault);
@@ -192,7 +197,7 @@ footprint(const struct app *a)
     struct connector_config nc = connector_config_of(a);
     size_t n = 0;
 
-    n += tls_memory_footprint(GATEWAY_CONNS);
+    n += tls_memory_footprint(gateway_conns(&a->parts.gateway_config));
     n += route_footprint((uint32_t)c->memory.instruments_max);
     n += risk_footprint(&rc);
     n += order_table_footprint(&oc);
@@ -200,7 +205,7 @@ footprint(const struct app *a)
     n += client_port_footprint(&cc);
     n += connector_footprint(&nc);
     struct ws_lws_config lws;
-    if (lws_config_of(c, a->parts.endpoint, &lws))
+    if (lws_config_of(c, &a->parts.gateway_config, a->parts.endpoint, &lws))
         n += ws_lws_footprint(&lws);
     for (uint16_t i = 0; i < c->venues; i++) {
         struct venue_config vc = venue_config_of(a, i);
@@ -495,6 +500,7 @@ gateway_config_of(struct app *a)
     }
     for (uint32_t i = 0; i < c->venues; i++) {
         const struct config_venue *v = &c->venue[i];
+        const struct feed_config fc = dialect_feed_config(c, v);
         g->venue[i] = (struct gateway_venue_config){
             .name = v->name,
             .ops = ops_of(c, v),
@@ -514,8 +520,29 @@ gateway_config_of(struct app *a)
             .balance_moves_position = v->balance_changes == CONFIG_BALANCE_POSITION,
             .market = session_config_of(v, false),
             .order = session_config_of(v, true),
+            .links = feed_links(&fc),
+            .spare = fc.spare,
+            .lifetime_ns = v->connection_lifetime_s * NS_PER_S,
+            .connects_max = dialects[v->dialect].connects_max,
+            .connects_window_ns = dialects[v->dialect].connects_window_s * NS_PER_S,
         };
     }
+}
+
+/* The second copy may come from another address. */
+static bool
+market_endpoints(struct app *a, uint16_t venue, const struct feed_config *fc, struct fault *fault)
+{
+    const struct config_venue *v = &a->config.venue[venue];
+    uint32_t a_copy = fc->spare ? 2 : 1;
+
+    for (uint32_t link = 0; link < feed_links(fc); link++) {
+        bool second = link / a_copy % fc->copies == 1 && *v->market_url_b != '\0';
+        uint32_t conn = gateway_market_conn(&a->parts.gateway_config, venue, link);
+        if (!endpoint_parse(second ? v->market_url_b : v->market_url, &a->parts.endpoint[conn], fault))
+            return false;
+    }
+    return true;
 }
 
 static bool
@@ -532,7 +559,7 @@ make_venues(struct app *a, struct fault *fault)
         a->feed[i] = feed_init(&fc, &a->arena, fault);
         if (a->feed[i] == NULL)
             return false;
-        if (!endpoint_parse(v->market_url, &a->parts.endpoint[GATEWAY_CONN(i, CONN_ROLE_MARKET)], fault) ||
+        if (!market_endpoints(a, (uint16_t)i, &fc, fault) ||
             !endpoint_parse(v->api_url, &a->parts.endpoint[GATEWAY_CONN(i, CONN_ROLE_ORDER)], fault))
             return false;
     }
@@ -759,7 +786,7 @@ startup(struct app *a, struct fault *fault, int *exit_code)
     *exit_code = EXIT_FAILED;
     gateway_config_of(a);
     identity_of(a, &a->identity);
-    if (!take_memory(a, fault) || !tls_memory_init(GATEWAY_CONNS, &a->arena, fault))
+    if (!take_memory(a, fault) || !tls_memory_init(gateway_conns(&a->parts.gateway_config), &a->arena, fault))
         return false;
     *exit_code = EXIT_CONFIG;
     if (!read_keys(a, fault) || !tls_context_init(&a->tls, NULL, fault))

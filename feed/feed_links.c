@@ -151,6 +151,7 @@ masks_clear(struct line *l, uint8_t bit)
     l->streaming &= (uint8_t)~bit;
     l->joined &= (uint8_t)~bit;
     l->refused &= (uint8_t)~bit;
+    memset(l->last, 0, sizeof(l->last));
 }
 
 void
@@ -215,6 +216,8 @@ feed_link_down(struct feed *f, uint32_t link, struct now now, const struct md_ou
     struct emitter e = emitter_begin(f, out, now);
     uint8_t others = others_up(f, k);
 
+    if (!k->up && others != 0)
+        return; /* the others carry on as before */
     k->up = false;
     checked_reset(k);
     look_around(f);
@@ -266,7 +269,7 @@ covers_line(struct feed *f, uint32_t slot, const struct link *k, bool spoke)
         return l->state != BOOK_LIVE || checked_line(f, slot, k)->state == BOOK_LIVE;
     if ((l->streaming & k->bit) == 0) /* a refused one is nobody's loss when nobody has it */
         return (l->streaming & others_up(f, k)) == 0 && (l->refused & k->bit) != 0;
-    return l->state != BOOK_LIVE || (l->joined & k->bit) != 0 || spoke;
+    return l->state != BOOK_LIVE || (l->held == 0 && ((l->joined & k->bit) != 0 || spoke));
 }
 
 bool

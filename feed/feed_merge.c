@@ -45,7 +45,7 @@ past(const struct feed *f, uint32_t slot)
 
 /* No room: it is as if its connection had missed this one too. */
 static void
-hold(struct feed *f, const struct md_msg *m, int64_t now_ns)
+hold(struct feed *f, const struct md_msg *m, bool hole, int64_t now_ns)
 {
     struct merge *g = &f->merge;
     uint32_t levels = m->bid_count + m->ask_count;
@@ -55,6 +55,7 @@ hold(struct feed *f, const struct md_msg *m, int64_t now_ns)
     g->held[g->held_count++] = (struct held){
         .slot = m->slot,
         .bit = f->bit,
+        .missed = hole,
         .first_id = m->first_id,
         .last_id = m->last_id,
         .since_ns = now_ns,
@@ -70,11 +71,24 @@ hold(struct feed *f, const struct md_msg *m, int64_t now_ns)
     f->counters.held++;
 }
 
+/* Has its connection missed what is before it? */
+static bool
+missed(const struct feed *f, struct line *l, const struct md_msg *m)
+{
+    uint64_t *last = &l->last[f->link[f->speaker].index];
+    bool yes = *last != 0 && m->first_id > *last + 1;
+
+    *last = MAX(*last, m->last_id);
+    return yes;
+}
+
 bool
 merge_depth(struct emitter *e, struct line *l, const struct md_msg *m)
 {
     struct feed *f = e->f;
 
+    bool hole = missed(f, l, m);
+    f->counters.filled += hole && m->first_id <= l->id + 1; /* and another one has brought it */
     if (m->last_id <= l->id) {
         f->counters.duplicates++;
         l->joined |= f->bit;
@@ -89,7 +103,7 @@ merge_depth(struct emitter *e, struct line *l, const struct md_msg *m)
     uint8_t others = l->joined & links_up(f, m->slot) & (uint8_t)~f->bit;
     if ((others & ~past(f, m->slot)) == 0)
         return true; /* nobody to wait for: a gap */
-    hold(f, m, e->recv_ns);
+    hold(f, m, hole, e->recv_ns);
     return false;
 }
 
@@ -108,7 +122,7 @@ apply_held(struct emitter *e, struct line *l, const struct held *h)
     g->msg.asks = g->level + h->at + h->bid_count;
     g->msg.ask_count = h->ask_count;
     l->joined |= h->bit;
-    e->f->counters.filled++;
+    e->f->counters.filled += h->missed;
     sequenced_follow(e, l, &g->msg);
 }
 

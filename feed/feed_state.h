@@ -65,11 +65,12 @@ struct line {
     /* Of several links. */
     uint8_t joined;  /* bit per link: what it delivers is known to continue the book */
     uint8_t refused; /* bit per link: the request that named it was refused, or had no answer: it is asked for alone */
-    uint8_t at[GROUP_LINKS]; /* checked: where each link's book of it is kept; 0 = here, else view[at - 1] */
-    uint32_t held;           /* updates that wait for what came before them */
-    uint64_t trades;         /* bit i: trade last_trade_id - i was seen */
-    int64_t alone_at_ns;     /* mono: not asked for again before this */
-    int64_t alone_ns;        /* the next pause */
+    uint8_t at[GROUP_LINKS];    /* checked: where each link's book of it is kept; 0 = here, else view[at - 1] */
+    uint32_t held;              /* updates that wait for what came before them */
+    uint64_t last[GROUP_LINKS]; /* of each link: its last update while there are several; 0 = none */
+    uint64_t trades;            /* bit i: trade last_trade_id - i was seen */
+    int64_t alone_at_ns;        /* mono: not asked for again before this */
+    int64_t alone_ns;           /* the next pause */
     struct touch ticker[TICKERS];
 };
 
@@ -164,6 +165,7 @@ struct arrivals {
 struct held {
     uint32_t slot;
     uint8_t bit;
+    bool missed; /* its connection lacks what is before it */
     uint64_t first_id;
     uint64_t last_id;
     int64_t since_ns;

@@ -70,6 +70,7 @@ put_decimal(struct text *t, int64_t v, unsigned decimals)
 static const char *const channel_labels[] = { MD_CHANNELS(LABELS1) };
 static const char *const role_labels[] = { CONN_ROLES(LABELS1) };
 static const char *const compared_labels[] = { MD_COMPARISONS(LABELS1) };
+static const char *const copy_labels[] = { FEED_COPIES(LABELS1) };
 static const char *const ring_labels[] = { METRIC_RINGS(LABELS1) };
 static const char *const decode_labels[] = { DECODE_RESULTS(LABELS2) };
 static const char *const deny_labels[] = { DENY_REASONS(LABELS3) };
@@ -97,6 +98,7 @@ static const struct label_set {
 #define METRIC_VALUES_CHANNEL       channel_labels
 #define METRIC_VALUES_ROLE          role_labels
 #define METRIC_VALUES_COMPARED      compared_labels
+#define METRIC_VALUES_COPY          copy_labels
 #define METRIC_VALUES_RING          ring_labels
 #define METRIC_VALUES_DECODE        decode_labels
 #define METRIC_VALUES_DENY          deny_labels

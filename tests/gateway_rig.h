@@ -108,6 +108,18 @@ static uint32_t rig_kill_trips;
 static bool rig_cancels_linger; /* the venue's cancels have no deadline */
 /* The same: requests over HTTP are counted up to so many, and paid back in a minute; 0 = not counted. */
 static int64_t rig_http_calls;
+/* Market-data connections of the next start. */
+static struct {
+    uint32_t groups;
+    uint32_t copies;
+    uint32_t streams_max;
+    bool spare;
+    int64_t lifetime_ns;
+    uint32_t connects_max;
+    int64_t connects_window_ns;
+    int64_t silence_ns;                                                            /* 0 = an hour */
+    void (*on_send)(struct rig *r, uint32_t conn, const uint8_t *frame, size_t n); /* NULL: nobody looks */
+} rig_links;
 
 static int
 script_rehearse(const struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t offset,
@@ -325,7 +337,8 @@ rig_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 {
     struct rig *r = (struct rig *)ctx;
 
-    (void)bytes;
+    if (rig_links.on_send != NULL)
+        rig_links.on_send(r, conn, r->out, bytes);
     if (conn != GATEWAY_CONN(0, CONN_ROLE_ORDER))
         return;
     r->cover_seq = cover_seq;
@@ -771,9 +784,13 @@ rig_begin(struct rig *r)
                                  .stable_ns = 60 * NS_PER_S };
 
     rig_now = r;
+    fc.groups = rig_links.groups;
+    fc.copies = rig_links.copies;
+    fc.streams_max = rig_links.streams_max;
+    fc.spare = rig_links.spare;
     for (uint32_t i = 0; i < ARRAY_LEN(r->timer); i++)
         r->timer[i] = MONO_NEVER;
-    r->arena.size = (size_t)24 << 20;
+    r->arena.size = (size_t)(24 + 2 * feed_links(&fc)) << 20;
     r->arena.base = (uint8_t *)aligned_alloc(4096, r->arena.size);
     route_init(&r->route, 8, &r->arena);
     r->risk = risk_init(&rc, &r->arena);
@@ -840,6 +857,13 @@ rig_begin(struct rig *r)
                                                  .market = sc,
                                                  .order = sc };
     gc.durable_first = r->durable_first;
+    gc.venue[0].links = feed_links(&fc);
+    gc.venue[0].spare = fc.spare;
+    gc.venue[0].lifetime_ns = rig_links.lifetime_ns;
+    gc.venue[0].connects_max = rig_links.connects_max;
+    gc.venue[0].connects_window_ns = rig_links.connects_window_ns;
+    if (rig_links.silence_ns != 0)
+        gc.venue[0].market.silence_max_ns = rig_links.silence_ns;
     gc.venue[0].order.step_count = 4;
     gc.venue[0].foreign = r->foreign;
     gc.venue[0].balance_moves_position = r->balance_moves_position;

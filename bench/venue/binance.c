@@ -171,24 +171,30 @@ on_http(void *ctx, struct conn *c, const struct http_request *rq)
     rest_on_request((struct binance *)ctx, c, rq);
 }
 
+void
+session_announce_end(struct session *ss)
+{
+    struct text t = { 0 };
+
+    text_put(&t, ss->kind == SESSION_API ? "{\"event\":"
+                 : ss->combined          ? "{\"stream\":\"!serverShutdown\",\"data\":"
+                                         : "");
+    text_put(&t, "{");
+    text_key_word(&t, "e", "serverShutdown");
+    text_key_int(&t, "E", stamp(venue_now_us(&ss->venue->base), ss->micro));
+    text_put(&t, ss->kind == SESSION_API || ss->combined ? "}}" : "}");
+    (void)conn_send_text(ss->conn, t.at, t.len);
+    text_free(&t);
+    ss->end_told = true;
+}
+
 static void
 announce_shutdown(void *state)
 {
     struct binance *v = (struct binance *)state;
 
-    for (struct conn *c = server_next_ws(v->base.server, NULL); c != NULL; c = server_next_ws(v->base.server, c)) {
-        struct session *ss = (struct session *)conn_user(c);
-        struct text t = { 0 };
-        text_put(&t, ss->kind == SESSION_API ? "{\"event\":"
-                     : ss->combined          ? "{\"stream\":\"!serverShutdown\",\"data\":"
-                                             : "");
-        text_put(&t, "{");
-        text_key_word(&t, "e", "serverShutdown");
-        text_key_int(&t, "E", stamp(venue_now_us(&v->base), ss->micro));
-        text_put(&t, ss->kind == SESSION_API || ss->combined ? "}}" : "}");
-        (void)conn_send_text(c, t.at, t.len);
-        text_free(&t);
-    }
+    for (struct conn *c = server_next_ws(v->base.server, NULL); c != NULL; c = server_next_ws(v->base.server, c))
+        session_announce_end((struct session *)conn_user(c));
     v->shutdown_mono_ns = server_mono_ns();
 }
 

@@ -54,6 +54,7 @@ struct session {
     int64_t opened_mono_ns;
     int64_t ping_mono_ns; /* last ping sent */
     int64_t pong_mono_ns; /* last pong seen */
+    bool end_told;        /* its end was announced */
     int64_t rx_window_mono_ns;
     unsigned rx_count;
     struct stream_sub *subs; /* streams: its own list */
@@ -63,6 +64,9 @@ struct session {
     int64_t next_subscription;
     bool user_dirty;
 };
+
+/* serverShutdown: the connection ends soon. */
+void session_announce_end(struct session *ss);
 
 /* ---- requests ---- */
 

@@ -9,7 +9,7 @@
 
 #define PING_EVERY_NS      (20 * NS_PER_S)
 #define PONG_WITHIN_NS     (60 * NS_PER_S)
-#define CONNECTION_LIFE_NS (24 * 3600 * NS_PER_S)
+#define CONNECTION_LIFE_NS (24 * 3600 * NS_PER_S) /* of the WebSocket API; streams: venue.lifetime_ns */
 
 static const int64_t window_us[WINDOW_SPEED_COUNT] = { 100000, 1000000 };
 
@@ -579,10 +579,15 @@ keep_alive(struct session *ss, int64_t now_ns)
 {
     char payload[DECIMAL_TEXT];
 
-    if (now_ns - ss->opened_mono_ns > CONNECTION_LIFE_NS) {
+    const struct venue *v = &ss->venue->base;
+    int64_t life_ns = ss->kind == SESSION_STREAMS ? v->lifetime_ns : CONNECTION_LIFE_NS;
+    int64_t left_ns = ss->opened_mono_ns + life_ns - now_ns;
+    if (left_ns < 0) {
         conn_close(ss->conn, 1001, "connection lived 24 hours", true);
         return;
     }
+    if (left_ns < v->notice_ns && !ss->end_told)
+        session_announce_end(ss);
     if (ss->ping_mono_ns > ss->pong_mono_ns && now_ns - ss->pong_mono_ns > PONG_WITHIN_NS + PING_EVERY_NS) {
         conn_close(ss->conn, 1008, "no pong within a minute", false);
         return;

@@ -125,12 +125,24 @@ shutdown_close(struct kraken *k)
     k->shutdown_mono_ns = 0;
 }
 
+/* Without a word: this venue announces nothing. Private connections have another life. */
+static void
+lifetime_close(struct kraken *k)
+{
+    for (struct conn *c = server_next_ws(k->base.server, NULL); c != NULL; c = server_next_ws(k->base.server, c)) {
+        const struct kraken_session *s = (const struct kraken_session *)conn_user(c);
+        if (s != NULL && s->account == 0 && server_mono_ns() - s->opened_mono_ns > k->base.lifetime_ns)
+            conn_close(c, 1001, "lifetime", true);
+    }
+}
+
 static void
 on_tick(void *ctx)
 {
     struct kraken *k = (struct kraken *)ctx;
 
     shutdown_close(k);
+    lifetime_close(k);
     venue_tick(&k->base);
     kraken_trade_tick(k);
     kraken_book_flush(k);

@@ -133,7 +133,10 @@ venue_open(struct venue *v, const struct venue_config *cfg, const struct venue_e
         .fee_in_quote = ve->fee_in_quote,
     };
 
-    *v = (struct venue){ .replay_full_speed = cfg->replay_full_speed, .has_replay = cfg->replay_count != 0 };
+    *v = (struct venue){ .replay_full_speed = cfg->replay_full_speed,
+                         .has_replay = cfg->replay_count != 0,
+                         .lifetime_ns = cfg->lifetime_ms != 0 ? cfg->lifetime_ms * NS_PER_MS : 24 * 3600 * NS_PER_S,
+                         .notice_ns = cfg->notice_ms * NS_PER_MS };
     fault_seed(&v->faults, cfg->seed);
     for (size_t i = 0; i < cfg->fault_count; i++)
         if (!fault_add(&v->faults, cfg->fault_specs[i], f))

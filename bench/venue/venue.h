@@ -30,6 +30,8 @@ struct venue_config {
     bool replay_full_speed;
     const char *const *fault_specs;
     size_t fault_count;
+    int64_t lifetime_ms; /* of a market-data connection; 0: 24 hours */
+    int64_t notice_ms;   /* before its end, where the venue announces it */
 };
 
 struct venue {
@@ -42,6 +44,8 @@ struct venue {
     struct replay replay;
     bool has_replay;
     bool replay_full_speed;
+    int64_t lifetime_ns;
+    int64_t notice_ns;
     int64_t opened_us;
     struct tape tape[EMU_SYMBOLS_MAX];
     struct emu_symbol_def *symbol_defs; /* ours when a recording brought symbols, else NULL */

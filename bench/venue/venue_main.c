@@ -69,6 +69,9 @@ usage(FILE *to)
         "  --speed recorded|full pace of the replay (default recorded); full waits for the subscribers, drops nothing\n"
         "  --fault SPEC          something goes wrong on purpose; may be repeated, see below\n"
         "  --queue-bytes N       what a client may leave unread before it is disconnected (default 64 MiB)\n"
+        "  --lifetime MS         a market-data connection is closed at this age (default 24 hours); Binance announces "
+        "it\n"
+        "  --notice MS           so long before (default 5000)\n"
         "  --orders-per-10s N    unfilled orders an account may send in 10 seconds (default 100); Kraken: the rate "
         "counter\n"
         "                        of a pair (default 125)\n"
@@ -137,6 +140,8 @@ enum {
     OPT_SPEED,
     OPT_FAULT,
     OPT_QUEUE,
+    OPT_LIFETIME,
+    OPT_NOTICE,
     OPT_ORDERS,
     OPT_WEIGHT,
     OPT_HELP,
@@ -156,6 +161,8 @@ static const struct option long_options[] = {
     { "speed", required_argument, NULL, OPT_SPEED },
     { "fault", required_argument, NULL, OPT_FAULT },
     { "queue-bytes", required_argument, NULL, OPT_QUEUE },
+    { "lifetime", required_argument, NULL, OPT_LIFETIME },
+    { "notice", required_argument, NULL, OPT_NOTICE },
     { "orders-per-10s", required_argument, NULL, OPT_ORDERS },
     { "weight-per-minute", required_argument, NULL, OPT_WEIGHT },
     { "help", no_argument, NULL, OPT_HELP },
@@ -217,6 +224,8 @@ parse_option(struct options *o, int opt, char **argv, int argc, struct fault *f)
         o->fault[v->fault_count++] = optarg;
         return true;
     case OPT_QUEUE: return parse_number("queue-bytes", optarg, SERVER_QUEUE_BYTES, &o->queue_bytes, f);
+    case OPT_LIFETIME: return parse_number("lifetime", optarg, 86400000, &v->lifetime_ms, f);
+    case OPT_NOTICE: return parse_number("notice", optarg, 86400000, &v->notice_ms, f);
     case OPT_ORDERS:
     case OPT_WEIGHT:
         if (!parse_number(opt == OPT_ORDERS ? "orders-per-10s" : "weight-per-minute", optarg, 1000000000, &n, f))
@@ -234,7 +243,8 @@ parse_arguments(struct options *o, int argc, char **argv)
     struct fault f;
     int opt;
 
-    *o = (struct options){ .queue_bytes = SERVER_QUEUE_BYTES, .venue = { .seed = 1, .rate_milli = 1000 } };
+    *o = (struct options){ .queue_bytes = SERVER_QUEUE_BYTES,
+                           .venue = { .seed = 1, .rate_milli = 1000, .notice_ms = 5000 } };
     opterr = 0;
     while ((opt = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (opt == OPT_HELP) {

@@ -17,7 +17,7 @@
 
 #define WS_LWS_PIECE_BYTES 4032u
 #define WS_LWS_SEND_BYTES  16384u
-#define WS_LWS_CONNS       16u
+#define WS_LWS_CONNS       132u
 #define WS_LWS_PIECES_MIN  64u
 
 enum ws_lws_kind {

@@ -59,6 +59,11 @@
     X(BUDGET_WEIGHT, "weight")         \
     X(BUDGET_DECAY, "decay")
 
+/* The connections that carry the same market data. X(name, label) */
+#define FEED_COPIES(X)  \
+    X(FEED_COPY_A, "a") \
+    X(FEED_COPY_B, "b")
+
 /* The closed sets of labels. Sets with names in the page (VENUE, INSTRUMENT, CLIENT) show named entries only.
  * X(set, label, how many, first entry shown) */
 #define METRIC_LABELS(X)                                                                              \
@@ -68,6 +73,7 @@
     X(CLIENT, "strategy", CLIENT_MAX, 0)                                                              \
     X(CHANNEL, "channel", MD_CHANNEL_COUNT, 0)                                                        \
     X(ROLE, "role", CONN_ROLE_REFDATA, 0) /* connections for reference data come and go: not shown */ \
+    X(COPY, "copy", FEED_COPY_COUNT, 0)                                                               \
     X(COMPARED, "result", MD_COMPARISON_COUNT, 0)                                                     \
     X(RING, "ring", METRIC_RING_COUNT, 0)                                                             \
     X(DECODE, "result", DECODE_RESULT_COUNT, 0)                                                       \
@@ -88,6 +94,12 @@
       "Market-data messages by what decoding them came to, and messages of order entry that were not read")            \
     X(METRIC_FEED_GAPS, "feed_gaps_total", COUNTER, INSTRUMENT, NONE, COUNT, "Sequence gaps: an update was missed")    \
     X(METRIC_FEED_RESYNCS, "feed_resyncs_total", COUNTER, INSTRUMENT, NONE, COUNT, "Books rebuilt from a snapshot")    \
+    X(METRIC_FEED_FILLED, "feed_filled_total", COUNTER, VENUE, NONE, COUNT,                                            \
+      "Updates and trades missing on one connection that another one brought")                                         \
+    X(METRIC_FEED_LEAD, "feed_lead_seconds", HISTOGRAM, VENUE, COPY, NS,                                               \
+      "By how much this copy of a stream was first; its count says how often")                                         \
+    X(METRIC_FEED_REFUSED, "feed_refused_total", COUNTER, VENUE, NONE, COUNT,                                          \
+      "Subscriptions that the venue refused or did not answer")                                                        \
     X(METRIC_FEED_SNAPSHOT_FAILURES, "feed_snapshot_failures_total", COUNTER, VENUE, NONE, COUNT,                      \
       "Depth snapshots that could not be fetched or read")                                                             \
     X(METRIC_FEED_LAST_MESSAGE, "feed_last_message_timestamp_seconds", GAUGE, VENUE, NONE, NS,                         \
@@ -160,9 +172,11 @@
       "From a cancel being given to the kernel to the venue's answer")                                                 \
     X(METRIC_RISK_CHECK, "risk_check_seconds", HISTOGRAM, NONE, NONE, NS, "Time of the whole pre-trade check")         \
     /* Sessions; written by the core thread. */                                                                        \
-    X(METRIC_CONN_UP, "connection_up", GAUGE, VENUE, ROLE, COUNT, "1 while the connection is established")             \
+    X(METRIC_CONN_UP, "connection_up", GAUGE, VENUE, ROLE, COUNT, "Connections established now")                       \
     X(METRIC_CONN_OPENED, "connection_opened_total", COUNTER, VENUE, ROLE, COUNT, "Connections established")           \
     X(METRIC_CONN_LOST, "connection_lost_total", COUNTER, VENUE, ROLE, COUNT, "Established connections that ended")    \
+    X(METRIC_CONN_REPLACED, "connection_replaced_total", COUNTER, VENUE, NONE, COUNT,                                  \
+      "Market-data connections whose books another one took over before they were closed")                             \
     X(METRIC_CONN_FAILED, "connection_failed_total", COUNTER, VENUE, ROLE, COUNT,                                      \
       "Attempts to connect that did not come to a connection")                                                         \
     X(METRIC_ORDER_ENTRY_READY, "order_entry_ready", GAUGE, VENUE, NONE, COUNT,                                        \
@@ -238,6 +252,7 @@
 #define X(name, label) name,
 enum md_channel { MD_CHANNELS(X) MD_CHANNEL_COUNT };
 enum conn_role { CONN_ROLES(X) CONN_ROLE_COUNT };
+enum feed_copy { FEED_COPIES(X) FEED_COPY_COUNT };
 enum md_comparison { MD_COMPARISONS(X) MD_COMPARISON_COUNT };
 enum metric_ring { METRIC_RINGS(X) METRIC_RING_COUNT };
 enum gateway_state { GATEWAY_STATES(X) GATEWAY_STATE_COUNT };
