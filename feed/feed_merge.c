@@ -82,8 +82,55 @@ missed(const struct feed *f, struct line *l, const struct md_msg *m)
     return yes;
 }
 
-bool
-merge_depth(struct emitter *e, struct line *l, const struct md_msg *m)
+static void
+apply_held(struct emitter *e, struct line *l, const struct held *h)
+{
+    struct merge *g = &e->f->merge;
+
+    g->msg.kind = MD_MSG_DEPTH;
+    g->msg.slot = h->slot;
+    g->msg.first_id = h->first_id;
+    g->msg.last_id = h->last_id;
+    g->msg.venue_time_ns = h->venue_time_ns;
+    g->msg.bids = g->level + h->at;
+    g->msg.bid_count = h->bid_count;
+    g->msg.asks = g->level + h->at + h->bid_count;
+    g->msg.ask_count = h->ask_count;
+    l->joined |= h->bit;
+    e->f->counters.filled += h->missed;
+    sequenced_follow(e, l, &g->msg);
+}
+
+/* The book moved on: what waited for that. */
+static void
+release(struct emitter *e, struct line *l)
+{
+    struct feed *f = e->f;
+    struct merge *g = &f->merge;
+    uint32_t slot = (uint32_t)(l - f->line);
+    bool moved = true;
+
+    for (unsigned pass = 0; pass < HELD_MAX && moved && l->held > 0; pass++) {
+        moved = false;
+        for (uint32_t i = g->held_count; i > 0 && l->state == BOOK_LIVE; i--) {
+            const struct held h = g->held[i - 1];
+            if (h.slot != slot || h.first_id > l->id + 1)
+                continue;
+            if (h.last_id > l->id)
+                apply_held(e, l, &h);
+            else
+                l->joined |= h.bit;
+            held_remove(f, i - 1);
+            moved = true;
+        }
+    }
+    if (l->state != BOOK_LIVE)
+        merge_drop(f, slot);
+}
+
+/* True when it continues the book, or nobody can bring what is missing: then it is to be followed. */
+static bool
+in_turn(struct emitter *e, struct line *l, const struct md_msg *m)
 {
     struct feed *f = e->f;
 
@@ -107,49 +154,13 @@ merge_depth(struct emitter *e, struct line *l, const struct md_msg *m)
     return false;
 }
 
-static void
-apply_held(struct emitter *e, struct line *l, const struct held *h)
+void
+merge_depth(struct emitter *e, struct line *l, const struct md_msg *m)
 {
-    struct merge *g = &e->f->merge;
-
-    g->msg.kind = MD_MSG_DEPTH;
-    g->msg.slot = h->slot;
-    g->msg.first_id = h->first_id;
-    g->msg.last_id = h->last_id;
-    g->msg.venue_time_ns = h->venue_time_ns;
-    g->msg.bids = g->level + h->at;
-    g->msg.bid_count = h->bid_count;
-    g->msg.asks = g->level + h->at + h->bid_count;
-    g->msg.ask_count = h->ask_count;
-    l->joined |= h->bit;
-    e->f->counters.filled += h->missed;
-    sequenced_follow(e, l, &g->msg);
-}
-
-COLD void
-merge_release(struct emitter *e, struct line *l)
-{
-    struct feed *f = e->f;
-    struct merge *g = &f->merge;
-    uint32_t slot = (uint32_t)(l - f->line);
-    bool moved = true;
-
-    for (unsigned pass = 0; pass < HELD_MAX && moved && l->held > 0; pass++) {
-        moved = false;
-        for (uint32_t i = g->held_count; i > 0 && l->state == BOOK_LIVE; i--) {
-            const struct held h = g->held[i - 1];
-            if (h.slot != slot || h.first_id > l->id + 1)
-                continue;
-            if (h.last_id > l->id)
-                apply_held(e, l, &h);
-            else
-                l->joined |= h.bit;
-            held_remove(f, i - 1);
-            moved = true;
-        }
-    }
-    if (l->state != BOOK_LIVE)
-        merge_drop(f, slot);
+    if (l->state == BOOK_LIVE && in_turn(e, l, m))
+        sequenced_follow(e, l, m);
+    if (l->held != 0)
+        release(e, l);
 }
 
 void

@@ -165,7 +165,7 @@ follow(struct emitter *e, struct line *l, const struct md_msg *m)
     serve_newest(e, l, &t);
 }
 
-COLD void
+void
 sequenced_follow(struct emitter *e, struct line *l, const struct md_msg *m)
 {
     follow(e, l, m);
@@ -183,10 +183,10 @@ sequenced_depth(struct feed *f, struct now now, const struct md_out *out)
     l->seen_id = MAX(l->seen_id, m->last_id);
     if (unlikely(f->fetch.slot == m->slot))
         feed_fetch_buffer(f, m, now.mono.ns);
-    if (likely(l->state == BOOK_LIVE) && (likely(!f->merging) || merge_depth(&e, l, m)))
+    if (unlikely(f->merging))
+        merge_depth(&e, l, m);
+    else if (likely(l->state == BOOK_LIVE))
         follow(&e, l, m);
-    if (unlikely(l->held != 0))
-        merge_release(&e, l);
     emitter_end(&e);
     if (unlikely(f->fetch.stage == STAGE_JOINING))
         (void)feed_work(f, now, out);

@@ -426,10 +426,8 @@ void links_timer(struct feed *f, struct now now, const struct md_out *out);
 
 /* feed_merge.c */
 
-/* A depth update while several links are up: true when it continues the book and is to be followed. */
-bool merge_depth(struct emitter *e, struct line *l, const struct md_msg *m);
-/* The book moved on: what waited for that. */
-void merge_release(struct emitter *e, struct line *l);
+/* A depth update while several links are up. */
+void merge_depth(struct emitter *e, struct line *l, const struct md_msg *m);
 void merge_drop(struct feed *f, uint32_t slot);
 /* A trade out of turn: true when it was seen before. `id` <= last_trade_id. */
 bool merge_trade_seen(struct feed *f, struct line *l, int64_t id);

@@ -434,6 +434,30 @@ TEST(what_a_dialect_cannot_do_is_refused_with_what_it_can)
     CHECK(strstr(errors, "recv_window_ms: is 499, expected at least 500: kraken takes no less") != NULL);
 }
 
+TEST(market_data_is_spread_over_as_many_connections_as_can_be_made)
+{
+    CHECK_ERRORS(VENUE "market_url_b = \"wss://127.0.0.1:4/stream\"\n" RISK,
+                 "c.toml:6:1: venue.binance.market_url_b: is set, which needs market_copies = 2\n");
+    CHECK_EQ(load(VENUE "market_copies = 2\nmarket_url_b = \"wss://127.0.0.1:4/stream\"\n" RISK), CONFIG_GO);
+    CHECK_ERRORS(
+        VENUE "market_copies = 2\nmarket_url_b = \"ws://venue.example/stream\"\n" RISK,
+        "c.toml:7:1: venue.binance.market_url_b: would go to \"venue.example\" in clear text, expected wss://\n");
+    /* A symbol on each, each with a second one to move to, twice: eight symbols are 32 connections. */
+    static const char many[] = "[venue.binance]\n"
+                               "dialect = \"binance\"\n"
+                               "market_url = \"wss://127.0.0.1:1/stream\"\n"
+                               "api_url = \"wss://127.0.0.1:1/ws-api/v3\"\n"
+                               "streams_per_connection = 5\n"
+                               "market_copies = 2\n"
+                               "symbols = [\"A1\", \"A2\", \"A3\", \"A4\", \"A5\", \"A6\", \"A7\", \"A8\"%s]\n%s";
+    char text[1024];
+    (void)snprintf(text, sizeof(text), many, "", RISK);
+    CHECK_EQ(load(text), CONFIG_GO);
+    (void)snprintf(text, sizeof(text), many, ", \"A9\"", RISK);
+    CHECK_ERRORS(text, "c.toml:5:1: venue.binance.streams_per_connection: is 5, expected more: 9 symbols would need 36 "
+                       "connections, at most 32 are made\n");
+}
+
 TEST(clear_text_is_for_loopback_only)
 {
     CHECK_EQ(load("[venue.binance]\ndialect = \"binance\"\nmarket_url = \"ws://127.0.0.1:1/stream\"\n"

@@ -119,6 +119,19 @@ TEST(back_off_is_forgiven_after_a_stable_while_and_not_before)
     CHECK_EQ(s.attempt, 1);
 }
 
+TEST(a_connection_that_may_not_be_opened_yet_is_opened_when_it_may)
+{
+    struct session s;
+
+    session_init(&s, &cfg);
+    CHECK_EQ(session_start(&s, at(0)), SESSION_DO_OPEN);
+    session_defer(&s, at(7 * NS_PER_S).mono);
+    CHECK_EQ(s.state, SESSION_WAITING);
+    CHECK_EQ(session_on_timer(&s, at(7 * NS_PER_S - 1)), SESSION_DO_NOTHING);
+    CHECK_EQ(session_on_timer(&s, at(7 * NS_PER_S)), SESSION_DO_OPEN);
+    CHECK_EQ(s.attempt, 0); /* it is no failure */
+}
+
 TEST(a_stopped_session_wants_no_connection_and_refuses_one_that_comes_late)
 {
     struct session s = ready_at(0);
