@@ -437,7 +437,11 @@ on_ws(struct gateway_venue *v, unsigned role, enum ws_result r, const struct ws_
         else
             order_message(v, m, now);
         return true;
-    case WS_PING: legs_ping(v, role, m->data, m->len, now); return true;
+    case WS_PING:
+        if (role != ROLE_ORDER)
+            feed_link_heard(g->p.feed[v->id], link_of_role(role), now);
+        legs_ping(v, role, m->data, m->len, now);
+        return true;
     case WS_PONG:
     case WS_MORE: return true;
     case WS_CLOSE: {

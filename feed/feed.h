@@ -152,6 +152,9 @@ void feed_link_up(struct feed *f, uint32_t link, struct now now, const struct md
  * continue is BOOK_GAP. */
 void feed_link_down(struct feed *f, uint32_t link, struct now now, const struct md_out *out);
 
+/* A control frame came over the link: what the venue sent before it has come. */
+void feed_link_heard(struct feed *f, uint32_t link, struct now now);
+
 /* Everything that the other links of its group carry goes on when this one is the only one. Ask after messages and
  * timers, and before the others are closed. */
 bool feed_link_covers(struct feed *f, uint32_t link, struct now now);

@@ -248,6 +248,13 @@ waits_for_answers(const struct feed *f, const struct link *k)
     return k->at < (k->at > k->base ? k->to : link_end(f, k));
 }
 
+void
+feed_link_heard(struct feed *f, uint32_t link, struct now now)
+{
+    ASSERT(link < f->link_count);
+    f->link[link].message_ns = now.mono.ns;
+}
+
 /* Something came over another link of the group since this one's requests were answered: it was not dead by then. */
 static bool
 other_spoke(const struct feed *f, const struct link *k)

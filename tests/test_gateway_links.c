@@ -258,6 +258,26 @@ TEST(an_end_announced_on_the_new_connection_lets_it_take_over_and_move_again)
     rig_links.spare = false;
 }
 
+TEST(a_ping_of_the_old_connection_is_enough_where_the_market_is_silent)
+{
+    rig_links.spare = true;
+    live();
+    shutdown_notice(A);
+    rig_connect(&rig, B);
+    answer(B);
+    rig_pass(&rig, 20 * NS_PER_S);
+    CHECK(rig.wanted[A]); /* it may have been dead before the new one was subscribed */
+    rig_bytes(&rig, A, "", 0, WS_OP_PING);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(!rig.wanted[A]);
+    rig_disconnect(&rig, A);
+    depth(B, 103);
+    CHECK_EQ(feed_state(rig.feed, 0), BOOK_LIVE);
+    CHECK_EQ(feed_counters(rig.feed)->snapshots, 1);
+    rig_end(&rig);
+    rig_links.spare = false;
+}
+
 TEST(a_connection_is_replaced_when_it_is_as_old_as_it_may_get_again_and_again)
 {
     int64_t day = 100 * NS_PER_S; /* short, so that it is simulated quickly */
