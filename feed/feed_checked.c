@@ -398,6 +398,19 @@ backs_off(struct feed *f, struct line *l, int64_t now_ns)
     l->retry_ns = MIN(l->retry_ns * 2, f->cfg.retry_max_ns);
 }
 
+/* A snapshot that nobody asked for is late or repeated, and changes nothing. But if it is newer than the book, then
+ * what that was made of came late: which of the two is whole, only another subscription can say. */
+static COLD void
+unasked(struct feed *f, struct line *l, uint32_t slot, const struct link *k, struct now now, const struct md_out *out)
+{
+    if (l->state != BOOK_LIVE || f->msg.venue_time_ns <= l->venue_ns)
+        return;
+    struct emitter e = emitter_begin(f, out, now);
+    remember_time(l, &f->msg, now);
+    failed(&e, slot, k, BOOK_GAP);
+    emitter_end(&e);
+}
+
 COLD void
 checked_snapshot(struct feed *f, struct now now, const struct md_out *out)
 {
@@ -407,8 +420,10 @@ checked_snapshot(struct feed *f, struct now now, const struct md_out *out)
     bool again = k->again.slot == slot;
 
     f->counters.depth++;
-    if (!l->awaits)
-        return; /* late or repeated: nobody asked for it */
+    if (!l->awaits) {
+        unasked(f, l, slot, k, now, out);
+        return;
+    }
     struct emitter e = emitter_begin(f, out, now);
     bool old = is_old(l, &f->msg);
     remember_time(l, &f->msg, now);

@@ -256,6 +256,27 @@ TEST(a_late_snapshot_of_a_subscription_that_is_being_ended_is_not_taken)
     fixture_close(f);
 }
 
+TEST(a_snapshot_newer_than_the_book_that_nobody_asked_for_says_that_the_book_was_made_of_a_late_one)
+{
+    for (unsigned second = 9; second <= 11; second++) {
+        struct fixture *f = fixture_live();
+        char buf[256];
+
+        CHECK_EQ(book_at_second(f, "BTC/USD", "update", 6, 8, true, 10), FEED_OK);
+        CHECK_EQ(book(f, "BTC/USD", "update", 6, 9, false), FEED_OK);
+        CHECK(strstr(request(f), "unsubscribe") != NULL);
+        (void)say(f, answer(true, "BTC/USD", true, buf));
+        CHECK(strstr(request(f), "\"subscribe\"") != NULL);
+        (void)book_at_second(f, "BTC/USD", "snapshot", 6, 8, true, 10); /* repeated, of the subscription before */
+        CHECK_EQ(feed_state(f->feed, 0), BOOK_LIVE);
+        (void)book_at_second(f, "BTC/USD", "snapshot", 3, 4, true, second); /* this one's */
+        CHECK_EQ(feed_state(f->feed, 0), second > 10 ? BOOK_GAP : BOOK_LIVE);
+        CHECK_EQ(feed_md_ref(f->feed, 0)->good.ask_qty, 8);
+        CHECK_EQ(feed_state(f->feed, 1), BOOK_LIVE);
+        fixture_close(f);
+    }
+}
+
 TEST(a_venue_time_far_ahead_of_ours_is_not_remembered)
 {
     struct fixture *f = fixture_live();
