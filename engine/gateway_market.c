@@ -161,6 +161,25 @@ market_on_message(struct gateway_venue *v, unsigned role, const struct ws_messag
     }
 }
 
+/* A book entered a state that has a count of its own. */
+static COLD void
+count_state(struct metric_page *m, const struct md_event *ev)
+{
+    static const struct {
+        uint8_t state;
+        uint16_t metric;
+    } counted[] = {
+        { BOOK_LIVE, METRIC_FEED_RESYNCS },     { BOOK_GAP, METRIC_FEED_GAPS },
+        { BOOK_CROSSED, METRIC_BOOK_CROSSED },  { BOOK_LOCKED, METRIC_BOOK_LOCKED },
+        { BOOK_SILENT, METRIC_BOOK_SILENT },    { BOOK_SHALLOW, METRIC_BOOK_SHALLOW },
+        { BOOK_OVERFLOW, METRIC_BOOK_SHALLOW }, { BOOK_CHECKSUM, METRIC_BOOK_CHECKSUMS },
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(counted); i++)
+        if (counted[i].state == ev->state)
+            metric_add(m, (enum metric)counted[i].metric, ev->instrument, 1);
+}
+
 /* Every published event: the paper matcher and the log look at some. Hot. */
 void
 market_event(void *ctx, const struct md_event *ev)
@@ -182,14 +201,7 @@ market_event(void *ctx, const struct md_event *ev)
         else
             log_write(v->g->p.log, LOG_BOOK_STATE, text[ev->state], ev->instrument, ev->venue_seq);
         metric_set(v->g->p.metrics, METRIC_BOOK_STATE, ev->instrument, ev->state);
-        if (ev->state == BOOK_LIVE)
-            metric_add(v->g->p.metrics, METRIC_FEED_RESYNCS, ev->instrument, 1);
-        else if (ev->state == BOOK_GAP)
-            metric_add(v->g->p.metrics, METRIC_FEED_GAPS, ev->instrument, 1);
-        else if (ev->state == BOOK_CHECKSUM)
-            metric_add(v->g->p.metrics, METRIC_BOOK_CHECKSUMS, ev->instrument, 1);
-        else if (ev->state == BOOK_CROSSED)
-            metric_add(v->g->p.metrics, METRIC_BOOK_CROSSED, ev->instrument, 1);
+        count_state(v->g->p.metrics, ev);
     }
 }
 

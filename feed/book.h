@@ -71,12 +71,16 @@ book_at(const struct book *b, enum side side, uint32_t n)
     return l;
 }
 
-static inline bool
-book_crossed(const struct book *b)
+/* Neither crossed nor locked: BOOK_LIVE; else which of them. */
+static inline enum book_state
+book_spread_state(const struct book *b)
 {
     const struct level *bid = book_touch(b, SIDE_BUY);
     const struct level *ask = book_touch(b, SIDE_SELL);
-    return bid != NULL && ask != NULL && bid->px >= ask->px;
+
+    if (likely(bid == NULL || ask == NULL || bid->px < ask->px))
+        return BOOK_LIVE;
+    return bid->px == ask->px ? BOOK_LOCKED : BOOK_CROSSED;
 }
 
 /* Fill an empty book from a snapshot: levels of a side best first, then book_load_end(); nothing else in between.

@@ -16,9 +16,9 @@
  * speaks (feed_link_covers says when it may go), and two may carry the same all the time.
  *
  * Always true: md_ref.tob.state is BOOK_LIVE only while every update since the snapshot was applied in sequence and the
- * book is not crossed; md_ref.good changes in BOOK_LIVE only; a bad message is counted and changes nothing but the
- * state of the instrument it concerns.
- * Loop thread only. No clock, no I/O, no allocation after feed_init(). */
+ * book is neither crossed nor locked; md_ref.good changes in BOOK_LIVE only; a bad message is counted and changes
+ * nothing but the state of the instrument it concerns. Loop thread only. No clock, no I/O, no allocation after
+ * feed_init(). */
 #ifndef EXECGW_FEED_FEED_H
 #define EXECGW_FEED_FEED_H
 
@@ -107,6 +107,7 @@ enum feed_result {
     X(checksums, "checksums", "books whose checksum was not the venue's")                                    \
     X(quiet, "quiet", "books subscribed again because nothing came for long")                                \
     X(crossed, "crossed", "crossed books")                                                                   \
+    X(locked, "locked", "books whose best bid was at the best offer")                                        \
     X(ticker_crossed, "ticker_crossed", "crossed bookTicker messages, ignored")                              \
     X(shallow, "shallow", "books whose touch reached the edge of what is known")                             \
     X(trims, "trims", "times that the worst levels were dropped for room")                                   \

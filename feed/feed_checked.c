@@ -237,6 +237,8 @@ failed(struct emitter *e, uint32_t slot, const struct link *k, enum book_state s
         e->f->counters.checksums++;
     else if (state == BOOK_CROSSED)
         e->f->counters.crossed++;
+    else if (state == BOOK_LOCKED)
+        e->f->counters.locked++;
     else if (state == BOOK_GAP)
         e->f->counters.gaps++;
     checked_distrust(e, slot, k, state);
@@ -327,7 +329,7 @@ take_update(struct feed *f, struct line *l, bool old)
         return BOOK_OVERFLOW;
     if (unlikely(m->px_digits > l->px_digits || m->qty_digits > l->qty_digits || !proven(f, l)))
         return BOOK_CHECKSUM;
-    return unlikely(book_crossed(&l->book)) ? BOOK_CROSSED : BOOK_LIVE;
+    return book_spread_state(&l->book);
 }
 
 /* Nobody follows the levels of a book that is not served. */
@@ -433,11 +435,10 @@ checked_snapshot(struct feed *f, struct now now, const struct md_out *out)
     l->ahead_ns = 0;
     if (again)
         checked_reset(k);
-    enum book_state state = old                      ? BOOK_GAP
-                            : !load(f, l)            ? BOOK_OVERFLOW
-                            : !proven(f, l)          ? BOOK_CHECKSUM
-                            : book_crossed(&l->book) ? BOOK_CROSSED
-                                                     : BOOK_LIVE;
+    enum book_state state = old             ? BOOK_GAP
+                            : !load(f, l)   ? BOOK_OVERFLOW
+                            : !proven(f, l) ? BOOK_CHECKSUM
+                                            : book_spread_state(&l->book);
     if (state != BOOK_LIVE) {
         f->counters.snapshot_failures++;
         failed(&e, slot, k, state);

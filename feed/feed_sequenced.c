@@ -2,8 +2,8 @@
  *
  * Between feed.c, which hands over the decoded messages, and feed_fetch.c, whose snapshots these books start from.
  *
- * Always true: a book here is live only while every update since its snapshot was applied in sequence, it is not
- * crossed, and its touch lies within what the snapshot knew. */
+ * Always true: a book here is live only while every update since its snapshot was applied in sequence, it is neither
+ * crossed nor locked, and its touch lies within what the snapshot knew. */
 #include "feed/feed_state.h"
 
 /* ---- levels into a book ---- */
@@ -44,8 +44,9 @@ apply_side(struct emitter *e, struct line *l, struct book *b, enum side side, co
 static inline enum book_state
 judge(const struct book *b)
 {
-    if (unlikely(book_crossed(b)))
-        return BOOK_CROSSED;
+    enum book_state spread = book_spread_state(b);
+    if (unlikely(spread != BOOK_LIVE))
+        return spread;
     for (unsigned s = 0; s < 2; s++) {
         if (unlikely(b->side[s].count == 0 && b->side[s].edged))
             return b->side[s].trimmed ? BOOK_OVERFLOW : BOOK_SHALLOW;
@@ -58,6 +59,8 @@ judged(struct emitter *e, struct line *l, enum book_state state)
 {
     if (state == BOOK_CROSSED)
         e->f->counters.crossed++;
+    else if (state == BOOK_LOCKED)
+        e->f->counters.locked++;
     else
         e->f->counters.shallow++;
     feed_distrust(e, l, state);
@@ -207,7 +210,7 @@ lag(struct emitter *e, struct line *l)
 {
     e->f->counters.lags++;
     l->streaming = 0; /* no snapshot helps while the stream is silent */
-    feed_distrust(e, l, BOOK_GAP);
+    feed_distrust(e, l, BOOK_SILENT);
 }
 
 void
@@ -297,7 +300,7 @@ sequenced_timer(struct feed *f, struct now now, const struct md_out *out)
             now.mono.ns - l->ahead_ns > f->cfg.depth_lag_max_ns) {
             if (f->dialect->checked) {
                 f->counters.lags++;
-                checked_distrust(&e, i, checked_server(f, i), BOOK_GAP);
+                checked_distrust(&e, i, checked_server(f, i), BOOK_SILENT);
             } else {
                 lag(&e, l);
             }

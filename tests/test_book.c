@@ -57,15 +57,17 @@ TEST(change_says_whether_anything_changed)
     CHECK_EQ(b->side[SIDE_BUY].count, 0);
 }
 
-TEST(book_is_crossed_when_bid_reaches_ask)
+TEST(a_book_is_locked_when_the_bid_is_at_the_ask_and_crossed_one_tick_beyond)
 {
     struct book *b = book_new();
     (void)set(b, SIDE_BUY, 100, 1);
-    CHECK(!book_crossed(b));
+    CHECK_EQ(book_spread_state(b), BOOK_LIVE);
     (void)set(b, SIDE_SELL, 101, 1);
-    CHECK(!book_crossed(b));
+    CHECK_EQ(book_spread_state(b), BOOK_LIVE);
     (void)set(b, SIDE_SELL, 100, 1);
-    CHECK(book_crossed(b));
+    CHECK_EQ(book_spread_state(b), BOOK_LOCKED);
+    (void)set(b, SIDE_SELL, 99, 1);
+    CHECK_EQ(book_spread_state(b), BOOK_CROSSED);
 }
 
 TEST(level_at_the_edge_is_kept_and_one_worse_is_not)

@@ -376,14 +376,19 @@ TEST(repeated_update_is_ignored)
     fixture_close(f);
 }
 
-TEST(crossed_book_is_never_live)
+TEST(crossed_or_locked_book_is_never_live)
 {
-    struct fixture *f = fixture_live();
-    (void)depth(f, "BTCUSDT", 101, 102, "[\"100.01\",\"5.00000000\"]", "");
-    CHECK_EQ(feed_state(f->feed, 5), BOOK_CROSSED);
-    CHECK_EQ(feed_md_ref(f->feed, 5)->good.bid_px, 10000);
-    CHECK_EQ(feed_counters(f->feed)->crossed, 1);
-    fixture_close(f);
+    for (unsigned beyond = 0; beyond < 2; beyond++) {
+        struct fixture *f = fixture_live();
+        (void)depth(f, "BTCUSDT", 101, 102, beyond ? "[\"100.02\",\"5.00000000\"]" : "[\"100.01\",\"5.00000000\"]", "");
+        CHECK_EQ(feed_state(f->feed, 5), beyond ? BOOK_CROSSED : BOOK_LOCKED);
+        CHECK_EQ(feed_md_ref(f->feed, 5)->good.bid_px, 10000);
+        CHECK_EQ(feed_counters(f->feed)->crossed, beyond);
+        CHECK_EQ(feed_counters(f->feed)->locked, !beyond);
+        f->now.mono.ns += NS_PER_S;
+        CHECK(wanted(f, 5));
+        fixture_close(f);
+    }
 }
 
 TEST(side_that_runs_out_is_shallow_only_when_the_snapshot_ended_there)
@@ -604,7 +609,7 @@ TEST(book_ticker_that_comes_after_its_depth_update_still_agrees)
     fixture_close(f);
 }
 
-TEST(silent_depth_stream_is_a_gap_after_the_limit_and_needs_depth_to_come_back)
+TEST(a_silent_depth_stream_is_noticed_after_the_limit_and_needs_depth_to_come_back)
 {
     struct fixture *f = fixture_live();
     (void)ticker(f, 101, "100.00", "7.0", "100.01", "1.0");
@@ -613,7 +618,7 @@ TEST(silent_depth_stream_is_a_gap_after_the_limit_and_needs_depth_to_come_back)
     CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
     f->now.mono.ns += 1;
     (void)feed_on_timer(f->feed, f->now, &f->out);
-    CHECK_EQ(feed_state(f->feed, 5), BOOK_GAP);
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_SILENT);
     CHECK_EQ(feed_counters(f->feed)->lags, 1);
     f->now.mono.ns += f->cfg.retry_max_ns;
     CHECK(!wanted(f, 5));
@@ -624,7 +629,7 @@ TEST(silent_depth_stream_is_a_gap_after_the_limit_and_needs_depth_to_come_back)
 
 /* ---- connection, subscriptions, other messages ---- */
 
-TEST(depth_that_moves_but_stays_behind_book_ticker_is_a_gap_too)
+TEST(depth_that_moves_but_stays_behind_book_ticker_is_silent_too)
 {
     for (unsigned behind = 0; behind < 2; behind++) {
         struct fixture *f = fixture_live();
@@ -639,7 +644,7 @@ TEST(depth_that_moves_but_stays_behind_book_ticker_is_a_gap_too)
             if (feed_state(f->feed, 5) != BOOK_LIVE)
                 break;
         }
-        CHECK_EQ(feed_state(f->feed, 5), behind != 0 ? BOOK_GAP : BOOK_LIVE);
+        CHECK_EQ(feed_state(f->feed, 5), behind != 0 ? BOOK_SILENT : BOOK_LIVE);
         CHECK_EQ(feed_counters(f->feed)->lags, behind);
         fixture_close(f);
     }

@@ -26,12 +26,14 @@ enum md_kind {
     X(BOOK_SYNCING, "syncing", "waiting for the snapshot that joins the stream")                   \
     X(BOOK_LIVE, "live", "in sequence, not crossed")                                               \
     X(BOOK_GAP, "gap", "an update was missed; resync under way")                                   \
-    X(BOOK_CROSSED, "crossed", "best bid at or above best offer; resync under way")                \
+    X(BOOK_CROSSED, "crossed", "best bid above best offer; resync under way")                      \
     X(BOOK_SHALLOW, "shallow", "the touch reached the edge of what the snapshot seeded")           \
     X(BOOK_OVERFLOW, "overflow", "more levels than the book has room for")                         \
     X(BOOK_DOWN, "down", "the feed's connection is down")                                          \
     X(BOOK_CHECKSUM, "checksum", "not the book that the venue's checksum is of; resync under way") \
-    X(BOOK_REFUSED, "refused", "the venue refuses its subscription; asked for again")
+    X(BOOK_REFUSED, "refused", "the venue refuses its subscription; asked for again")              \
+    X(BOOK_LOCKED, "locked", "best bid at best offer; resync under way")                           \
+    X(BOOK_SILENT, "silent", "its channel says nothing or falls behind while others go on")
 
 enum book_state {
 #define X(name, label, text) name,

@@ -110,7 +110,13 @@
     X(METRIC_BOOK_CHECKSUMS, "book_checksum_failures_total", COUNTER, INSTRUMENT, NONE, COUNT,                         \
       "Books that the venue's checksum did not match")                                                                 \
     X(METRIC_BOOK_CROSSED, "book_crossed_total", COUNTER, INSTRUMENT, NONE, COUNT,                                     \
-      "Times the best bid reached the best offer")                                                                     \
+      "Books whose best bid was above the best offer")                                                                 \
+    X(METRIC_BOOK_LOCKED, "book_locked_total", COUNTER, INSTRUMENT, NONE, COUNT,                                       \
+      "Books whose best bid was at the best offer")                                                                    \
+    X(METRIC_BOOK_SHALLOW, "book_shallow_total", COUNTER, INSTRUMENT, NONE, COUNT,                                     \
+      "Books whose touch reached the edge of what the snapshot seeded, or of the room there is")                       \
+    X(METRIC_BOOK_SILENT, "book_silent_total", COUNTER, INSTRUMENT, NONE, COUNT,                                       \
+      "Books whose channel said nothing, or fell behind, while others went on")                                        \
     X(METRIC_BOOK_COMPARED, "book_compared_total", COUNTER, VENUE, COMPARED, COUNT,                                    \
       "Comparisons of the book with the venue's own top of book at the same sequence")                                 \
     X(METRIC_MD_PUBLISHED, "md_published_total", COUNTER, NONE, NONE, COUNT, "Events written to the broadcast ring")   \
