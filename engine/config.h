@@ -138,12 +138,14 @@ struct config_venue {
     int64_t audit_s;
     int32_t foreign_orders;         /* enum foreign_policy of the gateway */
     int32_t balance_changes;        /* enum config_balance */
+    int32_t first_position;         /* enum config_first */
     int64_t deadman_ms;             /* the venue cancels everything when we are silent for so long; 0 = not asked to */
     int64_t cancel_reserve_percent; /* of rate budgets */
     int64_t http_calls_max;         /* counter of requests over HTTP; 0 = not counted */
     int64_t http_calls_per_min;     /* it falls by */
 };
 
+enum config_first { CONFIG_FIRST_REFUSE, CONFIG_FIRST_HELD };
 enum config_balance { CONFIG_BALANCE_REPORT, CONFIG_BALANCE_POSITION };
 
 struct config_account {
@@ -241,6 +243,7 @@ struct config {
     char file[CONFIG_PATH_BYTES];
     char record[CONFIG_PATH_BYTES]; /* --record: folder of the recording; "" = none */
     int32_t mode;                   /* enum config_mode: what the file says */
+    bool new_journal;               /* --new-journal */
     bool live;                      /* mode = "live" and --live: orders are real */
     int64_t instance;               /* [1, 3843]: two base-62 digits in every ClOrdID */
     struct config_loop_part loop;

@@ -1,14 +1,16 @@
 /* The command line of execgw. See config_load.h. */
 #include "engine/config_load.h"
 
-static const char usage[] =
-    "usage: execgw --config FILE [--paper|--live] [--record DIR] [--check-config] [--print-config]\n"
-    "       execgw --help-config | --version | --help\n";
+static const char usage[] = "usage: execgw --config FILE [--paper|--live] [--new-journal] [--record DIR]\n             "
+                            " [--check-config] [--print-config]\n"
+                            "       execgw --help-config | --version | --help\n";
 
 static const char help[] = "\n"
                            "  --config FILE    read this configuration (default config.toml)\n"
                            "  --paper          orders go to the in-process matcher, whatever the file says\n"
                            "  --live           real orders; the file must say mode = \"live\" as well\n"
+                           "  --new-journal    for this start: an instrument that the journal has not seen begins\n"
+                           "                   at position 0, though the account has traded it\n"
                            "  --record DIR     record everything that the core sees into the new folder DIR, for\n"
                            "                   execgw-cli replay\n"
                            "  --check-config   check everything, say so, stop\n"
@@ -36,6 +38,8 @@ config_args_read(int argc, char *const *argv, struct config_args *a, FILE *out, 
             a->paper = true;
         } else if (strcmp(arg, "--live") == 0) {
             a->live = true;
+        } else if (strcmp(arg, "--new-journal") == 0) {
+            a->new_journal = true;
         } else if (strcmp(arg, "--check-config") == 0) {
             a->check = true;
         } else if (strcmp(arg, "--print-config") == 0) {

@@ -38,6 +38,7 @@ static const char *const transport_choices[] = { "uring", "lws", NULL };
 const char *const config_dialect_names[] = { "binance", "kraken", NULL };
 const char *const config_key_type_names[] = { "hmac", "ed25519", NULL };
 static const char *const foreign_choices[] = { "report", "adopt", "cancel", NULL };
+static const char *const first_choices[] = { "refuse", "held", NULL };
 static const char *const balance_choices[] = { "report", "position", NULL };
 static const char *const disconnect_choices[] = { "nothing", "cancel", "reduce", "kill", NULL };
 static const char *const format_choices[] = { "text", "json", NULL };
@@ -186,6 +187,9 @@ static const struct config_key venue_keys[] = {
     CHOICE(
         struct config_venue, balance_changes, balance_choices, "report",
         "a change of the venue's balance that no trade explains: counted and logged; or the position follows it too"),
+    CHOICE(struct config_venue, first_position, first_choices, "refuse",
+           "an instrument that the account traded before this journal begins: no orders in it; or its position is what "
+           "the venue holds of the base"),
     INT(struct config_venue, deadman_ms, 0, 3600000, "0",
         "where the venue offers a countdown (kraken): it cancels everything of the account when it has not heard of us "
         "for this long, refreshed at a third of it; at least 5000; 0 = not asked for"),

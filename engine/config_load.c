@@ -375,6 +375,7 @@ mode_decide(struct config_loader *l, const struct config_args *a)
         config_error_at(l, &(struct config_source){ .kind = SOURCE_COMMAND }, "--live",
                         "mode is \"paper\" in %.100s, expected mode = \"live\" there as well", l->c->file);
     l->c->live = live && a->live && mode->kind == SOURCE_FILE;
+    l->c->new_journal = a->new_journal;
 }
 
 static void

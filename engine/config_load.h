@@ -54,6 +54,7 @@ struct config_args {
     const char *record; /* "" none */
     bool paper;
     bool live;
+    bool new_journal;
     bool check;
     bool print;
 };

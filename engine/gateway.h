@@ -132,6 +132,7 @@ struct gateway_venue_config {
     int64_t clock_ns;                /* the venue's clock is asked again */
     int64_t audit_ns;                /* open orders, trades and balances are asked for again, with the clock */
     enum foreign_policy foreign;
+    bool first_held;             /* gateway_first.c: a position that no trade tells is what is held */
     bool balance_moves_position; /* a change of balance that no trade explains changes the position too */
     struct session_config market;
     struct session_config order;
@@ -160,7 +161,8 @@ struct gateway_config {
     uint32_t kill_trips; /* bit per enum risk_trip_kind: trips the kill switch as well */
     bool kill_foreign;   /* the kill switch cancels orders that are not ours as well */
     uint32_t term;
-    uint64_t seed; /* masking keys and jitter */
+    bool new_journal; /* an instrument that the journal has not seen begins at position 0, whatever was traded before */
+    uint64_t seed;    /* masking keys and jitter */
     /* An order's bytes wait for its record to be on disk: they are committed with its sequence, and it counts as sent
      * when gateway_on_durable has reached it. A cancel waits for nothing: not for its own record, which is lost with
      * nothing but its own effect, which the venue tells; nor behind orders that wait. The cancel of an order that waits

@@ -459,7 +459,7 @@ positions_reconciled(struct gateway_venue *v, bool reconciled)
 
     for (uint32_t i = 0; i < g->p.route->count; i++)
         if (g->p.route->table[i].venue == v->id && risk_position(g->p.risk, v->cfg->account, i) != NULL)
-            risk_set_reconciled(g->p.risk, v->cfg->account, i, reconciled);
+            risk_set_reconciled(g->p.risk, v->cfg->account, i, reconciled && !g->first[i].unknown);
 }
 
 void

@@ -356,8 +356,10 @@ static const enum venue_request_kind request_of[] = {
 
 /* What the gateway itself can find missing: risk says it after its own checks, and counts nothing then. */
 static enum deny_reason
-room_for(struct gateway *g, const struct gateway_venue *v, enum try_how how, struct now now)
+room_for(struct gateway *g, const struct gateway_venue *v, uint32_t instrument, enum try_how how, struct now now)
 {
+    if (unlikely(v->positions_unknown != 0) && g->first[instrument].unknown)
+        return DENY_RECONCILING;
     if (unlikely(!gateway_journal_open(g, now)))
         return DENY_JOURNAL;
     if (unlikely((how <= TRY_TOGETHER && !order_table_room(g->p.orders)) || g->sent_count >= g->sent_max))
@@ -405,7 +407,7 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
         guard_sweep(g, ins, &try->risk);
     const struct md_ref *md = order_md_ref(g, ins);
     if (likely(ins != NULL))
-        try->risk.room = (uint8_t)room_for(g, &g->venue[ins->venue], try->how, now);
+        try->risk.room = (uint8_t)room_for(g, &g->venue[ins->venue], ins->id, try->how, now);
     mono_ns_t before = g->p.port.stamp(g->p.port.ctx);
     enum deny_reason why = unlikely(settled) ? try->found : risk_judge(g->p.risk, &try->risk, md, now, &verdict);
     mono_ns_t after = g->p.port.stamp(g->p.port.ctx);

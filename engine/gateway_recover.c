@@ -428,7 +428,7 @@ account_trades_end(struct gateway_venue *v, const struct venue_report *r)
         return;
     s->asked = false;
     int64_t cursor = order_trade_cursor(g->p.orders, s->instrument);
-    int64_t reached = cursor < 0 ? p->next : p->settled; /* at first sight all of them are the past */
+    int64_t reached = p->settled;
     int64_t reached_ns = order_trade_cursor_ns(g->p.orders, s->instrument);
     bool cut = cursor >= 0 && r->code == 1 && p->next > MAX(s->from, cursor);
     if (unlikely(cursor >= 0 && p->uncounted1 != 0)) {
@@ -439,7 +439,9 @@ account_trades_end(struct gateway_venue *v, const struct venue_report *r)
         reached_ns = MAX(reached_ns, s->begun_venue_ns - CURSOR_MARGIN_NS);
     }
     reached = MAX(reached, cursor);
-    if (reached > cursor || reached_ns - order_trade_cursor_ns(g->p.orders, s->instrument) >= CURSOR_NOTE_NS) {
+    if (cursor < 0) { /* at first sight all of them are the past */
+        first_trades(v, s->instrument, p->next, reached_ns);
+    } else if (reached > cursor || reached_ns - order_trade_cursor_ns(g->p.orders, s->instrument) >= CURSOR_NOTE_NS) {
         struct journal_cursor c = { .instrument = s->instrument, .trade_id = reached, .venue_ns = reached_ns };
         (void)gateway_journal(g, JOURNAL_CURSOR, &c, sizeof(c), v->now);
         order_trade_cursor_set(g->p.orders, s->instrument, reached, reached_ns);
@@ -598,11 +600,13 @@ account_balances_end(struct gateway_venue *v)
         case BALANCE_DIFFERS: balance_differs(v, ccy, difference); break;
         }
     }
-    if (doubt && s->doubts < SWEEP_DOUBTS) { /* a trade may have come between: trades first, then balances again */
+    bool first = first_balances(v);
+    doubt = doubt && s->doubts < SWEEP_DOUBTS;
+    if (doubt || first) { /* a trade may have come between: trades first, then balances again */
         *s = (struct account_sweep){ .active = true,
                                      .from = -1,
-                                     .at = mono_after(v->now.mono, SWEEP_DOUBT_NS),
-                                     .doubts = s->doubts + 1u,
+                                     .at = mono_after(v->now.mono, doubt ? SWEEP_DOUBT_NS : FIRST_ROUND_NS),
+                                     .doubts = s->doubts + doubt,
                                      .tag = s->tag };
         return;
     }

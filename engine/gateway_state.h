@@ -1,8 +1,8 @@
 /* What the gateway remembers, shared by its files and by nobody else: gateway.c (events, sessions), gateway_market.c
  * (bytes to books), gateway_legs.c (market-data connections), gateway_order.c (commands to requests), gateway_venue.c
  * (venue reports to orders), gateway_ask.c (asking when they do not come), gateway_recover.c (what the venue has and we
- * do not know), gateway_unsent.c (what waits for the disk), gateway_control.c (what an operator does), gateway_kill.c
- * (the kill switch).
+ * do not know), gateway_first.c (positions that no trade tells), gateway_unsent.c (what waits for the disk),
+ * gateway_control.c (what an operator does), gateway_kill.c (the kill switch).
  *
  * Truth about orders is in oms, about positions in risk, about books in feed; what is here is only who must be asked
  * what, and when.
@@ -37,6 +37,7 @@
 #define FEED_TIMER_NS      (100 * NS_PER_MS)
 #define TERM_AHEAD_S       60 /* further ahead, the clock was set back: there is no waiting for it */
 #define FETCH_RETRY_NS     (2 * NS_PER_S)
+#define FIRST_ROUND_NS     (500 * NS_PER_MS)
 #define CLOCK_OFF_MAX_NS   (INT64_C(5) * 365 * 86400 * NS_PER_S) /* sums with any time of day stay in range */
 
 #define ROLE_MARKET CONN_ROLE_MARKET
@@ -99,6 +100,15 @@ struct trade_page {
     uint32_t suspects;
     bool more; /* than SUSPECTS_MAX */
     struct suspect suspect[SUSPECTS_MAX];
+};
+
+/* An instrument without a cursor, on an account that has traded it. */
+struct first_sight {
+    int64_t next; /* one past the highest trade id, as last listed */
+    value_t held; /* of the base currency, told after that */
+    bool listed;  /* a balance is waited for */
+    bool balance_seen;
+    bool unknown; /* the position: no orders */
 };
 
 /* Trades of each instrument from its cursor on, then balances: one question after the other. */
@@ -173,9 +183,10 @@ struct gateway_venue {
     wall_ns_t venue_at; /* what the venue's clock said when this machine's steady clock said venue_mono */
     mono_ns_t venue_mono;
     struct now time_sent;
-    mono_ns_t blocked_until; /* told to be quiet */
-    mono_ns_t orders_until;  /* told to send no new orders */
-    mono_ns_t http_until;    /* told to be quiet over HTTP, where its requests are counted apart */
+    uint32_t positions_unknown; /* instruments that first_sight calls so; read for every order */
+    mono_ns_t blocked_until;    /* told to be quiet */
+    mono_ns_t orders_until;     /* told to send no new orders */
+    mono_ns_t http_until;       /* told to be quiet over HTTP, where its requests are counted apart */
     struct budget budget;
     struct budget http;       /* its DECAY: the count of requests over HTTP */
     mono_ns_t deadman_next;   /* ask for the countdown again */
@@ -217,6 +228,7 @@ struct gateway_venue {
     struct suspect cleared[CLEARED_MAX]; /* orders that said that they are somebody else's */
     uint32_t cleared_next;
     uint32_t stuck;
+    uint32_t first_rounds;                       /* of taking positions from balances, in a row */
     bool balances_told;                          /* the venue has told them once */
     value_t held[CURRENCY_MAX];                  /* balances, while they are told */
     bool vague[CURRENCY_MAX];                    /* at least that; how much was not said */
@@ -380,6 +392,7 @@ struct gateway {
     bool another_host; /* ids of ours that we have not given out are at a venue: no new orders until the next start */
     struct two_step two_step;
     struct kill_run kill;
+    struct first_sight first[INSTRUMENT_MAX];
     struct flatten flatten;
     struct client_life life[CLIENT_MAX];
     struct risk_limits limits_before; /* while others are taken */
@@ -677,6 +690,12 @@ void account_trades_end(struct gateway_venue *v, const struct venue_report *r);
 void account_failed(struct gateway_venue *v, const struct venue_report *r);
 void account_balance(struct gateway_venue *v, const struct venue_report *r);
 void account_balances_end(struct gateway_venue *v);
+/* gateway_first.c */
+/* The trades of an instrument that has no cursor end before `next`, 0 = there are none; those before asked_ns (venue
+ * clock) were told. */
+void first_trades(struct gateway_venue *v, uint32_t instrument, int64_t next, int64_t asked_ns);
+/* Every balance was told. True: the trades must be looked at once more. */
+bool first_balances(struct gateway_venue *v);
 /* gateway_ask.c */
 void positions_reconciled(struct gateway_venue *v, bool reconciled);
 void reconcile_settled(struct gateway_venue *v, struct order_aux *a);

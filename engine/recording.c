@@ -121,6 +121,7 @@ recording_start(const struct config *c, uint64_t seed, uint32_t term, size_t reg
                                .seed = seed,
                                .term = term,
                                .live = c->live,
+                               .new_journal = c->new_journal,
                                .region_bytes = region_bytes };
 
     return record_file_start(c->record, RING_BYTES, &h, crc32c_pick(), fault);

@@ -568,7 +568,7 @@ stream_read(struct record_reader *reader, struct record_stream *s, struct replay
 
 /* The configuration that it was made with; its journal is the copy. */
 static bool
-config_read(const char *dir, bool live, struct config *c, struct fault *fault)
+config_read(const char *dir, const struct record_header *h, struct config *c, struct fault *fault)
 {
     static char env_text[65536];
     static char *env[ENV_MAX + 2];
@@ -591,8 +591,10 @@ config_read(const char *dir, bool live, struct config *c, struct fault *fault)
     env[n++] = journal;
     env[n] = NULL;
     (void)snprintf(path, sizeof(path), "%.250s/config.toml", dir);
-    char *argv[] = { "execgw", "--config", path, live ? "--live" : "--paper", NULL };
-    return config_load(4, argv, env, c, stdout, stderr) == CONFIG_GO ||
+    char *argv[] = { "execgw", "--config", path, h->live ? "--live" : "--paper", NULL, NULL };
+    if (h->new_journal)
+        argv[4] = "--new-journal";
+    return config_load(h->new_journal ? 5 : 4, argv, env, c, stdout, stderr) == CONFIG_GO ||
            FAULT(fault, "recording: %.200s: its configuration has errors", path);
 }
 
@@ -640,7 +642,7 @@ replay_run(const struct replay_options *opt, struct replay_counts *out, struct f
     if (!map_file(path, &file, &bytes, fault))
         return false;
     if (!record_reader_init(&reader, file, bytes, crc32c_pick(), &h, fault) ||
-        !stream_read(&reader, &r.s, out, fault) || !config_read(opt->dir, h.live != 0, &app.config, fault))
+        !stream_read(&reader, &r.s, out, fault) || !config_read(opt->dir, &h, &app.config, fault))
         return false;
     app.metrics = (struct metric_page *)calloc(1, sizeof(struct metric_page));
     ASSERT(app.metrics != NULL);

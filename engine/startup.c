@@ -517,6 +517,7 @@ gateway_config_of(struct app *a)
             .clock_ns = MIN(CLOCK_EVERY_NS, v->audit_s * NS_PER_S),
             .audit_ns = v->audit_s * NS_PER_S,
             .foreign = (enum foreign_policy)v->foreign_orders,
+            .first_held = v->first_position == CONFIG_FIRST_HELD,
             .balance_moves_position = v->balance_changes == CONFIG_BALANCE_POSITION,
             .market = session_config_of(v, false),
             .order = session_config_of(v, true),
@@ -733,6 +734,7 @@ gateway_config_finish(struct app *a, uint64_t seed)
     struct gateway_config *g = &a->parts.gateway_config;
 
     g->term = a->term;
+    g->new_journal = a->config.new_journal;
     g->durable_first = a->config.journal.sync == SYNC_ALWAYS;
     g->seed = seed;
     memcpy(g->instance, a->identity.instance, CLORDID_INSTANCE + 1);

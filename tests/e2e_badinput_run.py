@@ -41,7 +41,7 @@ def restarts():
         gw.end(signal.SIGKILL)
         # A new journal: what stands at the venue under an id of ours is taken over, and new ids are above it.
         os.rename(s.folder.file("journal"), s.folder.file("old"))
-        gw = s.gateway()
+        gw = s.gateway(args=["--live", "--new-journal"])
         assert "taken over" in gw.text() and gw.metric("order_adopted_total") == 1, gw.text()
         assert [o["clordid"] for o in gw.cli("orders")[1][0]] == [r["clordid"]]
         assert new(gw, "buy", "0.01", top(gw)[0] - 50, "--wait")[0] == "ok"

@@ -169,6 +169,43 @@ def journal_deleted():
         assert gw.end() == 0
 
 
+def journal_deleted_after_fills():
+    """What was bought is not forgotten with the journal: no orders until somebody decides, or what is held."""
+    with Stage("--seed", "37", venue=AUDIT) as s:
+        gw = s.gateway()
+        why, r = new(gw, "buy", "0.5", top(gw)[1] + 100, "--tif", "ioc", "--wait")
+        assert D(r["cum_qty"]) == D("0.5"), r
+        assert abs(positions(gw)["BTCUSDT"] - D("0.5")) < D("0.001")
+        gw.end(signal.SIGKILL)
+        os.rename(s.folder.file("journal"), s.folder.file("lost"))
+        gw = s.gateway()
+        assert gw.metric("position_unknown") == 1 and "before this journal begins" in gw.text()
+        assert new(gw, "buy", "0.01", top(gw)[0] - 50)[0] == "RECONCILING"
+        bid, _ = top(gw, "ETHUSDT")
+        assert new(gw, "buy", "0.1", bid - 50, "--wait", symbol="ETHUSDT")[0] == "ok"  # never traded
+        gw.end(signal.SIGKILL)
+        os.rename(s.folder.file("journal"), s.folder.file("second"))
+        gw = s.gateway(venue=AUDIT + '\nfirst_position = "held"')
+        wait_for("the position is known", lambda: gw.metric("position_unknown") == 0)
+        held = positions(gw)["BTCUSDT"]
+        assert held >= D("0.49"), held  # with what was deposited
+        gw.end(signal.SIGKILL)
+        os.rename(s.folder.file("journal"), s.folder.file("third"))
+        gw = s.gateway(args=["--live", "--new-journal"])
+        assert positions(gw).get("BTCUSDT", 0) == 0
+        assert new(gw, "buy", "0.01", top(gw)[0] - 50, "--wait")[0] == "ok"
+        gw.end(signal.SIGKILL)
+        gw = s.gateway()  # decided, and in the journal
+        assert gw.metric("position_unknown") == 0
+        assert new(gw, "buy", "0.01", top(gw)[0] - 50, "--wait")[0] == "ok"
+        os.rename(s.folder.file("journal"), s.folder.file("gone"))
+        os.rename(s.folder.file("lost"), s.folder.file("journal"))
+        gw.end(signal.SIGKILL)
+        gw = s.gateway()  # put back
+        assert abs(positions(gw)["BTCUSDT"] - D("0.5")) < D("0.001")
+        assert gw.end() == 0
+
+
 def cut_journal(folder, records):
     """Zero the last records of the journal's last segment that has any: as if they had never been written."""
     for name in sorted((n for n in os.listdir(folder.file("journal")) if n.endswith(".seg")), reverse=True):
@@ -314,4 +351,4 @@ def fill_omitted():
 
 
 if __name__ == "__main__":
-    main([ten_kills, journal_deleted, journal_cut, journal_copied, foreign_client, fill_omitted])
+    main([ten_kills, journal_deleted, journal_deleted_after_fills, journal_cut, journal_copied, foreign_client, fill_omitted])

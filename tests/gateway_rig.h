@@ -68,12 +68,14 @@ struct rig {
     uint32_t no_room_on; /* bit per connection */
     bool two_venues;     /* set before rig_start: a second one, of the same script, with an instrument of its own */
     uint16_t at;         /* the venue that speaks, and is traded at */
-    bool durable_first;  /* set before rig_start */
-    bool amends;         /* the same: the venue amends in place */
-    bool over_http;      /* the same: log-on and questions go over HTTP */
-    bool rest_busy;      /* a request over HTTP waits for rig_rest */
-    bool rest_refused;   /* none can be queued */
-    bool http_sweeps;    /* the same: and those about trades and balances of the account */
+    bool new_journal;    /* the next two set before rig_begin, kept over a restart */
+    bool first_held;
+    bool durable_first; /* set before rig_start */
+    bool amends;        /* the same: the venue amends in place */
+    bool over_http;     /* the same: log-on and questions go over HTTP */
+    bool rest_busy;     /* a request over HTTP waits for rig_rest */
+    bool rest_refused;  /* none can be queued */
+    bool http_sweeps;   /* the same: and those about trades and balances of the account */
     uint32_t rest_sent;
     uint32_t rest_pages; /* requests that the question under way takes beyond the first */
     uint64_t cover_seq;  /* of the last message to order entry */
@@ -864,6 +866,8 @@ rig_begin(struct rig *r)
     gc.venue[0].connects_window_ns = rig_links.connects_window_ns;
     if (rig_links.silence_ns != 0)
         gc.venue[0].market.silence_max_ns = rig_links.silence_ns;
+    gc.new_journal = r->new_journal;
+    gc.venue[0].first_held = r->first_held;
     gc.venue[0].order.step_count = 4;
     gc.venue[0].foreign = r->foreign;
     gc.venue[0].balance_moves_position = r->balance_moves_position;
@@ -908,7 +912,12 @@ rig_start(struct rig *r)
 static inline void
 rig_start_sweeping(struct rig *r, enum foreign_policy foreign, bool balance_moves_position)
 {
+    bool new_journal = r->new_journal;
+    bool first_held = r->first_held;
+
     memset(r, 0, sizeof(*r));
+    r->new_journal = new_journal;
+    r->first_held = first_held;
     r->now = (struct now){ { NS_PER_S }, { INT64_C(1700000000) * NS_PER_S } };
     r->sweeps = true;
     r->foreign = foreign;
@@ -943,6 +952,8 @@ rig_restart(struct rig *r)
     r->foreign = old->foreign;
     r->balance_moves_position = old->balance_moves_position;
     r->sweeps = old->sweeps;
+    r->new_journal = old->new_journal;
+    r->first_held = old->first_held;
     r->over_http = old->over_http;
     free(old);
     rig_begin(r);

@@ -242,6 +242,7 @@ audit_to_trades(void)
 
 TEST(the_first_start_takes_trades_and_balances_as_the_past_and_orders_wait_for_that)
 {
+    rig.new_journal = true;
     rig_start_sweeping(&rig, FOREIGN_REPORT, false);
     rig_up(&rig);
     rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
@@ -266,6 +267,7 @@ TEST(the_first_start_takes_trades_and_balances_as_the_past_and_orders_wait_for_t
     q = rig_take(&rig, VENUE_RQ_TRADES);
     CHECK(q != NULL && q->since_trade == 42);
     rig_end(&rig);
+    rig.new_journal = false;
 }
 
 TEST(trades_made_while_we_were_down_count_once_whoever_tells_them)

@@ -26,8 +26,9 @@ struct record_header {
     int64_t mono_ns;
     uint64_t seed;
     uint32_t term;
-    uint8_t live; /* 1 = --live */
-    uint8_t pad[3];
+    uint8_t live;        /* 1 = --live */
+    uint8_t new_journal; /* 1 = --new-journal */
+    uint8_t pad[2];
     uint64_t region_bytes; /* of the journal's first region */
     uint8_t reserved[28];
     uint32_t crc; /* CRC32C of all before */

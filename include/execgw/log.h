@@ -87,6 +87,15 @@ enum log_level {
       "venue {venue}: balance of {text} differs by {difference} x 10^-8 from what trades explain")                     \
     X(LOG_POSITION_REPAIRED, LOG_ERROR, "position_repaired",                                                           \
       "venue {venue}: position in {text} changed by {by} units, as the venue's balance did")                           \
+    X(LOG_POSITION_UNKNOWN, LOG_ERROR, "position_unknown",                                                             \
+      "venue {venue}: {text} was traded on this account before this journal begins, so the position is not known: no " \
+      "orders in it. Put the journal back; or set first_position = \"held\" (one spot instrument with that base); or " \
+      "start once with --new-journal, and it begins at 0")                                                             \
+    X(LOG_POSITION_ASKED, LOG_WARN, "position_asked",                                                                  \
+      "venue {venue}: {text} was traded on this account before this journal begins: its position will be what is "     \
+      "held")                                                                                                          \
+    X(LOG_POSITION_TAKEN, LOG_WARN, "position_taken",                                                                  \
+      "venue {venue}: the position in {text} is what the venue holds: {qty} units")                                    \
     X(LOG_SWEEP_REFUSED, LOG_ERROR, "sweep_refused",                                                                   \
       "venue {venue}: trades or balances cannot be asked for, code {code}: {text}")                                    \
     X(LOG_TRADE_UNCOUNTED, LOG_ERROR, "trade_uncounted",                                                               \

@@ -164,6 +164,8 @@
       "Changes of a venue's balance that no trade explains")                                                           \
     X(METRIC_POSITION_REPAIRED, "position_repaired_total", COUNTER, VENUE, NONE, COUNT,                                \
       "Positions set from the venue's balance")                                                                        \
+    X(METRIC_POSITION_UNKNOWN, "position_unknown", GAUGE, VENUE, NONE, COUNT,                                          \
+      "Instruments without orders, because the account has traded them before this journal begins")                    \
     X(METRIC_SWEEP_REFUSED, "sweep_refused_total", COUNTER, VENUE, NONE, COUNT,                                        \
       "Questions for trades or balances that the venue refused for good")                                              \
     X(METRIC_TRADES_UNCOUNTED, "trades_uncounted_total", COUNTER, VENUE, NONE, COUNT,                                  \

@@ -382,6 +382,7 @@ gateway_build(struct sim *s)
                                  .instance = "01",
                                  .term = c->last_term,
                                  .durable_first = s->durable,
+                                 .new_journal = true, /* a cut may take the cursor of the first sight along */
                                  .seed = s->seed };
     gc.venue[0] = (struct gateway_venue_config){
         .name = "binance",
