@@ -76,7 +76,7 @@ journal_fill(uint8_t *const *segment)
     struct clordid_mint mint;
 
     journal_init(&j, &who, EXECGW_VERSION, hash, 1790000000, 0, 0);
-    ASSERT(clordid_mint_init(&mint, "01", 1790000000));
+    ASSERT(clordid_mint_init(&mint, "01", 1790000000, 0));
     (void)journal_region(&j, segment[0], SEGMENT_BYTES, (struct now){ { 1 }, { 1 } });
     for (uint64_t n = 0; n < ORDERS; n++)
         one_order(&j, segment, &mint, n);

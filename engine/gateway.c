@@ -58,7 +58,7 @@ gateway_init(const struct gateway_config *cfg, const struct gateway_parts *parts
     g->aux = (struct order_aux *)arena_take(arena, sizeof(struct order_aux) * cfg->order_slots);
     for (uint32_t i = 0; i < cfg->order_slots; i++)
         aux_reset(g, i);
-    ASSERT(clordid_mint_init(&g->mint, cfg->instance, cfg->term));
+    ASSERT(clordid_mint_init(&g->mint, cfg->instance, cfg->term, gateway_random(g)));
     for (unsigned i = 0; i < SWEEPS_MAX; i++)
         g->sweep[i].walk = -1;
     for (unsigned i = 0; i < CLIENT_SESSION_MAX; i++)
@@ -321,6 +321,7 @@ void
 gateway_start(struct gateway *g, struct now now)
 {
     g->started = true;
+    g->start_mono = now.mono;
     gateway_control(g, CONTROL_START, CLIENT_NONE, g->cfg.term, "", now);
     limits_in_force(g, NULL, CLIENT_NONE, "", now);
     metric_set(g->p.metrics, METRIC_TERM, 0, g->cfg.term);

@@ -22,10 +22,25 @@
 #define SWEEP_DOUBT_NS (2 * NS_PER_S)
 #define SWEEP_DOUBTS   3u
 #define SWEEP_REFUSALS 3u
+#define TWIN_MARGIN_NS NS_PER_S
 
 /* ---- foreign orders ---------------------------------------------------------------------------------------------- */
 
-/* An id of this instance that this run has not given out, of this term or a later one: two hosts trade one account. */
+/* Two hosts trade one account: no new orders until the next start. */
+void
+another_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES])
+{
+    struct gateway *g = v->g;
+
+    if (g->another_host)
+        return;
+    g->another_host = true;
+    risk_arm(g->p.risk, false);
+    metric_set(g->p.metrics, METRIC_ANOTHER_HOST, 0, 1);
+    log_write(g->p.log, LOG_ANOTHER_HOST, clordid, v->id);
+}
+
+/* An id of this instance that this run has not given out, of this term or a later one. */
 bool
 foreign_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES])
 {
@@ -33,14 +48,27 @@ foreign_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES])
     struct clordid id;
 
     if (clordid_parse(clordid, g->cfg.instance, &id) != CLORDID_OURS || id.term < g->cfg.term ||
-        (id.term == g->cfg.term && id.seq <= g->mint.seq))
+        (id.term == g->cfg.term && id.seq > g->mint.first && id.seq <= g->mint.seq))
         return false;
-    if (!g->another_host) {
-        g->another_host = true;
-        risk_arm(g->p.risk, false);
-        metric_set(g->p.metrics, METRIC_ANOTHER_HOST, 0, 1);
-        log_write(g->p.log, LOG_ANOTHER_HOST, clordid, v->id);
-    }
+    another_host(v, clordid);
+    return true;
+}
+
+/* An order under an id of an earlier term that the venue took after this run began, and later than any request of an
+ * earlier run could have arrived: whoever had that term lives. */
+bool
+twin_lives(struct gateway_venue *v, const struct venue_report *r)
+{
+    const struct gateway *g = v->g;
+    struct clordid id;
+
+    if (r->kind != VENUE_NEW_ACK || r->venue_time_ns == 0 || !v->clock_known ||
+        clordid_parse(r->clordid, g->cfg.instance, &id) != CLORDID_OURS || id.term >= g->cfg.term)
+        return false;
+    int64_t ago = v->venue_at.ns + mono_since(v->now.mono, v->venue_mono) - r->venue_time_ns;
+    if (ago > mono_since(v->now.mono, g->start_mono) - v->cfg->recv_window_ns - TWIN_MARGIN_NS)
+        return false;
+    another_host(v, r->clordid);
     return true;
 }
 

@@ -365,6 +365,7 @@ struct gateway {
     struct gateway_venue venue[VENUE_MAX];
     struct conn_place conn[GATEWAY_CONNS];
     struct clordid_mint mint;
+    mono_ns_t start_mono;
     struct order_aux *aux;
     uint64_t rng;
     bool started;
@@ -671,7 +672,9 @@ void venue_recover(struct gateway_venue *v, struct now now);
 uint16_t gateway_currency(struct gateway *g, const char *name, struct now now);
 void gateway_delta(struct gateway *g, const struct order_delta *d);
 /* gateway_recover.c */
+void another_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES]);
 bool foreign_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES]);
+bool twin_lives(struct gateway_venue *v, const struct venue_report *r);
 uint32_t foreign_order(struct gateway_venue *v, const struct venue_report *r);
 bool trade_counted(const struct gateway_venue *v, const struct order *o, const struct venue_report *r);
 bool trade_forgotten(const struct gateway_venue *v, const struct order *o, int64_t trade_id);

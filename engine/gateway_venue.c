@@ -689,14 +689,25 @@ find_by_venue(const struct gateway_venue *v, const struct venue_report *r)
     return slot;
 }
 
+/* One ClOrdID of ours, two orders at the venue. (An answer that was asked for by the venue's id has another's name in
+ * its text.) */
+static bool
+two_orders(const struct order *o, const struct venue_report *r)
+{
+    bool by_venue = r->kind == VENUE_STATUS && r->text[0] != '\0' && strcmp(r->text, o->clordid) != 0;
+
+    return !by_venue && r->venue_order_id != 0 && o->venue_order_id != 0 && r->venue_order_id != o->venue_order_id;
+}
+
 /* A report under our ClOrdID whose instrument or venue order id is another order's: believed in nothing. */
 static bool
-names_another(const struct order *o, const struct venue_report *r)
+names_another(struct gateway_venue *v, const struct order *o, const struct venue_report *r)
 {
-    if (r->instrument != INSTRUMENT_NONE && r->instrument != o->instrument)
-        return true;
-    return r->kind == VENUE_FILL && r->venue_order_id != 0 && o->venue_order_id != 0 &&
-           r->venue_order_id != o->venue_order_id;
+    bool two = two_orders(o, r);
+
+    if (unlikely(two) && (o->flags & COMMAND_ADOPTED) == 0)
+        another_host(v, o->clordid); /* nobody gives an id out twice but a second host with our journal */
+    return two || (r->instrument != INSTRUMENT_NONE && r->instrument != o->instrument);
 }
 
 static void
@@ -762,7 +773,8 @@ somebody_elses(struct gateway_venue *v, const struct venue_report *r)
     if (r->kind == VENUE_OPEN_ORDER)
         return foreign_order(v, r);
     if (r->clordid[0] != '\0') {
-        (void)foreign_host(v, r->clordid);
+        if (!foreign_host(v, r->clordid))
+            (void)twin_lives(v, r);
         suspect_clear(v, r->instrument, r->venue_order_id);
     }
     if (r->kind == VENUE_FILL)
@@ -816,7 +828,7 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
         if (slot == ORDER_NONE)
             return;
     }
-    if (unlikely(names_another(order_at(g->p.orders, slot), r))) {
+    if (unlikely(names_another(v, order_at(g->p.orders, slot), r))) {
         log_write(g->p.log, LOG_WARNING, "a venue report names our order but another instrument or venue order id");
         if (order_live(order_at(g->p.orders, slot)))
             ask_soon(g, slot, ASK_SETTLE_NS, v->now);

@@ -275,6 +275,52 @@ def journal_copied():
         assert len(placed) == len(set(placed)) == 3
 
 
+def journal_copied_and_the_first_goes_on():
+    """The newer of two hosts sees that the older one lives as soon as that places an order."""
+    with Stage("--seed", "38", venue=AUDIT) as s:
+        gw = s.gateway()
+        shutil.copytree(s.folder.file("journal"), s.folder.file("copy"), ignore=shutil.ignore_patterns("lock"))
+        two = s.gateway(edit=lambda t: t.replace(s.folder.file("journal"), s.folder.file("copy"))
+                        .replace(s.folder.file("gw.sock"), s.folder.file("two.sock")))
+        two.socket = s.folder.file("two.sock")
+        assert two.metric("another_host") == 0
+
+        def seen():  # an order of the older one's start may arrive for a while: only later ones are proof
+            assert new(gw, "buy", "0.01", top(gw)[0] - 50, "--wait")[0] == "ok"
+            return two.metric("another_host") == 1
+
+        wait_for("the second sees the first", seen)
+        assert new(two, "buy", "0.01", top(two)[0] - 50)[0] == "NOT_ARMED"
+        for g in (gw, two):
+            g.end(signal.SIGKILL)
+        placed, _ = venue_orders(s.folder)
+        assert len(placed) == len(set(placed))
+
+
+def journal_copied_at_one_instant():
+    """Started together, perhaps in one second and so with one term: no id is given out twice."""
+    with Stage("--seed", "39", venue=AUDIT) as s:
+        gw = s.gateway()
+        gw.end(signal.SIGKILL)
+        shutil.copytree(s.folder.file("journal"), s.folder.file("copy"), ignore=shutil.ignore_patterns("lock"))
+        both = [s.gateway(ready=False, wait=False)]
+        wait_for("it has read its configuration", lambda: "starts" in both[0].text())
+        both.append(s.gateway(ready=False, wait=False,
+                              edit=lambda t: t.replace(s.folder.file("journal"), s.folder.file("copy"))
+                              .replace(s.folder.file("gw.sock"), s.folder.file("two.sock"))))
+        both[1].socket = s.folder.file("two.sock")
+        for g in both:
+            g.url = wait_for("the gateway says where its metrics are", g.listening).group(1)
+            g.ready()
+        for g in both:
+            new(g, "buy", "0.01", top(g)[0] - 50, "--wait")
+        wait_for("one of them sees the other", lambda: any(g.metric("another_host") == 1 for g in both))
+        for g in both:
+            g.end(signal.SIGKILL)
+        placed, _ = venue_orders(s.folder)
+        assert len(placed) == len(set(placed)) >= 1
+
+
 # ---- somebody else on the account ----
 
 def sign(folder, text):
@@ -351,4 +397,5 @@ def fill_omitted():
 
 
 if __name__ == "__main__":
-    main([ten_kills, journal_deleted, journal_deleted_after_fills, journal_cut, journal_copied, foreign_client, fill_omitted])
+    main([ten_kills, journal_deleted, journal_deleted_after_fills, journal_cut, journal_copied, journal_copied_and_the_first_goes_on,
+          journal_copied_at_one_instant, foreign_client, fill_omitted])

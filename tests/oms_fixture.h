@@ -58,7 +58,7 @@ oms_init(struct oms *o, uint32_t live_max, uint32_t done_kept)
     o->counts =
         (struct order_counts){ .live_max = live_max, .done_kept = done_kept, .trades_kept = 4096, .keys_kept = 8 };
     o->t = oms_table(&o->counts, &o->memory, &o->memory_bytes);
-    (void)clordid_mint_init(&o->mint, "g1", 1790000000);
+    (void)clordid_mint_init(&o->mint, "g1", 1790000000, 0);
     o->mono_ns = 1000;
 }
 

@@ -9,7 +9,7 @@ TEST(clordid_parses_back_to_what_was_minted_and_rises_in_text_order)
     char text[CLORDID_BYTES];
     struct clordid id;
 
-    CHECK(clordid_mint_init(&m, "g1", 1790000000));
+    CHECK(clordid_mint_init(&m, "g1", 1790000000, 0));
     for (uint64_t i = 1; i <= 200000; i++) { /* over two carries of the base */
         CHECK_EQ(clordid_mint_next(&m, text), i);
         CHECK(strcmp(before, text) < 0);
@@ -30,13 +30,29 @@ TEST(clordid_of_the_largest_term_fits_and_sorts_after_the_one_before)
     char b[CLORDID_BYTES];
     struct clordid id;
 
-    CHECK(clordid_mint_init(&m, "zz", UINT32_MAX - 1));
+    CHECK(clordid_mint_init(&m, "zz", UINT32_MAX - 1, 0));
     (void)clordid_mint_next(&m, a);
-    CHECK(clordid_mint_init(&m, "zz", UINT32_MAX));
+    CHECK(clordid_mint_init(&m, "zz", UINT32_MAX, 0));
     (void)clordid_mint_next(&m, b);
     CHECK(strcmp(a, b) < 0);
     CHECK_EQ(clordid_parse(b, "zz", &id), CLORDID_OURS);
     CHECK_EQ(id.term, UINT32_MAX);
+}
+
+TEST(clordid_of_one_term_begin_at_places_that_do_not_overlap)
+{
+    static const uint64_t draw[] = { 0, 1, CLORDID_DRAWS - 1, UINT64_MAX };
+    struct clordid_mint m;
+    char text[CLORDID_BYTES];
+    struct clordid id;
+
+    for (unsigned i = 0; i < ARRAY_LEN(draw); i++) {
+        uint64_t first = draw[i] % CLORDID_DRAWS * CLORDID_DRAW_SEQS;
+        CHECK(clordid_mint_init(&m, "g1", 1790000000, draw[i]));
+        CHECK_EQ(clordid_mint_next(&m, text), first + 1);
+        CHECK_EQ(clordid_parse(text, "g1", &id), CLORDID_OURS);
+        CHECK_EQ(id.seq, first + 1);
+    }
 }
 
 TEST(clordid_tells_ours_from_another_instance_and_from_foreign)
@@ -46,7 +62,7 @@ TEST(clordid_tells_ours_from_another_instance_and_from_foreign)
     char bad[CLORDID_BYTES];
     struct clordid id;
 
-    CHECK(clordid_mint_init(&m, "g1", 7));
+    CHECK(clordid_mint_init(&m, "g1", 7, 0));
     (void)clordid_mint_next(&m, text);
     CHECK_EQ(clordid_parse(text, "g2", &id), CLORDID_OTHER_INSTANCE);
     for (unsigned i = 0; i < CLORDID_LEN; i++) {
@@ -73,10 +89,10 @@ TEST(clordid_tells_ours_from_another_instance_and_from_foreign)
 TEST(clordid_needs_an_instance_and_a_term)
 {
     struct clordid_mint m;
-    CHECK(!clordid_mint_init(&m, "", 1));
-    CHECK(!clordid_mint_init(&m, "a", 1));
-    CHECK(!clordid_mint_init(&m, "a-", 1));
-    CHECK(!clordid_mint_init(&m, "ab", 0));
+    CHECK(!clordid_mint_init(&m, "", 1, 0));
+    CHECK(!clordid_mint_init(&m, "a", 1, 0));
+    CHECK(!clordid_mint_init(&m, "a-", 1, 0));
+    CHECK(!clordid_mint_init(&m, "ab", 0, 0));
 }
 
 TEST(clordid_term_rises_even_when_the_clock_does_not)

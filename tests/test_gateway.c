@@ -778,7 +778,7 @@ TEST(an_id_of_this_instance_that_this_run_has_not_given_out_stops_new_orders)
         rig_pass(&rig, NS_PER_S);
         rig_connect(&rig, ORDER_CONN);
         rig_logon(&rig);
-        CHECK(clordid_mint_init(&mint, "01", 1699999999 + later));
+        CHECK(clordid_mint_init(&mint, "01", 1699999999 + later, 0));
         for (int i = 0; i < 9; i++)
             (void)clordid_mint_next(&mint, clordid);
         rig_say_kind(&rig, VENUE_OPEN_ORDER, clordid);

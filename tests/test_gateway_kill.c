@@ -148,7 +148,7 @@ TEST(an_order_of_ours_that_only_the_venue_knows_is_canceled_and_is_no_proof)
     halt();
     struct venue_report r = listed("", 9);
     struct clordid_mint m;
-    CHECK(clordid_mint_init(&m, "01", 1600000000));
+    CHECK(clordid_mint_init(&m, "01", 1600000000, 0));
     (void)clordid_mint_next(&m, r.clordid);
     list(&r);
     struct rig_request *q = rig_take(&rig, VENUE_RQ_CANCEL);
@@ -221,7 +221,7 @@ TEST(an_order_that_turns_up_after_the_proof_takes_it_back)
     rig_pass(&rig, 61 * NS_PER_S); /* the regular audit */
     struct venue_report r = listed("", 9);
     struct clordid_mint m;
-    CHECK(clordid_mint_init(&m, "01", 1600000000));
+    CHECK(clordid_mint_init(&m, "01", 1600000000, 0));
     (void)clordid_mint_next(&m, r.clordid);
     list(&r);
     CHECK(status().order_state != KILL_PROVEN);

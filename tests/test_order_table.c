@@ -303,7 +303,7 @@ TEST(an_order_whose_trade_ids_were_forgotten_is_marked)
     memset(&o, 0, sizeof(o));
     o.counts = (struct order_counts){ .live_max = 4, .done_kept = 2, .trades_kept = 2, .keys_kept = 8 };
     o.t = oms_table(&o.counts, &o.memory, &o.memory_bytes);
-    (void)clordid_mint_init(&o.mint, "g1", 1790000000);
+    (void)clordid_mint_init(&o.mint, "g1", 1790000000, 0);
     uint32_t a = oms_new(&o, SIDE_BUY, 10);
     for (int64_t id = 1; id <= 3; id++) {
         CHECK_EQ(order_at(o.t, a)->marks & ORDER_MARK_FORGOTTEN, 0);

@@ -394,7 +394,7 @@ TEST(an_order_under_our_id_that_the_journal_has_lost_is_taken_over_with_its_trad
     char clordid[CLORDID_BYTES];
     struct clordid_mint mint;
     sweeping_ready(FOREIGN_REPORT, false);
-    CHECK(clordid_mint_init(&mint, "01", rig.term - 5));
+    CHECK(clordid_mint_init(&mint, "01", rig.term - 5, 0));
     (void)clordid_mint_next(&mint, clordid);
     rig_restart(&rig);
     rig_up(&rig);
@@ -511,7 +511,7 @@ TEST(an_id_of_ours_on_the_stream_that_we_have_not_given_out_is_another_host)
     char clordid[CLORDID_BYTES];
     struct clordid_mint mint;
     sweeping_ready(FOREIGN_REPORT, false);
-    CHECK(clordid_mint_init(&mint, "01", rig.term + 1));
+    CHECK(clordid_mint_init(&mint, "01", rig.term + 1, 0));
     (void)clordid_mint_next(&mint, clordid);
     rig_say_kind(&rig, VENUE_NEW_ACK, clordid);
     CHECK_EQ(metric_get(rig.metrics, METRIC_ANOTHER_HOST, 0), 1);

@@ -786,7 +786,7 @@ every_path(bool amends)
     p.amends = amends;
     p.o.counts = (struct order_counts){ .live_max = 3, .done_kept = 1, .trades_kept = 16, .keys_kept = 4 };
     p.o.t = oms_table(&p.o.counts, &p.o.memory, &p.o.memory_bytes);
-    (void)clordid_mint_init(&p.o.mint, "g1", 1790000000);
+    (void)clordid_mint_init(&p.o.mint, "g1", 1790000000, 0);
     p.slot[OLD] = oms_new(&p.o, SIDE_BUY, TOTAL);
     p.slot[FRESH] = ORDER_NONE;
     (void)oms_on(&p.o, p.slot[OLD], ORDER_EV_ACK);

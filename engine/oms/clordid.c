@@ -41,16 +41,18 @@ number_write(char *to, unsigned len, uint64_t v)
 }
 
 bool
-clordid_mint_init(struct clordid_mint *m, const char *instance, uint32_t term)
+clordid_mint_init(struct clordid_mint *m, const char *instance, uint32_t term, uint64_t draw)
 {
     memset(m, 0, sizeof(*m));
     if (!alphanumeric(instance[0]) || !alphanumeric(instance[1]) || term == 0)
         return false;
     m->term = term;
+    m->first = draw % CLORDID_DRAWS * CLORDID_DRAW_SEQS;
+    m->seq = m->first;
     m->text[0] = instance[0];
     m->text[1] = instance[1];
     number_write(m->text + CLORDID_INSTANCE, CLORDID_TERM, term);
-    number_write(m->text + CLORDID_INSTANCE + CLORDID_TERM, CLORDID_SEQ, 0);
+    number_write(m->text + CLORDID_INSTANCE + CLORDID_TERM, CLORDID_SEQ, m->first);
     return true;
 }
 
