@@ -313,6 +313,8 @@ connector_results(struct core *c)
             loop_attach(c->loop, r.conn, gateway_conn_is_market(r.conn) ? LOOP_MARKET : LOOP_ORDER, &r.handover);
             tap_on_up(&c->tap, r.conn, c->now);
         } else if (r.ok == 0 && wanted) {
+            if (r.quiet_s != 0)
+                tap_on_quiet(&c->tap, r.conn, r.quiet_s * NS_PER_S, c->now);
             tap_on_down(&c->tap, r.conn, r.fault.text, c->now);
         } else {
             ASSERT(r.ok == 0 || !wanted); /* an old attempt that failed; an old success cannot outlive its cancel */
@@ -347,6 +349,8 @@ refdata_results(struct core *c)
     for (unsigned i = 0; i < RESULTS_PER_TURN; i++) {
         if (!refdata_poll(c->p.refdata, &r))
             return false;
+        if (!r.ok && r.quiet_ms != 0)
+            tap_on_quiet(&c->tap, GATEWAY_CONN(r.venue, c->p.refdata_role[r.venue]), r.quiet_ms * NS_PER_MS, c->now);
         switch ((enum refdata_kind)r.kind) {
         case REFDATA_INSTRUMENT: tap_on_definition(&c->tap, &r.instrument, c->now); break;
         case REFDATA_INSTRUMENTS_END:

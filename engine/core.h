@@ -33,7 +33,8 @@ struct core_parts {
     struct ws_lws *lws; /* NULL: no venue uses it */
     struct ws_lws_config lws_config;
     struct refdata *refdata;
-    struct rest *rest[VENUE_MAX]; /* NULL: the venue asks nothing over HTTP */
+    uint8_t refdata_role[VENUE_MAX]; /* CONN_ROLE of the endpoint that it asks */
+    struct rest *rest[VENUE_MAX];    /* NULL: the venue asks nothing over HTTP */
     struct unix_port *unix_port;
     struct record_file *record; /* NULL: no recording */
     int doorbell_fd;            /* rung by the unix port and main */

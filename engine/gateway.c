@@ -33,6 +33,7 @@ venue_init(struct gateway *g, uint16_t id, struct arena *arena)
     v->blocked_until = (mono_ns_t){ INT64_MIN };
     v->orders_until = (mono_ns_t){ INT64_MIN };
     v->http_until = (mono_ns_t){ INT64_MIN };
+    v->market_until = (mono_ns_t){ INT64_MIN };
     budget_init(&v->budget, v->cfg->cancel_reserve_percent);
     budget_init(&v->http, HTTP_KEPT_PERCENT);
     budget_told(&v->http, VENUE_BUDGET_DECAY, v->cfg->http_calls_max, 0, v->cfg->http_calls_ns, 0);
@@ -317,6 +318,18 @@ session_broken(struct gateway_venue *v, unsigned role, const char *why, struct n
     session_run(v, role, session_fail(&v->session[role]), now);
 }
 
+/* What an earlier run was told holds on. */
+static void
+quiet_recover(struct gateway_venue *v, struct now now)
+{
+    int64_t wait_ns = v->cfg->quiet_until_ns - now.wall.ns + QUIET_MARGIN_NS;
+
+    if (v->cfg->quiet_until_ns == 0 || wait_ns <= 0)
+        return;
+    v->blocked_until = mono_after(now.mono, MIN(wait_ns, QUIET_MAX_NS));
+    log_write(v->g->p.log, LOG_RATE_LIMITED, "told before this start", v->id, wait_ns / NS_PER_MS);
+}
+
 void
 gateway_start(struct gateway *g, struct now now)
 {
@@ -332,6 +345,8 @@ gateway_start(struct gateway *g, struct now now)
         uint32_t account = g->venue[g->p.route->table[i].venue].cfg->account;
         metric_set(g->p.metrics, METRIC_POSITION, i, risk_position(g->p.risk, account, i)->qty);
     }
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
+        quiet_recover(&g->venue[i], now);
     for (uint16_t i = 0; i < g->cfg.venue_count; i++)
         market_fetch_instruments(&g->venue[i], now);
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_SECOND, mono_after(now.mono, NS_PER_S));
@@ -377,6 +392,41 @@ gateway_on_up(struct gateway *g, uint32_t conn, struct now now)
         legs_up(v, role, now);
 }
 
+/* A log-on is requests too, and they make a ban longer. */
+static void
+session_wait_quiet(struct gateway_venue *v, unsigned role)
+{
+    struct session *s = &v->session[role];
+    mono_ns_t until = role == ROLE_ORDER ? v->blocked_until : v->market_until;
+
+    if (role == ROLE_ORDER && venue_over_http(v, VENUE_RQ_LOGON) && until.ns < v->http_until.ns)
+        until = v->http_until;
+    if (s->state == SESSION_WAITING && s->deadline.ns < until.ns)
+        s->deadline = until;
+}
+
+void
+gateway_on_quiet(struct gateway *g, uint32_t conn, int64_t wait_ns, struct now now)
+{
+    unsigned role;
+    struct gateway_venue *v = venue_at(g, conn, &role);
+
+    wait_ns = MIN(wait_ns, QUIET_MAX_NS);
+    if (wait_ns <= 0)
+        return;
+    if (role == ROLE_ORDER) {
+        venue_quiet(v, wait_ns, "told when connecting, or about reference data", now);
+    } else {
+        mono_ns_t until = mono_after(now.mono, wait_ns);
+        if (until.ns > v->market_until.ns)
+            v->market_until = until;
+        log_write(g->p.log, LOG_RATE_LIMITED, "market data", v->id, wait_ns / NS_PER_MS);
+    }
+    session_wait_quiet(v, role);
+    if (v->session[role].state == SESSION_WAITING)
+        session_arm(v, role);
+}
+
 void
 gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now now)
 {
@@ -392,11 +442,7 @@ gateway_on_down(struct gateway *g, uint32_t conn, const char *why, struct now no
                    metric_pair(METRIC_CONN_LOST, v->id, shown(role)), 1);
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_PACE(conn), MONO_NEVER);
     enum session_do what = session_on_down(s, now, gateway_random(g));
-    mono_ns_t quiet = v->blocked_until;
-    if (venue_over_http(v, VENUE_RQ_LOGON) && quiet.ns < v->http_until.ns)
-        quiet = v->http_until;
-    if (role == ROLE_ORDER && s->state == SESSION_WAITING && s->deadline.ns < quiet.ns)
-        s->deadline = quiet; /* a log-on is requests too, and they make a ban longer */
+    session_wait_quiet(v, role);
     session_run(v, role, what, now);
     int64_t wait_ms = s->state == SESSION_WAITING ? mono_since(s->deadline, now.mono) / NS_PER_MS : 0;
     if (was_up)

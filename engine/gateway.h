@@ -132,6 +132,7 @@ struct gateway_venue_config {
     int64_t clock_ns;                /* the venue's clock is asked again */
     int64_t audit_ns;                /* open orders, trades and balances are asked for again, with the clock */
     enum foreign_policy foreign;
+    int64_t quiet_until_ns;      /* an earlier run was told not to ask before, wall clock; 0 = nothing was said */
     bool first_held;             /* gateway_first.c: a position that no trade tells is what is held */
     bool balance_moves_position; /* a change of balance that no trade explains changes the position too */
     struct session_config market;
@@ -229,6 +230,9 @@ void gateway_on_stall(struct gateway *g, int64_t ns, struct now now);
 /* What became of limits that were asked for. l: the set of LIMITS_TAKE, whose version is written here; risk copies it.
  * True when it is in force. */
 bool gateway_on_limits_answer(struct gateway *g, const struct limits_answer *a, struct risk_limits *l, struct now now);
+/* Whoever reached for the endpoint of connection `conn` was told to be quiet for so long: a refused upgrade, reference
+ * data. What the order session itself hears comes with its bytes. */
+void gateway_on_quiet(struct gateway *g, uint32_t conn, int64_t wait_ns, struct now now);
 /* Records up to seq are on disk. To be told before gateway_on_sent; only durable_first listens. */
 void gateway_on_durable(struct gateway *g, uint64_t seq);
 /* A record was lost, or may be: new orders stop for good, cancels pass. Orders that wait for the disk never leave. */

@@ -38,6 +38,8 @@
 #define TERM_AHEAD_S       60 /* further ahead, the clock was set back: there is no waiting for it */
 #define FETCH_RETRY_NS     (2 * NS_PER_S)
 #define FIRST_ROUND_NS     (500 * NS_PER_MS)
+#define QUIET_MAX_NS       (INT64_C(7) * 86400 * NS_PER_S)
+#define QUIET_MARGIN_NS    (3 * NS_PER_S)                        /* the wall clock may have been set since */
 #define CLOCK_OFF_MAX_NS   (INT64_C(5) * 365 * 86400 * NS_PER_S) /* sums with any time of day stay in range */
 
 #define ROLE_MARKET CONN_ROLE_MARKET
@@ -187,6 +189,7 @@ struct gateway_venue {
     mono_ns_t blocked_until;    /* told to be quiet */
     mono_ns_t orders_until;     /* told to send no new orders */
     mono_ns_t http_until;       /* told to be quiet over HTTP, where its requests are counted apart */
+    mono_ns_t market_until;     /* told not to connect for market data */
     struct budget budget;
     struct budget http;       /* its DECAY: the count of requests over HTTP */
     mono_ns_t deadman_next;   /* ask for the countdown again */
@@ -669,6 +672,8 @@ bool venue_work(struct gateway_venue *v, struct now now);
 void venue_order_timer(struct gateway *g, uint32_t slot, struct now now);
 void venue_publish_state(struct gateway_venue *v);
 void venue_recover(struct gateway_venue *v, struct now now);
+/* Nothing is sent to order entry for so long: journaled, so that a restart knows. */
+void venue_quiet(struct gateway_venue *v, int64_t wait_ns, const char *why, struct now now);
 uint16_t gateway_currency(struct gateway *g, const char *name, struct now now);
 void gateway_delta(struct gateway *g, const struct order_delta *d);
 /* gateway_recover.c */

@@ -533,6 +533,33 @@ on_time(struct gateway_venue *v, const struct venue_report *r)
     step_done(v, STEP_TIME);
 }
 
+/* The next start waits for it too. It knows the last record only, and logs on over HTTP where we did. */
+static void
+quiet_note(struct gateway_venue *v, const char *why, struct now now)
+{
+    int64_t wait_ns = MAX(v->blocked_until.ns, v->http_until.ns) - now.mono.ns;
+    struct journal_control c = {
+        .kind = CONTROL_QUIET, .id = v->id, .client = CLIENT_NONE, .value = now.wall.ns + wait_ns
+    };
+
+    (void)snprintf(c.text, sizeof(c.text), "%s", why);
+    (void)gateway_journal(v->g, JOURNAL_CONTROL, &c, sizeof(c), now);
+}
+
+void
+venue_quiet(struct gateway_venue *v, int64_t wait_ns, const char *why, struct now now)
+{
+    mono_ns_t until = mono_after(now.mono, wait_ns);
+
+    if (until.ns > v->blocked_until.ns) { /* one told before may come after */
+        v->blocked_until = until;
+        quiet_note(v, why, now);
+    }
+    unsent_withdraw_all(v, "the venue told us to be quiet before it left", now);
+    metric_add(v->g->p.metrics, METRIC_RATE_LIMITED, v->id, 1);
+    log_write(v->g->p.log, LOG_RATE_LIMITED, why, v->id, wait_ns / NS_PER_MS);
+}
+
 static void
 on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
 {
@@ -544,16 +571,22 @@ on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
         wait = 60 * NS_PER_S;
     if (wait <= 0)
         return;
+    bool http = r->request != VENUE_RQ_NEW && venue_over_http(v, r->request);
+    if (r->request != VENUE_RQ_NEW && !http) {
+        venue_quiet(v, wait, r->text, v->now);
+        return;
+    }
     mono_ns_t until = mono_after(v->now.mono, wait);
-    mono_ns_t *quiet = r->request == VENUE_RQ_NEW       ? &v->orders_until
-                       : venue_over_http(v, r->request) ? &v->http_until
-                                                        : &v->blocked_until;
-    if (until.ns > quiet->ns) /* one told before may come after */
+    mono_ns_t *quiet = http ? &v->http_until : &v->orders_until;
+    if (until.ns > quiet->ns) { /* one told before may come after */
         *quiet = until;
-    if (quiet == &v->http_until && r->code != 0) /* whoever else asks in this account's name: the counter is full */
+        if (http)
+            quiet_note(v, r->text, v->now);
+    }
+    if (http && r->code != 0) /* whoever else asks in this account's name: the counter is full */
         budget_told(&v->http, VENUE_BUDGET_DECAY, 0, v->http.window[VENUE_BUDGET_DECAY].limit, 0,
                     v->now.wall.ns + v->clock_offset_ns);
-    if (quiet != &v->http_until)
+    if (!http)
         unsent_withdraw_all(v, "the venue told us to be quiet before it left", v->now);
     metric_add(v->g->p.metrics, METRIC_RATE_LIMITED, v->id, 1);
     log_write(v->g->p.log, LOG_RATE_LIMITED, r->text, v->id, wait / NS_PER_MS);

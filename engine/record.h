@@ -39,6 +39,7 @@
     X(REC_END, 25, "end")                        /* the core has ended in order */                              \
     X(REC_BUDGET, 26, "budget")                  /* id = venue; data = struct tap_budget */                     \
     X(REC_STALL, 27, "stall")                    /* value = length of a turn beyond stall_max_ns */             \
+    X(REC_QUIET, 28, "quiet")                    /* id = connection, value = ns to wait */                      \
     X(REC_OUT, 64, "out")                        /* id = connection, value = cover_seq; data = bytes sent */    \
     X(REC_REST_OUT, 65, "rest_out")              /* id = venue; data = request */                               \
     X(REC_OPEN, 66, "open")                      /* id = connection */                                          \

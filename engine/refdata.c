@@ -154,15 +154,15 @@ publish(struct refdata *r, const struct refdata_result *result)
 static void
 publish_failed(struct refdata *r, const struct request *rq, int64_t blocked_until_ns)
 {
-    struct refdata_result result = { .kind = rq->kind, .venue = rq->venue };
+    int64_t blocked_ns = blocked_until_ns - clock_mono_ns();
+    struct refdata_result result = { .kind = rq->kind,
+                                     .venue = rq->venue,
+                                     .quiet_ms = blocked_ns <= 0 ? 0 : (uint32_t)(blocked_ns / NS_PER_MS + 1) };
 
     if (rq->kind == REFDATA_SNAPSHOT) {
-        int64_t blocked_ns = blocked_until_ns - clock_mono_ns();
-        result.slice = (struct snapshot_slice){ .instrument = rq->instrument,
-                                                .is_first = true,
-                                                .is_last = true,
-                                                .failed = true,
-                                                .count = blocked_ns <= 0 ? 0 : (uint32_t)(blocked_ns / NS_PER_MS + 1) };
+        result.slice = (struct snapshot_slice){
+            .instrument = rq->instrument, .is_first = true, .is_last = true, .failed = true, .count = result.quiet_ms
+        };
     }
     publish(r, &result);
 }
@@ -238,10 +238,35 @@ link_back_off(struct refdata *r, struct link *l)
     l->retry_at_ns = clock_mono_ns() + (int64_t)wait_ms * NS_PER_MS;
 }
 
+/* The venue said to wait: until the time it named, or its counting window. */
+static void
+link_block(struct link *l, int64_t retry_after_ms)
+{
+    int64_t wait_ns = RATE_LIMIT_NS;
+
+    if (retry_after_ms > 0 && retry_after_ms < INT64_MAX / NS_PER_MS)
+        wait_ns = retry_after_ms * NS_PER_MS - clock_wall_ns();
+    wait_ns = MAX(NS_PER_S, MIN(wait_ns, RATE_LIMIT_MAX));
+    l->blocked_until_ns = clock_mono_ns() + wait_ns;
+}
+
+/* The upgrade was refused with a wait. */
+static uint32_t
+upgrade_quiet(void *ctx, const uint8_t *buf, size_t len)
+{
+    uint32_t seconds = ws_handshake_quiet_s(buf, len);
+
+    if (seconds != 0)
+        link_block((struct link *)ctx, (clock_wall_ns() / NS_PER_S + seconds) * 1000);
+    return seconds;
+}
+
 static bool
 link_open(struct refdata *r, struct link *l, int64_t deadline_ns, struct fault *fault)
 {
-    static const struct upgrade_ops upgrade = { .request = upgrade_request, .response = upgrade_response };
+    const struct upgrade_ops upgrade = {
+        .ctx = l, .request = upgrade_request, .response = upgrade_response, .quiet_s = upgrade_quiet
+    };
 
     if (l->retry_at_ns >= deadline_ns)
         return FAULT(fault, "not connected; the next attempt comes in %u ms", ms_until(l->retry_at_ns));
@@ -340,18 +365,6 @@ link_next(struct link *l, int64_t deadline_ns, struct ws_message *m, struct faul
 }
 
 /* ---- one request ---- */
-
-/* The venue said to wait: until the time it named, or its counting window. */
-static void
-link_block(struct link *l, int64_t retry_after_ms)
-{
-    int64_t wait_ns = RATE_LIMIT_NS;
-
-    if (retry_after_ms > 0 && retry_after_ms < INT64_MAX / NS_PER_MS)
-        wait_ns = retry_after_ms * NS_PER_MS - clock_wall_ns();
-    wait_ns = MAX(NS_PER_S, MIN(wait_ns, RATE_LIMIT_MAX));
-    l->blocked_until_ns = clock_mono_ns() + wait_ns;
-}
 
 enum ask { ASK_OK, ASK_FAILED, ASK_DOWN };
 

@@ -49,7 +49,7 @@ struct refdata_result {
     uint8_t kind; /* enum refdata_kind */
     bool ok;
     uint16_t venue;
-    uint32_t pad;
+    uint32_t quiet_ms; /* not ok: the venue is not to be asked for so long; 0 = it has not said so */
     union {
         struct instrument instrument;
         struct binance_limits limits;

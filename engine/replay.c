@@ -496,6 +496,10 @@ feed_input(struct replay *r, const struct record_event *e)
         gateway_on_budget(r->g, h->id, (enum venue_budget)budget.budget, budget.limit, budget.window_ns, r->now);
         return true;
     case REC_STALL: gateway_on_stall(r->g, h->value, r->now); return true;
+    case REC_QUIET:
+        if (conn_ok(r, h->id))
+            gateway_on_quiet(r->g, h->id, h->value, r->now);
+        return conn_ok(r, h->id);
     case REC_END: r->out->complete = true; return true;
     default: return false;
     }

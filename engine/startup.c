@@ -142,7 +142,16 @@ upgrade_request(void *ctx, const char *host, const char *path, const uint8_t non
     return ws_handshake_request((char *)buf, room, host, path, nonce, NULL);
 }
 
-static const struct upgrade_ops upgrade = { .request = upgrade_request, .response = upgrade_check };
+static uint32_t
+upgrade_quiet(void *ctx, const uint8_t *buf, size_t len)
+{
+    (void)ctx;
+    return ws_handshake_quiet_s(buf, len);
+}
+
+static const struct upgrade_ops upgrade = { .request = upgrade_request,
+                                            .response = upgrade_check,
+                                            .quiet_s = upgrade_quiet };
 
 static struct connector_config
 connector_config_of(const struct app *a)
@@ -674,12 +683,12 @@ start_refdata(struct app *a, struct fault *fault)
         const struct config_venue *v = &a->config.venue[i];
         for (uint32_t s = 0; s < v->symbols; s++)
             symbols[i][s] = v->symbol[s];
+        a->parts.refdata_role[i] = dialects[v->dialect].refdata_at_market ? CONN_ROLE_MARKET : CONN_ROLE_ORDER;
         venues[i] = (struct refdata_venue){
             .venue = (uint16_t)i,
             .name = v->name,
             .dialect = dialects[v->dialect].refdata,
-            .endpoint = a->parts.endpoint[GATEWAY_CONN(i, dialects[v->dialect].refdata_at_market ? CONN_ROLE_MARKET
-                                                                                                 : CONN_ROLE_ORDER)],
+            .endpoint = a->parts.endpoint[GATEWAY_CONN(i, a->parts.refdata_role[i])],
             .symbols = symbols[i],
             .symbol_count = v->symbols,
         };
@@ -735,6 +744,8 @@ gateway_config_finish(struct app *a, uint64_t seed)
 
     g->term = a->term;
     g->new_journal = a->config.new_journal;
+    for (unsigned i = 0; i < VENUE_MAX; i++)
+        g->venue[i].quiet_until_ns = a->replayed.quiet_until_ns[i];
     g->durable_first = a->config.journal.sync == SYNC_ALWAYS;
     g->seed = seed;
     memcpy(g->instance, a->identity.instance, CLORDID_INSTANCE + 1);

@@ -410,6 +410,14 @@ tap_on_turn(struct tap *t, int64_t ns, struct now now)
 }
 
 void
+tap_on_quiet(struct tap *t, uint32_t conn, int64_t wait_ns, struct now now)
+{
+    input(t, now, REC_QUIET, conn, wait_ns, NULL, 0);
+    gateway_on_quiet(t->g, conn, wait_ns, now);
+    handled(t);
+}
+
+void
 tap_on_durable(struct tap *t, uint64_t seq, struct now now)
 {
     input(t, now, REC_DURABLE, 0, (int64_t)seq, NULL, 0);

@@ -83,6 +83,7 @@ void tap_attach(struct tap *t, uint32_t slot, const struct client_identity *id, 
 /* The client port's detach, and what follows from it in the gateway. */
 void tap_detach(struct tap *t, uint32_t slot, struct now now);
 bool tap_limits_answer(struct tap *t, const struct limits_answer *a, struct risk_limits *l, struct now now);
+void tap_on_quiet(struct tap *t, uint32_t conn, int64_t wait_ns, struct now now);
 void tap_on_budget(struct tap *t, uint16_t venue, enum venue_budget budget, int64_t limit, int64_t window_ns,
                    struct now now);
 void tap_on_durable(struct tap *t, uint64_t seq, struct now now);

@@ -3,6 +3,9 @@
  * SHA-1 here proves only that the other side speaks WebSocket (RFC 6455 section 1.3); nothing secret depends on it. */
 #include "feed/ws_handshake.h"
 
+#define QUIET_DEFAULT_S 60u
+#define QUIET_MAX_S     (7u * 86400)
+
 static const char accept_guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 static uint32_t
@@ -228,6 +231,7 @@ struct fields {
     struct text extensions;
     struct text protocol;
     struct text location;
+    struct text retry_after;
 };
 
 static struct text *
@@ -245,6 +249,7 @@ field_of(struct fields *f, struct text name)
         { "Sec-WebSocket-Extensions", offsetof(struct fields, extensions) },
         { "Sec-WebSocket-Protocol", offsetof(struct fields, protocol) },
         { "Location", offsetof(struct fields, location) },
+        { "Retry-After", offsetof(struct fields, retry_after) },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
@@ -339,6 +344,28 @@ ws_handshake_check(const uint8_t *buf, size_t len, const uint8_t nonce[WS_NONCE_
     if (end <= 0)
         return end;
     return split(s, (size_t)end, &f, fault) && check_fields(&f, nonce, fault) ? end : -1;
+}
+
+uint32_t
+ws_handshake_quiet_s(const uint8_t *buf, size_t len)
+{
+    const char *s = (const char *)buf;
+    struct fault fault;
+    struct fields f;
+    uint32_t seconds = 0;
+    int end = header_end(s, len, &fault);
+
+    if (end <= 0 || !split(s, (size_t)end, &f, &fault) || f.first.n < 12 || memcmp(f.first.s, "HTTP/1.1 ", 9) != 0)
+        return 0;
+    if (memcmp(f.first.s + 9, "429", 3) != 0 && memcmp(f.first.s + 9, "418", 3) != 0)
+        return 0;
+    for (size_t i = 0; i < f.retry_after.n; i++) {
+        char c = f.retry_after.s[i];
+        if (c < '0' || c > '9' || seconds > QUIET_MAX_S)
+            return QUIET_DEFAULT_S;
+        seconds = seconds * 10 + (uint32_t)(c - '0');
+    }
+    return seconds == 0 ? QUIET_DEFAULT_S : MIN(seconds, QUIET_MAX_S);
 }
 
 int

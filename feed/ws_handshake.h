@@ -29,6 +29,10 @@ size_t ws_handshake_request(char *buf, size_t room, const char *host, const char
  * Returns > 0: accepted, that many bytes are the header, frames follow; 0: need more; -1: refused, fault says why. */
 int ws_handshake_check(const uint8_t *buf, size_t len, const uint8_t nonce[WS_NONCE_BYTES], struct fault *fault);
 
+/* Seconds for which the venue does not want to be asked, by an answer that refused: 429 or 418, and its Retry-After
+ * (RFC 9110 section 10.2.3, seconds; 60 where it is missing, a date or no number). 0: it says nothing of that. */
+uint32_t ws_handshake_quiet_s(const uint8_t *buf, size_t len);
+
 /* Server side: read a client's request.
  *
  * key, path   key: WS_KEY_TEXT bytes; path: the request target, cut to path_room (NUL included). Written on > 0.

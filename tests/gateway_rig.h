@@ -867,6 +867,7 @@ rig_begin(struct rig *r)
     if (rig_links.silence_ns != 0)
         gc.venue[0].market.silence_max_ns = rig_links.silence_ns;
     gc.new_journal = r->new_journal;
+    gc.venue[0].quiet_until_ns = r->replayed.quiet_until_ns[0];
     gc.venue[0].first_held = r->first_held;
     gc.venue[0].order.step_count = 4;
     gc.venue[0].foreign = r->foreign;

@@ -205,7 +205,7 @@ upgrade_response(void *ctx, const uint8_t nonce[UPGRADE_NONCE_BYTES], const uint
 static void
 session_start(struct fixture *f, bool ed25519)
 {
-    static const struct upgrade_ops upgrade = { NULL, upgrade_request, upgrade_response };
+    static const struct upgrade_ops upgrade = { .request = upgrade_request, .response = upgrade_response };
     struct fault fault = { "" };
     const char *secret = ed25519 ? ED_PEM : HMAC_SECRET;
     struct venue_config cfg = {

@@ -17,7 +17,14 @@ static struct fixture {
     uint32_t generation;
 } f;
 
-static const struct upgrade_ops toy = { .request = toy_request, .response = toy_response };
+static uint32_t
+toy_quiet(void *ctx, const uint8_t *buf, size_t len)
+{
+    (void)ctx;
+    return len > 12 && memcmp(buf + 9, "403", 3) == 0 ? 77 : 0;
+}
+
+static const struct upgrade_ops toy = { .request = toy_request, .response = toy_response, .quiet_s = toy_quiet };
 
 static void
 serve_101(struct tls_server *s, SSL *ssl, int fd)
@@ -285,6 +292,15 @@ TEST(connector_refuses_a_server_that_does_not_speak_tls)
 TEST(connector_says_what_the_upgrade_was_refused_with)
 {
     check_refused(CERT_GOOD, serve_403, "wss", "localhost", "upgrade refused: HTTP/1.1 403");
+}
+
+TEST(connector_hands_on_how_long_a_refusal_wants_silence)
+{
+    setup(CERT_GOOD, serve_403);
+    struct connect_result r = try_once("wss", "localhost", 20000);
+    CHECK(!r.ok);
+    CHECK_EQ(r.quiet_s, 77);
+    teardown();
 }
 
 TEST(connector_bounds_a_response_without_an_end)

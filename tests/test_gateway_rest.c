@@ -275,6 +275,30 @@ TEST(quiet_that_is_wanted_over_http_stops_questions_and_neither_orders_nor_cance
     rig_end(&rig);
 }
 
+TEST(what_was_told_over_http_outlives_the_process_and_shortens_no_ban)
+{
+    to_ready();
+    struct venue_report ban = rig_report(VENUE_RATE_LIMITED, NULL);
+    ban.request = VENUE_RQ_CANCEL;
+    ban.retry_after_ns = rig.now.wall.ns + 600 * NS_PER_S;
+    (void)rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(rig.rest_busy);
+    rig_say(&rig, &ban);
+    int64_t until_ns = ban.retry_after_ns;
+    http_quiet(VENUE_RQ_QUERY, 5 * NS_PER_S, VENUE_QUERY_FAILED, NULL);
+    rig_restart(&rig);
+    CHECK_EQ(rig.replayed.quiet_until_ns[0], until_ns);
+    CHECK_EQ(rig.definitions_asked, 0);
+    rig_end(&rig);
+    to_logon();
+    until_ns = rig.now.wall.ns + 900 * NS_PER_S;
+    http_quiet(VENUE_RQ_LOGON, 900 * NS_PER_S, VENUE_LOGON_REFUSED, NULL);
+    rig_restart(&rig);
+    CHECK_EQ(rig.replayed.quiet_until_ns[0], until_ns);
+    rig_end(&rig);
+}
+
 TEST(a_logon_that_is_told_to_wait_does_not_come_back_before)
 {
     to_logon();

@@ -164,4 +164,23 @@ TEST(server_refuses_what_is_no_upgrade)
         CHECK_EQ(ws_handshake_accept((const uint8_t *)bad[i], strlen(bad[i]), key, path, sizeof(path), &fault), -1);
 }
 
+static uint32_t
+quiet(const char *answer)
+{
+    return ws_handshake_quiet_s((const uint8_t *)answer, strlen(answer));
+}
+
+TEST(ws_handshake_says_how_long_a_refusal_wants_silence)
+{
+    CHECK_EQ(quiet("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 17\r\n\r\n"), 17);
+    CHECK_EQ(quiet("HTTP/1.1 418 I'm a teapot\r\nServer: x\r\nretry-after:3600\r\n\r\nbody"), 3600);
+    CHECK_EQ(quiet("HTTP/1.1 429 Too Many Requests\r\n\r\n"), 60);
+    CHECK_EQ(quiet("HTTP/1.1 429\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n\r\n"), 60);
+    CHECK_EQ(quiet("HTTP/1.1 429\r\nRetry-After: 604801\r\n\r\n"), 604800);
+    CHECK_EQ(quiet("HTTP/1.1 429\r\nRetry-After: 99999999999999999999\r\n\r\n"), 60);
+    CHECK_EQ(quiet("HTTP/1.1 403 Forbidden\r\nRetry-After: 17\r\n\r\n"), 0);
+    CHECK_EQ(quiet("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 17\r\n"), 0); /* not whole */
+    CHECK_EQ(quiet(""), 0);
+}
+
 TEST_MAIN()

@@ -410,6 +410,8 @@ response_check(struct attempt *a, const uint8_t *bytes, size_t len, uint32_t *of
     struct fault f = { "the upgrade was refused" };
     int n = a->upgrade->response(a->upgrade->ctx, a->nonce, bytes, len, &f);
 
+    if (n < 0 && a->upgrade->quiet_s != NULL)
+        a->quiet_s = a->upgrade->quiet_s(a->upgrade->ctx, bytes, len);
     if (n < 0)
         return attempt_fail(a, f.text) ? -1 : 0;
     if (n == 0)

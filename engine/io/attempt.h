@@ -27,6 +27,8 @@ struct upgrade_ops {
     /* Look at what has come: > 0 bytes of the whole good response, 0 more wanted, < 0 refused with the fault filled. */
     int (*response)(void *ctx, const uint8_t nonce[UPGRADE_NONCE_BYTES], const uint8_t *buf, size_t len,
                     struct fault *fault);
+    /* Of what was refused: seconds for which nobody may ask again; 0 = it does not say. May be NULL. */
+    uint32_t (*quiet_s)(void *ctx, const uint8_t *buf, size_t len);
 };
 
 enum attempt_phase {
@@ -52,6 +54,7 @@ struct attempt {
     mono_ns_t deadline;
     mono_ns_t address_deadline;
     uint32_t deadline_ms;
+    uint32_t quiet_s; /* the refusal asked for so many seconds of silence */
     struct lookup *lookup;
     struct sockaddr_storage address[ATTEMPT_ADDRESSES];
     uint32_t address_count;

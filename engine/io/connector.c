@@ -71,6 +71,7 @@ result_fill(struct connect_result *r, struct slot *s, uint32_t conn)
     memcpy(r->address, a->address_text, sizeof(r->address));
     if (!r->ok) {
         r->fault = a->fault;
+        r->quiet_s = a->quiet_s;
         return;
     }
     socket_block(a->fd); /* io_uring answers EAGAIN on a non-blocking socket instead of waiting */

@@ -33,6 +33,7 @@ struct connect_result {
     uint32_t elapsed_us;
     struct conn_handover handover; /* when ok */
     struct fault fault;            /* when not */
+    uint32_t quiet_s;              /* when not: the venue wants to hear nothing for so long; 0 = it has not said so */
     char address[56];              /* the numeric address last tried */
 };
 

@@ -58,21 +58,22 @@ struct journal_name {
 _Static_assert(sizeof(struct journal_name) == 32, "journal payload");
 
 /* X(name, text) */
-#define JOURNAL_CONTROLS(X)                                                                                 \
-    X(CONTROL_NONE, "none")                                                                                 \
-    X(CONTROL_START, "start") /* value = term */                                                            \
-    X(CONTROL_STOP, "stop")   /* clean end */                                                               \
-    X(CONTROL_KILL, "kill")   /* latched until CONTROL_RELEASE */                                           \
-    X(CONTROL_RELEASE, "release")                                                                           \
-    X(CONTROL_STATE, "state")           /* level, id, value = enum trading_state */                         \
-    X(CONTROL_LIMITS, "limits")         /* value = version in force from here */                            \
-    X(CONTROL_ARMED, "armed")           /* id = venue; value 1 armed, 0 disarmed */                         \
-    X(CONTROL_RESOLVE, "resolve")       /* operator's word on an order; text says it */                     \
-    X(CONTROL_ASKED, "asked")           /* first of two steps; value = enum command_verb, text says what */ \
-    X(CONTROL_CONFIRMED, "confirmed")   /* second step, as asked */                                         \
-    X(CONTROL_KILL_PROOF, "kill_proof") /* id = venue, value = enum kill_proof; text says how */            \
-    X(CONTROL_FLATTEN, "flatten")       /* id = instrument; value = orders that it sent */                  \
-    X(CONTROL_TRIP, "trip")             /* level, id; value = risk's enum risk_trip_kind; text says by what */
+#define JOURNAL_CONTROLS(X)                                                                                    \
+    X(CONTROL_NONE, "none")                                                                                    \
+    X(CONTROL_START, "start") /* value = term */                                                               \
+    X(CONTROL_STOP, "stop")   /* clean end */                                                                  \
+    X(CONTROL_KILL, "kill")   /* latched until CONTROL_RELEASE */                                              \
+    X(CONTROL_RELEASE, "release")                                                                              \
+    X(CONTROL_STATE, "state")           /* level, id, value = enum trading_state */                            \
+    X(CONTROL_LIMITS, "limits")         /* value = version in force from here */                               \
+    X(CONTROL_ARMED, "armed")           /* id = venue; value 1 armed, 0 disarmed */                            \
+    X(CONTROL_RESOLVE, "resolve")       /* operator's word on an order; text says it */                        \
+    X(CONTROL_ASKED, "asked")           /* first of two steps; value = enum command_verb, text says what */    \
+    X(CONTROL_CONFIRMED, "confirmed")   /* second step, as asked */                                            \
+    X(CONTROL_KILL_PROOF, "kill_proof") /* id = venue, value = enum kill_proof; text says how */               \
+    X(CONTROL_FLATTEN, "flatten")       /* id = instrument; value = orders that it sent */                     \
+    X(CONTROL_TRIP, "trip")             /* level, id; value = risk's enum risk_trip_kind; text says by what */ \
+    X(CONTROL_QUIET, "quiet")           /* id = venue: not to be asked before value, wall clock; text says why */
 
 enum journal_control_kind {
 #define X(name, text) name,
@@ -331,7 +332,8 @@ struct journal_replayed {
     size_t tail_offset;
     bool torn; /* a torn tail was cut at tail_offset */
     bool clean_stop;
-    bool killed; /* a kill is latched */
+    bool killed;                       /* a kill is latched */
+    int64_t quiet_until_ns[VENUE_MAX]; /* wall clock: the venue is not to be asked before; 0 = nothing was said */
     uint32_t live;
     uint32_t unknown;
     uint32_t limits_version;

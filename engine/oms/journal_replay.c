@@ -115,6 +115,10 @@ replay_control(const struct replay *p, const struct journal_control *c)
         break;
     case CONTROL_KILL: out->killed = true; break;
     case CONTROL_RELEASE: out->killed = false; break;
+    case CONTROL_QUIET:
+        if (c->id < VENUE_MAX)
+            out->quiet_until_ns[c->id] = c->value;
+        break;
     case CONTROL_LIMITS: out->limits_version = (uint32_t)c->value; break;
     default: break;
     }

@@ -381,6 +381,7 @@ struct core_rig {
     bool syncing;
     uint64_t sync_seq;
     uint64_t durable_seq;
+    int64_t quiet_until_ns; /* by the journal: the venue is not to be asked before */
     bool disk_full;
     /* The disk: outlives the core. */
     uint8_t *segment[SIM_SEGMENTS];

@@ -298,6 +298,7 @@ journal_open(struct sim *s)
     }
     if (!journal_replay(segment, used, identity(), c->orders, &ops, &got, &fault))
         sim_fail(s, "the journal cannot be replayed: %s", fault.text);
+    c->quiet_until_ns = got.quiet_until_ns[0];
     if (got.killed)
         kill_trip(risk_kill(c->risk));
     c->segments = used;
@@ -389,6 +390,7 @@ gateway_build(struct sim *s)
         .ops = ops,
         .adapter = ops->init(&vc, &c->arena, &fault),
         .account = SIM_ACCOUNT,
+        .quiet_until_ns = c->quiet_until_ns,
         .snapshot_levels = 100,
         .recv_window_ns = s->recv_window_ns,
         .request_timeout_ns = 2 * NS_PER_S,
@@ -434,7 +436,6 @@ core_start(struct sim *s)
         c->timer[i] = MONO_NEVER;
     for (uint32_t i = 0; i < GATEWAY_CONNS; i++)
         c->wire[i] = SIM_NONE;
-    s->oracle.ban_known_until_ns = 0;
     if (s->kraken)
         fc = feed_config_checked(&feed_kraken, INSTRUMENTS, 10);
     else
@@ -587,6 +588,7 @@ core_crash(struct sim *s, bool torn)
         sim_trace(s, "CRASH within a turn, after record %llu of %llu to %llu", (unsigned long long)keep,
                   (unsigned long long)from, (unsigned long long)last);
         check_cut(s, keep);
+        s->oracle.ban_known_until_ns = 0; /* its record may have gone */
         if (leave)
             outs_leave(s, keep);
         journal_cut(s, keep + 1);
