@@ -58,7 +58,8 @@ static const struct config_key loop_keys[] = {
 };
 
 static const struct config_key memory_keys[] = {
-    POWER2(struct config_memory, orders_max, 16, 1048576, "4096", "orders remembered, terminal ones included"),
+    POWER2(struct config_memory, orders_max, 16, 1048576, "4096",
+           "orders remembered, terminal ones included; a journal is never read with fewer than it was written with"),
     INT(struct config_memory, instruments_max, 1, INSTRUMENT_MAX, "64", "instruments, all versions ever used"),
     INT(struct config_memory, clients_max, 1, CLIENT_MAX, "16", "clients connected at once"),
     INT(struct config_memory, levels_max, 100, 65536, "5000", "price levels per side of a book"),

@@ -368,6 +368,30 @@ replay_segments(struct app *a, uint32_t *next, struct fault *fault)
     return ok;
 }
 
+/* A smaller table has forgotten trade ids and orders that records further on are about: it would count a trade twice,
+ * or not at all. */
+static bool
+table_check(const struct app *a, struct fault *fault, int *exit_code)
+{
+    struct journal_segment_header h = { 0 };
+    struct journal_map m;
+    uint32_t most = 0;
+
+    if (!journal_map_open(&m, a->files, fault))
+        return false;
+    for (uint32_t i = 0; i < m.count; i++)
+        if (journal_header_check(&m.segment[i], &h, fault)) /* else replay says what is wrong with it */
+            most = MAX(most, h.orders_max);
+    journal_map_close(&m);
+    if (most <= (uint32_t)a->config.memory.orders_max)
+        return true;
+    *exit_code = EXIT_CONFIG;
+    return FAULT(fault,
+                 "memory.orders_max is %lld, but journal %.80s was written with %u: a smaller table would read it "
+                 "differently, expected at least %u",
+                 (long long)a->config.memory.orders_max, a->config.journal.dir, most, most);
+}
+
 /* Finished segments beyond those that are to be kept become a snapshot. */
 static bool
 compact_journal(struct app *a, struct now now, struct fault *fault)
@@ -416,6 +440,7 @@ begin_journal(struct app *a, uint8_t *base, size_t bytes, struct now now, struct
     memcpy(hash, &a->config.hash, sizeof(a->config.hash));
     journal_init(&a->journal, &a->identity, EXECGW_VERSION, hash, a->term, a->replayed.last_seq,
                  a->replayed.next_segment_index);
+    journal_set_orders_max(&a->journal, MAX(a->replayed.orders_max, (uint32_t)a->config.memory.orders_max));
     (void)journal_region(&a->journal, base, bytes, now);
     if (a->replayed.records == 0 && !define_names(a, now))
         return FAULT(fault, "journal %.100s: the first records do not fit", a->config.journal.dir);
@@ -820,7 +845,7 @@ startup(struct app *a, struct fault *fault, int *exit_code)
     a->files = journal_file_open(c->journal.dir, (size_t)c->journal.segment_bytes, fault);
     if (a->files == NULL)
         return false;
-    if (!open_journal(a, now, fault))
+    if (!table_check(a, fault, exit_code) || !open_journal(a, now, fault))
         return false;
     gateway_config_finish(a, (uint64_t)now.wall.ns ^ ((uint64_t)getpid() << 32));
     if (c->record[0] != '\0') {

@@ -195,6 +195,19 @@ def journals():
         os.unlink(first)
         os.link(second, f.file("journal/journal-00000007.seg"))
         bad(FAILED, "F/journal", "segments 00000002 to 00000007 expected")
+        # A table that would forget earlier than the one that wrote it.
+        larger, as_it_was = replace("orders_max = 4096", "orders_max = 8192"), tree(f)
+        refused(f, CONFIG_BAD, "memory.orders_max is 2048", "written with 4096", "expected at least 4096", fresh=False,
+                edit=replace("orders_max = 4096", "orders_max = 2048"))
+        assert tree(f) == as_it_was
+        gw = started(f, edit=larger)
+        stopped(gw)
+        refused(f, CONFIG_BAD, "memory.orders_max is 4096", "written with 8192", fresh=False)
+        gw = started(f, edit=larger)
+        stopped(gw)
+        shutil.rmtree(f.file("journal"))
+        gw = started(f)
+        stopped(gw)
         # What is none of ours is left alone.
         with open(f.file("journal/journal-00000001.seg.bak"), "w") as out:
             out.write("notes")

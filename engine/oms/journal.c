@@ -117,6 +117,13 @@ segment_begin(struct journal *j, uint8_t *base, size_t bytes, uint32_t index, st
     j->first_seq = h.first_seq;
 }
 
+void
+journal_set_orders_max(struct journal *j, uint32_t orders_max)
+{
+    ASSERT(j->base == NULL);
+    j->header.orders_max = orders_max;
+}
+
 bool
 journal_region(struct journal *j, uint8_t *base, size_t bytes, struct now now)
 {

@@ -190,7 +190,8 @@ struct journal_segment_header {
     int64_t created_wall_ns;
     uint64_t segment_bytes;
     uint64_t snapshot_records; /* it begins with so many, which stand for all segments before it; schema 1: 0 */
-    uint8_t reserved[180];
+    uint32_t orders_max; /* memory.orders_max, the largest so far: a table of fewer reads it differently; 0 unknown */
+    uint8_t reserved[176];
     uint32_t crc; /* CRC32C of all before */
 };
 _Static_assert(sizeof(struct journal_segment_header) == 512, "file format");
@@ -223,6 +224,8 @@ struct journal {
  */
 void journal_init(struct journal *j, const struct journal_identity *who, const char *build,
                   const uint8_t config_hash[32], uint32_t term, uint64_t last_seq, uint32_t next_index);
+/* Before the first region: into every header from here on. */
+void journal_set_orders_max(struct journal *j, uint32_t orders_max);
 
 /* Give a zeroed region of at least JOURNAL_SEGMENT_MIN bytes, 8-aligned: in use at once when there is none, else the
  * spare. False when there is a spare already. */
@@ -333,6 +336,7 @@ struct journal_replayed {
     bool torn; /* a torn tail was cut at tail_offset */
     bool clean_stop;
     bool killed;                       /* a kill is latched */
+    uint32_t orders_max;               /* the largest in any header; 0 unknown */
     int64_t quiet_until_ns[VENUE_MAX]; /* wall clock: the venue is not to be asked before; 0 = nothing was said */
     uint32_t live;
     uint32_t unknown;

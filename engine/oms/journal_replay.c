@@ -222,6 +222,7 @@ replay_headers(struct replay *p, const struct journal_reader *r, const struct jo
         if (expected != NULL && !journal_identity_check(&h, expected, segment_name(&r->segments[i]), p->fault))
             return false;
         p->out->last_term = MAX(p->out->last_term, h.term);
+        p->out->orders_max = MAX(p->out->orders_max, h.orders_max);
         p->out->next_segment_index = h.index + 1;
         if (i != r->segment)
             continue;

@@ -577,6 +577,7 @@ journal_snapshot_write(struct journal_snapshot *s, uint8_t *base, size_t bytes, 
     ASSERT(bytes >= journal_snapshot_bytes(s) && journal_snapshot_gains(s));
     uint64_t records = s->records;
     journal_init(&s->journal, &h->identity, build, h->config_hash, s->replayed.last_term, last - records, h->index);
+    journal_set_orders_max(&s->journal, h->orders_max);
     s->journal.header.snapshot_records = records;
     s->now = now;
     ASSERT(journal_region(&s->journal, base, bytes, now));
