@@ -581,8 +581,11 @@ command_cancel(struct gateway *g, const struct client_command *c, struct now now
         return;
     if (why == DENY_NONE && cancel_under_way(order_at(g->p.orders, slot)))
         why = DENY_ORDER_DONE;
-    if (why == DENY_NONE && c->role != ROLE_OPERATOR)
+    if (why == DENY_NONE && c->role != ROLE_OPERATOR) {
         why = risk_check_cancel(g->p.risk, c->cmd.client, now, &verdict);
+        if (why != DENY_NONE)
+            order_cancel_later(g, slot); /* not at the client's pace, but it goes out: a cancel is never forgotten */
+    }
     if (why == DENY_NONE) {
         const struct gateway_venue *v = &g->venue[order_at(g->p.orders, slot)->venue];
         if (!venue_can_cancel(v, now)) {

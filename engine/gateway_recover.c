@@ -456,9 +456,11 @@ account_trades_end(struct gateway_venue *v, const struct venue_report *r)
         return;
     s->asked = false;
     int64_t cursor = order_trade_cursor(g->p.orders, s->instrument);
-    int64_t reached = p->settled;
-    int64_t reached_ns = order_trade_cursor_ns(g->p.orders, s->instrument);
     bool cut = cursor >= 0 && r->code == 1 && p->next > MAX(s->from, cursor);
+    /* Both sides of a trade with ourselves have one id, and the answer may have been cut between them. */
+    int64_t again = p->next - 1 > MAX(s->from, cursor) ? p->next - 1 : p->next;
+    int64_t reached = cut ? MIN(p->settled, again) : p->settled;
+    int64_t reached_ns = order_trade_cursor_ns(g->p.orders, s->instrument);
     if (unlikely(cursor >= 0 && p->uncounted1 != 0)) {
         reached = MIN(reached, p->uncounted1 - 1);
         metric_add(g->p.metrics, METRIC_TRADES_UNCOUNTED, v->id, 1);
@@ -475,7 +477,7 @@ account_trades_end(struct gateway_venue *v, const struct venue_report *r)
         order_trade_cursor_set(g->p.orders, s->instrument, reached, reached_ns);
     }
     if (cut) {
-        s->from = p->next;
+        s->from = again;
         s->at = v->now.mono;
     } else {
         account_next(v);

@@ -158,4 +158,28 @@ TEST(too_many_orders_stops_new_orders_alone)
     rig_end(&rig);
 }
 
+TEST(a_cancel_above_the_clients_own_rate_is_denied_and_goes_out_all_the_same)
+{
+    static struct risk_limits limits;
+    struct fault fault;
+
+    rig_ready(&rig);
+    limits = *risk_limits_in_force(rig.risk);
+    limits.version++;
+    limits.client_default.cancel_rate.per_s = 1;
+    limits.client_default.cancel_rate.burst = 1;
+    CHECK(risk_set_limits(rig.risk, &limits, rig.now, &fault));
+    uint64_t first = working_buy();
+    uint64_t second = working_buy();
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = first });
+    CHECK(rig_take(&rig, VENUE_RQ_CANCEL) != NULL);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = second });
+    CHECK_EQ(denied(), DENY_CANCEL_RATE);
+    rig_pass(&rig, NS_PER_MS);
+    struct rig_request *rq = rig_take(&rig, VENUE_RQ_CANCEL);
+    CHECK(rq != NULL);
+    CHECK_EQ(order_find(rig.orders, rq->clordid), order_find_key(rig.orders, RIG_CLIENT, second));
+    rig_end(&rig);
+}
+
 TEST_MAIN()

@@ -353,6 +353,32 @@ TEST(what_was_traded_before_the_first_sight_of_an_instrument_is_the_past_though_
     rig_end(&rig);
 }
 
+TEST(a_trade_with_ourselves_that_two_answers_share_counts_on_both_sides)
+{
+    sweeping_ready(FOREIGN_REPORT, false);
+    audit_to_trades();
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    struct venue_report t = account_trade_report(900, 7, SIDE_BUY, 1000);
+    rig_say(&rig, &t);
+    t = account_trade_report(901, 8, SIDE_BUY, 5000);
+    rig_say(&rig, &t);
+    struct venue_report cut = rig_report(VENUE_TRADES_END, NULL);
+    cut.request = VENUE_RQ_TRADES;
+    cut.code = 1; /* the other side of 8 did not fit */
+    rig_say(&rig, &cut);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->since_trade == 8);
+    CHECK_EQ(order_trade_cursor(rig.orders, 0), 8); /* a crash now leaves the other side to the next start */
+    t = account_trade_report(901, 8, SIDE_BUY, 5000);
+    rig_say(&rig, &t);
+    t = account_trade_report(902, 8, SIDE_SELL, 5000);
+    rig_say(&rig, &t);
+    trades_end();
+    CHECK_EQ(rig_position(&rig)->qty, 1000);
+    rig_end(&rig);
+}
+
 TEST(a_cursor_passes_no_trade_that_is_younger_than_its_margin)
 {
     sweeping_ready(FOREIGN_REPORT, false);
