@@ -33,6 +33,17 @@ account_truth(const struct sim *s, uint32_t instrument, struct account_truth *ou
     }
 }
 
+/* As the core has it now: a crash may have made it forget some. */
+static int64_t
+filled_here(const struct sim *s, const struct mine *m)
+{
+    uint32_t slot = order_find(s->core.orders, m->clordid);
+    const struct instrument *ins = route_instrument(&s->core.route, m->instrument, 0);
+
+    return slot == ORDER_NONE || ins == NULL ? m->cum
+                                             : check_scale(order_at(s->core.orders, slot)->cum_qty, ins->qty_decimals);
+}
+
 int64_t
 account_slack(const struct sim *s, uint32_t instrument, enum side side)
 {
@@ -50,7 +61,7 @@ account_slack(const struct sim *s, uint32_t instrument, enum side side)
     for (uint32_t i = 0; i < s->oracle.count; i++) {
         const struct mine *m = &s->oracle.mine[i];
         if (m->instrument == instrument && (m->side == (uint8_t)side || s->crashes > 0) && m->vorder != SIM_NONE)
-            sum += MAX(l->order[m->vorder].cum - m->cum, 0);
+            sum += MAX(l->order[m->vorder].cum - filled_here(s, m), 0);
     }
     return sum;
 }
