@@ -134,6 +134,26 @@ TEST(a_clean_command_arrives_whole_with_the_admitted_identity)
     client_leave(&c);
 }
 
+TEST(a_strategy_says_its_parents_total_and_no_words)
+{
+    struct client c;
+    port_start(2);
+    client_join(&c, 1, 7, ROLE_STRATEGY);
+    struct command cmd = order(&c);
+    memset(cmd.text, 'x', sizeof(cmd.text));
+    cmd.parent_key = 3;
+    cmd.parent_qty = 1500;
+    struct client_command got = verdict(&c, &cmd);
+    CHECK_EQ(got.deny, DENY_NONE);
+    CHECK(got.cmd.parent_key == 3 && got.cmd.parent_qty == 1500);
+    for (size_t i = sizeof(cmd.parent_qty); i < sizeof(cmd.text); i++)
+        CHECK_EQ(got.cmd.text[i], 0);
+    cmd.parent_key = 0;
+    cmd.client_seq = ++c.seq;
+    CHECK_EQ(verdict(&c, &cmd).cmd.parent_qty, 0);
+    client_leave(&c);
+}
+
 TEST(every_enum_is_taken_at_its_last_value_and_denied_one_past_it)
 {
     static const struct {

@@ -222,8 +222,11 @@ session_take(struct client_port *p, uint32_t slot, struct client_command *out)
     c->pad = 0;
     if (s->id.role == ROLE_OPERATOR)
         c->text[sizeof(c->text) - 1] = '\0';
-    else
+    else { /* an operator's words; a strategy's parent has its total there */
+        qty_t parent_qty = c->parent_key != 0 ? c->parent_qty : 0;
         memset(c->text, 0, sizeof(c->text));
+        c->parent_qty = parent_qty;
+    }
     out->slot = slot;
     out->role = s->id.role;
     out->deny = (uint8_t)command_check(s, c);
