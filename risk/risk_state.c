@@ -1,5 +1,6 @@
 /* What orders, fills, balances and the day do to what risk knows; and what it is asked for. See risk_state.h. */
 #include "risk/risk_state.h"
+#include "execgw/admission.h"
 
 #define DAY_S INT64_C(86400)
 
@@ -224,6 +225,27 @@ fill_apply(struct risk *r, struct market *m, struct holding *part, const struct 
         day_apply(r, m, p, d);
 }
 
+/* A trade that the account has counted, found to be a client's: from nobody's part of the position to its own. */
+static COLD void
+moved_apply(struct risk *r, const struct market *m, struct holding *part, const struct order_delta *d)
+{
+    const struct position *p = &cell_at(r, d->account, d->instrument)->position;
+    struct order_delta in = *d;
+
+    in.fill_qty = d->moved_qty;
+    in.fee = 0;
+    struct order_delta out = in;
+    out.client = CLIENT_ADOPTED;
+    out.side = d->side == SIDE_BUY ? SIDE_SELL : SIDE_BUY;
+    struct holding *from = part_of(r, &out);
+    if (part != NULL)
+        holding_fill(part, m, &in, part_held(part, p, &in));
+    if (from != NULL)
+        holding_fill(from, m, &out, part_held(from, p, &out));
+    if (r->valued)
+        client_update(r, CLIENT_ADOPTED, d->account, d->instrument, true);
+}
+
 static void
 resting_apply(struct risk *r, struct market *m, const struct order_delta *d)
 {
@@ -247,7 +269,7 @@ parents_apply(struct risk *r, const struct order_delta *d)
                               .instrument = d->instrument,
                               .side = d->side,
                               .total = d->parent_qty };
-    parent_apply(&r->parents, &c, d->reserved_change + d->fill_qty, d->open_change);
+    parent_apply(&r->parents, &c, d->reserved_change + d->fill_qty + d->moved_qty, d->open_change);
 }
 
 void
@@ -280,10 +302,12 @@ risk_apply(struct risk *r, const struct order_delta *d)
     bool filled = d->fill_qty != 0;
     if (filled)
         fill_apply(r, m, part, d);
+    if (unlikely(d->moved_qty != 0))
+        moved_apply(r, m, part, d);
     if (!r->valued)
         return;
     account_update(r, d->account, d->instrument, filled);
-    client_update(r, d->client, d->account, d->instrument, filled);
+    client_update(r, d->client, d->account, d->instrument, filled || d->moved_qty != 0);
     if (filled) {
         group_watch(r, LEVEL_CLIENT, d->client);
         group_watch(r, LEVEL_ACCOUNT, d->account);

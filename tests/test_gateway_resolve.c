@@ -259,6 +259,36 @@ TEST(a_trade_that_a_sweep_has_counted_as_nobodys_moves_the_position_no_second_ti
     rig_end(&rig);
 }
 
+TEST(a_trade_counted_as_nobodys_is_its_clients_own_once_its_order_is_known)
+{
+    sweeping_ready();
+    (void)rig_take(&rig, VENUE_RQ_OPEN_ORDERS);
+    struct command c = rig_limit(&rig, SIDE_BUY, 99900, 1000);
+    c.parent_key = 9;
+    c.parent_qty = 1500;
+    rig_command(&rig, RIG_STRATEGY, c);
+    uint64_t key = rig.key;
+    rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
+    audit_to_trades();
+    swept_trade(77, 4711, SIDE_BUY, 400);
+    answer(VENUE_TRADES_END, VENUE_RQ_TRADES);
+    say_filled(key, 4711, 99900, 400);
+    say_canceled(key);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
+    CHECK_EQ(rig_position(&rig)->qty, 400);
+    c = rig_limit(&rig, SIDE_BUY, 99900, 1101); /* 400 of the parent's 1500 are bought */
+    c.parent_key = 9;
+    c.parent_qty = 1500;
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_PARENT);
+    c = rig_limit(&rig, SIDE_BUY, 99900, 1100);
+    c.parent_key = 9;
+    c.parent_qty = 1500;
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(reserved(), 1100);
+    rig_end(&rig);
+}
+
 TEST(after_a_fill_by_an_operators_word_the_rest_is_unknown_and_takes_another_word)
 {
     rig_ready(&rig);

@@ -1,5 +1,6 @@
 #include "engine/oms/journal_snapshot.h"
 #include "engine/oms/balances.h"
+#include "execgw/admission.h"
 
 #define KEPT_MAX   65536u      /* records kept as they were */
 #define HEAP_BYTES (24u << 20) /* their payloads */
@@ -356,15 +357,8 @@ sum_of(struct journal_snapshot *s, const struct order_delta *d)
 }
 
 static void
-sum_delta(void *ctx, const struct order_delta *d)
+sum_add(struct journal_snapshot *s, const struct order_delta *d)
 {
-    struct journal_snapshot *s = (struct journal_snapshot *)ctx;
-
-    if (d->fill_qty == 0)
-        return;
-    if (s->defined[d->instrument] != 0)
-        balances_apply(s->balances, (const struct instrument *)(const void *)(s->heap + s->defined[d->instrument] - 1),
-                       d);
     struct sum *m = sum_of(s, d);
     if (m == NULL)
         return;
@@ -373,6 +367,28 @@ sum_delta(void *ctx, const struct order_delta *d)
     if (__builtin_add_overflow(*qty, d->fill_qty, qty) || __builtin_add_overflow(m->f.fee, d->fee, &m->f.fee))
         s->fault = "traded quantities or fees add up to more than a number holds";
     *value += (wide_t)d->fill_px * d->fill_qty;
+}
+
+static void
+sum_delta(void *ctx, const struct order_delta *d)
+{
+    struct journal_snapshot *s = (struct journal_snapshot *)ctx;
+    struct order_delta moved = *d;
+
+    if (d->moved_qty != 0) { /* nobody's before: taken off there */
+        moved.fill_qty = d->moved_qty;
+        moved.fee = 0;
+        sum_add(s, &moved);
+        moved.client = CLIENT_ADOPTED;
+        moved.side = d->side == SIDE_BUY ? SIDE_SELL : SIDE_BUY;
+        sum_add(s, &moved);
+    }
+    if (d->fill_qty == 0)
+        return;
+    if (s->defined[d->instrument] != 0)
+        balances_apply(s->balances, (const struct instrument *)(const void *)(s->heap + s->defined[d->instrument] - 1),
+                       d);
+    sum_add(s, d);
 }
 
 bool

@@ -178,10 +178,12 @@ fill_count(struct order_table *t, struct order *o, const struct order_event *ev,
         t->totals.overfills++;
     }
     t->totals.trades++;
-    if ((ev->flags & ORDER_EVENT_COUNTED) != 0)
-        return;
-    d->fill_qty = ev->last_qty;
     d->fill_px = ev->last_px;
+    if ((ev->flags & ORDER_EVENT_COUNTED) != 0) {
+        d->moved_qty = o->client != CLIENT_ADOPTED ? ev->last_qty : 0;
+        return;
+    }
+    d->fill_qty = ev->last_qty;
     d->fee = ev->fee;
     d->fee_ccy = (uint16_t)ev->fee_ccy;
 }
