@@ -72,6 +72,7 @@ struct sim;
     X(repeats, 200)       /* of new orders: the key was used before */                               \
     X(nonsense, 150)      /* of new orders: off tick, huge, wrong version */                         \
     X(resolves, 700)      /* of the operator's acts: says what became of an order that is unknown */ \
+    X(compacts, 500)      /* of starts: finished segments are summed up as a snapshot */             \
     X(journal_full, 2)    /* of segments: there is none; until the next start */
 
 enum fate {
@@ -387,6 +388,12 @@ struct core_rig {
     uint8_t *segment[SIM_SEGMENTS];
     uint32_t segments;
     uint64_t disk_seq; /* records up to here no loss of power takes */
+    /* What stands on the disk in place of segments up to this one; the oracle keeps reading those. */
+    uint8_t *snapshot[2];  /* the one in use, and the other */
+    size_t snapshot_bytes; /* 0 = there is none */
+    uint32_t snapshot_to;
+    uint64_t snapshot_seq; /* of the last record that it stands for */
+    uint32_t snapshots;    /* made in this seed */
     /* Where the turn began. */
     uint64_t turn_seq;
     uint32_t turn_segments;
@@ -566,6 +573,9 @@ void core_synced(struct sim *s, const struct event *e);
 int64_t core_next_timer(const struct sim *s);
 void core_crash(struct sim *s, bool torn);
 void core_attach(struct sim *s, uint32_t session);
+/* The journal as it is on the disk, of `used` segments; how many there are. */
+
+uint32_t core_disk(const struct core_rig *c, uint32_t used, struct journal_segment out[SIM_SEGMENTS]);
 /* Give the memory back, after the last seed. */
 void core_release(struct sim *s);
 
@@ -608,6 +618,7 @@ void check_amended(struct sim *s, const struct vorder *o);
 /* What an instrument's trades have made of the account, by the ledger: counts of 10^-8, money of 10^-16. */
 struct account_truth {
     int64_t held;
+    int64_t traded;
     __int128 cash; /* received - paid, fees not included */
 };
 void account_truth(const struct sim *s, uint32_t instrument, struct account_truth *out);

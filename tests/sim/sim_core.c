@@ -3,6 +3,7 @@
  *
  * What a turn sends leaves at its end. A crash within a turn leaves the journal as it stood after any of the turn's
  * records (its next one torn), and any of the sends that were made by then. */
+#include "engine/oms/journal_snapshot.h"
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #define MD_RING           1024u
 #define INSTRUMENTS       8u
 #define COMMANDS_PER_TURN 64u
+#define SNAPSHOT_BYTES    ((size_t)4 << 20)
 #define CRASH_DOWN_MAX_NS (20 * NS_PER_S)
 
 static struct sim *
@@ -278,6 +280,63 @@ names_define(struct sim *s)
     (void)journal_append(&s->core.journal, JOURNAL_DEF_VENUE, &n, sizeof(n), host_clock(s));
 }
 
+uint32_t
+core_disk(const struct core_rig *c, uint32_t used, struct journal_segment out[SIM_SEGMENTS])
+{
+    uint32_t first = c->snapshot_bytes != 0 ? c->snapshot_to + 1 : 0;
+    uint32_t n = 0;
+
+    if (c->snapshot_bytes != 0)
+        out[n++] = (struct journal_segment){ c->snapshot[0], c->snapshot_bytes, "snapshot" };
+    for (uint32_t i = first; i < used; i++)
+        out[n++] = (struct journal_segment){ c->segment[i], SIM_SEGMENT, "simulated" };
+    return n;
+}
+
+/* Finished segments, an older snapshot with them, become one: what start-up does before the journal is read. */
+static void
+compact(struct sim *s, uint32_t used)
+{
+    static struct arena arena;
+    struct core_rig *c = &s->core;
+    struct order_counts oc = {
+        .live_max = SIM_LIVE, .done_kept = s->done_kept, .trades_kept = SIM_VTRADES, .keys_kept = s->keys_kept
+    };
+    struct journal_segment segment[SIM_SEGMENTS];
+    struct journal_segment_header next;
+    struct fault fault = { "" };
+    uint32_t first = c->snapshot_bytes != 0 ? c->snapshot_to + 1 : 0;
+
+    if (used < first + 3 || !sim_fate(s, FATE_compacts))
+        return;
+    uint32_t to = first + 1 + (uint32_t)sim_any(s, used - first - 2);
+    if (arena.base == NULL) {
+        arena.size = (size_t)64 << 20;
+        arena.base = (uint8_t *)aligned_alloc(4096, arena.size);
+        for (unsigned i = 0; i < 2; i++)
+            c->snapshot[i] = (uint8_t *)aligned_alloc(4096, SNAPSHOT_BYTES);
+    }
+    memcpy(&next, c->segment[to + 1], sizeof(next));
+    arena.used = 0;
+    struct journal_snapshot *snap = journal_snapshot_init(&oc, "01", &arena);
+    if (!journal_snapshot_gather(snap, segment, core_disk(c, to + 1, segment), &fault))
+        sim_fail(s, "the journal cannot be summed up: %s", fault.text);
+    size_t bytes = journal_snapshot_bytes(snap);
+    if (bytes > SNAPSHOT_BYTES || !journal_snapshot_gains(snap))
+        return;
+    uint8_t *made = c->snapshot[1];
+    memset(made, 0, bytes);
+    journal_snapshot_write(snap, made, bytes, "sim", host_clock(s));
+    c->snapshot[1] = c->snapshot[0];
+    c->snapshot[0] = made;
+    c->snapshot_bytes = bytes;
+    c->snapshot_to = to;
+    c->snapshot_seq = next.first_seq - 1;
+    c->disk_seq = MAX(c->disk_seq, c->snapshot_seq);
+    c->snapshots++;
+    sim_trace(s, "segments up to %u become a snapshot, up to record %llu", to, (unsigned long long)c->snapshot_seq);
+}
+
 /* What is on the disk becomes orders, positions and the place to go on. */
 static void
 journal_open(struct sim *s)
@@ -290,13 +349,12 @@ journal_open(struct sim *s)
     static const uint8_t hash[32];
     uint32_t used = 0;
 
-    for (uint32_t i = 0; i < c->segments; i++) {
-        segment[i] = (struct journal_segment){ c->segment[i], SIM_SEGMENT, "simulated" };
+    for (uint32_t i = 0; i < c->segments; i++)
         for (size_t k = 0; k < sizeof(struct journal_segment_header); k++)
             if (c->segment[i][k] != 0)
                 used = i + 1;
-    }
-    if (!journal_replay(segment, used, identity(), c->orders, &ops, &got, &fault))
+    compact(s, used);
+    if (!journal_replay(segment, core_disk(c, used, segment), identity(), c->orders, &ops, &got, &fault))
         sim_fail(s, "the journal cannot be replayed: %s", fault.text);
     c->quiet_until_ns = got.quiet_until_ns[0];
     if (got.killed)
@@ -471,6 +529,8 @@ core_release(struct sim *s)
     free(c->metrics);
     for (uint32_t i = 0; i < SIM_SEGMENTS; i++)
         free(c->segment[i]);
+    for (unsigned i = 0; i < 2; i++)
+        free(c->snapshot[i]);
 }
 
 void

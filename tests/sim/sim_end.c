@@ -112,9 +112,7 @@ check_replay(struct sim *s)
     if (!risk_set_limits(w.risk, risk_limits_in_force(c->risk), host_clock(s), &fault))
         sim_fail(s, "limits: %s", fault.text);
     w.orders = order_table_init(&oc, "01", &arena);
-    for (uint32_t i = 0; i < c->segments; i++)
-        segment[i] = (struct journal_segment){ c->segment[i], SIM_SEGMENT, "simulated" };
-    if (!journal_replay(segment, c->segments, NULL, w.orders, &ops, &got, &fault))
+    if (!journal_replay(segment, core_disk(c, c->segments, segment), NULL, w.orders, &ops, &got, &fault))
         sim_fail(s, "the journal cannot be replayed: %s", fault.text);
     for (uint32_t i = 0; i < s->oracle.count; i++) {
         uint32_t a = order_find(c->orders, s->oracle.mine[i].clordid);

@@ -328,6 +328,8 @@ begin(struct sim *s, uint64_t seed, bool trace)
     s->failure[0] = '\0';
     c->segments = 0;
     c->disk_seq = 0;
+    c->snapshot_bytes = c->snapshot_seq = 0;
+    c->snapshots = 0;
     c->starts = 0;
     c->alive = false;
     c->last_term = 0;
