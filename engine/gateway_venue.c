@@ -424,6 +424,17 @@ venue_on_ready(struct gateway_venue *v, struct now now)
     v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
 }
 
+/* A question of a session that has ended: the next one begins with a query, whatever its answers had led to. */
+static void
+ask_forget(struct order_aux *a)
+{
+    a->ask = ASK_NONE;
+    a->trades_next = false;
+    a->not_found = false;
+    a->since = 0;
+    a->suspect = 0;
+}
+
 void
 venue_on_down(struct gateway_venue *v, struct now now)
 {
@@ -452,13 +463,13 @@ venue_on_down(struct gateway_venue *v, struct now now)
         order_walk_close(g->p.orders, v->reconcile_walk);
     v->reconcile_walk = -1;
     while (v->queue_count > 0) {
-        g->aux[v->queue[v->queue_head]].ask = ASK_NONE;
+        ask_forget(&g->aux[v->queue[v->queue_head]]);
         v->queue_head = (v->queue_head + 1) % g->cfg.order_slots;
         v->queue_count--;
     }
     while (v->asking_count > 0) {
         uint32_t slot = v->asking[--v->asking_count];
-        g->aux[slot].ask = ASK_NONE;
+        ask_forget(&g->aux[slot]);
         g->aux[slot].ask_at = MONO_NEVER;
         aux_arm(g, slot);
     }
