@@ -595,6 +595,8 @@ void check_init(struct sim *s);
 void check_journal(struct sim *s);
 /* Records after `seq` are gone. */
 void check_cut(struct sim *s, uint64_t seq);
+/* The journal was replayed: its first turn judges every order, also those that a turn ended which died. */
+void check_started(struct sim *s);
 struct mine *check_find(struct sim *s, const char *clordid);
 void check_sent(struct sim *s, const struct out *o);
 void check_turn(struct sim *s);

@@ -456,6 +456,12 @@ check_cut(struct sim *s, uint64_t seq)
     }
 }
 
+void
+check_started(struct sim *s)
+{
+    s->oracle.touched_count = ARRAY_LEN(s->oracle.touched);
+}
+
 /* ---- what leaves and what arrives -------------------------------------------------------------------------------- */
 
 /* A new order leaves over a connection only when the venue has told, over this connection, of every order from before:

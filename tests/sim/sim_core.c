@@ -514,6 +514,7 @@ core_start(struct sim *s)
         (s->kraken ? &venue_kraken : &venue_binance)->on_instrument(c->adapter, &c->route.table[i]);
     arena_seal(&c->arena);
     c->alive = true;
+    check_started(s);
     core_begin(s);
     gateway_start(c->g, host_clock(s));
     core_end(s);
