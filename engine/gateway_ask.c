@@ -219,11 +219,9 @@ ask_pause(struct gateway_venue *v, uint32_t slot, struct now now)
 static bool
 trades_go_on(struct order_aux *a, const struct venue_report *r)
 {
-    int64_t next = a->since_id ? r->trade_id + 1 : r->venue_time_ns;
-
-    if (next <= a->since || next == INT64_MAX)
+    if (r->trade_id < a->since || r->trade_id == INT64_MAX)
         return false;
-    a->since = next;
+    a->since = r->trade_id + 1; /* not by its time: more trades may share that than an answer holds */
     a->trades_next = true;
     return true;
 }
@@ -355,11 +353,11 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
         vo.venue_order_id = a->suspect;
         vo.flags |= COMMAND_ADOPTED;
     } else if (a->trades_next) {
-        if (a->since == 0)
-            a->since_id = o->venue_order_id != 0;
-        int64_t start_ns = MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
-        rq.since_ns = a->since_id || a->since == 0 ? start_ns : a->since;
-        rq.since_trade = a->since_id ? a->since : 0;
+        if (a->since_of_order != (o->venue_order_id != 0)) /* it has the venue's id by now: its own trades, all */
+            a->since = 0;
+        a->since_of_order = o->venue_order_id != 0;
+        rq.since_ns = MAX(o->venue_deadline_ns - v->cfg->recv_window_ns - NS_PER_S, 1);
+        rq.since_trade = a->since;
     }
     a->tag = (uint8_t)(a->tag % (SUSPECT_TAG - 1) + 1 + (a->suspect != 0 ? SUSPECT_TAG : 0));
     rq.tag = a->tag;

@@ -62,19 +62,19 @@ struct order_aux {
     int64_t asked_mono_ns;      /* the same by the steady clock */
     int64_t terms_venue_ns;     /* venue clock when the last answer was asked for that told price and total */
     int64_t amended_mono_ns;    /* when the last amend was told; an answer to an older question says nothing of it */
-    int64_t since; /* trades: the answer was cut, go on from here; 0 = from the start. A venue time, or a trade id */
-    uint32_t reconciling; /* generation of the reconciliation that waits for it; 0 none */
-    uint32_t seen;        /* generation in which the venue's list of open orders had it */
-    uint8_t ask;          /* enum ask */
+    int64_t since;              /* trades: the answer was cut, go on from this trade id; 0 = from the start */
+    uint32_t reconciling;       /* generation of the reconciliation that waits for it; 0 none */
+    uint32_t seen;              /* generation in which the venue's list of open orders had it */
+    uint8_t ask;                /* enum ask */
     uint8_t attempts;
     bool trades_next;   /* the next ask is for trades */
     bool not_found;     /* a query after the deadline found nothing; trades decide */
     bool cancel_wanted; /* cancel it, as often as it takes: until the order is proven over */
     bool stuck;         /* refused for good, or not found for good: the reconciliation goes on without it */
     uint8_t cancels_refused;
-    uint8_t asked_by1; /* client + 1 that asked for a cancel of another's order: told of its end; 0 nobody */
-    uint8_t refused;   /* answers in a row that refuse the question itself */
-    bool since_id;     /* `since` is a trade id: the order has its venue's id */
+    uint8_t asked_by1;   /* client + 1 that asked for a cancel of another's order: told of its end; 0 nobody */
+    uint8_t refused;     /* answers in a row that refuse the question itself */
+    bool since_of_order; /* `since` is among the order's own trades: it has the venue's id. Else the instrument's */
     uint8_t tag;      /* of the last question about it; from SUSPECT_TAG on: about another order that may be this one */
     uint8_t ghosts;   /* lists of open orders in a row that had it although it is over */
     uint8_t absent;   /* answers in a row that know nothing of an order which was there */

@@ -214,6 +214,13 @@ TEST(trades_are_asked_by_order_when_the_venue_id_is_known_else_by_symbol_and_tim
                   "apiKey=" API_KEY "&limit=500&recvWindow=5000&startTime=1645423376001&symbol=BTCUSDT&"
                   "timestamp=1645423376532",
                   true);
+    struct venue_request rq = { .kind = VENUE_RQ_TRADES, .order = &o, .since_ns = 5 * NS_PER_S, .since_trade = 77 };
+    f->request_len = /* an answer was cut: on from its last trade, whatever the time */
+        venue_binance.submit(f->a, &rq, f->now, f->offset_ns, (uint8_t *)f->request, VENUE_REQUEST_BYTES, &f->sink);
+    CHECK(f->request_len > 0);
+    check_request(f, "myTrades", "U0AB0123456789abcdef",
+                  "apiKey=" API_KEY "&fromId=77&limit=500&recvWindow=5000&symbol=BTCUSDT&timestamp=1645423376532",
+                  true);
 }
 
 TEST(requests_without_an_order_carry_what_the_venue_asks_for)

@@ -173,6 +173,34 @@ TEST(a_reconciliation_does_not_wait_for_an_order_whose_trade_nobody_can_name)
     rig_end(&rig);
 }
 
+TEST(what_one_sessions_answers_have_begun_the_next_one_begins_with_a_query)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = not_found_buy(clordid);
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    trades_cut(clordid, 5, rig.now.wall.ns - 3 * NS_PER_S);
+    rig_disconnect(&rig, CONN_ROLE_ORDER);
+    rig_pass(&rig, NS_PER_S);
+    while (rig_take(&rig, VENUE_RQ_TRADES) != NULL) {
+    }
+    rig_connect(&rig, CONN_ROLE_ORDER);
+    rig_logon(&rig);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    (void)rig_take(&rig, VENUE_RQ_TRADES);
+    trades_end(NULL);
+    balances();
+    CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
+    CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
+    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->since_trade == 0);
+    trades_end(clordid);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    rig_end(&rig);
+}
+
 TEST(a_list_of_trades_that_was_cut_proves_nothing_until_its_rest_was_told)
 {
     char clordid[CLORDID_BYTES];
@@ -184,7 +212,7 @@ TEST(a_list_of_trades_that_was_cut_proves_nothing_until_its_rest_was_told)
     trades_cut(clordid, 5, last_ns);
     CHECK(order_unknown(rig_order(&rig, key)));
     struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
-    CHECK(q != NULL && q->since_ns == last_ns && q->venue_order_id == 0);
+    CHECK(q != NULL && q->since_trade == 6 && q->venue_order_id == 0);
     say_trade(991, 6, SIDE_BUY, 1000); /* on the second page: it may be its */
     trades_cut(clordid, 6, last_ns + 1);
     CHECK(order_unknown(rig_order(&rig, key)));
@@ -196,11 +224,11 @@ TEST(a_list_of_trades_that_was_cut_proves_nothing_until_its_rest_was_told)
     (void)snprintf(s.text, sizeof(s.text), "web_1");
     rig_say(&rig, &s);
     q = rig_take(&rig, VENUE_RQ_TRADES); /* somebody else's: that page again, and on */
-    CHECK(q != NULL && q->since_ns == last_ns);
+    CHECK(q != NULL && q->since_trade == 6);
     say_trade(991, 6, SIDE_BUY, 1000);
     trades_cut(clordid, 6, last_ns + 1);
     q = rig_take(&rig, VENUE_RQ_TRADES);
-    CHECK(q != NULL && q->since_ns == last_ns + 1);
+    CHECK(q != NULL && q->since_trade == 7);
     CHECK_EQ(reserved(), 100000);
     trades_end(clordid);
     CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
@@ -217,12 +245,51 @@ TEST(a_cut_list_that_does_not_get_on_proves_nothing)
     (void)rig_take(&rig, VENUE_RQ_TRADES);
     trades_cut(clordid, 5, last_ns);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
-    trades_cut(clordid, 5, last_ns); /* more trades in that moment than one answer holds */
+    trades_cut(clordid, 5, last_ns); /* what was asked for is from trade 6 on */
     CHECK(order_unknown(rig_order(&rig, key)));
     CHECK_EQ(reserved(), 100000);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) == NULL);
     rig_pass(&rig, 10 * NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL); /* later, from the beginning */
+    rig_end(&rig);
+}
+
+TEST(more_trades_of_one_moment_than_an_answer_holds_are_told_to_the_last)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = not_found_buy(clordid);
+    int64_t last_ns = rig.now.wall.ns - 3 * NS_PER_S;
+    for (int64_t last = 5; last <= 7; last++) {
+        struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+        CHECK(q != NULL && q->since_trade == (last == 5 ? 0 : last));
+        say_trade(900, last, SIDE_SELL, 1000);
+        trades_cut(clordid, last, last_ns);
+    }
+    CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+    trades_end(clordid);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
+    rig_end(&rig);
+}
+
+TEST(an_order_whose_venue_id_becomes_known_between_two_answers_is_told_all_of_its_trades)
+{
+    char clordid[CLORDID_BYTES];
+    sweeping_ready();
+    uint64_t key = not_found_buy(clordid);
+    (void)rig_take(&rig, VENUE_RQ_TRADES);
+    struct venue_report v = rig_report(VENUE_CANCELED, clordid);
+    v.venue_order_id = 77;
+    v.cum_qty = 30000;
+    rig_say(&rig, &v);
+    trades_cut(clordid, 5, rig.now.wall.ns - 3 * NS_PER_S);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
+    CHECK(q != NULL && q->venue_order_id == 77 && q->since_trade == 0);
+    struct venue_report f = trade(77, 4, SIDE_BUY, 30000);
+    (void)snprintf(f.clordid, sizeof(f.clordid), "%s", clordid);
+    rig_say(&rig, &f);
+    trades_end(clordid);
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_CANCELED);
     rig_end(&rig);
 }
 

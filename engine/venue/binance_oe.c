@@ -618,14 +618,15 @@ put_sweep_id(struct writer *w, uint32_t instrument, uint64_t tag)
     w->json += binance_id_encode(VENUE_RQ_TRADES, BINANCE_ID_FROM_TRADE, name, NULL, tag, w->json);
 }
 
-/* myTrades: of one order (from a trade on) when its venue id is known, else of its symbol from `since_ns` on; of a
- * symbol from a trade on, or its newest. */
+/* myTrades: of one order when its venue id is known, else of its symbol since a time; of either from a trade on. Of a
+ * symbol also its newest. */
 static int
 submit_trades(const struct binance_oe *b, const struct venue_request *rq, int64_t timestamp_ms, uint8_t *buf)
 {
     const struct venue_order *o = rq->order;
     bool sweep = o->clordid[0] == '\0';
     bool by_order = !sweep && o->venue_order_id != 0 && o->venue_order_id <= INT64_MAX;
+    bool from_trade = sweep ? rq->since_trade >= 0 : by_order || rq->since_trade > 0;
     struct writer w;
 
     if (symbol_of(b, o) == NULL)
@@ -637,7 +638,7 @@ submit_trades(const struct binance_oe *b, const struct venue_request *rq, int64_
         put_id(&w, rq, by_order ? BINANCE_ID_BY_NAME : BINANCE_ID_SINCE_TIME);
     PUT_JSON(&w, "\",\"method\":\"myTrades\",\"params\":{");
     put_api_key(&w, b);
-    if (sweep ? rq->since_trade >= 0 : by_order) { /* without it the venue tells the newest */
+    if (from_trade) { /* without it the venue tells the newest */
         PUT(&w, "\"fromId\":", "&fromId=");
         put_integer(&w, MAX(rq->since_trade, 0));
         PUT_JSON(&w, ",");
@@ -650,7 +651,7 @@ submit_trades(const struct binance_oe *b, const struct venue_request *rq, int64_
     }
     PUT(&w, ",\"recvWindow\":", "&recvWindow=");
     put_integer(&w, b->cfg.recv_window_ms);
-    if (!sweep && !by_order && rq->since_ns > 0) {
+    if (!sweep && !from_trade && rq->since_ns > 0) {
         PUT(&w, ",\"startTime\":", "&startTime=");
         put_integer(&w, rq->since_ns / NS_PER_MS);
     }

@@ -25,9 +25,9 @@ enum venue_request_kind {
                          does not say which target, its report carries clordid "" and the order's comes after it. A
                          target with a fill is left as it is and nothing is placed: both are refused */
     VENUE_RQ_QUERY,   /* one order by ClOrdID; VENUE_STATUS or VENUE_NOT_FOUND */
-    VENUE_RQ_TRADES,  /* trades of `order`'s instrument: by venue_order_id when known, from `since_trade` on, else since
-                         `since_ns`. With an empty clordid: the account's trades in that instrument from `since_trade`
-                         on, oldest first  (only where ops->sweeps) */
+    VENUE_RQ_TRADES,  /* trades of `order`: by venue_order_id when known, else all of its instrument; from `since_trade`
+                         on, or of an instrument since `since_ns`. With an empty clordid: the account's trades in that
+                         instrument from `since_trade`  on, oldest first  (only where ops->sweeps) */
     VENUE_RQ_OPEN_ORDERS, /* every open order of the account; VENUE_OPEN_ORDER each, then VENUE_OPEN_ORDERS_END */
     VENUE_RQ_PING,
     VENUE_RQ_AMEND, /* `order` keeps its id and its place: px and qty are the new ones, qty the total with the filled
