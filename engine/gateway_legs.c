@@ -274,7 +274,7 @@ legs_timer(struct gateway_venue *v, struct now now)
         else if (move_due(v, m, now) &&
                  !move_begin(v, m,
                              v->ending[active_role(m)]
-                                 ? "the venue announced the end of a market-data connection: another one takes over"
+                                 ? "another market-data connection takes over"
                                  : "a market-data connection is as old as it may get: another one takes over",
                              now))
             m->until = mono_after(now.mono, MOVE_LOOK_NS); /* its second connection is still being closed */
@@ -283,14 +283,15 @@ legs_timer(struct gateway_venue *v, struct now now)
 }
 
 void
-legs_shutdown(struct gateway_venue *v, unsigned role, struct now now)
+legs_replace(struct gateway_venue *v, unsigned role, const char *why, struct now now)
 {
     struct market_leg *m = leg_of(v, role);
 
     if (v->leg_links == 1) {
-        session_broken(v, role, "the venue announced the end of this market-data connection", now);
+        session_broken(v, role, why, now);
         return;
     }
+    log_write(v->g->p.log, LOG_WARNING, why);
     v->ending[role] = true; /* of one that is about to take over: it does, and then moves again */
     if (active_role(m) != role)
         return;

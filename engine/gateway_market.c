@@ -155,7 +155,7 @@ market_on_message(struct gateway_venue *v, unsigned role, const struct ws_messag
         if (!feed_online(v->g->p.feed[v->id]))
             log_write(v->g->p.log, LOG_VENUE_STATUS, feed_refusal(v->g->p.feed[v->id], &code), v->id);
         break;
-    case FEED_SHUTDOWN: legs_shutdown(v, role, now); break;
+    case FEED_SHUTDOWN: legs_replace(v, role, "the venue announced the end of this market-data connection", now); break;
     case FEED_SUBSCRIBED:
     case FEED_OK: break;
     }
@@ -272,8 +272,13 @@ market_timer(struct gateway_venue *v, struct now now)
     mono_ns_t soon = mono_after(now.mono, FEED_TIMER_NS);
     market_after(v, now);
     bool up = false;
-    for (uint32_t i = 0; i < v->links; i++)
-        up |= v->session[role_of_link(i)].state == SESSION_READY;
+    for (uint32_t i = 0; i < v->links; i++) {
+        bool ready = v->session[role_of_link(i)].state == SESSION_READY;
+        up |= ready;
+        if (unlikely(feed_link_stuck(g->p.feed[v->id], i)) && ready)
+            legs_replace(v, role_of_link(i),
+                         "a market-data channel stays silent, or nothing is answered: the connection is replaced", now);
+    }
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_FEED(v->id), up && soon.ns < next.ns ? soon : next);
 }
 

@@ -519,8 +519,8 @@ void legs_ping(struct gateway_venue *v, unsigned role, const uint8_t *data, size
 void legs_pace(struct gateway_venue *v, unsigned role, struct now now);
 void legs_timer(struct gateway_venue *v, struct now now);
 void legs_start(struct gateway_venue *v, struct now now);
-/* The venue announced the end of the connection. */
-void legs_shutdown(struct gateway_venue *v, unsigned role, struct now now);
+/* The connection is not to be kept: another one takes over, or, where there is none, it starts again. */
+void legs_replace(struct gateway_venue *v, unsigned role, const char *why, struct now now);
 void legs_up(struct gateway_venue *v, unsigned role, struct now now);
 void legs_down(struct gateway_venue *v, unsigned role, struct now now);
 

@@ -482,7 +482,7 @@ put_stream(struct writer *w, const char *symbol, const char *stream, bool first)
 }
 
 size_t
-binance_md_subscribe(char *buf, size_t room, int64_t request_id, const char *const *symbols, size_t count,
+binance_md_subscribe(char *buf, size_t room, int64_t request_id, bool off, const char *const *symbols, size_t count,
                      unsigned streams, size_t *used)
 {
     static const struct {
@@ -502,7 +502,10 @@ binance_md_subscribe(char *buf, size_t room, int64_t request_id, const char *con
     if (room < (size_t)tail_len)
         return 0;
     w.room = room - (size_t)tail_len;
-    put(&w, "{\"method\":\"SUBSCRIBE\",\"params\":[", 32);
+    if (off)
+        put(&w, "{\"method\":\"UNSUBSCRIBE\",\"params\":[", 34);
+    else
+        put(&w, "{\"method\":\"SUBSCRIBE\",\"params\":[", 32);
     for (; n < count; n++) {
         size_t before = w.len;
         bool first = n == 0;
@@ -556,8 +559,7 @@ dialect_decode(const void *decoder, const uint8_t *buf, size_t len, struct md_ms
 static size_t
 dialect_request(const struct md_request *rq, char *buf, size_t room, size_t *used)
 {
-    ASSERT(!rq->off); /* a sequenced book is repaired by a snapshot */
-    return binance_md_subscribe(buf, room, rq->id, rq->symbols, rq->count, rq->streams, used);
+    return binance_md_subscribe(buf, room, rq->id, rq->off, rq->symbols, rq->count, rq->streams, used);
 }
 
 const struct feed_dialect feed_binance = {

@@ -53,11 +53,11 @@ bool binance_md_add(struct binance_md *d, const struct instrument *ins, uint32_t
  * Returns   DECODE_OK; DECODE_IGNORED; DECODE_MALFORMED; DECODE_UNKNOWN_SYMBOL; DECODE_PRECISION; DECODE_RANGE. */
 enum decode_result binance_md_decode(const struct binance_md *d, const uint8_t *buf, size_t len, struct md_msg *out);
 
-/* One SUBSCRIBE message for as many of `symbols` (upper case, as in instruments) as fit.
+/* One SUBSCRIBE message, or UNSUBSCRIBE (off), for as many of `symbols` (upper case, as in instruments) as fit.
  *
  * used      how many of the symbols it covers; call again with the rest.
  * Returns   bytes written to buf, 0 when not even one fits. */
-size_t binance_md_subscribe(char *buf, size_t room, int64_t request_id, const char *const *symbols, size_t count,
-                            unsigned streams, size_t *used);
+size_t binance_md_subscribe(char *buf, size_t room, int64_t request_id, bool off, const char *const *symbols,
+                            size_t count, unsigned streams, size_t *used);
 
 #endif

@@ -68,6 +68,8 @@ on_trade(struct feed *f, struct now now, const struct md_out *out)
         return;
     if (f->dialect->checked)
         checked_traded(l, now.mono.ns, f->cfg.depth_lag_max_ns);
+    else
+        sequenced_traded(f, l, now.mono.ns);
     struct emitter e = emitter_begin(f, out, now);
     struct md_event *ev = emit(&e, l, MD_TRADE, m->aggressor, 0);
     ev->level.px = m->px;
@@ -205,6 +207,8 @@ feed_line_reset(struct feed *f, struct line *l)
     l->streaming = 0;
     l->joined = 0;
     l->refused = 0;
+    silent_clear(f, l, UINT8_MAX);
+    l->missed = 0;
     l->alone_ns = 0;
     l->alone_at_ns = 0;
     l->compare_open = false;
@@ -235,6 +239,7 @@ line_renew(struct feed *f, struct line *l, const struct instrument *ins, struct 
     int32_t subscribe_id = l->subscribe_id;
     uint8_t streaming = l->streaming;
     uint8_t refused = l->refused;
+    bool silent = l->silent != 0;
     bool up = links_up(f, slot) != 0;
 
     if (f->fetch.slot == slot)
@@ -244,6 +249,8 @@ line_renew(struct feed *f, struct line *l, const struct instrument *ins, struct 
     l->refused = refused;
     l->subscribe_id = subscribe_id;
     l->streaming = streaming;
+    if (silent)
+        silent_begin(f, l, e->recv_ns);
     l->ins = ins;
     if (f->dialect->checked)
         checked_renew(f, slot);
@@ -292,6 +299,7 @@ feed_on_timer(struct feed *f, struct now now, const struct md_out *out)
     links_timer(f, now, out);
     feed_fetch_timer(f, now.mono.ns);
     sequenced_timer(f, now, out);
+    silent_timer(f, now.mono.ns);
     bool busy = f->fetch.stage != STAGE_IDLE || f->wanted_count > 0 || f->merge.held_count > 0;
     if (feed_ladders(f, out))
         return mono_after(now.mono, TIMER_LADDER_NS);

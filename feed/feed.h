@@ -160,6 +160,10 @@ void feed_link_heard(struct feed *f, uint32_t link, struct now now);
  * timers, and before the others are closed. */
 bool feed_link_covers(struct feed *f, uint32_t link, struct now now);
 
+/* The connection is worth nothing though it is up: it answers nothing, or a stream stays silent after it was asked for
+ * again. Said once; replace it. Ask after timers. */
+bool feed_link_stuck(struct feed *f, uint32_t link);
+
 /* True when feed_link_request() has something to send now. Ask after messages and timers. */
 bool feed_link_due(struct feed *f, uint32_t link, struct now now);
 

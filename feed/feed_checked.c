@@ -165,6 +165,7 @@ exchange(struct line *l, struct line *v)
     SWAP(awaits);
     SWAP(depth_ns);
     SWAP(venue_ns);
+    SWAP(missed);
 #undef SWAP
 }
 
@@ -431,6 +432,7 @@ checked_snapshot(struct feed *f, struct now now, const struct md_out *out)
     remember_time(l, &f->msg, now);
     l->asked_ns = 0;
     l->awaits = false;
+    l->missed = 0;
     l->depth_ns = now.mono.ns;
     l->ahead_ns = 0;
     if (again)
@@ -617,8 +619,10 @@ link_timer(struct feed *f, struct link *k, int64_t now_ns)
 
     if (a->stage == AGAIN_OFF && now_ns >= a->deadline_ns)
         a->stage = AGAIN_DUE;
-    else if (a->stage == AGAIN_ON && now_ns >= a->deadline_ns)
+    else if (a->stage == AGAIN_ON && now_ns >= a->deadline_ns) {
+        silent_missed(f, a->slot, checked_line(f, a->slot, k), k, now_ns);
         give_up(f, k, now_ns);
+    }
     for (uint32_t i = link_begin(f, k); i < link_end(f, k); i++) {
         struct line *l = checked_line(f, i, k);
         if (l->asked_ns != 0 && now_ns - l->asked_ns >= f->cfg.snapshot_timeout_ns) {

@@ -146,8 +146,9 @@ look_around(struct feed *f)
 /* ---- coming and going -------------------------------------------------------------------------------------------- */
 
 static void
-masks_clear(struct line *l, uint8_t bit)
+masks_clear(struct feed *f, struct line *l, uint8_t bit)
 {
+    silent_clear(f, l, bit);
     l->streaming &= (uint8_t)~bit;
     l->joined &= (uint8_t)~bit;
     l->refused &= (uint8_t)~bit;
@@ -167,6 +168,8 @@ feed_link_up(struct feed *f, uint32_t link, struct now now, const struct md_out 
     k->streams = f->cfg.streams;
     k->acked_ns = k->ready_ns = k->message_ns = 0;
     k->trade_from = k->trade_to = 0;
+    k->unanswered = 0;
+    k->stuck = false;
     memset(k->asked, 0, sizeof(k->asked));
     checked_reset(k);
     look_around(f);
@@ -174,7 +177,7 @@ feed_link_up(struct feed *f, uint32_t link, struct now now, const struct md_out 
         checked_link_up(f, k, others != 0);
     for (uint32_t i = link_begin(f, k); i < link_end(f, k); i++) {
         struct line *l = &f->line[i];
-        masks_clear(l, k->bit);
+        masks_clear(f, l, k->bit);
         l->trades = UINT64_MAX; /* what came before there were two is not missed */
         if (others != 0)
             continue;
@@ -193,7 +196,7 @@ sequenced_link_down(struct feed *f, const struct link *k, uint8_t others, struct
     for (uint32_t i = link_begin(f, k); i < link_end(f, k); i++) {
         struct line *l = &f->line[i];
         bool waits = l->held != 0;
-        masks_clear(l, k->bit);
+        masks_clear(f, l, k->bit);
         merge_drop(f, i);
         if (f->fetch.slot == i && (f->fetch.carriers & l->streaming) == 0)
             feed_fetch_idle(f);
@@ -406,7 +409,7 @@ feed_link_due(struct feed *f, uint32_t link, struct now now)
         return false;
     if (!f->dialect->checked && asked_free(k) == NULL)
         return false;
-    return lines_wait(f, k) || (f->dialect->checked && checked_due(f, k, now)) ||
+    return lines_wait(f, k) || (f->dialect->checked && checked_due(f, k, now)) || silent_due(f, k) ||
            (f->some_refused && alone_next(f, k, now.mono.ns) != NONE);
 }
 
@@ -420,6 +423,8 @@ feed_link_request(struct feed *f, uint32_t link, struct now now, const struct md
     struct link *k = &f->link[link];
     if (lines_wait(f, k))
         return ask_lines(f, k, now, buf, room);
+    if (silent_due(f, k))
+        return silent_request(f, k, next_request_id(f), now, buf, room);
     uint32_t slot = f->some_refused ? alone_next(f, k, now.mono.ns) : NONE;
     if (slot == NONE)
         return checked_request(f, k, now, out, buf, room);
@@ -458,7 +463,7 @@ accepted(struct feed *f, struct link *k, struct asked *a, struct emitter *e)
 {
     for (uint32_t i = 0; i < a->count; i++) {
         struct line *l = &f->line[a->at + i];
-        l->streaming |= k->bit;
+        l->streaming |= k->bit & (uint8_t)~l->silent; /* a silent one has to speak first */
         l->alone_ns = 0;
         if (l->state == BOOK_REFUSED)
             feed_distrust(e, l, BOOK_SYNCING);
@@ -475,6 +480,7 @@ links_answer(struct feed *f, bool ok, struct now now, const struct md_out *out)
     struct link *k = &f->link[f->speaker];
     struct emitter e = emitter_begin(f, out, now);
 
+    k->unanswered = 0;
     f->counters.refused += !ok;
     if (f->dialect->checked) {
         bool trade = m->request_id >= k->trade_from && m->request_id <= k->trade_to && m->request_id > 0;
@@ -508,6 +514,7 @@ links_timer(struct feed *f, struct now now, const struct md_out *out)
             if (!k->up || a->id == 0 || now.mono.ns - a->sent_ns < ANSWER_NS)
                 continue;
             f->counters.unanswered++;
+            silent_unanswered(k);
             refused(f, k, a, &e);
         }
     }

@@ -183,6 +183,8 @@ sequenced_depth(struct feed *f, struct now now, const struct md_out *out)
 
     f->counters.depth++;
     l->streaming |= f->bit;
+    if (unlikely(l->silent != 0))
+        silent_clear(f, l, f->bit);
     l->seen_id = MAX(l->seen_id, m->last_id);
     if (unlikely(f->fetch.slot == m->slot))
         feed_fetch_buffer(f, m, now.mono.ns);
@@ -209,7 +211,7 @@ static COLD void
 lag(struct emitter *e, struct line *l)
 {
     e->f->counters.lags++;
-    l->streaming = 0; /* no snapshot helps while the stream is silent */
+    silent_begin(e->f, l, e->recv_ns);
     feed_distrust(e, l, BOOK_SILENT);
 }
 
@@ -260,6 +262,17 @@ sequenced_ticker(struct feed *f, struct now now, const struct md_out *out)
         }
     }
     emitter_end(&e);
+}
+
+void
+sequenced_traded(const struct feed *f, struct line *l, int64_t now_ns)
+{
+    if (likely(now_ns - l->ref.tob.recv_ns <= f->cfg.depth_lag_max_ns))
+        return;
+    if (l->state != BOOK_LIVE || l->ahead_ns != 0)
+        return;
+    l->ahead_ns = now_ns;
+    l->ahead_id = l->id + 1;
 }
 
 /* ---- what feed_fetch.c needs ---- */

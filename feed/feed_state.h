@@ -1,7 +1,7 @@
 /* What feed remembers, shared by its files and by nobody else: feed.c (messages, subscriptions, a connection's life),
  * feed_sequenced.c (books that follow a numbered stream), feed_fetch.c (snapshots that are joined to it),
  * feed_checked.c (books that prove themselves by a checksum), feed_links.c (the connections), feed_merge.c (several
- * that carry the same), feed_ladder.c, feed_config.c.
+ * that carry the same), feed_silent.c (streams and connections that say nothing), feed_ladder.c, feed_config.c.
  *
  * Always true: as feed.h says. */
 #ifndef EXECGW_FEED_FEED_STATE_H
@@ -40,6 +40,8 @@ struct line {
     uint8_t state;       /* enum book_state */
     bool wanted;         /* a snapshot is needed: the book is not live, or nears its edge */
     uint8_t streaming;   /* bit per link of its group: its depth stream is known to be on there */
+    uint8_t silent;      /* bit per link: its depth stream was on, and fell silent */
+    uint8_t off;         /* bit per link: its streams are to be unsubscribed, then subscribed again */
     bool ladder_old;     /* the ladder that clients see is not this book */
     bool compare_open;   /* `compare` waits for the next bookTicker */
     uint32_t unequal_run;
@@ -71,6 +73,11 @@ struct line {
     uint64_t trades;            /* bit i: trade last_trade_id - i was seen */
     int64_t alone_at_ns;        /* mono: not asked for again before this */
     int64_t alone_ns;           /* the next pause */
+    int64_t silent_at_ns;       /* mono: the silent streams are asked for again, or their connections given up */
+    int64_t silent_ns;          /* the next pause */
+    int64_t given_up_ns;        /* mono: a connection was given up for it last; 0 = never. Outlives connections */
+    int64_t give_up_ns;         /* not again for so long */
+    uint32_t missed;            /* checked: subscriptions in a row without a snapshot */
     struct touch ticker[TICKERS];
 };
 
@@ -140,9 +147,11 @@ struct link {
     unsigned streams;   /* of the lines from base on, not yet asked for */
     int32_t trade_from; /* checked: ids of the requests for trades; 0 = none */
     int32_t trade_to;
-    int64_t acked_ns;   /* mono: since when nothing is unanswered; 0 = something is */
-    int64_t message_ns; /* mono: its last message, while there are several */
-    int64_t ready_ns;   /* mono: since when it carries what the others do; 0 = it does not */
+    int64_t acked_ns;    /* mono: since when nothing is unanswered; 0 = something is */
+    int64_t message_ns;  /* mono: its last message, while there are several */
+    bool stuck;          /* worth nothing though it is up: to be replaced */
+    uint32_t unanswered; /* requests in a row */
+    int64_t ready_ns;    /* mono: since when it carries what the others do; 0 = it does not */
     struct asked asked[ASKED_MAX];
     struct resubscribe again;
 };
@@ -194,6 +203,7 @@ struct feed {
     uint32_t line_count;
     uint32_t wanted_count; /* lines and views that want a snapshot */
     uint32_t fetch_at;     /* where the search for the next fetch starts */
+    uint32_t off_count;    /* lines with streams to be unsubscribed */
     uint32_t ladder_at;    /* where the search for the next ladder to publish starts */
     int32_t request_id;
     uint8_t bit;       /* of the link that speaks, in its group */
@@ -394,8 +404,26 @@ void sequenced_apply(struct emitter *e, struct line *l, struct book *b, enum sid
                      uint32_t count, uint64_t id, bool publish);
 /* The line's book is a joined one: live, unless its levels say otherwise. */
 void sequenced_start(struct emitter *e, struct line *l);
+/* A trade changes the book: one that comes in a long silence of the others starts their clock. */
+void sequenced_traded(const struct feed *f, struct line *l, int64_t now_ns);
 /* Books whose depth stream lags (checked ones too: trades without depth). */
 void sequenced_timer(struct feed *f, struct now now, const struct md_out *out);
+
+/* feed_silent.c */
+
+/* The depth stream of a line said nothing while others went on: off and on again, over every link. */
+void silent_begin(struct feed *f, struct line *l, int64_t now_ns);
+/* It spoke, over these links; or they are gone. */
+void silent_clear(struct feed *f, struct line *l, uint8_t bits);
+bool silent_due(const struct feed *f, const struct link *k);
+uint32_t silent_next(const struct feed *f, const struct link *k);
+/* When silent_due(): the unsubscription; the subscription is then due as one that was refused. */
+size_t silent_request(struct feed *f, struct link *k, int32_t id, struct now now, char *buf, size_t room);
+void silent_timer(struct feed *f, int64_t now_ns);
+/* A checked book's subscription over k brought no snapshot. */
+void silent_missed(struct feed *f, uint32_t slot, struct line *l, struct link *k, int64_t now_ns);
+/* A request over k had no answer. */
+void silent_unanswered(struct link *k);
 
 /* feed_ladder.c */
 

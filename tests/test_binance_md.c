@@ -365,17 +365,17 @@ TEST(subscribe_message_takes_what_fits)
     static const char *const symbols[] = { "BTCUSDT", "ETHBTC" };
     char buf[200];
     size_t used;
-    size_t n = binance_md_subscribe(buf, sizeof(buf), 9, symbols, 2, MD_STREAM_TICKER | MD_STREAM_TRADE, &used);
+    size_t n = binance_md_subscribe(buf, sizeof(buf), 9, false, symbols, 2, MD_STREAM_TICKER | MD_STREAM_TRADE, &used);
     buf[n] = '\0';
     CHECK_EQ(used, 2);
     CHECK_STR(buf,
               "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\",\"btcusdt@trade\",\"ethbtc@bookTicker\","
               "\"ethbtc@trade\"],\"id\":9}");
-    CHECK_EQ(binance_md_subscribe(buf, n, 9, symbols, 2, MD_STREAM_TICKER | MD_STREAM_TRADE, &used), n);
-    CHECK_EQ(binance_md_subscribe(buf, n - 1, 9, symbols, 2, MD_STREAM_TICKER | MD_STREAM_TRADE, &used), 77);
+    CHECK_EQ(binance_md_subscribe(buf, n, 9, false, symbols, 2, MD_STREAM_TICKER | MD_STREAM_TRADE, &used), n);
+    CHECK_EQ(binance_md_subscribe(buf, n - 1, 9, false, symbols, 2, MD_STREAM_TICKER | MD_STREAM_TRADE, &used), 77);
     CHECK_EQ(used, 1);
-    CHECK_EQ(binance_md_subscribe(buf, 40, 9, symbols, 2, MD_STREAM_TICKER, &used), 0);
-    CHECK_EQ(binance_md_subscribe(buf, 5, 9, symbols, 2, MD_STREAM_TICKER, &used), 0);
+    CHECK_EQ(binance_md_subscribe(buf, 40, 9, false, symbols, 2, MD_STREAM_TICKER, &used), 0);
+    CHECK_EQ(binance_md_subscribe(buf, 5, 9, false, symbols, 2, MD_STREAM_TICKER, &used), 0);
 }
 
 /* The recorded streams: every message by both readers. */

@@ -627,6 +627,140 @@ TEST(a_silent_depth_stream_is_noticed_after_the_limit_and_needs_depth_to_come_ba
     fixture_close(f);
 }
 
+/* The next request, "" when there is none now. */
+static const char *
+request(struct fixture *f)
+{
+    static char text[512];
+    bool due = feed_subscribe_due(f->feed, f->now);
+    size_t n = feed_subscribe_next(f->feed, f->now, &f->out, text, sizeof(text) - 1);
+
+    text[n] = '\0';
+    CHECK_EQ(due, n > 0);
+    return text;
+}
+
+static void
+answer_to(struct fixture *f, const char *rq)
+{
+    char text[64];
+    const char *id = strstr(rq, "\"id\":");
+
+    CHECK(id != NULL);
+    (void)snprintf(text, sizeof(text), "{\"result\":null,%s", id);
+    CHECK_EQ(say(f, text), FEED_SUBSCRIBED);
+}
+
+static void
+pass(struct fixture *f, int64_t ns)
+{
+    f->now.mono.ns += ns;
+    (void)feed_on_timer(f->feed, f->now, &f->out);
+}
+
+/* Live, every subscription answered, and then depth falls silent while bookTicker goes on. */
+static struct fixture *
+fixture_silent(void)
+{
+    struct fixture *f = fixture_live();
+
+    answer_to(f, request(f));
+    CHECK(wanted(f, 2)); /* the other instrument */
+    snapshot(f, 2, 100, 6);
+    CHECK_STR(request(f), "");
+    (void)ticker(f, 101, "100.00", "7.0", "100.01", "1.0");
+    pass(f, f->cfg.depth_lag_max_ns + 1);
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_SILENT);
+    return f;
+}
+
+#define OFF "{\"method\":\"UNSUBSCRIBE\",\"params\":[\"btcusdt@depth@100ms\",\"btcusdt@bookTicker\",\"btcusdt@trade\"]"
+#define ON  "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@depth@100ms\",\"btcusdt@bookTicker\",\"btcusdt@trade\"]"
+
+TEST(a_stream_that_fell_silent_is_subscribed_again_and_trusted_when_it_speaks)
+{
+    struct fixture *f = fixture_silent();
+
+    CHECK(strncmp(request(f), OFF, strlen(OFF)) == 0);
+    const char *on = request(f);
+    CHECK(strncmp(on, ON, strlen(ON)) == 0);
+    answer_to(f, on);
+    CHECK_STR(request(f), "");
+    CHECK(!wanted(f, 5)); /* an answer is no depth */
+    (void)ticker(f, 102, "100.00", "7.0", "100.01", "1.0");
+    CHECK(!wanted(f, 5));
+    (void)depth(f, "BTCUSDT", 101, 110, "", "");
+    CHECK(wanted(f, 5));
+    snapshot(f, 5, 110, 6);
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+    pass(f, 20 * NS_PER_S);
+    CHECK(!feed_link_stuck(f->feed, 0));
+    CHECK_STR(request(f), "");
+    fixture_close(f);
+}
+
+TEST(a_stream_that_stays_silent_gives_its_connection_up_once_in_a_growing_pause)
+{
+    struct fixture *f = fixture_silent();
+    unsigned given_up = 0;
+    int64_t at[4] = { 0 };
+
+    for (unsigned s = 0; s < 900 && given_up < 4; s++) {
+        const char *rq = request(f);
+        if (*rq != '\0')
+            answer_to(f, rq);
+        pass(f, NS_PER_S);
+        if (feed_link_stuck(f->feed, 0)) {
+            at[given_up++] = f->now.mono.ns;
+            CHECK(!feed_link_stuck(f->feed, 0)); /* said once */
+            feed_on_down(f->feed, f->now, &f->out);
+            feed_on_up(f->feed, f->now, &f->out);
+            (void)request(f); /* nothing helps: this instrument's depth is dead */
+            (void)depth(f, "BTCUSDT", 90, 95, "", "");
+            f->now.mono.ns += f->cfg.retry_max_ns;
+            CHECK(wanted(f, 5));
+            snapshot(f, 5, 100, 6);
+            (void)ticker(f, 101, "100.00", "7.0", "100.01", "1.0");
+        }
+    }
+    CHECK_EQ(given_up, 4);
+    CHECK(at[1] - at[0] >= 60 * NS_PER_S);
+    CHECK(at[2] - at[1] >= 120 * NS_PER_S);
+    CHECK(at[3] - at[2] >= 240 * NS_PER_S);
+    fixture_close(f);
+}
+
+TEST(a_connection_that_answers_nothing_is_given_up)
+{
+    struct fixture *f = fixture_open();
+    unsigned s = 0;
+
+    for (; s < 60 && !feed_link_stuck(f->feed, 0); s++) {
+        (void)request(f);
+        pass(f, NS_PER_S);
+    }
+    CHECK(s >= 10 && s < 60);
+    fixture_close(f);
+}
+
+TEST(trades_while_depth_and_book_ticker_are_silent_make_a_book_silent)
+{
+    for (unsigned comes = 0; comes < 2; comes++) {
+        struct fixture *f = fixture_live();
+        pass(f, 60 * NS_PER_S); /* a quiet market */
+        CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+        (void)say(f, "{\"e\":\"trade\",\"E\":1,\"s\":\"BTCUSDT\",\"t\":7,\"p\":\"100.00\",\"q\":\"1\",\"T\":1,"
+                     "\"m\":true,\"M\":true}");
+        pass(f, f->cfg.depth_lag_max_ns);
+        CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+        if (comes)
+            (void)depth(f, "BTCUSDT", 101, 110, "", "");
+        pass(f, 1);
+        CHECK_EQ(feed_state(f->feed, 5), comes ? BOOK_LIVE : BOOK_SILENT);
+        fixture_close(f);
+    }
+}
+
 /* ---- connection, subscriptions, other messages ---- */
 
 TEST(depth_that_moves_but_stays_behind_book_ticker_is_silent_too)

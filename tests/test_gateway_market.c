@@ -121,4 +121,32 @@ TEST(each_way_a_book_becomes_worthless_is_a_state_and_a_count_and_denies_orders)
     }
 }
 
+/* The connection answers pings and speaks of other things; nobody's order entry is touched. */
+TEST(a_channel_that_stays_silent_costs_its_connection_and_nothing_else)
+{
+    uint32_t conn = GATEWAY_CONN(0, CONN_ROLE_MARKET);
+    rig_ready(&rig);
+    uint32_t opened = rig.opened[conn];
+    uint32_t orders = rig.opened[GATEWAY_CONN(0, CONN_ROLE_ORDER)];
+
+    silent();
+    CHECK_EQ(feed_state(rig.feed, 0), BOOK_SILENT);
+    CHECK(rig.wanted[conn]);
+    for (unsigned s = 0; s < 30 && rig.wanted[conn]; s++) {
+        rig_bytes(&rig, conn, "", 0, WS_OP_PING);
+        rig_pass(&rig, NS_PER_S);
+    }
+    CHECK(!rig.wanted[conn]);
+    CHECK_EQ(rig.opened[conn], opened);
+    rig_disconnect(&rig, conn);
+    CHECK_EQ(feed_state(rig.feed, 0), BOOK_DOWN);
+    rig_pass(&rig, 2 * NS_PER_S);
+    CHECK_EQ(rig.opened[conn], opened + 1);
+    rig_connect(&rig, conn);
+    rig_book(&rig);
+    CHECK_EQ(feed_state(rig.feed, 0), BOOK_LIVE);
+    CHECK_EQ(rig.opened[GATEWAY_CONN(0, CONN_ROLE_ORDER)], orders);
+    rig_end(&rig);
+}
+
 TEST_MAIN()

@@ -364,6 +364,25 @@ TEST(no_snapshot_after_a_subscription_starts_it_again)
     fixture_close(f);
 }
 
+TEST(a_connection_whose_subscriptions_bring_no_book_is_given_up)
+{
+    struct fixture *f = fixture_live();
+    char buf[256];
+    unsigned s = 0;
+
+    CHECK_EQ(book(f, "BTC/USD", "update", 6, 8, false), FEED_OK);
+    for (; s < 300 && !feed_link_stuck(f->feed, 0); s++) {
+        const char *rq = request(f);
+        if (*rq != '\0')
+            (void)say(f, answer(strstr(rq, "unsubscribe") != NULL, "BTC/USD", true, buf)); /* yes, and no snapshot */
+        f->now.mono.ns += NS_PER_S;
+        pass(f, 0);
+    }
+    CHECK(s >= 20 && s < 300);
+    CHECK(!feed_link_stuck(f->feed, 0));
+    fixture_close(f);
+}
+
 TEST(twenty_five_seconds_of_silence_are_normal_and_heartbeats_are_no_freshness)
 {
     struct fixture *f = fixture_live();

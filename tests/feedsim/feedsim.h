@@ -19,8 +19,8 @@
 
 #define PRICES         96 /* of an instrument: ticks above its lowest */
 #define INSTRUMENTS    3
-#define MOMENTS_MAX    2600 /* of an instrument in one seed */
-#define IDS_MAX        12000
+#define MOMENTS_MAX    5000 /* of an instrument in one seed */
+#define IDS_MAX        30000
 #define FRAMES_MAX     4096 /* under way at once */
 #define TEXT_MAX       4096
 #define SNAPSHOT_LIMIT 12 /* Binance: small, so that the touch reaches the edge */
@@ -75,8 +75,8 @@ struct frame {
 
 /* How often what goes wrong; out of 10,000. */
 struct faults {
-    uint32_t drop, repeat, late, damage; /* a message */
-    uint32_t close, silence, burst;      /* a step */
+    uint32_t drop, repeat, late, damage;  /* a message */
+    uint32_t close, silence, dead, burst; /* a step */
     uint32_t snapshot_fails, snapshot_stale, snapshot_late;
     uint32_t refuse; /* a subscription */
 };
@@ -108,8 +108,12 @@ struct watch {
 };
 
 struct tally {
-    uint64_t messages, live, invalid, resyncs, gaps, checksums, crossed, shallow, lags, closes, snapshots, unequal;
+    uint64_t messages, live, invalid, resyncs, gaps, checksums, crossed, shallow, lags, closes, snapshots, unequal,
+        stuck;
 };
+
+/* A depth stream that says nothing until something is done about it. */
+enum dead { ALIVE, DEAD_UNTIL_SUBSCRIBED, DEAD_UNTIL_CONNECTED };
 
 struct world {
     bool kraken;
@@ -126,6 +130,8 @@ struct world {
     struct venue_book book[INSTRUMENTS];
     struct watch watch[INSTRUMENTS];
     int64_t silent_until_ns[INSTRUMENTS]; /* depth of this instrument is not sent */
+    enum dead dead[INSTRUMENTS];          /* nor is it, for another reason */
+    bool off[INSTRUMENTS];                /* Binance: unsubscribed */
     /* connection */
     bool up;
     int64_t up_at_ns;

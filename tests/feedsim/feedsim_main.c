@@ -10,7 +10,7 @@
 #define DAY_NS      INT64_C(1786838400000000000) /* 2026-08-16, as in the venue's texts */
 #define RING_EVENTS 512
 #define FAULT_STEPS 160
-#define HEAL_NS     (90 * NS_PER_S) /* every back-off and time-out of the configuration below ends in it, twice */
+#define HEAL_NS     (260 * NS_PER_S) /* every back-off and time-out of the configuration below ends in it, twice */
 
 struct options {
     uint64_t first;
@@ -168,6 +168,7 @@ choose_faults(struct world *w)
         .damage = rate(w, 30, 300),
         .close = rate(w, 8, 60),
         .silence = rate(w, 20, 100),
+        .dead = rate(w, 10, 40),
         .burst = rate(w, 20, 200),
         .snapshot_fails = rate(w, 500, 3000),
         .snapshot_stale = rate(w, 1000, 5000),
@@ -194,6 +195,8 @@ world_open(struct world *w, uint64_t seed)
     w->failure[0] = '\0';
     memset(w->watch, 0, sizeof(w->watch));
     memset(w->silent_until_ns, 0, sizeof(w->silent_until_ns));
+    memset(w->dead, 0, sizeof(w->dead));
+    memset(w->off, 0, sizeof(w->off));
     memset(w->memory, 0, feed_footprint(&w->cfg));
     memset(w->shm, 0, w->shm_bytes);
     choose_faults(w);
@@ -316,6 +319,10 @@ gateway_does(struct world *w)
     (void)feed_on_timer(w->feed, feedsim_now(w), &w->out);
     for (unsigned n = 0; n < 64 && feed_work(w->feed, feedsim_now(w), &w->out); n++)
         check_books(w);
+    if (feed_link_stuck(w->feed, 0) && w->up) {
+        w->tally.stuck++;
+        net_close(w);
+    }
     size_t n = feed_subscribe_next(w->feed, feedsim_now(w), &w->out, text, sizeof(text));
     if (n > 0)
         venue_request(w, text, n);
@@ -336,6 +343,11 @@ step(struct world *w)
         net_open(w);
     if (!w->healing && happens(w, f->silence))
         w->silent_until_ns[draw(w, w->books)] = w->now_ns + (int64_t)draw(w, 20000) * NS_PER_MS * w->pace;
+    if (!w->healing && happens(w, f->dead)) {
+        uint32_t book = (uint32_t)draw(w, w->books);
+        w->dead[book] = draw(w, 2) == 0 ? DEAD_UNTIL_SUBSCRIBED : DEAD_UNTIL_CONNECTED;
+        trace(w, "depth of %u says no more", book);
+    }
     unsigned turns = !w->healing && happens(w, f->burst) ? 20 : 1;
     while (turns-- > 0)
         venue_step(w);
@@ -417,11 +429,12 @@ print_tally(const char *dialect, const struct tally *t)
 {
     (void)printf("%s: %llu messages; books looked at %llu times live, %llu not; %llu times live again, %llu gaps, "
                  "%llu checksums, %llu crossed, %llu shallow, %llu silent, %llu contradicted, %llu snapshots, "
-                 "%llu connections lost\n",
+                 "%llu connections lost, %llu given up\n",
                  dialect, (unsigned long long)t->messages, (unsigned long long)t->live, (unsigned long long)t->invalid,
                  (unsigned long long)t->resyncs, (unsigned long long)t->gaps, (unsigned long long)t->checksums,
                  (unsigned long long)t->crossed, (unsigned long long)t->shallow, (unsigned long long)t->lags,
-                 (unsigned long long)t->unequal, (unsigned long long)t->snapshots, (unsigned long long)t->closes);
+                 (unsigned long long)t->unequal, (unsigned long long)t->snapshots, (unsigned long long)t->closes,
+                 (unsigned long long)t->stuck);
 }
 
 /* Returns how many seeds failed. */

@@ -172,8 +172,28 @@ binance_flush(struct world *w, uint32_t book)
     b->flushed_id = b->now.id;
     memset(b->changed, 0, sizeof(b->changed));
     (void)venue_keep(b, &b->now);
-    if (w->now_ns >= w->silent_until_ns[book])
+    if (w->now_ns >= w->silent_until_ns[book] && w->dead[book] == ALIVE)
         net_send(w, (struct item){ ITEM_DEPTH, book, b->now.id }, text, (size_t)n);
+}
+
+static void
+binance_request(struct world *w, const char *text)
+{
+    const char *id = strstr(text, "\"id\":");
+    char answer[64];
+    bool off = strstr(text, "UNSUBSCRIBE") != NULL;
+
+    for (uint32_t i = 0; i < w->books; i++) {
+        char stream[32];
+        (void)snprintf(stream, sizeof(stream), "\"%s@depth", stream_of(&w->book[i]));
+        if (strstr(text, stream) == NULL)
+            continue;
+        if (!off && w->off[i] && w->dead[i] == DEAD_UNTIL_SUBSCRIBED)
+            w->dead[i] = ALIVE;
+        w->off[i] = off;
+    }
+    (void)snprintf(answer, sizeof(answer), "{\"result\":null,%.40s", id != NULL ? id : "\"id\":1}");
+    net_send(w, (struct item){ .kind = ITEM_OTHER }, answer, strlen(answer));
 }
 
 /* ---- Kraken ---- */
@@ -291,7 +311,7 @@ kraken_book(struct world *w, uint32_t book, bool snapshot)
                        (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60), (int)us);
     (void)venue_keep(b, &b->now);
     b->shown = b->now;
-    if (snapshot || w->now_ns >= w->silent_until_ns[book])
+    if (w->dead[book] == ALIVE && (snapshot || w->now_ns >= w->silent_until_ns[book]))
         net_send(w, (struct item){ snapshot ? ITEM_SNAPSHOT : ITEM_DEPTH, book, b->now.id }, text, (size_t)len);
 }
 
@@ -332,6 +352,8 @@ kraken_request(struct world *w, const char *text)
         kraken_answer(w, i, off, ok);
         if (ok)
             b->subscribed = !off;
+        if (ok && off && w->dead[i] == DEAD_UNTIL_SUBSCRIBED)
+            w->dead[i] = ALIVE;
         b->ended_ns = off && ok ? w->now_ns : b->ended_ns;
         if (ok && !off)
             kraken_book(w, i, true);
@@ -412,12 +434,15 @@ venue_request(struct world *w, const char *text, size_t len)
     if (w->kraken)
         kraken_request(w, copy);
     else
-        send_other(w, "{\"result\":null,\"id\":1}");
+        binance_request(w, copy);
 }
 
 void
 venue_connection_lost(struct world *w)
 {
-    for (uint32_t k = 0; k < w->books; k++)
+    for (uint32_t k = 0; k < w->books; k++) {
         w->book[k].subscribed = false;
+        w->dead[k] = ALIVE;
+        w->off[k] = false;
+    }
 }
