@@ -1,11 +1,13 @@
 /* What the gateway does for risk beyond asking it: how deep a market order would reach, our own orders out of a new
  * one's way, marks once a second, what latched into the journal, balances.
  *
- * Always true: every walk is bounded; what latched in risk is in the journal within the turn's work that follows. */
+ * Always true: every walk is bounded; what latched in risk is in the journal within the turn's work that follows; the
+ * day's groups stand in the journal behind all the marks that they were made with. */
 #include "engine/gateway_state.h"
 
-#define SWEEP_LEVELS_MAX  64u /* what a market order may reach; deeper is not visible for it */
-#define MARKS_PER_WORK    16u
+#define SWEEP_LEVELS_MAX 64u /* what a market order may reach; deeper is not visible for it */
+#define MARKS_PER_WORK   16u
+_Static_assert(MARKS_PER_WORK <= JOURNAL_MARKS_MAX, "the marks of one turn are one record");
 #define CROSSING_MAX      16u /* own orders canceled for one new order; more deny it */
 #define CROSSING_WALK_MAX 65536u
 
@@ -93,6 +95,127 @@ trip_record(struct gateway *g, const struct risk_trip *t, struct now now)
     metric_add(g->p.metrics, METRIC_RISK_TRIPS, 0, 1);
 }
 
+/* ---- the day, into the journal: what docs/journal.md calls marks and day
+ * ------------------------------------------------- */
+
+/* Marks of this turn, and rates; payloads with room for all that one record takes. */
+struct marks_record {
+    struct journal_marks head;
+    struct journal_mark mark[JOURNAL_MARKS_MAX];
+};
+
+struct day_groups {
+    struct journal_day head;
+    struct journal_day_group group[JOURNAL_DAY_MAX];
+};
+
+/* Never at the cost of what must be recorded: without room the round is broken off, and told again. */
+static void
+day_record(struct gateway *g, enum journal_type type, const void *payload, size_t bytes, struct now now)
+{
+    if (!g->day_telling)
+        return;
+    if (likely(!g->journal_down && !g->journal_full && journal_room_order(g->p.journal, bytes))) {
+        (void)gateway_journal(g, type, payload, bytes, now);
+        return;
+    }
+    g->day_telling = false;
+    risk_day_untold(g->p.risk);
+}
+
+static void
+marks_write(struct gateway *g, struct marks_record *m, struct now now)
+{
+    if (m->head.count == 0)
+        return;
+    m->head.bytes = sizeof(m->mark[0]);
+    memcpy(m->head.reporting, risk_limits_in_force(g->p.risk)->reporting, CURRENCY_BYTES);
+    day_record(g, JOURNAL_MARKS, m, sizeof(m->head) + m->head.count * sizeof(m->mark[0]), now);
+    m->head.count = 0;
+}
+
+static void
+rates_write(struct gateway *g, struct now now)
+{
+    struct marks_record m = { .head.count = 0 };
+
+    for (uint32_t ccy = 0; ccy < CURRENCY_MAX; ccy++) {
+        struct journal_mark x = { .id = ccy };
+        if (!risk_rate_tell(g->p.risk, (uint16_t)ccy, &x.rate))
+            continue;
+        m.mark[m.head.count++] = x;
+        if (m.head.count == JOURNAL_MARKS_MAX)
+            marks_write(g, &m, now);
+    }
+    marks_write(g, &m, now);
+}
+
+static void
+mark_tell(struct gateway *g, struct marks_record *m, uint32_t id)
+{
+    struct journal_mark x = { .id = id };
+
+    if (g->day_telling && risk_mark_tell(g->p.risk, id, &x.version, &x.px, &x.rate))
+        m->mark[m->head.count++] = x;
+}
+
+static void
+groups_write(struct gateway *g, struct day_groups *r, struct now now)
+{
+    if (r->head.count == 0)
+        return;
+    r->head.bytes = sizeof(r->group[0]);
+    memcpy(r->head.reporting, risk_limits_in_force(g->p.risk)->reporting, CURRENCY_BYTES);
+    day_record(g, JOURNAL_DAY, r, sizeof(r->head) + r->head.count * sizeof(r->group[0]), now);
+    r->head.count = 0;
+}
+
+static void
+day_write(struct gateway *g, struct now now)
+{
+    static const struct {
+        uint8_t level;
+        uint8_t count;
+    } all[] = {
+        { LEVEL_GLOBAL, 1 }, { LEVEL_VENUE, VENUE_MAX }, { LEVEL_ACCOUNT, ACCOUNT_MAX }, { LEVEL_CLIENT, CLIENT_MAX }
+    };
+    struct day_groups r = { .head.count = 0 };
+
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+        for (uint32_t id = 0; id < all[i].count; id++) {
+            struct risk_day d;
+            if (!risk_day_tell(g->p.risk, (enum trading_level)all[i].level, id, &d))
+                continue;
+            r.group[r.head.count++] = (struct journal_day_group){ .level = all[i].level,
+                                                                  .id = id,
+                                                                  .result = d.result,
+                                                                  .best = d.best,
+                                                                  .value = d.value,
+                                                                  .fees = d.fees,
+                                                                  .messages = d.messages,
+                                                                  .fills = d.fills,
+                                                                  .executions = d.executions };
+            if (r.head.count == JOURNAL_DAY_MAX)
+                groups_write(g, &r, now);
+        }
+    groups_write(g, &r, now);
+    if (g->day_telling)
+        risk_day_told(g->p.risk, now);
+    g->day_telling = false;
+}
+
+/* When the round of marks that has ended says so, another one is told. Once a second: no room now is none at once. */
+static bool
+day_begin(struct gateway *g, struct now now)
+{
+    if (g->day_tried || !risk_day_due(g->p.risk, now))
+        return false;
+    g->day_tried = g->day_telling = true;
+    g->mark_next = 0;
+    rates_write(g, now);
+    return true;
+}
+
 static void
 metrics_second(struct gateway *g)
 {
@@ -111,6 +234,7 @@ guard_second(struct gateway *g, struct now now)
 {
     risk_clock(g->p.risk, now);
     g->mark_next = 0;
+    g->day_telling = g->day_tried = false;
     metrics_second(g);
 }
 
@@ -123,11 +247,22 @@ guard_work(struct gateway *g, struct now now)
         trip_record(g, &t, now);
         kill_on_trip(g, &t, now);
     }
+    if (likely(g->mark_next >= g->p.route->count))
+        return false;
+    struct marks_record marks;
+    marks.head.count = 0;
     for (unsigned i = 0; i < MARKS_PER_WORK && g->mark_next < g->p.route->count; i++) {
         uint32_t id = g->mark_next++;
         const struct instrument *ins = route_instrument(g->p.route, id, 0);
-        if (ins != NULL)
-            risk_mark(g->p.risk, id, feed_md_ref(g->p.feed[ins->venue], id), now);
+        if (ins == NULL)
+            continue;
+        risk_mark(g->p.risk, id, feed_md_ref(g->p.feed[ins->venue], id), now);
+        mark_tell(g, &marks, id);
     }
-    return g->mark_next < g->p.route->count;
+    marks_write(g, &marks, now);
+    if (g->mark_next < g->p.route->count)
+        return true;
+    if (g->day_telling)
+        day_write(g, now);
+    return day_begin(g, now);
 }

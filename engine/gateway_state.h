@@ -392,6 +392,8 @@ struct gateway {
     uint32_t books_live;
     bool ready;
     uint32_t mark_next; /* instrument whose mark is next; the count = none waits */
+    bool day_telling;   /* this round of marks goes into the journal, and the day behind it */
+    bool day_tried;     /* in this second */
     mono_ns_t second_at;
     bool another_host; /* ids of ours that we have not given out are at a venue: no new orders until the next start */
     struct two_step two_step;

@@ -5,6 +5,7 @@
 #include "engine/io/tls_memory.h"
 #include "engine/journal_compact.h"
 #include "engine/recording.h"
+#include "engine/risk_replay.h"
 #include "engine/venue/sign.h"
 #include "feed/ws_handshake.h"
 #include "monitoring/metric_page.h"
@@ -314,7 +315,7 @@ replay_record(void *ctx, const struct journal_record *rec)
     struct now now = { { rec->mono_ns }, { rec->wall_ns } };
     struct fault fault;
 
-    risk_clock(a->risk, now);
+    risk_replay(a->risk, rec);
     if (rec->type == JOURNAL_DEF_INSTRUMENT) {
         struct instrument ins;
         memcpy(&ins, rec->payload, sizeof(ins));
@@ -325,17 +326,6 @@ replay_record(void *ctx, const struct journal_record *rec)
         const struct journal_name *n = (const struct journal_name *)rec->payload;
         if (!route_restore_currency(&a->route, (uint16_t)n->id, n->name))
             log_write(a->log_main, LOG_WARNING, "journal: a currency cannot be restored");
-    } else if (rec->type == JOURNAL_CONTROL) {
-        const struct journal_control *c = (const struct journal_control *)rec->payload;
-        if (c->kind == CONTROL_STATE)
-            (void)kill_set_state(risk_kill(a->risk), (enum trading_level)c->level, c->id, (enum trading_state)c->value);
-        if (c->kind == CONTROL_STATE && c->value == TRADING_ACTIVE)
-            (void)risk_untrip(a->risk, (enum trading_level)c->level, c->id, now);
-        if (c->kind == CONTROL_TRIP)
-            (void)risk_restore_trip(a->risk, (enum trading_level)c->level, c->id, (enum risk_trip_kind)c->value);
-    } else if (rec->type == JOURNAL_POSITION) {
-        const struct journal_position *p = (const struct journal_position *)rec->payload;
-        risk_set_position(a->risk, p->account, p->instrument, p->qty, false);
     } else if (rec->type == JOURNAL_BALANCE) {
         const struct journal_balance *b = (const struct journal_balance *)rec->payload;
         balances_set(a->balances, b->venue, b->ccy, b->amount);
@@ -348,6 +338,7 @@ replay_record(void *ctx, const struct journal_record *rec)
 static bool
 limits_go_on(struct app *a, struct now now, struct fault *fault)
 {
+    risk_restored(a->risk);
     by_hand_apply(&a->by_hand, &a->config, a->log_main);
     return config_limits_build(&a->config, a->replayed.limits_version + 1, &a->limits, fault) &&
            (a->limits.version == 1 || risk_set_limits(a->risk, &a->limits, now, fault));

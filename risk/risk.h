@@ -107,6 +107,49 @@ void risk_set_venue(struct risk *r, uint32_t venue, const struct risk_venue *v);
  * once a second while running. */
 void risk_clock(struct risk *r, struct now now);
 
+/* ---- the day, over a restart: what the journal is told, and tells again ---- */
+
+/* How far from what the journal knows a group may stand: a part of its limits of result. */
+#define RISK_DAY_PART   16
+#define RISK_DAY_AGE_NS (60 * NS_PER_S)
+
+/* What one strategy, account, venue or everything has done since the roll. */
+struct risk_day {
+    value_t result; /* realised, unrealised and fees; reporting currency, like the next three */
+    value_t best;
+    value_t value; /* traded */
+    value_t fees;
+    uint32_t messages; /* strategies: new orders, replaces, cancels; fills */
+    uint32_t fills;
+    uint32_t executions; /* strategies: since a human let them run */
+    uint32_t reserved;
+};
+
+/* True when the journal should be told: the day has rolled, the last word is RISK_DAY_AGE_NS old, or a result has moved
+ * by a RISK_DAY_PART of a limit since. */
+bool risk_day_due(const struct risk *r, struct now now);
+/* What a group stands at, when that is not what the journal knows; from here on it does. */
+bool risk_day_tell(struct risk *r, enum trading_level level, uint32_t id, struct risk_day *out);
+/* The same for an instrument's mark and the rate of its money (of which result was made), and a currency's rate. */
+bool risk_mark_tell(struct risk *r, uint32_t instrument, uint32_t *version, px_t *px, int64_t *rate);
+bool risk_rate_tell(struct risk *r, uint16_t currency, int64_t *rate);
+/* Everything was told; or some of it could not be written, and all of it is to be told again. */
+void risk_day_told(struct risk *r, struct now now);
+void risk_day_untold(struct risk *r);
+
+/* From a journal whose money is `reporting`; where that is not the currency in force, it is converted: the rate of the
+ * one in force must have come first, else a loss latches, because nobody can say how large it is. Marks before the
+ * groups that were made with them. Nothing of it is fresh: orders wait for a live mark. False: out of range. */
+bool risk_restore_rate(struct risk *r, const char *reporting, uint16_t currency, int64_t rate);
+bool risk_restore_mark(struct risk *r, const char *reporting, uint32_t instrument, uint32_t version, px_t px,
+                       int64_t rate);
+bool risk_restore_day(struct risk *r, const char *reporting, enum trading_level level, uint32_t id,
+                      const struct risk_day *d);
+/* An amend or a cancel of a journal: makes no order, so no delta counts it. */
+void risk_restore_message(struct risk *r, uint32_t client, bool execution);
+/* The journal has been read: no rate of it is young. */
+void risk_restored(struct risk *r);
+
 /* A balance as the venue states it, 10^-8 of the currency. What it holds for our open orders is in `locked`. */
 void risk_set_balance(struct risk *r, uint32_t account, uint16_t currency, value_t free, value_t locked);
 

@@ -144,7 +144,7 @@ account_update(struct risk *r, uint32_t account, uint32_t instrument, bool resul
     struct holding *h = account_part(r, account, instrument);
     struct group *const groups[] = { &r->account[account].group, &r->venue[m->venue].group, &r->global };
 
-    holding_update(h, m, result ? rate_of(r, money_of(m), r->now) : 0, groups, ARRAY_LEN(groups), result);
+    holding_update(h, m, result ? m->rate : 0, groups, ARRAY_LEN(groups), result);
     margin_update(r, h, m, account, cell_at(r, account, instrument)->limits.margin_ppm);
 }
 
@@ -156,7 +156,7 @@ client_update(struct risk *r, uint32_t client, uint32_t account, uint32_t instru
     struct group *const groups[] = { &r->client[client].group };
 
     if (h != NULL)
-        holding_update(h, m, result ? rate_of(r, money_of(m), r->now) : 0, groups, ARRAY_LEN(groups), result);
+        holding_update(h, m, result ? m->rate : 0, groups, ARRAY_LEN(groups), result);
 }
 
 /* ---- what latches
@@ -294,6 +294,7 @@ market_value(struct risk *r, struct market *m, px_t px, int64_t at_ns, bool fres
 {
     int64_t rate = rate_of(r, money_of(m), r->now);
 
+    m->rate = rate;
     m->value.mark = px;
     m->value.mark_ns = at_ns;
     m->value.fresh = fresh && rate > 0;
@@ -324,9 +325,8 @@ holding_used(const struct holding *h)
            h->pnl.cash != 0 || h->unmarked;
 }
 
-/* Everybody's part of one instrument anew, and what they stand at. */
-static void
-revalue(struct risk *r, uint32_t instrument)
+void
+market_revalue(struct risk *r, uint32_t instrument)
 {
     struct market *m = &r->market[instrument];
 
@@ -366,7 +366,7 @@ risk_mark(struct risk *r, uint32_t instrument, const struct md_ref *md, struct n
     } else if (now.mono.ns - m->value.mark_ns > r->mark_age_max_ns) {
         m->value.fresh = false;
     }
-    revalue(r, instrument);
+    market_revalue(r, instrument);
 }
 
 /* ---- breakers

@@ -237,6 +237,17 @@ market_define(struct risk *r, const struct instrument *ins)
     permit(r, ins);
 }
 
+/* Rounded down; 0 where it does not fit: never marked. */
+static px_t
+px_rescale(px_t px, unsigned from, unsigned to)
+{
+    px_t out;
+
+    if (to <= from)
+        return px / pow10_i64[from - to];
+    return __builtin_mul_overflow(px, pow10_i64[to - from], &out) ? 0 : out;
+}
+
 /* Prices are in other decimals from here on. What old orders cost stays reserved until all have ended, and until then
  * nobody knows what they would meet. */
 static void
@@ -255,6 +266,7 @@ reprice(struct risk *r, const struct instrument *was, const struct instrument *i
             if (client_part(r, c, a, ins->id) != NULL)
                 pnl_reprice(&client_part(r, c, a, ins->id)->pnl, &m->contract, was->px_decimals, ins->px_decimals);
     }
+    m->value.mark = px_rescale(m->value.mark, was->px_decimals, ins->px_decimals);
     memset(r->own[ins->id], 0, sizeof(r->own[ins->id]));
     m->own_best[SIDE_BUY] = m->own_best[SIDE_SELL] = 0;
     m->px_version = ins->version;

@@ -2,52 +2,6 @@
 #include "risk/risk_state.h"
 #include "execgw/admission.h"
 
-#define DAY_S INT64_C(86400)
-
-/* ---- the day -------------------------------------------------------------------------------------------------------
- */
-
-static void
-group_roll(struct group *g)
-{
-    g->base = g->result;
-    g->day_value = 0;
-    g->day_fees = 0;
-    g->day_best = 0;
-    g->best = (struct breaker_best){ 0 };
-    g->tripped &= ~(1u << TRIP_DAY_LOSS | 1u << TRIP_DRAWDOWN);
-    group_rooms(g);
-}
-
-static void
-day_roll(struct risk *r)
-{
-    group_roll(&r->global);
-    for (uint32_t i = 0; i < VENUE_MAX; i++)
-        group_roll(&r->venue[i].group);
-    for (uint32_t i = 0; i < ACCOUNT_MAX; i++)
-        group_roll(&r->account[i].group);
-    for (uint32_t i = 0; i < CLIENT_MAX; i++) {
-        group_roll(&r->client[i].group);
-        r->client[i].messages = 0;
-        r->client[i].fills = 0;
-    }
-}
-
-void
-risk_clock(struct risk *r, struct now now)
-{
-    int64_t s = now.wall.ns / NS_PER_S - (int64_t)r->limits.roll_s;
-    int64_t day = s / DAY_S;
-
-    r->now = now;
-    if (unlikely(day > r->day)) { /* a clock that steps back opens no new day */
-        if (r->day >= 0)
-            day_roll(r);
-        r->day = day;
-    }
-}
-
 /* ---- balances ------------------------------------------------------------------------------------------------------
  */
 
@@ -288,6 +242,7 @@ risk_apply(struct risk *r, const struct order_delta *d)
         r->client[d->client].messages++;
         r->client[d->client].executions++;
     }
+    m->used = true;
     account_part(r, d->account, d->instrument)->reserved[d->side] += d->reserved_change;
     if (part != NULL)
         part->reserved[d->side] += d->reserved_change;
@@ -324,6 +279,8 @@ risk_set_position(struct risk *r, uint32_t account, uint32_t instrument, qty_t q
 
     position_set(&cell_at(r, account, instrument)->position, qty, reconciled);
     pnl_seed(&h->pnl, qty);
+    r->market[instrument].used = true;
+    r->told_at_ns = 0; /* what was made before is told before a snapshot forgets the trades that made it */
     if (r->valued)
         account_update(r, account, instrument, true);
 }

@@ -61,6 +61,10 @@ struct market {
     uint16_t base_ccy;
     uint16_t settle_ccy;
     uint16_t venue;
+    bool used;    /* somebody has traded or held it: its mark is part of a result */
+    int64_t rate; /* of its money, as of the mark: what results are made with; 0 = none */
+    px_t told_px; /* mark and rate that the journal knows */
+    int64_t told_rate;
 };
 
 struct balance {
@@ -92,6 +96,7 @@ struct group {
     struct group_limits limits;
     value_t loss_window_max;
     struct breaker_best best;
+    struct risk_day told; /* what the journal knows of the day */
 };
 
 struct client_state {
@@ -138,7 +143,8 @@ struct venue_state {
 struct rate {
     int64_t rate; /* 10^-RATE_DECIMALS; 0 = none */
     int64_t at_ns;
-    bool fixed; /* the operator's: no age */
+    bool fixed;   /* the operator's: no age */
+    int64_t told; /* the rate that the journal knows */
 };
 
 struct risk {
@@ -156,8 +162,11 @@ struct risk {
     struct account_state account[ACCOUNT_MAX];
     struct client_state client[CLIENT_MAX];
     struct risk_totals totals;
-    struct now now; /* as last told */
-    int64_t day;    /* number of the day, by the roll's hour; -1 = none yet */
+    struct now now;     /* as last told */
+    int64_t day;        /* number of the day, by the roll's hour; -1 = none yet */
+    int64_t told_day;   /* as the journal was last told */
+    int64_t told_at_ns; /* when that was; 0 = never */
+    int64_t restated;   /* the day of a journal in another currency: that one's rate in ours; 0 = unknown */
     struct breaker latency;
     struct risk_trip trip[TRIPS_WAITING_MAX];
     uint32_t trips;
@@ -227,6 +236,9 @@ group_day_result(const struct group *g)
 /* Cached contributions of a holding anew, and its groups' sums; with `result` what it has made as well. */
 void holding_update(struct holding *h, const struct market *m, int64_t rate, struct group *const groups[],
                     unsigned count, bool result);
+
+/* Everybody's part of one instrument anew, and what they stand at. */
+void market_revalue(struct risk *r, uint32_t instrument);
 
 /* Both of an instrument's parties: an account's part with its margin; a strategy's. */
 void account_update(struct risk *r, uint32_t account, uint32_t instrument, bool result);

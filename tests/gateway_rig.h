@@ -7,6 +7,7 @@
 #define EXECGW_TESTS_GATEWAY_RIG_H
 
 #include "engine/gateway.h"
+#include "engine/risk_replay.h"
 #include "feed/ws_frame.h"
 #include "tests/test.h"
 
@@ -107,7 +108,8 @@ static int64_t rig_heartbeat_ns;
 static uint8_t rig_on_silence;
 static int64_t rig_deadman_ns;
 static uint32_t rig_kill_trips;
-static bool rig_cancels_linger; /* the venue's cancels have no deadline */
+static void (*rig_limits)(struct risk_limits *l); /* changes the limits of the next starts */
+static bool rig_cancels_linger;                   /* the venue's cancels have no deadline */
 /* The same: requests over HTTP are counted up to so many, and paid back in a minute; 0 = not counted. */
 static int64_t rig_http_calls;
 /* Market-data connections of the next start. */
@@ -718,6 +720,7 @@ rig_replay_record(void *ctx, const struct journal_record *rec)
     struct rig *r = (struct rig *)ctx;
     struct fault fault;
 
+    risk_replay(r->risk, rec);
     if (rec->type == JOURNAL_DEF_INSTRUMENT) {
         struct instrument ins;
         memcpy(&ins, rec->payload, sizeof(ins));
@@ -726,14 +729,6 @@ rig_replay_record(void *ctx, const struct journal_record *rec)
     } else if (rec->type == JOURNAL_DEF_CURRENCY) {
         const struct journal_name *n = (const struct journal_name *)rec->payload;
         CHECK(route_restore_currency(&r->route, (uint16_t)n->id, n->name));
-    } else if (rec->type == JOURNAL_POSITION) {
-        const struct journal_position *pos = (const struct journal_position *)rec->payload;
-        risk_set_position(r->risk, pos->account, pos->instrument, pos->qty, false);
-    } else if (rec->type == JOURNAL_CONTROL) {
-        const struct journal_control *c = (const struct journal_control *)rec->payload;
-        if (c->kind == CONTROL_STATE)
-            CHECK(
-                kill_set_state(risk_kill(r->risk), (enum trading_level)c->level, c->id, (enum trading_state)c->value));
     } else if (rec->type == JOURNAL_BALANCE) {
         const struct journal_balance *b = (const struct journal_balance *)rec->payload;
         balances_set(r->balances, b->venue, b->ccy, b->amount);
@@ -753,6 +748,7 @@ rig_journal(struct rig *r, const struct journal_identity *who)
     for (uint32_t i = 0; i < r->segments; i++)
         seg[i] = (struct journal_segment){ r->segment[i], RIG_SEGMENT, "rig" };
     CHECK(journal_replay(seg, r->segments, who, r->orders, &ops, &r->replayed, &fault));
+    risk_restored(r->risk);
     if (r->replayed.killed)
         kill_trip(risk_kill(r->risk));
     r->term = clordid_next_term(r->replayed.last_term, r->now.wall.ns);
@@ -803,7 +799,10 @@ rig_begin(struct rig *r)
     limits.instrument_default.position_short_max = 10 * VALUE_ONE;
     limits.instrument_default.collar_ppm = 20000;
     limits.instrument_default.tob_age_max_ns = INT64_C(3600) * NS_PER_S;
-    CHECK(risk_set_limits(r->risk, &limits, r->now, &fault));
+    if (rig_limits != NULL)
+        rig_limits(&limits);
+    if (!risk_set_limits(r->risk, &limits, r->now, &fault))
+        fail_msg("%s", fault.text);
     risk_arm(r->risk, true);
     r->orders = order_table_init(&oc, who.instance, &r->arena);
     r->balances = balances_init(&r->arena);

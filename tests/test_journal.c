@@ -332,7 +332,7 @@ TEST(journal_of_another_mode_instance_account_or_venue_is_refused)
     segment_memory[0][100] ^= 1;
     CHECK(!journal_header_check(&s, &h, &fault));
     segment_memory[0][100] ^= 1;
-    segment_memory[0][8] ^= 2; /* schema */
+    segment_memory[0][8] ^= 4; /* schema */
     CHECK(!journal_header_check(&s, &h, &fault));
     CHECK(strstr(fault.text, "schema") != NULL);
 }

@@ -2,6 +2,7 @@
  * of the schema before this one are still read. */
 #include "engine/oms/balances.h"
 #include "engine/oms/journal_snapshot.h"
+#include "engine/oms/journal_text.h"
 #include "risk/position.h"
 #include "tests/oms_fixture.h"
 
@@ -553,53 +554,136 @@ TEST(a_table_that_keeps_fewer_orders_takes_the_newest_of_a_snapshot)
     oms_free(&w.oms);
 }
 
-/* ---- the schema before ---- */
+/* ---- the schemas before ---- */
 
-TEST(a_journal_of_schema_1_is_read)
+/* Written by a gateway of that schema, which was killed with three orders resting. */
+TEST(journals_of_the_schemas_before_are_read)
 {
-    static _Alignas(64) uint8_t old[SEGMENT];
+    static const struct {
+        uint32_t schema;
+        ssize_t bytes;
+        unsigned denied[3]; /* accepted, PRICE_COLLAR, HALTED */
+        uint64_t trades;
+    } old[] = { { 1, 8208, { 6, 1, 1 }, 2 }, { 2, 9224, { 4, 1, 0 }, 1 } };
+    static _Alignas(64) uint8_t bytes[SEGMENT];
     const struct order_counts counts = { .live_max = 64, .done_kept = 64, .trades_kept = 64, .keys_kept = 64 };
     const char *source = getenv("EXECGW_SOURCE");
-    struct journal_segment seg = { old, sizeof(old), "schema1.seg" };
-    struct journal_reader r;
-    struct journal_record rec;
-    struct fault fault = { "" };
-    char path[512];
-    unsigned denials[DENY_REASON_COUNT] = { 0 };
 
-    (void)snprintf(path, sizeof(path), "%s/tests/data/journal/schema1.seg", source != NULL ? source : ".");
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    CHECK(fd >= 0);
-    ssize_t got = read(fd, old, sizeof(old)); /* as it stood in the file, without the zeros behind */
-    (void)close(fd);
-    CHECK_EQ(got, 8208);
+    for (unsigned i = 0; i < ARRAY_LEN(old); i++) {
+        struct journal_segment seg = { bytes, sizeof(bytes), "old.seg" };
+        struct journal_reader r;
+        struct journal_record rec;
+        struct fault fault = { "" };
+        char path[512];
+        unsigned denials[DENY_REASON_COUNT] = { 0 };
 
-    struct journal_segment_header h;
-    CHECK(journal_header_check(&seg, &h, &fault));
-    CHECK_EQ(h.schema, 1);
-    CHECK(journal_reader_init(&r, &seg, 1, &fault));
-    while (journal_reader_next(&r, &rec, &fault) == JOURNAL_READ_OK) {
-        CHECK(journal_payload_ok(&rec));
-        if (rec.type == JOURNAL_INTENT)
-            denials[((const struct order_intent *)rec.payload)->deny]++;
+        (void)snprintf(path, sizeof(path), "%s/tests/data/journal/schema%u.seg", source != NULL ? source : ".",
+                       old[i].schema);
+        memset(bytes, 0, sizeof(bytes));
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        CHECK(fd >= 0);
+        ssize_t got = read(fd, bytes, sizeof(bytes)); /* as it stood in the file, without the zeros behind */
+        (void)close(fd);
+        CHECK_EQ(got, old[i].bytes);
+
+        struct journal_segment_header h;
+        CHECK(journal_header_check(&seg, &h, &fault));
+        CHECK_EQ(h.schema, old[i].schema);
+        CHECK(journal_reader_init(&r, &seg, 1, &fault));
+        while (journal_reader_next(&r, &rec, &fault) == JOURNAL_READ_OK) {
+            CHECK(journal_payload_ok(&rec));
+            if (rec.type == JOURNAL_INTENT)
+                denials[((const struct order_intent *)rec.payload)->deny]++;
+        }
+        CHECK_EQ(r.ended, JOURNAL_READ_END);
+        CHECK_EQ(denials[DENY_NONE], old[i].denied[0]);
+        CHECK_EQ(denials[DENY_PRICE_COLLAR], old[i].denied[1]);
+        CHECK_EQ(denials[DENY_HALTED], old[i].denied[2]);
+
+        struct journal_replayed out;
+        size_t room = order_table_footprint(&counts);
+        void *mem = calloc(1, room + 64);
+        struct arena arena = { .base = (uint8_t *)mem, .size = room };
+        struct order_table *t = order_table_init(&counts, h.identity.instance, &arena);
+        CHECK(journal_replay(&seg, 1, &h.identity, t, NULL, &out, &fault));
+        CHECK_EQ(out.live, 3);
+        CHECK_EQ(out.unknown, 0);
+        CHECK_EQ(out.orphans, 0);
+        CHECK(!out.clean_stop && !out.killed);
+        CHECK_EQ(order_totals(t)->trades, old[i].trades);
+        free(mem);
     }
-    CHECK_EQ(r.ended, JOURNAL_READ_END);
-    CHECK_EQ(denials[DENY_NONE], 6);
-    CHECK_EQ(denials[DENY_PRICE_COLLAR], 1);
-    CHECK_EQ(denials[DENY_HALTED], 1);
+}
 
-    struct journal_replayed out;
-    size_t bytes = order_table_footprint(&counts);
-    void *mem = calloc(1, bytes + 64);
-    struct arena arena = { .base = (uint8_t *)mem, .size = bytes };
-    struct order_table *t = order_table_init(&counts, h.identity.instance, &arena);
-    CHECK(journal_replay(&seg, 1, &h.identity, t, NULL, &out, &fault));
-    CHECK_EQ(out.live, 3); /* it was killed with three orders resting */
-    CHECK_EQ(out.unknown, 0);
-    CHECK_EQ(out.orphans, 0);
-    CHECK(!out.clean_stop && !out.killed);
-    CHECK_EQ(order_totals(t)->trades, 2);
-    free(mem);
+/* ---- marks and the day ---- */
+
+TEST(the_day_is_refused_when_its_elements_are_not_of_this_build)
+{
+    struct {
+        struct journal_day head;
+        struct journal_day_group group[2];
+    } d = { .head = { .reporting = "USDT", .count = 2, .bytes = sizeof(struct journal_day_group) } };
+    struct journal_record rec = {
+        .type = JOURNAL_DAY, .version = MESSAGE_VERSION, .payload = &d, .payload_bytes = sizeof(d)
+    };
+
+    CHECK(journal_payload_ok(&rec));
+    d.head.count = 1;
+    CHECK(!journal_payload_ok(&rec));
+    d.head.count = 2;
+    d.head.bytes += 8;
+    CHECK(!journal_payload_ok(&rec));
+    d.head.bytes -= 8;
+    d.head.reporting[CURRENCY_BYTES - 1] = 'X';
+    CHECK(!journal_payload_ok(&rec));
+    rec.payload_bytes = 8;
+    CHECK(!journal_payload_ok(&rec));
+}
+
+/* Every field at its longest. */
+TEST(a_record_of_marks_or_of_the_day_fits_a_printed_line)
+{
+    static struct journal_text text;
+    char line[JOURNAL_TEXT_LINE];
+    struct {
+        struct journal_marks head;
+        struct journal_mark mark[JOURNAL_MARKS_MAX];
+    } m = { .head = { .reporting = "ELEVENCHARS", .count = JOURNAL_MARKS_MAX, .bytes = sizeof(struct journal_mark) } };
+    struct {
+        struct journal_day head;
+        struct journal_day_group group[JOURNAL_DAY_MAX];
+    } d = { .head = {
+                .reporting = "ELEVENCHARS", .count = JOURNAL_DAY_MAX, .bytes = sizeof(struct journal_day_group) } };
+
+    for (unsigned i = 0; i < JOURNAL_MARKS_MAX; i++)
+        m.mark[i] = (struct journal_mark){ 1000 + i, 1000000000, -INT64_MAX, INT64_MAX };
+    for (unsigned i = 0; i < JOURNAL_DAY_MAX; i++)
+        d.group[i] = (struct journal_day_group){ .level = LEVEL_CLIENT,
+                                                 .id = 58 + i,
+                                                 .result = -INT64_MAX,
+                                                 .best = INT64_MAX,
+                                                 .value = INT64_MAX,
+                                                 .fees = -INT64_MAX,
+                                                 .messages = UINT32_MAX,
+                                                 .fills = UINT32_MAX,
+                                                 .executions = UINT32_MAX };
+    struct journal_record rec = { .type = JOURNAL_MARKS,
+                                  .version = MESSAGE_VERSION,
+                                  .seq = UINT64_MAX,
+                                  .wall_ns = INT64_MAX,
+                                  .mono_ns = INT64_MAX,
+                                  .payload = &m,
+                                  .payload_bytes = sizeof(m) };
+    journal_text_init(&text);
+    CHECK(journal_text_json(&text, &rec, line, sizeof(line)) < sizeof(line) - 1);
+    CHECK(line[strlen(line) - 1] == '}');
+    CHECK(strstr(line, "\"mark_1015\":\"-9223372036854775807\"") != NULL);
+    rec.type = JOURNAL_DAY;
+    rec.payload = &d;
+    rec.payload_bytes = sizeof(d);
+    CHECK(journal_text_json(&text, &rec, line, sizeof(line)) < sizeof(line) - 1);
+    CHECK(line[strlen(line) - 1] == '}');
+    CHECK(strstr(line, "\"strategy_63_executions\":4294967295") != NULL);
 }
 
 TEST(a_payload_of_an_older_form_is_made_as_long_as_this_build_s)

@@ -477,9 +477,22 @@ payload_of(uint16_t type)
     }
 }
 
+/* Both begin alike: a name, a count, the bytes of one. */
+static bool
+elements_ok(const struct journal_record *rec, size_t one, size_t most)
+{
+    const struct journal_marks *m = rec->payload;
+    return rec->payload_bytes >= sizeof(*m) && m->bytes == one && m->count <= most &&
+           m->reporting[CURRENCY_BYTES - 1] == '\0' && rec->payload_bytes == sizeof(*m) + m->count * one;
+}
+
 bool
 journal_payload_ok(const struct journal_record *rec)
 {
+    if (rec->type == JOURNAL_MARKS || rec->type == JOURNAL_DAY)
+        return rec->version == MESSAGE_VERSION &&
+               (rec->type == JOURNAL_DAY ? elements_ok(rec, sizeof(struct journal_day_group), JOURNAL_DAY_MAX)
+                                         : elements_ok(rec, sizeof(struct journal_mark), JOURNAL_MARKS_MAX));
     struct payload want = payload_of(rec->type);
     return rec->version == MESSAGE_VERSION && (want.bytes == 0 || rec->payload_bytes == want.bytes);
 }

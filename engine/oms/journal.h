@@ -11,7 +11,7 @@
 
 #include "engine/oms/order_table.h"
 
-#define JOURNAL_SCHEMA       2u                           /* written */
+#define JOURNAL_SCHEMA       3u                           /* written */
 #define JOURNAL_SCHEMA_MIN   1u                           /* still read */
 #define JOURNAL_MAGIC        UINT64_C(0x314c4e4a57474345) /* "ECGWJNL1" little-endian */
 #define JOURNAL_NAME_BYTES   16
@@ -38,6 +38,8 @@ enum journal_mode { JOURNAL_PAPER = 1, JOURNAL_LIVE = 2 };
     X(JOURNAL_CURSOR, 12, "cursor")            /* struct journal_cursor */                            \
     X(JOURNAL_BALANCE, 13, "balance")          /* struct journal_balance */                           \
     X(JOURNAL_LIMIT_SET, 14, "limit_set")      /* struct journal_limit_set */                         \
+    X(JOURNAL_MARKS, 15, "marks")              /* struct journal_marks */                             \
+    X(JOURNAL_DAY, 16, "day")                  /* struct journal_day */                               \
     X(JOURNAL_REPORT, 0x8001, "report")        /* struct report: as given to a client; advisory */    \
     X(JOURNAL_NOTE, 0x8002, "note")            /* struct journal_note; advisory */                    \
     X(JOURNAL_SENT, 0x8003, "sent")            /* struct journal_sent; advisory */                    \
@@ -141,6 +143,54 @@ struct journal_limits {
     char text[];
 };
 #define JOURNAL_LIMITS_TEXT 960u /* so that a record of it fits a printed line */
+
+/* What results are made with, as far as it has changed: of an instrument the price that positions stand at and the rate
+ * of its money; version 0: id is a currency, rate is its own. Rates are counts of 10^-12 of `reporting` per unit. */
+struct journal_mark {
+    uint32_t id;
+    uint32_t version; /* of the instrument */
+    px_t px;
+    int64_t rate; /* 0 = none */
+};
+_Static_assert(sizeof(struct journal_mark) == 24, "journal payload");
+
+/* Elements may grow at their end: `bytes` is the length of one. */
+struct journal_marks {
+    char reporting[CURRENCY_BYTES]; /* "" = no limits of money */
+    uint16_t count;
+    uint16_t bytes;
+    struct journal_mark mark[];
+};
+_Static_assert(sizeof(struct journal_marks) == 16, "journal payload");
+
+/* Where a strategy, account, venue or everything stands since the daily roll, at the marks before this record: what is
+ * as it was is not told again. Money is at 10^-8 of `reporting`. */
+struct journal_day_group {
+    uint8_t level; /* risk's enum trading_level */
+    uint8_t pad[3];
+    uint32_t id;
+    value_t result; /* realised, unrealised, fees */
+    value_t best;   /* of it */
+    value_t value;  /* traded */
+    value_t fees;
+    uint32_t messages; /* strategies */
+    uint32_t fills;
+    uint32_t executions; /* strategies: since a human let them run */
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct journal_day_group) == 56, "journal payload");
+
+struct journal_day {
+    char reporting[CURRENCY_BYTES];
+    uint16_t count;
+    uint16_t bytes;
+    struct journal_day_group group[];
+};
+_Static_assert(sizeof(struct journal_day) == 16, "journal payload");
+
+/* Elements of one record, so that it fits a printed line. */
+#define JOURNAL_MARKS_MAX 16u
+#define JOURNAL_DAY_MAX   6u
 
 /* The bytes of a new order were given to the kernel. */
 struct journal_sent {

@@ -154,7 +154,9 @@ replay_record(const struct replay *p, const struct journal_record *rec)
                    : refuse(p, rec, "a balance's venue or currency is out of range");
     }
     case JOURNAL_CONTROL: replay_control(p, rec->payload); return true;
-    case JOURNAL_LIMIT_SET: return true; /* the caller's */
+    case JOURNAL_LIMIT_SET:
+    case JOURNAL_MARKS:
+    case JOURNAL_DAY: return true; /* the caller's */
     case JOURNAL_POSITION: {
         const struct journal_position *pos = rec->payload;
         return pos->account < ACCOUNT_MAX && pos->instrument < INSTRUMENT_MAX

@@ -181,11 +181,35 @@ struct kept {
     bool gone; /* a later one took its place */
 };
 
-struct sum {
-    struct snapshot_fills f;
+/* Fills of one element, summed up. */
+struct traded {
+    qty_t buy;
+    qty_t sell;
     wide_t buy_value; /* sum of px * qty */
     wide_t sell_value;
+    value_t fee;
+};
+
+/* What was traded before the day was last told, and since: the day stands between them. */
+struct sum {
+    struct snapshot_fills f; /* names; amounts while writing */
+    struct traded before;
+    struct traded since;
+    uint32_t days; /* told when `since` was added to */
     bool used;
+};
+
+#define DAY_GROUPS (1u + VENUE_MAX + ACCOUNT_MAX + CLIENT_MAX)
+
+/* Where the day was last said to stand. What strategies did since then is added to their counts. */
+struct day_state {
+    struct journal_day_group group[DAY_GROUPS];
+    bool told[DAY_GROUPS];
+    struct journal_mark mark[INSTRUMENT_MAX]; /* version 0 = none */
+    int64_t rate[CURRENCY_MAX];
+    char reporting[CURRENCY_BYTES];
+    uint32_t days; /* records of it */
+    struct snapshot_record last;
 };
 
 struct journal_snapshot {
@@ -202,6 +226,7 @@ struct journal_snapshot {
     uint32_t sums;
     uint32_t *number_of;
     struct balances *balances;
+    struct day_state day;
     size_t defined[INSTRUMENT_MAX]; /* where its definition stands in the heap, + 1 */
     /* While writing; base NULL: counting only. */
     struct journal journal;
@@ -285,9 +310,149 @@ sums_clear(struct journal_snapshot *s, const struct journal_position *p)
         struct sum *m = &s->sum[i];
         if (!m->used || m->f.account != p->account || m->f.instrument != p->instrument)
             continue;
-        m->f.buy = m->f.sell = 0;
-        m->f.fee = 0;
-        m->buy_value = m->sell_value = 0;
+        m->before = m->since = (struct traded){ .buy = 0 };
+    }
+}
+
+/* ---- gathering: prices in other decimals ---------------------------------------------------------------------------
+ */
+
+static wide_t
+rescale(wide_t v, unsigned from, unsigned to)
+{
+    wide_t out;
+
+    if (to <= from)
+        return v / pow10_i64[from - to];
+    return __builtin_mul_overflow(v, (wide_t)pow10_i64[to - from], &out) ? 0 : out;
+}
+
+/* A new version of an instrument: what was summed up and marked is said in its decimals, because on replay every
+ * definition comes first. */
+static void
+redefine(struct journal_snapshot *s, const struct instrument *was, const struct instrument *now)
+{
+    struct journal_mark *mark = &s->day.mark[now->id];
+    wide_t px = rescale(mark->px, was->px_decimals, now->px_decimals);
+
+    if (mark->version != 0)
+        *mark = px > 0 && px <= INT64_MAX ? (struct journal_mark){ now->id, now->version, (px_t)px, mark->rate }
+                                          : (struct journal_mark){ .id = now->id };
+    for (uint32_t i = 0; i < FILLS_MAX && was->px_decimals != now->px_decimals; i++) {
+        struct sum *m = &s->sum[i];
+        if (!m->used || m->f.instrument != now->id)
+            continue;
+        m->before.buy_value = rescale(m->before.buy_value, was->px_decimals, now->px_decimals);
+        m->before.sell_value = rescale(m->before.sell_value, was->px_decimals, now->px_decimals);
+        m->since.buy_value = rescale(m->since.buy_value, was->px_decimals, now->px_decimals);
+        m->since.sell_value = rescale(m->since.sell_value, was->px_decimals, now->px_decimals);
+    }
+}
+
+/* ---- gathering: the day ------------------------------------------------------------------------------------------ */
+
+/* Place of a group; DAY_GROUPS = none. */
+static uint32_t
+day_place(uint8_t level, uint32_t id)
+{
+    switch (level) {
+    case LEVEL_GLOBAL: return id < 1 ? 0 : DAY_GROUPS;
+    case LEVEL_VENUE: return id < VENUE_MAX ? 1 + id : DAY_GROUPS;
+    case LEVEL_ACCOUNT: return id < ACCOUNT_MAX ? 1 + VENUE_MAX + id : DAY_GROUPS;
+    case LEVEL_CLIENT: return id < CLIENT_MAX ? 1 + VENUE_MAX + ACCOUNT_MAX + id : DAY_GROUPS;
+    default: return DAY_GROUPS;
+    }
+}
+
+static struct journal_day_group *
+day_client(struct journal_snapshot *s, uint32_t client)
+{
+    uint32_t at = day_place(LEVEL_CLIENT, client);
+    return at < DAY_GROUPS && s->day.told[at] ? &s->day.group[at] : NULL;
+}
+
+static void
+day_count(struct journal_snapshot *s, uint32_t client, bool execution)
+{
+    struct journal_day_group *g = day_client(s, client);
+
+    if (g == NULL)
+        return;
+    g->messages++;
+    g->executions += execution;
+}
+
+/* Another currency of reports: marks and rates of the old one say nothing in it. */
+static void
+day_reporting(struct day_state *d, const char *reporting)
+{
+    if (memcmp(d->reporting, reporting, CURRENCY_BYTES) == 0)
+        return;
+    memset(d->mark, 0, sizeof(d->mark));
+    memset(d->rate, 0, sizeof(d->rate));
+    memcpy(d->reporting, reporting, CURRENCY_BYTES);
+}
+
+static void
+day_marks(struct day_state *d, const struct journal_marks *m)
+{
+    day_reporting(d, m->reporting);
+    for (uint32_t i = 0; i < m->count; i++) {
+        const struct journal_mark *x = &m->mark[i];
+        if (x->version == 0 && x->id < CURRENCY_MAX)
+            d->rate[x->id] = x->rate;
+        else if (x->id < INSTRUMENT_MAX)
+            d->mark[x->id] = *x;
+    }
+}
+
+static void
+day_groups(struct journal_snapshot *s, const struct journal_day *day)
+{
+    day_reporting(&s->day, day->reporting);
+    for (uint32_t i = 0; i < day->count; i++) {
+        uint32_t at = day_place(day->group[i].level, day->group[i].id);
+        if (at == DAY_GROUPS)
+            continue;
+        s->day.group[at] = day->group[i];
+        s->day.told[at] = true;
+    }
+}
+
+static void
+day_record(struct journal_snapshot *s, const struct journal_record *rec)
+{
+    switch (rec->type) {
+    case JOURNAL_MARKS: day_marks(&s->day, rec->payload); break;
+    case JOURNAL_DAY:
+        day_groups(s, rec->payload);
+        s->day.days++;
+        s->day.last = (struct snapshot_record){ .type = rec->type,
+                                                .version = rec->version,
+                                                .seq = rec->seq,
+                                                .wall_ns = rec->wall_ns,
+                                                .mono_ns = rec->mono_ns };
+        break;
+    case JOURNAL_INTENT: {
+        const struct order_intent *in = rec->payload;
+        if (in->deny == DENY_NONE)
+            day_count(s, in->command.client, true);
+        break;
+    }
+    case JOURNAL_REQUEST: {
+        const struct order_event *ev = rec->payload;
+        if (ev->kind == ORDER_EV_CANCEL_SENT && ev->request_id != 0 && (ev->flags & ORDER_EVENT_REPLACE) == 0)
+            day_count(s, ev->request_client, false);
+        break;
+    }
+    case JOURNAL_CONTROL: {
+        const struct journal_control *c = rec->payload;
+        struct journal_day_group *g = c->level == LEVEL_CLIENT ? day_client(s, c->id) : NULL;
+        if (c->kind == CONTROL_STATE && c->value == TRADING_ACTIVE && g != NULL)
+            g->executions = 0; /* a human's word */
+        break;
+    }
+    default: break;
     }
 }
 
@@ -296,6 +461,7 @@ keep_record(void *ctx, const struct journal_record *rec)
 {
     struct journal_snapshot *s = (struct journal_snapshot *)ctx;
 
+    day_record(s, rec);
     if (rec->type == JOURNAL_POSITION)
         sums_clear(s, (const struct journal_position *)rec->payload);
     if (rec->type == JOURNAL_BALANCE) {
@@ -325,8 +491,13 @@ keep_record(void *ctx, const struct journal_record *rec)
                                                           .mono_ns = rec->mono_ns },
                                               .at = s->heap_used };
     memcpy(s->heap + s->heap_used, rec->payload, rec->payload_bytes);
-    if (rec->type == JOURNAL_DEF_INSTRUMENT && rec->payload_bytes == sizeof(struct instrument))
-        s->defined[((const struct instrument *)rec->payload)->id] = s->heap_used + 1;
+    if (rec->type == JOURNAL_DEF_INSTRUMENT && rec->payload_bytes == sizeof(struct instrument)) {
+        const struct instrument *ins = rec->payload;
+        size_t was = s->defined[ins->id];
+        s->defined[ins->id] = s->heap_used + 1;
+        if (was != 0)
+            redefine(s, (const struct instrument *)(const void *)(s->heap + was - 1), ins);
+    }
     s->heap_used += rec->payload_bytes;
 }
 
@@ -356,17 +527,32 @@ sum_of(struct journal_snapshot *s, const struct order_delta *d)
     return NULL;
 }
 
+static bool
+traded_add(struct traded *sum, const struct traded *more)
+{
+    sum->buy_value += more->buy_value;
+    sum->sell_value += more->sell_value;
+    return !__builtin_add_overflow(sum->buy, more->buy, &sum->buy) &&
+           !__builtin_add_overflow(sum->sell, more->sell, &sum->sell) &&
+           !__builtin_add_overflow(sum->fee, more->fee, &sum->fee);
+}
+
 static void
 sum_add(struct journal_snapshot *s, const struct order_delta *d)
 {
     struct sum *m = sum_of(s, d);
     if (m == NULL)
         return;
-    qty_t *qty = d->side == SIDE_BUY ? &m->f.buy : &m->f.sell;
-    wide_t *value = d->side == SIDE_BUY ? &m->buy_value : &m->sell_value;
-    if (__builtin_add_overflow(*qty, d->fill_qty, qty) || __builtin_add_overflow(m->f.fee, d->fee, &m->f.fee))
+    if (m->days != s->day.days && !traded_add(&m->before, &m->since))
         s->fault = "traded quantities or fees add up to more than a number holds";
-    *value += (wide_t)d->fill_px * d->fill_qty;
+    if (m->days != s->day.days)
+        m->since = (struct traded){ .buy = 0 };
+    m->days = s->day.days;
+    struct traded one = { .fee = d->fee };
+    *(d->side == SIDE_BUY ? &one.buy : &one.sell) = d->fill_qty;
+    *(d->side == SIDE_BUY ? &one.buy_value : &one.sell_value) = (wide_t)d->fill_px * d->fill_qty;
+    if (!traded_add(&m->since, &one))
+        s->fault = "traded quantities or fees add up to more than a number holds";
 }
 
 static void
@@ -401,6 +587,11 @@ journal_snapshot_gather(struct journal_snapshot *s, const struct journal_segment
     if (!journal_replay(segments, count, NULL, s->table, &ops, &s->replayed, fault) ||
         !journal_header_check(&segments[count - 1], &s->header, fault))
         return false;
+    for (uint32_t i = 0; i < FILLS_MAX; i++) {
+        struct traded t = s->sum[i].before;
+        if (!traded_add(&t, &s->sum[i].since))
+            s->fault = "traded quantities or fees add up to more than a number holds";
+    }
     return s->fault == NULL || FAULT(fault, "journal: %s", s->fault);
 }
 
@@ -446,16 +637,96 @@ average(wide_t value, qty_t qty)
 }
 
 static void
-put_fills(struct journal_snapshot *s)
+put_traded(struct journal_snapshot *s, const struct sum *m, const struct traded *t)
+{
+    struct snapshot_fills f = m->f;
+
+    if (t->buy == 0 && t->sell == 0)
+        return;
+    f.buy = t->buy;
+    f.sell = t->sell;
+    f.fee = t->fee;
+    f.buy_px = average(t->buy_value, t->buy);
+    f.sell_px = average(t->sell_value, t->sell);
+    put(s, SNAPSHOT_FILLS, NULL, 0, &f, sizeof(f), 1);
+}
+
+/* Of before the day was last told, or since. */
+static void
+put_fills(struct journal_snapshot *s, bool since)
 {
     for (uint32_t i = 0; i < FILLS_MAX; i++) {
-        struct sum *m = &s->sum[i];
-        if (!m->used || (m->f.buy == 0 && m->f.sell == 0))
+        const struct sum *m = &s->sum[i];
+        if (!m->used)
             continue;
-        m->f.buy_px = average(m->buy_value, m->f.buy);
-        m->f.sell_px = average(m->sell_value, m->f.sell);
-        put(s, SNAPSHOT_FILLS, NULL, 0, &m->f, sizeof(m->f), 1);
+        if (m->days == s->day.days) {
+            put_traded(s, m, since ? &m->since : &m->before);
+        } else if (!since) { /* all of it is older */
+            struct traded t = m->before;
+            (void)traded_add(&t, &m->since); /* it fits: gathering has tried */
+            put_traded(s, m, &t);
+        }
     }
+}
+
+static void
+put_day_record(struct journal_snapshot *s, enum journal_type type, const void *payload, size_t bytes)
+{
+    struct snapshot_record r = s->day.last;
+
+    r.type = (uint16_t)type;
+    r.payload_bytes = (uint32_t)bytes;
+    put(s, SNAPSHOT_RECORD, &r, sizeof(r), payload, bytes, 1);
+}
+
+static void
+put_marks(struct journal_snapshot *s)
+{
+    struct {
+        struct journal_marks head;
+        struct journal_mark mark[JOURNAL_MARKS_MAX];
+    } m = { .head = { .bytes = sizeof(struct journal_mark) } };
+
+    memcpy(m.head.reporting, s->day.reporting, CURRENCY_BYTES);
+    for (uint32_t i = 0; i < CURRENCY_MAX + INSTRUMENT_MAX; i++) {
+        bool rate = i < CURRENCY_MAX;
+        const struct journal_mark x =
+            rate ? (struct journal_mark){ .id = i, .rate = s->day.rate[i] } : s->day.mark[i - CURRENCY_MAX];
+        if (rate ? x.rate == 0 : x.version == 0)
+            continue;
+        m.mark[m.head.count++] = x;
+        if (m.head.count < JOURNAL_MARKS_MAX)
+            continue;
+        put_day_record(s, JOURNAL_MARKS, &m, sizeof(m));
+        m.head.count = 0;
+    }
+    if (m.head.count > 0)
+        put_day_record(s, JOURNAL_MARKS, &m, sizeof(m.head) + m.head.count * sizeof(m.mark[0]));
+}
+
+static void
+put_day(struct journal_snapshot *s)
+{
+    struct {
+        struct journal_day head;
+        struct journal_day_group group[JOURNAL_DAY_MAX];
+    } d = { .head = { .bytes = sizeof(struct journal_day_group) } };
+
+    if (s->day.days == 0)
+        return;
+    put_marks(s);
+    memcpy(d.head.reporting, s->day.reporting, CURRENCY_BYTES);
+    for (uint32_t i = 0; i < DAY_GROUPS; i++) {
+        if (!s->day.told[i])
+            continue;
+        d.group[d.head.count++] = s->day.group[i];
+        if (d.head.count < JOURNAL_DAY_MAX)
+            continue;
+        put_day_record(s, JOURNAL_DAY, &d, sizeof(d));
+        d.head.count = 0;
+    }
+    if (d.head.count > 0)
+        put_day_record(s, JOURNAL_DAY, &d, sizeof(d.head) + d.head.count * sizeof(d.group[0]));
 }
 
 /* What trades lead to expect of each balance; behind the fills, which are in it. */
@@ -548,18 +819,21 @@ put_totals(struct journal_snapshot *s)
     put(s, SNAPSHOT_TOTALS, NULL, 0, &out, sizeof(out), 1);
 }
 
-/* Positions before the fills that count from them, counts and keys before the orders. */
+/* Positions before the fills that count from them, counts and keys before the orders; the day behind what it was told
+ * after, orders too, because its counts are theirs. */
 static void
 put_all(struct journal_snapshot *s)
 {
     s->records = 0;
     s->bytes = sizeof(struct journal_segment_header);
     put_kept(s);
-    put_fills(s);
-    put_balances(s);
+    put_fills(s, false);
     put_totals(s);
     put_keys(s);
     put_orders(s);
+    put_day(s);
+    put_fills(s, true);
+    put_balances(s);
     put_trades(s);
     put(s, SNAPSHOT_END, NULL, 0, NULL, 0, 0);
 }

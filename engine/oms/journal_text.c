@@ -419,6 +419,64 @@ write_balance(struct writer *w, const struct journal_text *t, const struct journ
 }
 
 static void
+write_marks(struct writer *w, const struct journal_text *t, const struct journal_marks *m)
+{
+    char text[128];
+    char px[DECIMAL_TEXT];
+    char rate[DECIMAL_TEXT];
+
+    field_text(w, "reporting", m->reporting, CURRENCY_BYTES);
+    for (uint32_t i = 0; i < m->count; i++) {
+        const struct journal_mark *x = &m->mark[i];
+        bool known = x->id < INSTRUMENT_MAX && t->instrument[x->id].version == x->version;
+        (void)decimal_format(rate, x->rate, 12);
+        if (x->version == 0) {
+            (void)snprintf(text, sizeof(text), "rate_%u", x->id);
+            field_word(w, text, rate);
+            continue;
+        }
+        (void)decimal_format(px, x->px, known ? t->instrument[x->id].px_decimals : 0);
+        (void)snprintf(text, sizeof(text), "mark_%u", x->id);
+        field_word(w, text, px);
+        (void)snprintf(text, sizeof(text), "mark_rate_%u", x->id);
+        field_word(w, text, rate);
+    }
+}
+
+/* The level and id of a group in front of its fields. */
+static void
+write_day_group(struct writer *w, const struct journal_day_group *x)
+{
+    static const char *const levels[] = {
+#define X(level, text) text,
+        TRADING_LEVELS(X)
+#undef X
+    };
+    char name[48];
+
+#define DAY_FIELD(field, write)                                                                               \
+    (void)snprintf(name, sizeof(name), "%s_%u_" #field, word_of(levels, ARRAY_LEN(levels), x->level), x->id); \
+    write
+
+    DAY_FIELD(result, field_decimal)(w, name, x->result, VALUE_DECIMALS);
+    DAY_FIELD(best, field_decimal)(w, name, x->best, VALUE_DECIMALS);
+    DAY_FIELD(value, field_decimal)(w, name, x->value, VALUE_DECIMALS);
+    DAY_FIELD(fees, field_decimal)(w, name, x->fees, VALUE_DECIMALS);
+    DAY_FIELD(messages, field_uint_set)(w, name, x->messages);
+    DAY_FIELD(fills, field_uint_set)(w, name, x->fills);
+    DAY_FIELD(executions, field_uint_set)(w, name, x->executions);
+#undef DAY_FIELD
+}
+
+static void
+write_day(struct writer *w, const struct journal_day *d)
+{
+    field_text(w, "reporting", d->reporting, CURRENCY_BYTES);
+    for (uint32_t i = 0; i < d->count; i++)
+        write_day_group(w, &d->group[i]);
+}
+
+static void
 write_report(struct writer *w, const struct journal_text *t, const struct report *r)
 {
     field_word(w, "report", report_kind_text((enum report_kind)r->kind));
@@ -460,6 +518,8 @@ write_payload(struct writer *w, const struct journal_text *t, const struct journ
     case JOURNAL_TRADE: write_trade(w, t, rec->payload); break;
     case JOURNAL_CURSOR: write_cursor(w, t, rec->payload); break;
     case JOURNAL_BALANCE: write_balance(w, t, rec->payload); break;
+    case JOURNAL_MARKS: write_marks(w, t, rec->payload); break;
+    case JOURNAL_DAY: write_day(w, rec->payload); break;
     case JOURNAL_REPORT: write_report(w, t, rec->payload); break;
     case JOURNAL_NOTE: field_text(w, "text", ((const struct journal_note *)rec->payload)->text, 120); break;
     case JOURNAL_LIMIT_SET: {

@@ -17,6 +17,7 @@
 #define EXECGW_TESTS_SIM_H
 
 #include "engine/gateway.h"
+#include "engine/risk_replay.h"
 
 #include <setjmp.h>
 

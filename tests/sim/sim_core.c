@@ -252,6 +252,7 @@ replay_record(void *ctx, const struct journal_record *rec)
     struct now now = { { rec->mono_ns }, { rec->wall_ns } };
     struct fault fault;
 
+    risk_replay(c->risk, rec);
     if (rec->type == JOURNAL_DEF_INSTRUMENT) {
         struct instrument ins;
         memcpy(&ins, rec->payload, sizeof(ins));
@@ -260,13 +261,6 @@ replay_record(void *ctx, const struct journal_record *rec)
     } else if (rec->type == JOURNAL_DEF_CURRENCY) {
         const struct journal_name *n = (const struct journal_name *)rec->payload;
         (void)route_restore_currency(&c->route, (uint16_t)n->id, n->name);
-    } else if (rec->type == JOURNAL_CONTROL) {
-        const struct journal_control *k = (const struct journal_control *)rec->payload;
-        if (k->kind == CONTROL_STATE)
-            (void)kill_set_state(risk_kill(c->risk), (enum trading_level)k->level, k->id, (enum trading_state)k->value);
-    } else if (rec->type == JOURNAL_POSITION) {
-        const struct journal_position *p = (const struct journal_position *)rec->payload;
-        risk_set_position(c->risk, p->account, p->instrument, p->qty, false);
     }
 }
 

@@ -56,13 +56,11 @@ twin_record(void *ctx, const struct journal_record *rec)
     struct fault fault;
     struct instrument ins;
 
+    risk_replay(w->risk, rec);
     if (rec->type == JOURNAL_DEF_INSTRUMENT) {
         memcpy(&ins, rec->payload, sizeof(ins));
         if (!route_restore(&w->route, &ins) || !risk_set_instrument(w->risk, &w->route.table[ins.id], now, &fault))
             sim_fail(w->s, "journal: instrument %u cannot be restored", ins.id);
-    } else if (rec->type == JOURNAL_POSITION) {
-        const struct journal_position *p = (const struct journal_position *)rec->payload;
-        risk_set_position(w->risk, p->account, p->instrument, p->qty, false);
     }
 }
 
