@@ -548,7 +548,8 @@ map_file(const char *path, const uint8_t **base, size_t *bytes, struct fault *fa
 
 /* Blocks to one stream. What a killed process could not write any more is not there. */
 static bool
-stream_read(struct record_reader *reader, struct record_stream *s, struct replay_counts *out, struct fault *fault)
+stream_read(struct record_reader *reader, const char *path, struct record_stream *s, struct replay_counts *out,
+            struct fault *fault)
 {
     static const char *const words[] = { [RECORD_READ_END] = "to its end",
                                          [RECORD_READ_CUT] = "cut: the process was killed",
@@ -567,7 +568,7 @@ stream_read(struct record_reader *reader, struct record_stream *s, struct replay
     out->lost = reader->lost;
     (void)snprintf(out->ended, sizeof(out->ended), "%s", words[how]);
     return how != RECORD_READ_DAMAGED ||
-           FAULT(fault, "recording: the block at byte %zu of the file is damaged", reader->offset);
+           FAULT(fault, "recording: %.150s: the block at byte %zu is damaged", path, reader->offset);
 }
 
 /* The configuration that it was made with; its journal is the copy. */
@@ -645,8 +646,10 @@ replay_run(const struct replay_options *opt, struct replay_counts *out, struct f
     (void)snprintf(path, sizeof(path), "%.250s/events", opt->dir);
     if (!map_file(path, &file, &bytes, fault))
         return false;
-    if (!record_reader_init(&reader, file, bytes, crc32c_pick(), &h, fault) ||
-        !stream_read(&reader, &r.s, out, fault) || !config_read(opt->dir, &h, &app.config, fault))
+    struct fault why;
+    if (!record_reader_init(&reader, file, bytes, crc32c_pick(), &h, &why))
+        return FAULT(fault, "recording: %.100s: %.140s", path, why.text);
+    if (!stream_read(&reader, path, &r.s, out, fault) || !config_read(opt->dir, &h, &app.config, fault))
         return false;
     app.metrics = (struct metric_page *)calloc(1, sizeof(struct metric_page));
     ASSERT(app.metrics != NULL);

@@ -17,7 +17,12 @@ struct program {
     bool list;
     enum format format;
     const char *out_name;
+    const char *symbol; /* only this one, by its venue's name; NULL = all */
     FILE *out;
+    int64_t line_ns; /* the last line's: readers want them in order */
+    char *snapshot;  /* the one that comes in slices, as text; NULL = none */
+    size_t snapshot_bytes;
+    FILE *snapshot_text;
     struct now now;
     struct ws_reader reader[GATEWAY_CONNS];
     uint8_t *message[GATEWAY_CONNS];
@@ -42,7 +47,23 @@ wall_of(const struct program *p, int64_t mono_ns)
     return p->now.wall.ns - (p->now.mono.ns - mono_ns);
 }
 
-/* One line per text message of a market-data connection: receive time in ns, a space, the message. */
+/* Market data, and of the symbol asked for: the readers of this format know neither answers nor heartbeats. */
+static bool
+is_wanted(const struct program *p, const uint8_t *text, size_t len)
+{
+    static const char *const marks[] = { "\"data\":", "\"e\":", "\"B\":" };
+    char quoted[SYMBOL_BYTES + 3];
+    bool data = false;
+
+    for (unsigned i = 0; i < ARRAY_LEN(marks) && !data; i++)
+        data = memmem(text, len, marks[i], strlen(marks[i])) != NULL;
+    if (!data || p->symbol == NULL)
+        return data;
+    int n = snprintf(quoted, sizeof(quoted), "\"%s\"", p->symbol);
+    return n > 0 && memmem(text, len, quoted, (size_t)n) != NULL;
+}
+
+/* One line per message of a market-data connection: receive time in ns, a space, the message. */
 static void
 hftbacktest_bytes(struct program *p, const struct record_event *e)
 {
@@ -56,14 +77,71 @@ hftbacktest_bytes(struct program *p, const struct record_event *e)
         enum ws_result got = ws_read(&p->reader[conn], bytes, len, &used, &m);
         if (got == WS_MORE || got == WS_FAIL)
             return;
-        if (got == WS_MESSAGE) {
-            (void)fprintf(p->out, "%lld ", (long long)wall_of(p, e->head.value));
+        if (got == WS_MESSAGE && is_wanted(p, m.data, m.len)) {
+            p->line_ns = MAX(p->line_ns, wall_of(p, e->head.value));
+            (void)fprintf(p->out, "%lld ", (long long)p->line_ns);
             (void)fwrite(m.data, 1, m.len, p->out);
             (void)fputc('\n', p->out);
         }
         bytes += used;
         len -= used;
     }
+}
+
+static void
+snapshot_drop(struct program *p)
+{
+    if (p->snapshot_text != NULL)
+        (void)fclose(p->snapshot_text);
+    free(p->snapshot);
+    p->snapshot_text = NULL;
+    p->snapshot = NULL;
+}
+
+static void
+snapshot_levels(struct program *p, const struct snapshot_slice *s, const struct instrument *ins, bool first)
+{
+    for (uint32_t i = 0; i < MIN(s->count, (uint32_t)SNAPSHOT_SLICE_LEVELS); i++) {
+        char px[DECIMAL_TEXT];
+        char qty[DECIMAL_TEXT];
+        (void)decimal_format(px, s->level[i].px, ins->px_decimals);
+        (void)decimal_format(qty, s->level[i].qty, ins->qty_decimals);
+        (void)fprintf(p->snapshot_text, "%s[\"%s\",\"%s\"]", first && i == 0 ? "" : ",", px, qty);
+    }
+}
+
+/* A depth snapshot as the venue's HTTP answer has it, a line when its last slice came. One is in flight at a time. */
+static void
+hftbacktest_snapshot(struct program *p, const struct record_event *e)
+{
+    static uint8_t side;
+    struct snapshot_slice s;
+
+    memcpy(&s, e->data, sizeof(s));
+    const struct instrument *ins = route_instrument(&replay_app()->route, s.instrument, 0);
+    if (s.is_first || s.failed)
+        snapshot_drop(p);
+    if (s.failed || ins == NULL || (p->symbol != NULL && strcmp(p->symbol, ins->symbol) != 0))
+        return;
+    bool first = s.is_first || s.side != side;
+    if (s.is_first) {
+        side = SIDE_BUY;
+        p->snapshot_text = open_memstream(&p->snapshot, &p->snapshot_bytes);
+        ASSERT(p->snapshot_text != NULL);
+        (void)fprintf(p->snapshot_text, "{\"lastUpdateId\":%llu,\"bids\":[", (unsigned long long)s.last_update_id);
+    }
+    if (p->snapshot_text == NULL)
+        return;
+    if (s.side != side)
+        (void)fputs("],\"asks\":[", p->snapshot_text);
+    side = s.side;
+    snapshot_levels(p, &s, ins, first);
+    if (!s.is_last)
+        return;
+    (void)fputs(side == SIDE_BUY ? "],\"asks\":[]}" : "]}", p->snapshot_text);
+    if (fflush(p->snapshot_text) == 0)
+        (void)fprintf(p->out, "%lld %s\n", (long long)(p->line_ns != 0 ? p->line_ns : p->now.wall.ns), p->snapshot);
+    snapshot_drop(p);
 }
 
 static void
@@ -75,6 +153,9 @@ on_event(void *ctx, const struct record_event *e, struct now now)
     if (p->list)
         printf("%lld %s id=%u value=%lld bytes=%u\n", (long long)now.wall.ns, record_event_text(e->head.kind),
                e->head.id, (long long)e->head.value, e->head.bytes);
+    if (p->format == FORMAT_HFTBACKTEST && e->head.kind == REC_SNAPSHOT &&
+        e->head.bytes == sizeof(struct snapshot_slice))
+        hftbacktest_snapshot(p, e);
     if (p->format != FORMAT_HFTBACKTEST || e->head.id >= GATEWAY_CONNS || !gateway_conn_is_market(e->head.id))
         return;
     if (e->head.kind == REC_UP)
@@ -110,7 +191,7 @@ on_market(void *ctx, const struct md_event *ev, const struct instrument *ins)
 {
     struct program *p = (struct program *)ctx;
 
-    if (ins == NULL || ev->instrument >= INSTRUMENT_MAX)
+    if (ins == NULL || ev->instrument >= INSTRUMENT_MAX || (p->symbol != NULL && strcmp(p->symbol, ins->symbol) != 0))
         return;
     if (ev->kind == MD_CLEAR)
         p->filling[ev->instrument] = true;
@@ -125,6 +206,8 @@ on_market(void *ctx, const struct md_event *ev, const struct instrument *ins)
         (void)fprintf(p->out, "%lld,", (long long)ev->level.trade_id);
         tardis_end(p, ev, ins, ev->side == SIDE_BUY ? "buy" : "sell");
     }
+    if (ev->state == BOOK_LIVE && (ev->flags & MD_LAST_OF_MESSAGE) != 0)
+        p->filling[ev->instrument] = false; /* a book that came whole, and was live before */
 }
 
 static bool
@@ -190,10 +273,15 @@ int
 main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "speed", required_argument, NULL, 's' }, { "full", no_argument, NULL, 'f' },
-        { "verify", no_argument, NULL, 'v' },      { "to", required_argument, NULL, 't' },
-        { "out", required_argument, NULL, 'o' },   { "json", no_argument, NULL, 'j' },
-        { "list", no_argument, NULL, 'l' },        { NULL, 0, NULL, 0 },
+        { "speed", required_argument, NULL, 's' },
+        { "full", no_argument, NULL, 'f' },
+        { "verify", no_argument, NULL, 'v' },
+        { "to", required_argument, NULL, 't' },
+        { "out", required_argument, NULL, 'o' },
+        { "json", no_argument, NULL, 'j' },
+        { "list", no_argument, NULL, 'l' },
+        { "symbol", required_argument, NULL, 'y' },
+        { NULL, 0, NULL, 0 },
     };
     static struct program p;
     struct replay_options opt = { .ctx = &p, .on_event = on_event, .on_market = on_market };
@@ -216,6 +304,7 @@ main(int argc, char **argv)
         case 'o': p.out_name = optarg; break;
         case 'j': p.json = true; break;
         case 'l': p.list = true; break;
+        case 'y': p.symbol = strlen(optarg) < SYMBOL_BYTES ? optarg : ""; break;
         case 't':
             while (formats[++p.format] != NULL && strcmp(formats[p.format], optarg) != 0) {
             }
@@ -235,6 +324,7 @@ main(int argc, char **argv)
         return fail(&p, "the file for --out cannot be written");
     bool ran = replay_run(&opt, &counts, &fault);
     replay_end();
+    snapshot_drop(&p);
     if (!ran)
         return fail(&p, fault.text);
     if (p.out != NULL && fflush(p.out) != 0)

@@ -181,7 +181,7 @@ static const struct cli_command {
       COMMON | TAKES(OPTION_FOLLOW) | TAKES(OPTION_VERIFY) | TAKES(OPTION_EXPORT) | TAKES(OPTION_EVENTS) |
           TAKES(OPTION_COMPACT) | TAKES(OPTION_KEEP) | TAKES(OPTION_ARCHIVE),
       false },
-    { "replay", "DIR [--speed N|--full] [--verify] [--list] [--to FORMAT [--out FILE]]",
+    { "replay", "DIR [--speed N|--full] [--verify] [--list] [--to FORMAT [--symbol S] [--out FILE]]",
       "put a recording of execgw --record through the same core again",
       "  --speed N   N times as fast as it was recorded\n"
       "  --full      as fast as it goes (default)\n"
@@ -192,6 +192,7 @@ static const struct cli_command {
       "  --to        hftbacktest: lines of receive time (ns) and message; tardis-book, tardis-trades: CSV with "
       "Tardis'\n"
       "              columns (incremental_book_L2, trades)\n"
+      "  --symbol S  of this symbol only, by its venue's name\n"
       "  --out FILE  where to (default: standard output)\n",
       NULL, 0, 0, COMMON, false },
 };

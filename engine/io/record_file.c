@@ -237,14 +237,14 @@ record_reader_init(struct record_reader *r, const uint8_t *base, size_t bytes, r
 {
     *r = (struct record_reader){ .base = base, .bytes = bytes, .offset = sizeof(*h), .crc = crc };
     if (bytes < sizeof(*h))
-        return FAULT(fault, "recording: %zu bytes, shorter than its header", bytes);
+        return FAULT(fault, "its events are cut: %zu bytes, expected a header of %zu", bytes, sizeof(*h));
     memcpy(h, base, sizeof(*h));
     if (h->magic != RECORD_MAGIC)
-        return FAULT(fault, "recording: this is none");
+        return FAULT(fault, "no events of execgw --record: the file does not begin as such files do");
     if (h->schema != RECORD_SCHEMA || h->header_bytes != sizeof(*h))
-        return FAULT(fault, "recording: schema %u, this build reads %u", h->schema, RECORD_SCHEMA);
+        return FAULT(fault, "made by another version: its schema is %u, expected %u", h->schema, RECORD_SCHEMA);
     if (h->crc != crc(0, h, offsetof(struct record_header, crc)))
-        return FAULT(fault, "recording: its header is damaged (checksum)");
+        return FAULT(fault, "its header is damaged (checksum)");
     h->build[sizeof(h->build) - 1] = '\0';
     return true;
 }
