@@ -119,6 +119,7 @@ enum feed_result {
     X(unanswered, "unanswered", "subscriptions that had no answer")                                          \
     X(held, "held", "updates that waited for one missing on their connection")                               \
     X(filled, "filled", "gaps of one connection that another one filled")                                    \
+    X(silent, "silent", "streams of one connection that brought nothing while another one did")              \
     X(moved, "moved", "books that went on over another connection")                                          \
     X(compare_equal, "compare_equal", "depth tops equal to bookTicker of the same id")                       \
     X(compare_unequal, "compare_unequal", "depth tops that contradict bookTicker")

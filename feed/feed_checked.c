@@ -182,13 +182,13 @@ move_to(struct feed *f, uint32_t slot, const struct link *k)
 }
 
 static const struct link *
-other_live(struct feed *f, uint32_t slot)
+other_live(struct feed *f, uint32_t slot, int64_t now_ns)
 {
     const struct link *k = &f->link[slot / f->group_lines * f->group_links];
 
     for (uint32_t i = 0; i < f->group_links; i++) {
         const struct line *v = checked_line(f, slot, &k[i]);
-        if (k[i].up && is_view(f, v, slot) && v->state == BOOK_LIVE)
+        if (k[i].up && is_view(f, v, slot) && v->state == BOOK_LIVE && !merge_lags(f, slot, &k[i], now_ns))
             return &k[i];
     }
     return NULL;
@@ -220,7 +220,7 @@ checked_distrust(struct emitter *e, uint32_t slot, const struct link *k, enum bo
 
     if (l->state != BOOK_LIVE && state == BOOK_GAP)
         return; /* it knows */
-    const struct link *other = is_view(f, l, slot) ? NULL : other_live(f, slot);
+    const struct link *other = is_view(f, l, slot) ? NULL : other_live(f, slot, e->recv_ns);
     if (other != NULL) {
         take_over(e, slot, other);
         l = checked_line(f, slot, k);
@@ -264,14 +264,17 @@ checked_link_down(struct feed *f, const struct link *k, struct emitter *e)
 {
     for (uint32_t i = link_begin(f, k); i < link_end(f, k); i++) {
         struct line *l = checked_line(f, i, k);
-        const struct link *other = is_view(f, l, i) ? NULL : other_live(f, i);
+        const struct link *other = is_view(f, l, i) ? NULL : other_live(f, i, e->recv_ns);
         if (other != NULL) {
             take_over(e, i, other);
         } else if (!is_view(f, l, i)) { /* the book of one that is still waiting for it takes its place */
             const struct link *first = k - k->index;
             while (!first->up)
                 first++; /* one of them is */
-            feed_distrust(e, l, (enum book_state)checked_line(f, i, first)->state);
+            struct line *own = checked_line(f, i, first);
+            if (own->state == BOOK_LIVE) /* it stood still while the served one moved */
+                view_state(f, own, BOOK_SILENT);
+            feed_distrust(e, l, (enum book_state)own->state);
             move_to(f, i, first);
         }
         struct line *v = checked_line(f, i, k);

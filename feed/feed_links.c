@@ -153,6 +153,8 @@ masks_clear(struct feed *f, struct line *l, uint8_t bit)
     l->joined &= (uint8_t)~bit;
     l->refused &= (uint8_t)~bit;
     memset(l->last, 0, sizeof(l->last));
+    for (unsigned i = 0; i < GROUP_LINKS; i++)
+        l->mark[i] = l->id;
 }
 
 void
@@ -189,6 +191,19 @@ feed_link_up(struct feed *f, uint32_t link, struct now now, const struct md_out 
     emitter_end(&e);
 }
 
+/* Links but `gone` whose updates are known to continue the book, and come. */
+static uint8_t
+carrying(struct feed *f, uint32_t slot, const struct link *gone, int64_t now_ns)
+{
+    const struct link *first = gone - gone->index;
+    uint8_t mask = f->line[slot].joined & (uint8_t)~gone->bit;
+
+    for (uint32_t i = 0; i < f->group_links; i++)
+        if ((mask & first[i].bit) != 0 && merge_lags(f, slot, &first[i], now_ns))
+            mask &= (uint8_t)~first[i].bit;
+    return mask;
+}
+
 /* The link is gone; `others` of its group are there. */
 static void
 sequenced_link_down(struct feed *f, const struct link *k, uint8_t others, struct emitter *e)
@@ -196,13 +211,14 @@ sequenced_link_down(struct feed *f, const struct link *k, uint8_t others, struct
     for (uint32_t i = link_begin(f, k); i < link_end(f, k); i++) {
         struct line *l = &f->line[i];
         bool waits = l->held != 0;
+        bool carried = (carrying(f, i, k, e->recv_ns) & others) != 0;
         masks_clear(f, l, k->bit);
         merge_drop(f, i);
         if (f->fetch.slot == i && (f->fetch.carriers & l->streaming) == 0)
             feed_fetch_idle(f);
         if (l->state != BOOK_LIVE)
             continue;
-        if (waits || (l->joined & others) == 0) { /* what the others carry may begin behind a hole */
+        if (waits || !carried) { /* what the others carry may begin behind a hole, or they are silent */
             f->counters.gaps++;
             feed_distrust(e, l, BOOK_GAP);
         } else {
@@ -271,15 +287,20 @@ other_spoke(const struct feed *f, const struct link *k)
 }
 
 static bool
-covers_line(struct feed *f, uint32_t slot, const struct link *k, bool spoke)
+covers_line(struct feed *f, uint32_t slot, const struct link *k, bool spoke, int64_t now_ns)
 {
     const struct line *l = &f->line[slot];
 
     if (f->dialect->checked)
-        return l->state != BOOK_LIVE || checked_line(f, slot, k)->state == BOOK_LIVE;
+        return l->state != BOOK_LIVE ||
+               (checked_line(f, slot, k)->state == BOOK_LIVE && !merge_lags(f, slot, k, now_ns));
     if ((l->streaming & k->bit) == 0) /* a refused one is nobody's loss when nobody has it */
         return (l->streaming & others_up(f, k)) == 0 && (l->refused & k->bit) != 0;
-    return l->state != BOOK_LIVE || (l->held == 0 && ((l->joined & k->bit) != 0 || spoke));
+    if (l->state != BOOK_LIVE)
+        return true;
+    if (l->held != 0 || merge_lags(f, slot, k, now_ns))
+        return false;
+    return (l->joined & k->bit) != 0 || (spoke && l->id == l->mark[k->index]);
 }
 
 bool
@@ -291,7 +312,7 @@ feed_link_covers(struct feed *f, uint32_t link, struct now now)
     bool ready = k->up && !waits_for_answers(f, k);
 
     for (uint32_t i = link_begin(f, k); ready && i < link_end(f, k); i++)
-        ready = covers_line(f, i, k, spoke);
+        ready = covers_line(f, i, k, spoke, now.mono.ns);
     if (!ready) {
         k->ready_ns = 0;
         return false;
@@ -465,6 +486,7 @@ accepted(struct feed *f, struct link *k, struct asked *a, struct emitter *e)
         struct line *l = &f->line[a->at + i];
         l->streaming |= k->bit & (uint8_t)~l->silent; /* a silent one has to speak first */
         l->alone_ns = 0;
+        merge_mark(f, a->at + i, k, e->recv_ns);
         if (l->state == BOOK_REFUSED)
             feed_distrust(e, l, BOOK_SYNCING);
     }
@@ -520,5 +542,7 @@ links_timer(struct feed *f, struct now now, const struct md_out *out)
     }
     if (f->merge.held_count > 0)
         merge_timer(&e, now.mono.ns);
+    if (f->merging && f->cfg.depth_lag_max_ns > 0)
+        merge_look(&e, now.mono.ns);
     emitter_end(&e);
 }

@@ -181,6 +181,104 @@ merge_timer(struct emitter *e, int64_t now_ns)
     }
 }
 
+/* ---- connections that fell silent -------------------------------------------------------------------------------- */
+
+#define LAG_NS NS_PER_S /* between two mirrors of one stream it is milliseconds */
+
+/* How far the furthest book of the line is, and how far the link's messages reach: update numbers, or the venue's own
+ * times. */
+static uint64_t
+reached(struct feed *f, uint32_t slot)
+{
+    const struct link *k = &f->link[slot / f->group_lines * f->group_links];
+    int64_t most = 0;
+
+    if (!f->dialect->checked)
+        return f->line[slot].id;
+    for (uint32_t i = 0; i < f->group_links; i++) {
+        const struct line *own = checked_line(f, slot, &k[i]);
+        if (own->state == BOOK_LIVE)
+            most = MAX(most, own->venue_ns);
+    }
+    return (uint64_t)most;
+}
+
+static uint64_t
+brought(struct feed *f, uint32_t slot, const struct link *k)
+{
+    return f->dialect->checked ? (uint64_t)checked_line(f, slot, k)->venue_ns : f->line[slot].last[k->index];
+}
+
+void
+merge_mark(struct feed *f, uint32_t slot, const struct link *k, int64_t now_ns)
+{
+    f->line[slot].mark[k->index] = reached(f, slot);
+    f->line[slot].mark_ns[k->index] = now_ns;
+}
+
+static bool
+owes(struct feed *f, uint32_t slot, const struct link *k)
+{
+    uint64_t mark = f->line[slot].mark[k->index];
+
+    return reached(f, slot) > mark && brought(f, slot, k) <= mark;
+}
+
+bool
+merge_lags(struct feed *f, uint32_t slot, const struct link *k, int64_t now_ns)
+{
+    return owes(f, slot, k) && now_ns - f->line[slot].mark_ns[k->index] >= LAG_NS;
+}
+
+/* Nothing is left to it and nothing is awaited from it until it speaks. */
+static COLD void
+silenced(struct emitter *e, uint32_t slot, struct link *k)
+{
+    struct feed *f = e->f;
+    struct line *l = &f->line[slot];
+
+    f->counters.silent++;
+    if (f->dialect->checked) {
+        checked_distrust(e, slot, k, BOOK_SILENT);
+        return;
+    }
+    l->joined &= (uint8_t)~k->bit;
+    silent_beside(f, slot, k, e->recv_ns);
+}
+
+static void
+look_at(struct emitter *e, uint32_t slot, struct link *k, int64_t now_ns)
+{
+    struct feed *f = e->f;
+    const struct line *l = &f->line[slot];
+    const struct line *own = f->dialect->checked ? checked_line(f, slot, k) : l;
+    /* One whose book is served leaves it to another's as soon as that is known to be ahead: nothing is lost by that. */
+    int64_t max_ns = f->dialect->checked && own == l ? LAG_NS : f->cfg.depth_lag_max_ns;
+    bool carries = f->dialect->checked || ((l->streaming | l->silent) & k->bit) != 0;
+    /* What it was subscribed too late for is not owed. */
+    bool settles =
+        !f->dialect->checked && (l->joined & k->bit) == 0 && (k->acked_ns == 0 || now_ns - k->acked_ns < SETTLE_NS);
+
+    if (l->state != BOOK_LIVE || own->state != BOOK_LIVE || !carries || settles || !owes(f, slot, k)) {
+        merge_mark(f, slot, k, now_ns);
+    } else if (now_ns - l->mark_ns[k->index] >= max_ns) {
+        merge_mark(f, slot, k, now_ns);
+        silenced(e, slot, k);
+    }
+}
+
+void
+merge_look(struct emitter *e, int64_t now_ns)
+{
+    struct feed *f = e->f;
+
+    for (uint32_t n = 0; n < f->link_count; n++) {
+        struct link *k = &f->link[n];
+        for (uint32_t i = link_begin(f, k); k->up && i < link_end(f, k); i++)
+            look_at(e, i, k, now_ns);
+    }
+}
+
 /* ---- trades ------------------------------------------------------------------------------------------------------ */
 
 void

@@ -294,6 +294,8 @@ sequenced_start(struct emitter *e, struct line *l)
         return;
     }
     e->f->counters.resyncs++;
+    for (unsigned i = 0; i < GROUP_LINKS; i++)
+        l->mark[i] = l->id; /* nobody owes what the snapshot brought */
     if (l->state != BOOK_LIVE) {
         l->state = BOOK_LIVE;
         feed_emit_bare(e, l, MD_STATE, l->id);

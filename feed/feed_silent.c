@@ -4,7 +4,8 @@
  * Called by feed_sequenced.c, which notices the silence, by feed_links.c, which asks for what is due here, and by the
  * feed's timer. A silent stream is unsubscribed and subscribed again, each connection that carries it; when it stays
  * silent for ANSWER_NS after that, those connections are given up (the gateway moves to others, or connects again), for
- * one instrument at most once in a pause that doubles, so that a dead instrument does not take the others along.
+ * one instrument at most once in a pause that doubles, so that a dead instrument does not take the others along. The
+ * same for one connection that says nothing of a book which another one carries on (feed_merge.c notices that).
  *
  * Always true: a book is joined only to a stream that has spoken since it was silent. */
 #include "feed/feed_state.h"
@@ -44,6 +45,36 @@ silent_begin(struct feed *f, struct line *l, int64_t now_ns)
         off_and_on(f, l, now_ns);
 }
 
+/* A connection was not given up for this instrument for a while. */
+static bool
+may_give_up(struct line *l, int64_t now_ns)
+{
+    int64_t pause = l->give_up_ns;
+
+    if (l->given_up_ns != 0 && now_ns - l->given_up_ns < pause)
+        return false;
+    bool long_ago = l->given_up_ns == 0 || now_ns - l->given_up_ns >= 2 * GIVE_UP_MAX_NS;
+    l->give_up_ns = long_ago ? GIVE_UP_MIN_NS : MIN(2 * pause, GIVE_UP_MAX_NS);
+    l->given_up_ns = now_ns;
+    return true;
+}
+
+COLD void
+silent_beside(struct feed *f, uint32_t slot, struct link *k, int64_t now_ns)
+{
+    struct line *l = &f->line[slot];
+
+    if ((l->silent & k->bit) != 0) {
+        k->stuck |= may_give_up(l, now_ns);
+        return;
+    }
+    l->streaming &= (uint8_t)~k->bit;
+    l->silent |= k->bit;
+    l->silent_at_ns = now_ns + ANSWER_NS;
+    f->off_count += l->off == 0;
+    l->off |= k->bit;
+}
+
 bool
 silent_due(const struct feed *f, const struct link *k)
 {
@@ -79,20 +110,6 @@ silent_request(struct feed *f, struct link *k, int32_t id, struct now now, char 
     l->alone_at_ns = now.mono.ns;
     f->some_refused = true;
     return n;
-}
-
-/* A connection was not given up for this instrument for a while. */
-static bool
-may_give_up(struct line *l, int64_t now_ns)
-{
-    int64_t pause = l->give_up_ns;
-
-    if (l->given_up_ns != 0 && now_ns - l->given_up_ns < pause)
-        return false;
-    bool long_ago = l->given_up_ns == 0 || now_ns - l->given_up_ns >= 2 * GIVE_UP_MAX_NS;
-    l->give_up_ns = long_ago ? GIVE_UP_MIN_NS : MIN(2 * pause, GIVE_UP_MAX_NS);
-    l->given_up_ns = now_ns;
-    return true;
 }
 
 static void

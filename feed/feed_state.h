@@ -70,14 +70,16 @@ struct line {
     uint8_t at[GROUP_LINKS];    /* checked: where each link's book of it is kept; 0 = here, else view[at - 1] */
     uint32_t held;              /* updates that wait for what came before them */
     uint64_t last[GROUP_LINKS]; /* of each link: its last update while there are several; 0 = none */
-    uint64_t trades;            /* bit i: trade last_trade_id - i was seen */
-    int64_t alone_at_ns;        /* mono: not asked for again before this */
-    int64_t alone_ns;           /* the next pause */
-    int64_t silent_at_ns;       /* mono: the silent streams are asked for again, or their connections given up */
-    int64_t silent_ns;          /* the next pause */
-    int64_t given_up_ns;        /* mono: a connection was given up for it last; 0 = never. Outlives connections */
-    int64_t give_up_ns;         /* not again for so long */
-    uint32_t missed;            /* checked: subscriptions in a row without a snapshot */
+    uint64_t mark[GROUP_LINKS]; /* of each link: where the book was when the link was last known to keep up with it */
+    int64_t mark_ns[GROUP_LINKS];
+    uint64_t trades;      /* bit i: trade last_trade_id - i was seen */
+    int64_t alone_at_ns;  /* mono: not asked for again before this */
+    int64_t alone_ns;     /* the next pause */
+    int64_t silent_at_ns; /* mono: the silent streams are asked for again, or their connections given up */
+    int64_t silent_ns;    /* the next pause */
+    int64_t given_up_ns;  /* mono: a connection was given up for it last; 0 = never. Outlives connections */
+    int64_t give_up_ns;   /* not again for so long */
+    uint32_t missed;      /* checked: subscriptions in a row without a snapshot */
     struct touch ticker[TICKERS];
 };
 
@@ -413,6 +415,8 @@ void sequenced_timer(struct feed *f, struct now now, const struct md_out *out);
 
 /* The depth stream of a line said nothing while others went on: off and on again, over every link. */
 void silent_begin(struct feed *f, struct line *l, int64_t now_ns);
+/* That of one link, while another one's goes on: the same there. Said again: the link is given up. */
+void silent_beside(struct feed *f, uint32_t slot, struct link *k, int64_t now_ns);
 /* It spoke, over these links; or they are gone. */
 void silent_clear(struct feed *f, struct line *l, uint8_t bits);
 bool silent_due(const struct feed *f, const struct link *k);
@@ -465,6 +469,12 @@ void merge_trade(struct line *l, int64_t id);
 void merge_first(struct feed *f, enum merge_stream stream, uint64_t id, int64_t now_ns);
 void merge_second(struct feed *f, enum merge_stream stream, uint64_t id, int64_t now_ns, const struct md_out *out);
 void merge_timer(struct emitter *e, int64_t now_ns);
+/* The link is known to keep up with the line's book. */
+void merge_mark(struct feed *f, uint32_t slot, const struct link *k, int64_t now_ns);
+/* The book has moved on, and the link has not brought any of that for longer than it takes. */
+bool merge_lags(struct feed *f, uint32_t slot, const struct link *k, int64_t now_ns);
+/* Links that carry nothing of a book that moves on over another one. */
+void merge_look(struct emitter *e, int64_t now_ns);
 
 /* A line after levels moved. */
 void sequenced_follow(struct emitter *e, struct line *l, const struct md_msg *m);

@@ -65,6 +65,7 @@ struct rig {
     struct rig_request request[RIG_REQUESTS];
     uint32_t request_count;
     uint32_t definitions_asked;
+    uint32_t snapshots_asked;
     bool no_room;
     uint32_t no_room_on; /* bit per connection */
     bool two_venues;     /* set before rig_start: a second one, of the same script, with an instrument of its own */
@@ -406,9 +407,9 @@ rig_fetch_instruments(void *ctx, uint16_t venue)
 static bool
 rig_fetch_snapshot(void *ctx, const struct instrument *ins, uint32_t levels)
 {
-    (void)ctx;
     (void)ins;
     (void)levels;
+    ((struct rig *)ctx)->snapshots_asked++;
     return true;
 }
 

@@ -335,6 +335,85 @@ TEST(an_unreadable_update_on_one_connection_is_the_other_ones_to_bring)
     rig_close(r);
 }
 
+/* Over link, in steps of a tenth of a second. */
+static unsigned
+updates(struct links_rig *r, uint32_t link, unsigned id, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        rig_pass(r, 100 * NS_PER_MS);
+        (void)rig_depth(r, link, 0, id + i, id + i);
+    }
+    return id + count;
+}
+
+TEST(a_connection_that_falls_silent_beside_another_is_noticed_and_asked_again)
+{
+    struct links_rig *r = live(2, false);
+
+    (void)rig_depth(r, 0, 0, 101, 101);
+    (void)rig_depth(r, 1, 0, 101, 101);
+    unsigned id = updates(r, 0, 102, 50); /* five seconds */
+    CHECK_EQ(feed_counters(r->feed)->silent, 0);
+    id = updates(r, 0, id, 3);
+    CHECK_EQ(feed_counters(r->feed)->silent, 1);
+    CHECK_EQ(feed_state(r->feed, 0), BOOK_LIVE);
+    CHECK_EQ(rig_request(r, 0)[0], 0);
+    CHECK(strstr(rig_request(r, 1), "UNSUBSCRIBE") != NULL);
+    CHECK(strstr(rig_request(r, 1), "\"SUBSCRIBE") != NULL && strstr(r->sent, "btcusdt@depth") != NULL);
+    rig_answer(r, 1, rig_id(r->sent), true);
+    CHECK(!feed_link_stuck(r->feed, 1));
+    id = updates(r, 0, id, 80); /* it stays silent: not asked again and again, but given up */
+    CHECK_EQ(feed_counters(r->feed)->silent, 2);
+    CHECK_EQ(rig_request(r, 1)[0], 0);
+    CHECK(feed_link_stuck(r->feed, 1) && !feed_link_stuck(r->feed, 0));
+    (void)rig_depth(r, 0, 0, id + 1, id + 1); /* `id` is missing, and nobody is there to bring it */
+    CHECK_EQ(feed_state(r->feed, 0), BOOK_GAP);
+    rig_pass(r, NS_PER_S);
+    rig_snapshot(r, id + 1);
+    (void)rig_depth(r, 1, 0, id + 1, id + 1); /* it speaks again, and is worth something again */
+    (void)rig_depth(r, 1, 0, id + 2, id + 2);
+    feed_link_down(r->feed, 0, r->now, &r->out);
+    CHECK_EQ(feed_state(r->feed, 0), BOOK_LIVE);
+    rig_close(r);
+}
+
+TEST(a_book_is_not_left_to_a_connection_that_has_been_silent_while_it_moved)
+{
+    for (unsigned late = 0; late < 2; late++) {
+        struct links_rig *r = live(2, false);
+        (void)rig_depth(r, 0, 0, 101, 101);
+        (void)rig_depth(r, 1, 0, 101, 101);
+        rig_pass(r, 0);
+        (void)rig_depth(r, 0, 0, 102, 102);
+        rig_pass(r, late != 0 ? NS_PER_S : NS_PER_S - 1); /* up to then it may be on its way */
+        feed_link_down(r->feed, 0, r->now, &r->out);
+        CHECK_EQ(feed_state(r->feed, 0), late != 0 ? BOOK_GAP : BOOK_LIVE);
+        rig_close(r);
+    }
+}
+
+TEST(a_silent_market_silences_no_connection)
+{
+    struct links_rig *r = live(2, false);
+
+    (void)rig_depth(r, 0, 0, 101, 101);
+    (void)rig_depth(r, 1, 0, 101, 101);
+    for (unsigned i = 0; i < 600; i++)
+        rig_pass(r, 100 * NS_PER_MS);
+    feed_link_down(r->feed, 1, r->now, &r->out); /* comes and goes without a word */
+    rig_up(r, 1);
+    for (unsigned i = 0; i < 600; i++)
+        rig_pass(r, 100 * NS_PER_MS);
+    CHECK_EQ(feed_counters(r->feed)->silent, 0);
+    CHECK_EQ(r->invalid, 0);
+    (void)rig_depth(r, 1, 0, 102, 102);
+    for (unsigned i = 0; i < 600; i++) /* both have spoken since, and are late by a second */
+        (void)rig_depth(r, (i / 10) % 2, 0, 103 + i - 10 * (i / 10 % 2), 103 + i - 10 * (i / 10 % 2)),
+            rig_pass(r, 100 * NS_PER_MS);
+    CHECK_EQ(feed_counters(r->feed)->silent, 0);
+    rig_close(r);
+}
+
 /* ---- make before break ---- */
 
 TEST(the_new_connection_takes_over_without_a_gap_a_repeat_or_an_invalid_book)
@@ -396,6 +475,27 @@ TEST(a_quiet_book_is_taken_over_when_the_old_connection_was_heard_since)
     CHECK_EQ(feed_state(r->feed, 1), BOOK_LIVE);
     (void)rig_depth(r, 1, 1, 101, 101);
     CHECK_EQ(r->invalid, 0);
+    rig_close(r);
+}
+
+TEST(a_new_connection_that_brings_nothing_of_a_moving_book_does_not_take_over)
+{
+    struct links_rig *r = live(1, true);
+
+    rig_up(r, 1);
+    rig_pass(r, 100 * NS_PER_MS);
+    (void)rig_depth(r, 0, 0, 101, 101); /* was on its way when the new one was subscribed */
+    unsigned id = 102;
+    for (unsigned i = 0; i < 40; i++) {
+        id = updates(r, 0, id, 1);
+        CHECK(!feed_link_covers(r->feed, 1, r->now));
+    }
+    (void)rig_depth(r, 1, 0, id - 1, id - 1);
+    (void)feed_link_covers(r->feed, 1, r->now);
+    id = updates(r, 0, id, 10);
+    (void)rig_depth(r, 1, 0, id - 1, id - 1);
+    id = updates(r, 0, id, 10);
+    CHECK(feed_link_covers(r->feed, 1, r->now));
     rig_close(r);
 }
 

@@ -12,6 +12,8 @@ config(uint32_t copies, bool spare)
 
 static const char *const two[] = { "BTC/USD", "ETH/USD" };
 
+static int64_t said_ms = 376; /* of the venue's second */
+
 /* A book message of one level a side: bid 99.0, ask 101.0, the quantities tell them apart. */
 static enum feed_result
 book(struct links_rig *r, uint32_t link, uint32_t ins, const char *type, unsigned qty, bool right)
@@ -23,8 +25,9 @@ book(struct links_rig *r, uint32_t link, uint32_t ins, const char *type, unsigne
         text, sizeof(text),
         "{\"channel\":\"book\",\"type\":\"%s\",\"data\":[{\"symbol\":\"%s\",\"bids\":[{\"price\":99.0,\"qty\":"
         "0.%04u}],\"asks\":[{\"price\":101.0,\"qty\":0.%04u}],\"checksum\":%u,\"timestamp\":"
-        "\"2026-08-16T23:37:05.376419Z\"}]}",
-        type, r->ins[ins].symbol, qty, qty, crc32_of(&r->crc, sum, (size_t)n) ^ !right);
+        "\"2026-08-16T23:37:%02d.%03d419Z\"}]}",
+        type, r->ins[ins].symbol, qty, qty, crc32_of(&r->crc, sum, (size_t)n) ^ !right, (int)(5 + said_ms / 1000),
+        (int)(said_ms % 1000));
     return rig_say(r, link, text);
 }
 
@@ -135,6 +138,61 @@ TEST(a_book_that_fell_silent_leaves_to_the_other_before_it_is_subscribed_again)
     CHECK_EQ(served(r, 0), 6);
     CHECK_EQ(r->invalid, 0);
     rig_close(r);
+}
+
+/* An update of the first book, a tenth of a second after the last one. */
+static void
+update_on(struct links_rig *r, uint32_t link, unsigned qty)
+{
+    rig_pass(r, 100 * NS_PER_MS);
+    said_ms += 100;
+    (void)book(r, link, 0, "update", qty, true);
+}
+
+static struct links_rig *
+live_by_the_clock(void)
+{
+    struct links_rig *r;
+
+    said_ms = 376;
+    r = live(2, false, 1);
+    r->now.wall.ns = INT64_C(1786923425) * NS_PER_S; /* 2026-08-16T23:37:05 */
+    for (uint32_t link = 0; link < 2; link++)
+        for (uint32_t i = 0; i < 2; i++)
+            (void)book(r, link, i, "update", 6, true);
+    rig_pass(r, 100 * NS_PER_MS);
+    return r;
+}
+
+TEST(the_book_of_a_connection_that_fell_silent_leaves_to_the_one_that_moves_on)
+{
+    struct links_rig *r = live_by_the_clock();
+
+    for (unsigned i = 0; i < 9; i++)
+        update_on(r, 1, 10 + i);
+    CHECK_EQ(served(r, 0), 6); /* the other one's may be on its way */
+    update_on(r, 1, 20);
+    update_on(r, 1, 21);
+    update_on(r, 1, 22);
+    CHECK_EQ(served(r, 0), 22);
+    CHECK_EQ(r->invalid, 0);
+    CHECK_EQ(feed_counters(r->feed)->silent, 1);
+    CHECK(strstr(rig_request(r, 0), "unsubscribe") != NULL); /* and is asked again */
+    CHECK_EQ(feed_state(r->feed, 1), BOOK_LIVE);             /* the silent market beside it: nobody's fault */
+    rig_close(r);
+}
+
+TEST(a_book_that_stood_still_while_the_served_one_moved_is_not_served_when_that_ends)
+{
+    for (unsigned late = 0; late < 2; late++) {
+        struct links_rig *r = live_by_the_clock();
+        for (unsigned i = 0; i < (late != 0 ? 12u : 5u); i++)
+            update_on(r, 0, 10 + i);
+        feed_link_down(r->feed, 0, r->now, &r->out);
+        CHECK_EQ(feed_state(r->feed, 0) == BOOK_LIVE, late == 0);
+        CHECK_EQ(feed_state(r->feed, 1), BOOK_LIVE);
+        rig_close(r);
+    }
 }
 
 TEST(a_new_connection_takes_over_when_all_its_books_are_proven)

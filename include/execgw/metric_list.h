@@ -96,6 +96,8 @@
     X(METRIC_FEED_RESYNCS, "feed_resyncs_total", COUNTER, INSTRUMENT, NONE, COUNT, "Books rebuilt from a snapshot")    \
     X(METRIC_FEED_FILLED, "feed_filled_total", COUNTER, VENUE, NONE, COUNT,                                            \
       "Updates and trades missing on one connection that another one brought")                                         \
+    X(METRIC_FEED_SILENT, "feed_silent_total", COUNTER, VENUE, NONE, COUNT,                                            \
+      "Streams of one connection that brought nothing while another one did")                                          \
     X(METRIC_FEED_LEAD, "feed_lead_seconds", HISTOGRAM, VENUE, COPY, NS,                                               \
       "By how much this copy of a stream was first; its count says how often")                                         \
     X(METRIC_FEED_REFUSED, "feed_refused_total", COUNTER, VENUE, NONE, COUNT,                                          \
