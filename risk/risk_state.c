@@ -223,7 +223,7 @@ parents_apply(struct risk *r, const struct order_delta *d)
                               .instrument = d->instrument,
                               .side = d->side,
                               .total = d->parent_qty };
-    parent_apply(&r->parents, &c, d->reserved_change + d->fill_qty + d->moved_qty, d->open_change);
+    parent_apply(&r->parents, &c, d->reserved_change + d->fill_qty + d->moved_qty + d->parent_used, d->open_change);
 }
 
 void

@@ -44,6 +44,10 @@ struct state {
     struct order_table *table;
     void *table_memory;
     struct position position[OMS_INSTR];
+    wide_t cost[OMS_INSTR];  /* of what is reserved, by deltas */
+    int64_t rest[OMS_INSTR]; /* sum of the prices that orders rest at */
+    qty_t parent_used;       /* by the children of parent 1 of client 1 */
+    int parent_live;
     struct journal_replayed replayed;
     uint8_t image[IMAGE_MAX];
     size_t image_bytes;
@@ -57,6 +61,13 @@ state_delta(void *ctx, const struct order_delta *d)
     struct state *s = (struct state *)ctx;
     ASSERT(d->instrument < OMS_INSTR);
     position_apply(&s->position[d->instrument], d);
+    s->cost[d->instrument] += d->cost_change;
+    s->rest[d->instrument] += d->rest_px - d->gone_px;
+    if (d->parent_key != 1 || d->client != 1)
+        return;
+    s->parent_used += d->reserved_change + d->fill_qty + d->parent_used;
+    s->parent_live += d->open_change;
+    CHECK_EQ(d->parent_qty, 500);
 }
 
 static void
@@ -111,6 +122,8 @@ state_image(struct state *s)
     }
     image_put(s, order_totals(s->table), sizeof(struct order_totals));
     image_put(s, s->position, sizeof(s->position));
+    image_put(s, s->cost, sizeof(s->cost));
+    image_put(s, s->rest, sizeof(s->rest));
 }
 
 static void
@@ -241,6 +254,10 @@ report_order(struct writer *w)
         ev.flags = rnd(&w->seed) & 1 ? ORDER_EVENT_PROVEN : 0;
     } else if (ev.kind == ORDER_EV_CANCELED && rnd(&w->seed) % 3 == 0) {
         ev.cum_qty = o->cum_qty + 5; /* trades are missing */
+    }
+    if ((ev.kind == ORDER_EV_CANCELED || ev.kind == ORDER_EV_REJECTED) && rnd(&w->seed) % 4 == 0) {
+        ev.flags = ORDER_EVENT_OPERATOR;
+        ev.kind = ev.kind == ORDER_EV_REJECTED ? ORDER_EV_NOT_PLACED : ORDER_EV_CANCELED;
     }
     (void)snprintf(ev.text, sizeof(ev.text), "event %u", (unsigned)ev.kind);
     say(w, slot, ev);
@@ -399,6 +416,45 @@ TEST(a_snapshot_and_what_follows_it_leave_what_everything_leaves)
         free(all.table_memory);
         oms_free(&w.oms);
     }
+}
+
+TEST(a_snapshot_keeps_what_children_have_used_of_their_parent)
+{
+    static struct writer w;
+    struct journal_segment seg[SEGMENTS];
+
+    memset(memory, 0, sizeof(memory));
+    memset(&w, 0, sizeof(w));
+    oms_init(&w.oms, 24, 16);
+    journal_init(&w.journal, &who, "test", hash, 1790000000, 0, 0);
+    CHECK(journal_region(&w.journal, memory[w.regions++], SEGMENT, at(0)));
+    for (uint32_t i = 0; i < 2; i++) { /* one is over with 70 of 100 filled, one works with 30 of 100 */
+        struct order_intent in = oms_intent(&w.oms, 1, 0, SIDE_BUY, 100);
+        in.command.parent_key = 1;
+        in.command.parent_qty = 500;
+        append(&w, JOURNAL_INTENT, &in, sizeof(in));
+        uint32_t slot = oms_apply_intent(&w.oms, &in);
+        struct order_event ev = oms_event(&w.oms, slot, ORDER_EV_FILL);
+        ev.trade_id = 1 + i;
+        ev.last_qty = i == 0 ? 70 : 30;
+        ev.last_px = 10000;
+        say(&w, slot, ev);
+        if (i == 0)
+            say(&w, slot, oms_event(&w.oms, slot, ORDER_EV_CANCELED));
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        struct journal_note note = { "so that a snapshot is shorter" };
+        append(&w, JOURNAL_NOTE, &note, sizeof(note));
+    }
+    uint32_t n = segments_of(&w, seg);
+    state_of(&all, &w.oms.counts, seg, n);
+    CHECK(all.parent_used == 170 && all.parent_live == 1);
+    seg[0] = snapshot_of(&w.oms.counts, seg, n, 0);
+    state_of(&cut, &w.oms.counts, seg, 1);
+    CHECK(cut.parent_used == 170 && cut.parent_live == 1);
+    same_state();
+    free(all.table_memory);
+    oms_free(&w.oms);
 }
 
 static struct balances *balances;

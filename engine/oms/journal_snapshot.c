@@ -95,6 +95,17 @@ fills_restore(const struct snapshot_fills *f, void (*delta)(void *ctx, const str
     return NULL;
 }
 
+/* What an order that is over has used of its parent: known as if it had been alive. */
+static void
+parent_restore(struct order_delta d, void (*delta)(void *ctx, const struct order_delta *d), void *ctx)
+{
+    d.open_change = 1;
+    delta(ctx, &d);
+    d.open_change = -1;
+    d.parent_used = 0;
+    delta(ctx, &d);
+}
+
 static const char *
 orders_restore(const struct snapshot_head *h, struct order_table *t,
                void (*delta)(void *ctx, const struct order_delta *d), void *ctx)
@@ -104,11 +115,13 @@ orders_restore(const struct snapshot_head *h, struct order_table *t,
     for (uint32_t i = 0; i < h->count; i++, at += h->bytes) {
         struct order_image img = { .replaces = ORDER_NONE, .replaced_by = ORDER_NONE };
         struct order_delta d;
-        memcpy(&img, at, sizeof(img));
+        memcpy(&img, at, h->bytes);
         const char *wrong = order_image_restore(t, &img, &d);
         if (wrong != NULL)
             return wrong;
-        if (d.open_change != 0)
+        if (d.open_change == 0 && d.parent_used > 0)
+            parent_restore(d, delta, ctx);
+        else if (d.open_change != 0)
             delta(ctx, &d);
     }
     return NULL;
@@ -148,7 +161,8 @@ journal_snapshot_restore(const struct journal_record *rec, struct order_table *t
         [SNAPSHOT_TOTALS] = sizeof(struct snapshot_totals), [SNAPSHOT_END] = 0
     };
 
-    if (h == NULL || h->part >= ARRAY_LEN(bytes_of) || h->bytes != bytes_of[h->part])
+    bool first = h != NULL && h->part == SNAPSHOT_ORDERS && h->bytes == ORDER_IMAGE_FIRST_BYTES;
+    if (h == NULL || h->part >= ARRAY_LEN(bytes_of) || (h->bytes != bytes_of[h->part] && !first))
         return "a snapshot's part is not of this build";
     const uint8_t *body = (const uint8_t *)(h + 1);
     const char *wrong = NULL;

@@ -27,13 +27,13 @@
     X(qty)                \
     X(cum_qty)            \
     X(venue_cum_qty)      \
-    X(reserved)           \
     X(trigger_px)         \
     X(last_px)            \
     X(last_qty)           \
     X(last_trade_id)      \
     X(last_fee)           \
     X(parent_key)         \
+    X(parent_qty)         \
     X(venue_deadline_ns)  \
     X(cancel_deadline_ns) \
     X(venue_time_ns)      \
@@ -43,10 +43,6 @@
     X(risk_mono_ns)       \
     X(wire_mono_ns)       \
     X(ack_mono_ns)
-
-#define MARKS_ALL                                                                                                  \
-    (ORDER_MARK_NEW_UNKNOWN | ORDER_MARK_OVERFILLED | ORDER_MARK_LATE | ORDER_MARK_FORGOTTEN | ORDER_MARK_AMENDS | \
-     ORDER_MARK_AMENDING)
 
 uint32_t
 order_image_count(const struct order_table *t)
@@ -99,6 +95,7 @@ order_image_next(const struct order_table *t, struct order_image_walk *w, struct
     memcpy(out->clordid, o->clordid, CLORDID_BYTES);
     memcpy(out->text, o->text, sizeof(o->text));
     out->venue_order_id = o->venue_order_id;
+    out->reserved = o->reserved;
     out->replaces = number_of(w, o->replaces);
     out->replaced_by = number_of(w, o->replaced_by);
     out->cum_px_qty[0] = (uint64_t)o->cum_px_qty;
@@ -133,7 +130,7 @@ image_fault(const struct order_table *t, const struct order_image *img)
         return "an order's client, account, instrument, venue or kind is out of range";
     if (img->state == ORDER_FREE || img->state >= ORDER_STATE_COUNT || img->request >= REQUEST_STATE_COUNT ||
         img->end_state >= ORDER_STATE_COUNT || (img->end_state != 0 && img->end_state < ORDER_FILLED) ||
-        (img->marks & ~MARKS_ALL) != 0)
+        (img->marks & ~ORDER_MARKS_ALL) != 0)
         return "an order's state is not one";
     if (!live && (img->request != REQUEST_NONE || img->reserved != 0))
         return "a terminal order has a request or a reservation";
@@ -224,6 +221,7 @@ order_image_restore(struct order_table *t, const struct order_image *img, struct
     if (amends)
         amend_put(t, slot, img);
     delta_name(d, o);
+    d->parent_used = o->parent_key != 0 ? o->cum_qty : 0;
     if (!order_live(o)) {
         done_put(t, slot);
         return NULL;
@@ -233,7 +231,7 @@ order_image_restore(struct order_table *t, const struct order_image *img, struct
     t->totals.unknown += order_unknown(o);
     d->open_change = 1;
     d->unknown_change = order_unknown(o);
-    d->reserved_change = o->reserved;
+    order_delta_reserve(t, o, d);
     return NULL;
 }
 

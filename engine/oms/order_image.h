@@ -41,7 +41,7 @@ struct order_image {
     qty_t qty;
     qty_t cum_qty;
     qty_t venue_cum_qty;
-    qty_t reserved;
+    qty_t reserved;         /* when it was written; the order's own arithmetic says it anew */
     uint64_t cum_px_qty[2]; /* low, high */
     px_t trigger_px;
     px_t last_px;
@@ -64,8 +64,11 @@ struct order_image {
     qty_t amend_qty;
     int64_t amend_venue_ns;
     char text[48];
+    qty_t parent_qty; /* 0 in the first form */
 };
-_Static_assert(sizeof(struct order_image) == 368, "snapshot payload");
+#define ORDER_IMAGE_FIRST_BYTES 368u
+_Static_assert(sizeof(struct order_image) == 376, "snapshot payload");
+_Static_assert(offsetof(struct order_image, parent_qty) == ORDER_IMAGE_FIRST_BYTES, "the first form is its beginning");
 
 struct trade_image {
     uint64_t seq; /* of the order's ClOrdID */

@@ -101,6 +101,7 @@ _Static_assert(sizeof(struct order_event) == 160, "journal payload");
 #define ORDER_MARK_FORGOTTEN   8u  /* trades of it were counted whose ids are no longer remembered */
 #define ORDER_MARK_AMENDS      16u /* has a struct order_amend */
 #define ORDER_MARK_OPERATOR    64u /* ended by an operator's word: a sign of life contradicts it */
+#define ORDER_MARKS_ALL        127u
 #define ORDER_MARK_AMENDING \
     32u /* an amend is asked for and not settled: the larger total is reserved, also while held */
 

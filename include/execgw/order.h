@@ -402,6 +402,7 @@ struct order_delta {
     px_t gone_px; /* > 0: one that might have, no longer does. Amending: both prices until the old one is proven gone */
     uint64_t parent_key; /* 0 none */
     qty_t parent_qty;    /* total of the parent */
+    qty_t parent_used;   /* of it: filled before; nothing else moves by this */
     qty_t moved_qty;     /* >= 0: traded at fill_px, and counted before as CLIENT_ADOPTED's: the client's from now on */
     wide_t cost_change;  /* of price * reserved quantity, by the worse price that may be in force */
 };
