@@ -3,7 +3,8 @@
  *
  * An order whose request has no answer is UNKNOWN and is asked about until evidence settles it. "Not found" proves
  * something only when it was asked after the request's deadline at the venue plus a margin, and when the trades,
- * asked for after that and told to the last one, show nothing either.
+ * asked for a margin after that answer (it may have been filled and put away just then) and told to the last one, show
+ * nothing either.
  *
  * Always true: at most ASKS_IN_FLIGHT_MAX questions are on their way; an order is in the queue at most once; each ask
  * ends with its own answer (not that of one given up before), a time-out or the session. */
@@ -99,6 +100,16 @@ ask_enqueue(struct gateway_venue *v, uint32_t slot)
     a->venue = v->id;
     a->ask = ASK_QUEUED;
     a->ask_at = MONO_NEVER;
+}
+
+void
+ask_forget(struct order_aux *a)
+{
+    a->ask = ASK_NONE;
+    a->trades_next = false;
+    a->not_found = false;
+    a->since = 0;
+    a->suspect = 0;
 }
 
 static void
@@ -278,12 +289,14 @@ ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_fou
         ask_done(v, slot, now);
         return;
     }
-    if (answered == ASK_QUERY && not_found && unseen && proven) {
-        a->not_found = true;
-        ask_trades(v, slot);
+    a->not_found = answered == ASK_QUERY && not_found && unseen && proven;
+    if (a->not_found) { /* it may just have been filled: its trades are asked for once they must show */
+        a->trades_next = true;
+        a->since = 0;
+        a->asked_mono_ns = now.mono.ns;
+        ask_soon(g, slot, v->cfg->unknown_margin_ns, now);
         return;
     }
-    a->not_found = false;
     if (order_missing_fill_qty(o) > 0 && answered == ASK_QUERY) {
         ask_trades(v, slot);
         return;
@@ -418,6 +431,14 @@ ask_needless(const struct order_aux *a, const struct order *o)
            !order_unknown(o) && order_missing_fill_qty(o) == 0;
 }
 
+/* Something else wants to hear of it; its trades prove nothing yet. */
+static bool
+ask_early(const struct gateway_venue *v, const struct order_aux *a, struct now now)
+{
+    return a->ask == ASK_NONE && a->trades_next && a->not_found &&
+           now.mono.ns < a->asked_mono_ns + v->cfg->unknown_margin_ns;
+}
+
 void
 venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
 {
@@ -441,6 +462,8 @@ venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
             ask_failed(v, slot, false, now);
         } else if (ask_needless(a, o)) {
             a->trades_next = false;
+        } else if (ask_early(v, a, now)) {
+            a->ask_at = mono_after((mono_ns_t){ a->asked_mono_ns }, v->cfg->unknown_margin_ns);
         } else if (a->ask == ASK_NONE && v->session[ROLE_ORDER].state == SESSION_READY) {
             ask_enqueue(v, slot); /* without a session: the next reconciliation asks */
         }
@@ -485,8 +508,10 @@ reconcile_work(struct gateway_venue *v, struct now now)
         a->reconciling = v->generation;
         a->venue = v->id;
         v->reconcile_left++;
-        if (a->ask == ASK_NONE)
+        if (a->ask == ASK_NONE) {
+            ask_forget(a);
             ask_enqueue(v, slot);
+        }
     }
     /* Ids of this term are above those of an earlier run only once the clock has reached it: the journal of that run
      * may be lost, and its term was its time. */

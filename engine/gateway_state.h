@@ -724,6 +724,8 @@ bool ask_could_be(const struct gateway *g, uint32_t slot, const struct venue_rep
 void ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_found, struct now now);
 bool ask_end(struct gateway_venue *v, uint32_t slot, enum ask kind);
 bool ask_answers(const struct order_aux *a, const struct venue_report *r);
+/* Whatever its answers had led to: the next question about it is a query. */
+void ask_forget(struct order_aux *a);
 void ask_answered(struct gateway_venue *v, struct order_aux *a);
 void ask_failed(struct gateway_venue *v, uint32_t slot, bool definite, struct now now);
 void ask_stuck(struct gateway_venue *v, uint32_t slot, const char *why, int32_t code);

@@ -424,17 +424,6 @@ venue_on_ready(struct gateway_venue *v, struct now now)
     v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
 }
 
-/* A question of a session that has ended: the next one begins with a query, whatever its answers had led to. */
-static void
-ask_forget(struct order_aux *a)
-{
-    a->ask = ASK_NONE;
-    a->trades_next = false;
-    a->not_found = false;
-    a->since = 0;
-    a->suspect = 0;
-}
-
 void
 venue_on_down(struct gateway_venue *v, struct now now)
 {

@@ -102,6 +102,8 @@ struct rig {
 #define RIG_STRATEGY 0u
 #define RIG_OPERATOR 1u
 
+#define RIG_MARGIN_NS (2 * NS_PER_S) /* past a deadline, or a "not found", before anything is proof */
+
 static struct rig *rig_now; /* for the scripted adapter */
 
 /* Read by the next start. */
@@ -632,6 +634,14 @@ rig_new(struct rig *r, enum side side, px_t px, qty_t qty)
     return r->key;
 }
 
+/* The answer to a query, and the time until trades that were made before it must show. */
+static inline void
+rig_not_found(struct rig *r, const char *clordid)
+{
+    rig_say_kind(r, VENUE_NOT_FOUND, clordid);
+    rig_pass(r, RIG_MARGIN_NS);
+}
+
 /* The strategy's order of this key. */
 static inline const struct order *
 rig_order(const struct rig *r, uint64_t key)
@@ -851,7 +861,7 @@ rig_begin(struct rig *r)
                                                  .snapshot_levels = 100,
                                                  .recv_window_ns = NS_PER_S,
                                                  .request_timeout_ns = 2 * NS_PER_S,
-                                                 .unknown_margin_ns = 2 * NS_PER_S,
+                                                 .unknown_margin_ns = RIG_MARGIN_NS,
                                                  .cancel_reserve_percent = 20,
                                                  .refresh_ns = INT64_C(3600) * NS_PER_S,
                                                  .clock_ns = 30 * NS_PER_S,

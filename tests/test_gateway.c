@@ -93,10 +93,16 @@ TEST(not_found_proves_nothing_before_the_deadline_and_the_margin_and_only_togeth
     rig_pass(&rig, 2 * NS_PER_S);
     q = rig_take(&rig, VENUE_RQ_QUERY);
     CHECK(q != NULL && q->venue_at_ns >= proof);
+    int64_t told = rig.now.wall.ns;
     rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 0); /* it may just have been filled, and not show yet */
+    rig_say_kind(&rig, VENUE_CANCEL_REJECTED, clordid);
+    rig_pass(&rig, RIG_MARGIN_NS - 10 * NS_PER_MS);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 0);
+    rig_pass(&rig, 10 * NS_PER_MS);
     CHECK(order_unknown(rig_order(&rig, key)));
     q = rig_take(&rig, VENUE_RQ_TRADES);
-    CHECK(q != NULL && q->venue_at_ns >= proof);
+    CHECK(q != NULL && q->venue_at_ns >= told + RIG_MARGIN_NS);
     rig_say_kind(&rig, VENUE_TRADES_END, clordid);
     CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
     CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_NOT_PLACED).key, key);
@@ -564,7 +570,7 @@ TEST(a_step_of_the_wall_clock_does_not_make_not_found_a_proof)
     CHECK(order_unknown(rig_order(&rig, key)));
     rig_pass(&rig, 2 * NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
-    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    rig_not_found(&rig, clordid);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_TRADES), 1);
     rig_end(&rig);
 }

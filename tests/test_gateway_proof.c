@@ -127,7 +127,7 @@ TEST(an_order_that_may_have_traded_is_not_called_never_placed_while_nobody_says_
             rig_pass(&rig, 5 * NS_PER_S);
             if ((q = rig_take(&rig, VENUE_RQ_QUERY)) != NULL) {
                 CHECK_EQ(q->venue_order_id, 0); /* it is asked about by its own name again, from the beginning */
-                rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+                rig_not_found(&rig, clordid);
                 break;
             }
         }
@@ -160,7 +160,7 @@ TEST(a_reconciliation_does_not_wait_for_an_order_whose_trade_nobody_can_name)
     trades_end(NULL);
     balances();
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
-    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    rig_not_found(&rig, clordid);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
     say_trade(991, 7, SIDE_BUY, 1000);
     trades_end(clordid);
@@ -192,7 +192,7 @@ TEST(what_one_sessions_answers_have_begun_the_next_one_begins_with_a_query)
     balances();
     CHECK(rig_take(&rig, VENUE_RQ_QUERY) != NULL);
     CHECK(!risk_venue_of(rig.risk, 0)->reconciled);
-    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    rig_not_found(&rig, clordid);
     struct rig_request *q = rig_take(&rig, VENUE_RQ_TRADES);
     CHECK(q != NULL && q->since_trade == 0);
     trades_end(clordid);
@@ -358,6 +358,7 @@ TEST(an_answer_to_a_question_that_was_given_up_is_not_taken_for_the_next_ones)
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) == NULL); /* of then, when it might still arrive */
     v.tag = later->tag;
     rig_say(&rig, &v);
+    rig_pass(&rig, RIG_MARGIN_NS);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
     CHECK(order_unknown(rig_order(&rig, key)));
     rig_end(&rig);

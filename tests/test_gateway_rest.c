@@ -133,6 +133,7 @@ TEST(pages_that_come_slowly_are_one_answer)
     CHECK(q != NULL);
     v.tag = q->tag;
     rig_rest(&rig, 200, &v, 1);
+    rig_pass(&rig, RIG_MARGIN_NS);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
     rig_end(&rig);
 }

@@ -103,7 +103,7 @@ TEST(an_order_whose_intent_is_the_last_record_is_unknown_and_not_placed_only_by_
     CHECK(risk_venue_of(rig.risk, 0)->reconciled); /* new orders go on beside it: it keeps its reservation */
     rig_pass(&rig, 4 * NS_PER_S);
     CHECK(rig_take(&rig, VENUE_RQ_QUERY)->venue_at_ns >= proof);
-    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    rig_not_found(&rig, clordid);
     CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
     rig_say_kind(&rig, VENUE_TRADES_END, clordid);
     CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
@@ -557,7 +557,7 @@ TEST(before_an_order_is_called_never_placed_every_trade_that_could_be_its_is_ask
     rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
     rig_pass(&rig, 5 * NS_PER_S);
     (void)rig_take(&rig, VENUE_RQ_QUERY);
-    rig_say_kind(&rig, VENUE_NOT_FOUND, clordid);
+    rig_not_found(&rig, clordid);
     for (int i = 0; i < 2; i++) { /* somebody else's, then ours */
         CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
         struct venue_report f = account_trade_report(990, 5, SIDE_BUY, 1000);
