@@ -44,6 +44,7 @@ struct sim;
     X(old_event_again, 60)  /* a report of long ago comes once more */                               \
     X(fill_on_arrival, 500) /* a new order trades at once, in part or whole */                       \
     X(fill_on_cancel, 400)  /* an order trades while its cancel is on the way */                     \
+    X(fill_on_query, 300)   /* an order trades while it is asked about */                            \
     X(expired_by_venue, 60)                                                                          \
     X(shows_late, 400) /* queries see an order or a trade only after a while */                      \
     X(archive, 300)    /* an order that is over is not found any more; its trades are */             \
@@ -521,6 +522,8 @@ vorder_open(const struct vorder *o)
 struct vorder *ledger_place_all(struct sim *s, const struct vrequest *rq);
 /* What happened to an order while a request about it was on its way; o may be NULL. */
 void ledger_meanwhile(struct sim *s, struct vorder *o);
+/* It is asked about, and may trade to its end just then. */
+void ledger_asked(struct sim *s, struct vorder *o);
 /* The venue has refused it: it will not be placed. */
 void ledger_refused(struct sim *s, const char *clordid);
 /* Somebody trades; another is made due. */

@@ -469,6 +469,7 @@ call_status(const struct call *c)
     if (query_fails(c))
         return;
     struct vorder *o = ledger_find(s, symbol, param_number(c, "orderId"), param(c, "origClientOrderId"));
+    ledger_asked(s, o);
     /* An order that is over and has traded may be on its way to the archive: only its trades tell of it. */
     bool blind = o != NULL && !vorder_open(o) && o->cum > 0 && sim_fate(s, FATE_archive);
     if (o == NULL || o->shown_ns > venue_clock(s) || blind) {

@@ -532,8 +532,10 @@ rest_orders(struct sim *s, struct text *t, bool open, const char *clordid, unsig
     bool first = true;
     struct mine *m = clordid[0] != '\0' ? check_find(s, clordid) : NULL;
 
-    if (m != NULL)
+    if (m != NULL) {
         m->asked_wire = wire_of(s, GATEWAY_CONN(0, CONN_ROLE_ORDER));
+        ledger_asked(s, m->vorder != SIM_NONE ? &s->venue.order[m->vorder] : NULL);
+    }
     put(t, "{\"error\":[],\"result\":{\"%s\":{", open ? "open" : "closed");
     for (uint32_t i = l->orders; i-- > 0;) {
         const struct vorder *o = &l->order[i];

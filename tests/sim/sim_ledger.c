@@ -234,6 +234,13 @@ ledger_meanwhile(struct sim *s, struct vorder *o)
 }
 
 void
+ledger_asked(struct sim *s, struct vorder *o)
+{
+    if (o != NULL && vorder_open(o) && sim_fate(s, FATE_fill_on_query))
+        ledger_trade(s, o, o->qty - o->cum, true);
+}
+
+void
 ledger_refused(struct sim *s, const char *clordid)
 {
     struct mine *m = check_find(s, clordid);
