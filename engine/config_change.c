@@ -9,7 +9,7 @@ static bool
 key_reloads(enum config_section_id id, const struct config_key *k)
 {
     switch (id) {
-    case SECTION_RISK:
+    case SECTION_RISK: return strcmp(k->name, "reporting_currency") != 0; /* the day is counted in it */
     case SECTION_LIMITS:
     case SECTION_OVERRIDE:
     case SECTION_GLOBAL:

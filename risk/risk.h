@@ -93,7 +93,8 @@ size_t risk_footprint(const struct risk_counts *c);
 struct risk *risk_init(const struct risk_counts *c, struct arena *arena);
 
 /* Cold. Validate and take over a whole set: every rate keeps what it has saved up to the new burst. False leaves the
- * old set in force. l->version must be above the one in force. Copied. */
+ * old set in force. l->version must be above the one in force. Once armed, no instrument that can be traded may become
+ * untradable by it; once the day has begun, the reporting currency stays. Copied. */
 bool risk_set_limits(struct risk *r, const struct risk_limits *l, struct now now, struct fault *fault);
 
 /* Cold. A definition or a new version of one: resolves its limits for every account. Position and reservations keep

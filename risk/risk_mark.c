@@ -48,8 +48,8 @@ rate_from_book(struct risk *r, const struct market *m, px_t px, int64_t at_ns)
         risk_set_rate(r, m->quote_ccy, rate_ratio(pow10_i64[m->contract.px_decimals], RATE_DECIMALS, px), at);
 }
 
-static uint16_t
-money_of(const struct market *m)
+uint16_t
+market_money(const struct market *m)
 {
     return m->contract.kind == INSTRUMENT_SPOT ? m->quote_ccy : m->settle_ccy;
 }
@@ -292,7 +292,7 @@ group_watch(struct risk *r, enum trading_level level, uint32_t id)
 void
 market_value(struct risk *r, struct market *m, px_t px, int64_t at_ns, bool fresh)
 {
-    int64_t rate = rate_of(r, money_of(m), r->now);
+    int64_t rate = rate_of(r, market_money(m), r->now);
 
     m->rate = rate;
     m->value.mark = px;

@@ -165,6 +165,83 @@ others_set(struct risk *r, struct now now)
     group_rooms(&r->global);
 }
 
+/* ---- do they fit what is traded? ----------------------------------------------------------------------------------
+ */
+
+/* Currencies whose worth in the reporting one can be told: itself, the operator's rates, a spot book of both. */
+struct rate_paths {
+    bool has[CURRENCY_MAX];
+};
+
+static bool
+same_name(const char *a, const char *b)
+{
+    return strncmp(a, b, CURRENCY_BYTES) == 0;
+}
+
+static void
+rate_paths_of(const struct risk *r, const struct risk_limits *l, struct rate_paths *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (uint32_t c = 0; c < CURRENCY_MAX; c++) {
+        if (r->currency[c][0] == '\0')
+            continue;
+        out->has[c] = same_name(r->currency[c], l->reporting);
+        for (uint32_t i = 0; i < l->fixed_count; i++)
+            out->has[c] |= same_name(r->currency[c], l->fixed[i].currency);
+    }
+    for (uint32_t i = 0; i < r->counts.instruments; i++) {
+        const struct market *m = &r->market[i];
+        if (r->defined[i].version == 0 || m->contract.kind != INSTRUMENT_SPOT)
+            continue;
+        if (same_name(r->currency[m->quote_ccy], l->reporting))
+            out->has[m->base_ccy] = true;
+        if (same_name(r->currency[m->base_ccy], l->reporting))
+            out->has[m->quote_ccy] = true;
+    }
+}
+
+/* Nothing that can be traded now may become untradable by a change that says nothing of it: a limit that no order of
+ * the instrument can meet, a currency of which nobody knows what it is worth. What was so before is no reason. */
+static bool
+limits_fit(const struct risk *r, const struct risk_limits *l, struct fault *fault)
+{
+    struct rate_paths before;
+    struct rate_paths after;
+    struct resolved_limits ignored;
+
+    rate_paths_of(r, &r->limits, &before);
+    rate_paths_of(r, l, &after);
+    for (uint32_t i = 0; i < r->counts.instruments; i++) {
+        const struct instrument *ins = &r->defined[i];
+        uint16_t money = market_money(&r->market[i]);
+        if (ins->version == 0 || cell_at(r, 0, i)->limits.instrument_version == 0)
+            continue;
+        if (!limits_resolve(limits_of(l, ins), ins, &ignored, fault))
+            return false;
+        if (l->reporting[0] != '\0' && !after.has[money] && (!r->valued || before.has[money]))
+            return FAULT(fault,
+                         "instrument %.*s: nobody could say what its currency %.*s is worth in %.*s, expected a rate "
+                         "of it or a spot instrument of both",
+                         SYMBOL_BYTES, ins->symbol, CURRENCY_BYTES, r->currency[money], CURRENCY_BYTES, l->reporting);
+    }
+    return true;
+}
+
+/* Rates may be others: what everything stands at, now and not with the next book. */
+static void
+values_anew(struct risk *r, struct now now)
+{
+    r->now = now;
+    for (uint32_t i = 0; i < r->counts.instruments && r->valued; i++) {
+        struct market *m = &r->market[i];
+        if (r->defined[i].version == 0 || m->value.mark <= 0 || m->rate == rate_of(r, market_money(m), now))
+            continue;
+        market_value(r, m, m->value.mark, m->value.mark_ns, m->value.fresh);
+        market_revalue(r, i);
+    }
+}
+
 bool
 risk_set_limits(struct risk *r, const struct risk_limits *l, struct now now, struct fault *fault)
 {
@@ -173,6 +250,11 @@ risk_set_limits(struct risk *r, const struct risk_limits *l, struct now now, str
     if (l->version <= r->limits_version)
         return FAULT(fault, "limits.version: is %u, expected above %u, which is in force", l->version,
                      r->limits_version);
+    if (r->limits_version != 0 && r->day >= 0 && !same_name(l->reporting, r->limits.reporting))
+        return FAULT(fault, "limits.reporting: is \"%.*s\", expected \"%.*s\", which the day is counted in",
+                     CURRENCY_BYTES, l->reporting, CURRENCY_BYTES, r->limits.reporting);
+    if (r->armed && !limits_fit(r, l, fault))
+        return false;
     r->limits = *l;
     r->limits_version = l->version;
     r->open_orders_max = l->open_orders_max;
@@ -185,6 +267,7 @@ risk_set_limits(struct risk *r, const struct risk_limits *l, struct now now, str
     for (uint16_t c = 0; c < CURRENCY_MAX; c++)
         rate_fix(r, c);
     resolve_all(r, now);
+    values_anew(r, now);
     return true;
 }
 

@@ -237,6 +237,9 @@ group_day_result(const struct group *g)
 void holding_update(struct holding *h, const struct market *m, int64_t rate, struct group *const groups[],
                     unsigned count, bool result);
 
+/* The currency that its prices and results are in: quote (spot), settle. */
+uint16_t market_money(const struct market *m);
+
 /* Everybody's part of one instrument anew, and what they stand at. */
 void market_revalue(struct risk *r, uint32_t instrument);
 

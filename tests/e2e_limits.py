@@ -90,7 +90,11 @@ def reloading():
         tight = good.replace('order_qty_max = "1"', 'order_qty_max = "0.01"')
         for text, words in ((tight + "\n[nonsense]\n", "nonsense"),
                             (tight.replace("orders_max = 4096", "orders_max = 8192"), "orders_max has changed"),
-                            (tight.replace("[risk]", '[risk]\norder_qty_min = "0.5"'), "order_qty_min")):
+                            (tight.replace("[risk]", '[risk]\norder_qty_min = "0.5"'), "order_qty_min"),
+                            (tight.replace("[risk]", '[risk]\nreporting_currency = "EUR"'),
+                             "risk.reporting_currency has changed"),
+                            (tight.replace('order_qty_max = "0.01"', 'order_qty_max = "0.000001"'),
+                             "instrument BTCUSDT: order quantity minimum")):
             write(text)
             err = refused(gw, "limits", "reload")
             assert words in err and version(gw) == 3, err

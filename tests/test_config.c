@@ -671,6 +671,9 @@ TEST(a_reload_may_change_limits_and_the_log_level_and_nothing_else)
     CHECK_STR(f.text, "reload refused: loop.mode has changed, expected changes of limits and log level only");
     CHECK(!reload("instance = 9\n[strategy.a]\nid = 3\n" BASE, &f));
     CHECK_STR(f.text, "reload refused: instance has changed, expected changes of limits and log level only");
+    CHECK(!reload("[strategy.a]\nid = 3\n" BASE "reporting_currency = \"EUR\"\n", &f));
+    CHECK_STR(f.text,
+              "reload refused: risk.reporting_currency has changed, expected changes of limits and log level only");
     CHECK(!reload("[strategy.a]\nid = 3\n[client]\nallowed_uids = [0]\n" BASE, &f));
     CHECK_STR(f.text, "reload refused: client.allowed_uids has changed, expected changes of limits and log level only");
     CHECK(!reload("[strategy.a]\nid = 3\n[venue.binance]\ndialect = \"binance\"\nmarket_url = "

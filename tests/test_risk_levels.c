@@ -170,6 +170,134 @@ TEST(a_rate_from_before_this_machines_clock_began_is_none)
     CHECK_EQ(check(&f), DENY_EXPOSURE);
 }
 
+/* ---- a change of limits that does not fit ---- */
+
+static struct instrument
+euro_spot(const struct fixture *f)
+{
+    struct instrument ins = f->ins;
+
+    ins.id = INSTR + 1;
+    ins.quote_ccy = 9;
+    memcpy(ins.quote, "EUR", 4);
+    memcpy(ins.symbol, "ABCEUR", 7);
+    return ins;
+}
+
+static void
+rate_stated(struct fixture *f, const char *currency, int64_t hundredths)
+{
+    memcpy(f->lim.fixed[0].currency, currency, strlen(currency) + 1);
+    f->lim.fixed[0].rate = hundredths * pow10_i64[RATE_DECIMALS] / 100;
+    f->lim.fixed_count = 1;
+}
+
+/* Nothing of the refused set is in force. */
+static void
+refused(struct fixture *f, const char *text)
+{
+    uint32_t version = risk_limits_in_force(f->r)->version;
+
+    f->lim.version = version + 1;
+    f->fault.text[0] = '\0';
+    CHECK(!risk_set_limits(f->r, &f->lim, f->now, &f->fault));
+    CHECK_STR(f->fault.text, text);
+    CHECK_EQ(risk_limits_in_force(f->r)->version, version);
+    f->lim = *risk_limits_in_force(f->r);
+}
+
+TEST(limits_that_no_order_of_an_instrument_could_meet_are_refused_whole)
+{
+    struct fixture f;
+    fixture_money(&f);
+    f.lim.instrument_default.order_qty_max = VALUE_ONE / 200; /* 0.005, the step and the venue's minimum */
+    apply_limits(&f);
+    f.o.qty = 5;
+    CHECK_EQ(check(&f), DENY_NONE);
+    f.lim.instrument_default.order_qty_max = VALUE_ONE / 250;
+    f.lim.duplicate_max = 1;
+    refused(&f, "instrument ABCUSD: order quantity minimum 5 is above its maximum 4 (in 10^-3)");
+    CHECK(risk_limits_in_force(f.r)->duplicate_max > 1);
+    CHECK_EQ(check(&f), DENY_NONE);
+    f.lim.instrument_default.order_qty_max = VALUE_ONE;
+    f.lim.instrument_default.restricted = true; /* said in so many words */
+    apply_limits(&f);
+    CHECK_EQ(check(&f), DENY_RESTRICTED);
+}
+
+TEST(a_change_that_takes_a_currencys_only_rate_away_is_refused_whole)
+{
+    struct fixture f;
+    fixture_money(&f);
+    rate_stated(&f, "EUR", 110);
+    apply_limits(&f);
+    struct instrument euro = euro_spot(&f);
+    CHECK(risk_set_instrument(f.r, &euro, f.now, &f.fault));
+    risk_mark(f.r, euro.id, &f.md, f.now);
+    f.o.ins = &euro;
+    f.o.instrument = euro.id;
+    CHECK_EQ(check(&f), DENY_NONE);
+    f.lim.fixed_count = 0;
+    refused(&f, "instrument ABCEUR: nobody could say what its currency EUR is worth in USD, expected a rate of it or a "
+                "spot instrument of both");
+    CHECK_EQ(check(&f), DENY_NONE);
+    struct instrument pair = f.ins; /* a book of both is a rate as well */
+    pair.id = INSTR + 2;
+    pair.base_ccy = 9;
+    memcpy(pair.base, "EUR", 4);
+    memcpy(pair.symbol, "EURUSD", 7);
+    CHECK(risk_set_instrument(f.r, &pair, f.now, &f.fault));
+    f.lim.fixed_count = 0;
+    apply_limits(&f);
+    CHECK_EQ(check(&f), DENY_EXPOSURE); /* until the book is there */
+    risk_mark(f.r, pair.id, &f.md, f.now);
+    risk_mark(f.r, euro.id, &f.md, f.now);
+    CHECK_EQ(check(&f), DENY_NONE);
+}
+
+TEST(a_rate_that_is_stated_anew_counts_at_once_for_all_that_is_held)
+{
+    struct fixture f;
+    struct risk_group g;
+    fixture_money(&f);
+    rate_stated(&f, "EUR", 100);
+    apply_limits(&f);
+    struct instrument euro = euro_spot(&f);
+    CHECK(risk_set_instrument(f.r, &euro, f.now, &f.fault));
+    f.md.good.ask_px = f.md.tob.ask_px = 10010;
+    risk_mark(f.r, euro.id, &f.md, f.now);
+    struct order_delta d = { .account = ACCOUNT,
+                             .instrument = euro.id,
+                             .client = CLIENT,
+                             .side = SIDE_BUY,
+                             .fill_qty = 10 * ONE,
+                             .fill_px = 11000,
+                             .fee_ccy = 9 };
+    risk_apply(f.r, &d);
+    CHECK(risk_group(f.r, LEVEL_GLOBAL, 0, &g));
+    CHECK_EQ(g.gross, USD(1000));
+    CHECK_EQ(g.day_result, -USD(100));
+    f.lim.global.day_loss_max = USD(150);
+    rate_stated(&f, "EUR", 150);
+    apply_limits(&f); /* no book has come in between */
+    CHECK(risk_group(f.r, LEVEL_GLOBAL, 0, &g));
+    CHECK_EQ(g.gross, USD(1500));
+    CHECK_EQ(g.day_result, -USD(150));
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 0);
+    rate_stated(&f, "EUR", 151);
+    apply_limits(&f);
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 1u << TRIP_DAY_LOSS);
+}
+
+TEST(the_reporting_currency_stays_once_the_day_has_begun)
+{
+    struct fixture f;
+    fixture_money(&f);
+    risk_clock(f.r, f.now);
+    memcpy(f.lim.reporting, "EUR", 4);
+    refused(&f, "limits.reporting: is \"EUR\", expected \"USD\", which the day is counted in");
+}
+
 TEST(what_if_of_an_inverse_contract_counts_its_face_value)
 {
     struct fixture f;
