@@ -56,10 +56,11 @@ answer_begin(struct gateway *g, const struct client_command *c, struct now now)
         .held = ORDER_NONE,
         .client = client,
         .instrument = c->cmd.instrument,
+        .from_key = c->cmd.target_key,
         .request_key = c->cmd.client_seq,
     };
     if (c->cmd.verb == COMMAND_QUERY_ORDERS) {
-        a->walk = order_walk_open(g->p.orders, client);
+        a->walk = a->from_key != 0 ? order_walk_open_all(g->p.orders, client) : order_walk_open(g->p.orders, client);
         if (a->walk < 0) {
             a->verb = COMMAND_NONE;
             order_deny(g, c, DENY_CAPACITY, now);
@@ -74,6 +75,10 @@ answer_end(struct gateway *g, uint32_t session, struct answer *a, struct now now
         .version = MESSAGE_VERSION, .kind = REPORT_END, .request_key = a->request_key, .qty = a->count, .trade_id = -1
     };
 
+    if (a->verb == COMMAND_QUERY_ORDERS && a->from_key != 0 &&
+        order_forgotten_key(g->p.orders, a->client) >= a->from_key)
+        r.flags |= REPORT_CUT;
+
     answer_report(g, session, &r, now);
     *a = (struct answer){ .walk = -1, .held = ORDER_NONE };
 }
@@ -87,8 +92,11 @@ answer_order(struct gateway *g, uint32_t session, struct answer *a, struct now n
 
     if (slot == ORDER_NONE)
         return false;
+    const struct order *o = order_at(g->p.orders, slot);
+    if (o->key < a->from_key || (a->client != CLIENT_NONE && o->client != a->client))
+        return true;
     memset(&r, 0, sizeof(r));
-    order_report_fill(order_at(g->p.orders, slot), &r);
+    order_report_fill(o, &r);
     r.kind = REPORT_ORDER;
     r.request_key = a->request_key;
     answer_report(g, session, &r, now);

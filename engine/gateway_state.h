@@ -261,6 +261,7 @@ struct answer {
     uint32_t index;
     uint32_t client;     /* CLIENT_NONE = everybody's orders */
     uint32_t instrument; /* INSTRUMENT_NONE = all; limits and results only */
+    uint64_t from_key;   /* orders: those that are over as well, from this key on; 0 = only live ones */
     uint64_t request_key;
     uint32_t count;
 };

@@ -477,6 +477,55 @@ TEST(orders_and_positions_are_answered_in_parts_and_ended)
     rig_end(&rig);
 }
 
+/* The end of a long answer: it goes on as its reports are read. */
+static struct report
+answer_end(void)
+{
+    struct report r = { .kind = REPORT_NONE };
+
+    for (unsigned i = 0; i < 100 && r.kind != REPORT_END; i++) {
+        rig_work(&rig);
+        r = rig_next(&rig, RIG_STRATEGY, REPORT_END);
+    }
+    CHECK_EQ(r.kind, REPORT_END);
+    return r;
+}
+
+TEST(orders_that_are_over_are_told_from_a_key_on_and_what_is_forgotten_is_said)
+{
+    uint64_t key[RIG_ORDERS + 3];
+
+    rig_ready(&rig);
+    for (unsigned i = 0; i < 3; i++)
+        key[i] = working_buy();
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key[1] });
+    rig_say_kind(&rig, VENUE_CANCELED, rig_order(&rig, key[1])->clordid);
+    for (unsigned from = 0; from < 3; from++) {
+        rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_QUERY_ORDERS, .target_key = key[from] });
+        for (unsigned i = from; i < 3; i += i == 0 ? 2 : 1) /* live ones first */
+            if (i != 1)
+                CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_ORDER).key, key[i]);
+        if (from < 2) {
+            struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_ORDER);
+            CHECK_EQ(r.key, key[1]);
+            CHECK_EQ(r.order_state, ORDER_CANCELED);
+        }
+        struct report end = rig_next(&rig, RIG_STRATEGY, REPORT_END);
+        CHECK_EQ(end.qty, 3 - from);
+        CHECK_EQ(end.flags, 0);
+    }
+    for (unsigned i = 3; i < RIG_ORDERS + 3; i++) { /* more than the table has slots */
+        key[i] = working_buy();
+        rig_say_kind(&rig, VENUE_CANCELED, rig_order(&rig, key[i])->clordid);
+        rig_pass(&rig, NS_PER_S);
+    }
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_QUERY_ORDERS, .target_key = key[1] });
+    CHECK_EQ(answer_end().flags, REPORT_CUT);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_QUERY_ORDERS, .target_key = key[RIG_ORDERS] });
+    CHECK_EQ(answer_end().flags, 0);
+    rig_end(&rig);
+}
+
 TEST(a_log_on_step_without_an_answer_reconnects_and_nothing_is_sent_meanwhile)
 {
     rig_ready(&rig);

@@ -178,6 +178,44 @@ TEST(walk_visits_live_orders_once_while_they_end_and_appear)
     oms_free(&o);
 }
 
+/* live_max 16, four kept once the slots are used up. */
+TEST(walk_over_all_orders_goes_on_to_those_that_ended_while_they_make_room)
+{
+    struct oms o;
+    uint32_t slot[24];
+    oms_init(&o, 16, 4);
+    for (int i = 0; i < 4; i++) {
+        slot[i] = oms_new(&o, SIDE_BUY, 10);
+        oms_on(&o, slot[i], ORDER_EV_CANCELED);
+    }
+    slot[4] = oms_new(&o, SIDE_BUY, 10);
+    slot[5] = oms_new(&o, SIDE_BUY, 10);
+    CHECK_EQ(order_forgotten_key(o.t, 1), 0);
+    int walk = order_walk_open_all(o.t, 1);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[4]);
+    oms_on(&o, slot[4], ORDER_EV_CANCELED); /* comes again, as it is now */
+    CHECK_EQ(order_walk_next(o.t, walk), slot[5]);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[0]);
+    for (int i = 6; i < 21; i++) /* 20 slots: the first one makes room */
+        slot[i] = oms_new(&o, SIDE_BUY, 10);
+    CHECK_EQ(slot[20], slot[0]);
+    CHECK_EQ(order_forgotten_key(o.t, 1), 1);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[1]);
+    oms_on(&o, slot[6], ORDER_EV_CANCELED);
+    (void)oms_new(&o, SIDE_BUY, 10); /* the second, which was returned; and the third, which is the next */
+    oms_on(&o, slot[7], ORDER_EV_CANCELED);
+    (void)oms_new(&o, SIDE_BUY, 10);
+    CHECK_EQ(order_forgotten_key(o.t, 1), 3);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[3]);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[4]);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[6]);
+    CHECK_EQ(order_walk_next(o.t, walk), slot[7]);
+    CHECK_EQ(order_walk_next(o.t, walk), ORDER_NONE);
+    CHECK_EQ(order_forgotten_key(o.t, 2), 0);
+    CHECK_EQ(order_forgotten_key(o.t, CLIENT_NONE), 3);
+    oms_free(&o);
+}
+
 TEST(report_shows_every_stamp_and_the_unknown)
 {
     struct oms o;

@@ -445,6 +445,18 @@ execgw_cancel_all(struct execgw *h, uint32_t instrument)
 }
 
 enum execgw_result
+execgw_orders(struct execgw *h, uint64_t from_key)
+{
+    struct command c = {
+        .verb = COMMAND_QUERY_ORDERS,
+        .target_key = from_key,
+        .target_client = CLIENT_NONE,
+        .instrument = INSTRUMENT_NONE,
+    };
+    return execgw_submit(h, &c);
+}
+
+enum execgw_result
 execgw_heartbeat(struct execgw *h)
 {
     struct command c = { .verb = COMMAND_HEARTBEAT, .target_client = CLIENT_NONE, .instrument = INSTRUMENT_NONE };

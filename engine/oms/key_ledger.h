@@ -30,8 +30,9 @@ struct key_entry {
 _Static_assert(sizeof(struct key_entry) == 24, "snapshot payload");
 
 struct key_ring {
-    uint64_t last_key; /* highest seen; 0 = none */
-    uint64_t count;    /* entries ever; the newest is entry[(count - 1) % kept] */
+    uint64_t last_key;      /* highest seen; 0 = none */
+    uint64_t forgotten_key; /* highest of an order that made room for another; 0 = none has */
+    uint64_t count;         /* entries ever; the newest is entry[(count - 1) % kept] */
     struct key_entry *entry;
 };
 
@@ -60,6 +61,14 @@ key_ledger_raise(struct key_ledger *l, uint32_t client, uint64_t key)
 }
 
 /* Keep an entry whose key is above the last one; false, changing nothing, when it is not. */
+/* An order of this key is forgotten. Hot: beside what a new key writes. */
+static inline void
+key_ledger_forgot(struct key_ledger *l, uint32_t client, uint64_t key)
+{
+    if (key > l->client[client].forgotten_key)
+        l->client[client].forgotten_key = key;
+}
+
 bool key_ledger_add(struct key_ledger *l, uint32_t client, const struct key_entry *e);
 
 /* NULL when it was never added or is forgotten. */

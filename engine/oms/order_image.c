@@ -236,8 +236,13 @@ order_image_restore(struct order_table *t, const struct order_image *img, struct
 }
 
 const char *
-order_image_finish(const struct order_table *t)
+order_image_finish(struct order_table *t)
 {
+    /* More were made than are here: which are missing is not known. */
+    bool cut = t->totals.intents - t->totals.denied > t->pool_used;
+
+    for (uint32_t i = 0; cut && i < CLIENT_MAX; i++)
+        key_ledger_forgot(&t->keys, i, key_ledger_last(&t->keys, i));
     for (uint32_t i = 0; i < t->pool_used; i++) {
         const struct order *o = &t->order[i];
         if ((o->replaces != ORDER_NONE && o->replaces >= t->pool_used) ||

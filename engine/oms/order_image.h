@@ -96,7 +96,7 @@ void order_image_expect(struct order_table *t, uint32_t live, uint32_t done);
 const char *order_image_restore(struct order_table *t, const struct order_image *img, struct order_delta *d);
 
 /* After the last one: what they say of each other holds. NULL, or what is wrong. */
-const char *order_image_finish(const struct order_table *t);
+const char *order_image_finish(struct order_table *t);
 
 const struct key_ledger *order_keys(const struct order_table *t);
 /* Entries of a client, oldest first, in as many calls as it takes; then once count 0, for the last key: before any of

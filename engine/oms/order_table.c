@@ -182,6 +182,17 @@ order_totals(const struct order_table *t)
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
 uint64_t
+order_forgotten_key(const struct order_table *t, uint32_t client)
+{
+    uint64_t most = 0;
+
+    for (uint32_t i = 0; i < CLIENT_MAX; i++)
+        if (client == CLIENT_NONE || client == i)
+            most = MAX(most, t->keys.client[i].forgotten_key);
+    return most;
+}
+
+uint64_t
 order_last_key(const struct order_table *t, uint32_t client)
 {
     return client < CLIENT_MAX ? key_ledger_last(&t->keys, client) : 0;
@@ -266,7 +277,7 @@ live_remove(struct order_table *t, uint32_t slot)
     struct list *c = &t->client_live[o->client];
 
     for (uint32_t i = 0; t->walks_open > 0 && i < ORDER_WALKS_MAX; i++)
-        if (t->walk[i].open && t->walk[i].next == slot)
+        if (t->walk[i].open && !t->walk[i].over && t->walk[i].next == slot)
             t->walk[i].next = t->walk[i].client == CLIENT_NONE ? o->live_next : o->client_next;
 
     *(o->live_prev != ORDER_NONE ? &t->order[o->live_prev].live_next : &t->live.head) = o->live_next;
@@ -317,6 +328,10 @@ done_recycle(struct order_table *t)
     ASSERT(slot != ORDER_NONE && t->totals.done > t->counts.done_kept);
     struct order *o = &t->order[slot];
 
+    for (uint32_t i = 0; t->walks_open > 0 && i < ORDER_WALKS_MAX; i++)
+        if (t->walk[i].open && t->walk[i].over && t->walk[i].next == slot)
+            t->walk[i].next = o->done_next;
+    key_ledger_forgot(&t->keys, o->client, o->key);
     t->done.head = o->done_next;
     if (t->done.head == ORDER_NONE)
         t->done.tail = ORDER_NONE;
@@ -648,6 +663,16 @@ order_walk_open(struct order_table *t, uint32_t client)
     return -1;
 }
 
+int
+order_walk_open_all(struct order_table *t, uint32_t client)
+{
+    int walk = order_walk_open(t, client);
+
+    if (walk >= 0)
+        t->walk[walk].all = true;
+    return walk;
+}
+
 uint32_t
 order_walk_next(struct order_table *t, int walk)
 {
@@ -655,9 +680,17 @@ order_walk_next(struct order_table *t, int walk)
     struct walk *w = &t->walk[walk];
     uint32_t slot = w->next;
 
+    if (slot == ORDER_NONE && w->all && !w->over) {
+        w->over = true;
+        slot = t->done.head;
+    }
     if (slot == ORDER_NONE) {
         order_walk_close(t, walk);
         return ORDER_NONE;
+    }
+    if (w->over) {
+        w->next = t->order[slot].done_next;
+        return slot;
     }
     w->next = w->client == CLIENT_NONE ? t->order[slot].live_next : t->order[slot].client_next;
     return slot;

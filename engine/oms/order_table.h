@@ -215,6 +215,10 @@ struct order_key_result {
 /* Hot for new keys. */
 struct order_key_result order_key_check(const struct order_table *t, uint32_t client, uint64_t key);
 
+/* Highest key of a client's order that ended and made room for another (CLIENT_NONE: anybody's), or higher; 0 = none
+ * has. */
+uint64_t order_forgotten_key(const struct order_table *t, uint32_t client);
+
 /* Highest key seen of a client; 0 = none. */
 uint64_t order_last_key(const struct order_table *t, uint32_t client);
 
@@ -343,6 +347,9 @@ void order_report_fill(const struct order *o, struct report *r);
 /* Begin a walk over one client's live orders, or everybody's (CLIENT_NONE). Orders sent meanwhile are visited too;
  * orders that end are skipped. Returns a walk id, or -1 when all are in use. */
 int order_walk_open(struct order_table *t, uint32_t client);
+/* The same, then every order that is over and not forgotten, in the order they ended: of these anybody's, whose they
+ * are is the caller's to look at. One that ends meanwhile comes twice. */
+int order_walk_open_all(struct order_table *t, uint32_t client);
 
 /* Next slot; ORDER_NONE at the end (the walk is closed then). */
 uint32_t order_walk_next(struct order_table *t, int walk);

@@ -113,6 +113,8 @@ struct list {
 
 struct walk {
     bool open;
+    bool all;        /* those that are over come after */
+    bool over;       /* it is there: `next` is one of these, anybody's */
     uint32_t client; /* CLIENT_NONE: everybody's */
     uint32_t next;
 };

@@ -97,6 +97,13 @@ EXECGW_API enum execgw_result execgw_replace(struct execgw *h, const struct inst
 /* Cancel all own orders (an operator: everybody's), in one instrument or with INSTRUMENT_NONE in all. */
 EXECGW_API enum execgw_result execgw_cancel_all(struct execgw *h, uint32_t instrument);
 
+/* Ask for our orders, a REPORT_ORDER each, then a REPORT_END whose request_key is execgw_last_seq(h): with from_key 0
+ * the open ones, else every order with this key or a higher one, in whatever state it is now, those that are over too
+ * (REPORT_CUT in the END's flags: some of them are forgotten). An order may come twice, the later one is newer. A key
+ * that was submitted before and does not come made no order: it was denied. After a REPORT_BEHIND, asked with the
+ * lowest key whose end is not known, this says what became of every order. */
+EXECGW_API enum execgw_result execgw_orders(struct execgw *h, uint64_t from_key);
+
 /* A sign of life, for strategies with a heartbeat_ms: any other command is one as well. */
 EXECGW_API enum execgw_result execgw_heartbeat(struct execgw *h);
 
@@ -107,7 +114,7 @@ EXECGW_API enum execgw_result execgw_whatif(struct execgw *h, const struct instr
                                             enum order_type type, px_t px, unsigned flags);
 
 /* The next report: EXECGW_OK, EXECGW_NONE or EXECGW_DISCONNECTED (all that had arrived was read). A REPORT_BEHIND means
- * that we were too slow: reports up to its seq were skipped; ask again by COMMAND_QUERY_ORDERS. */
+ * that we were too slow: reports up to its seq were skipped: execgw_orders says what they were about. */
 EXECGW_API enum execgw_result execgw_poll_report(struct execgw *h, struct report *r);
 
 /* Sleep until a report is there, the gateway hangs up, or timeout_ms passed (-1: no limit). EXECGW_OK: a report waits;

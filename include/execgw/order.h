@@ -152,7 +152,9 @@ enum deny_reason {
     X(COMMAND_CANCEL, "cancel")                                                                         \
     X(COMMAND_REPLACE, "replace")                                                                       \
     X(COMMAND_CANCEL_ALL, "cancel_all")           /* own orders; the operator: everybody's */           \
-    X(COMMAND_QUERY_ORDERS, "query_orders")       /* a REPORT_ORDER per order, then REPORT_END */       \
+    X(COMMAND_QUERY_ORDERS, "query_orders")       /* a REPORT_ORDER per open order, then REPORT_END;    \
+                                                     with a target_key, of every order that has this    \
+                                                     key or a higher one, those that are over too */    \
     X(COMMAND_QUERY_POSITIONS, "query_positions") /* a REPORT_POSITION per position, then REPORT_END */ \
     X(COMMAND_HALT, "halt")                       /* operator: the kill switch */                       \
     X(COMMAND_RESUME, "resume")                   /* operator, two steps: releases it */                \
@@ -334,6 +336,7 @@ enum limit_unit {
 
 #define REPORT_MAKER 1u /* the fill added liquidity */
 #define REPORT_LATE  2u /* a fill after the order was terminal */
+#define REPORT_CUT   4u /* REPORT_END: orders that were asked for are forgotten, for they ended long ago */
 
 /* One report, gateway -> client. */
 struct report {
