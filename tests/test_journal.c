@@ -253,6 +253,27 @@ TEST(journal_goes_on_in_a_new_segment_after_a_torn_tail)
     CHECK_EQ(read_all(s, 2, &records, &fault), JOURNAL_READ_CORRUPT);
 }
 
+/* After a loss of power, where nothing was synced, any page may be missing: also a segment's first. */
+TEST(journal_whose_last_segment_lost_its_first_page_does_not_end_before_it_in_silence)
+{
+    struct journal j;
+    struct fault fault;
+    uint64_t records;
+    struct journal_note x = note(0);
+
+    journal_new(&j, 1);
+    journal_append(&j, JOURNAL_NOTE, &x, sizeof(x), at(1));
+    struct journal_segment s[2] = { { segment_memory[0], SEGMENT, "a" }, { segment_memory[1], SEGMENT, "b" } };
+    memset(segment_memory[1], 0, SEGMENT);
+    segment_memory[1][100] = 1; /* killed while it was begun: its mark comes last */
+    CHECK_EQ(read_all(s, 2, &records, &fault), JOURNAL_READ_END);
+    CHECK_EQ(records, 1);
+    segment_memory[1][SEGMENT - 1] = 1;
+    CHECK_EQ(read_all(s, 2, &records, &fault), JOURNAL_READ_CORRUPT);
+    CHECK(strstr(fault.text, "b: no header, but something stands behind it") == fault.text);
+    memset(segment_memory[1], 0, SEGMENT);
+}
+
 TEST(journal_sequence_that_jumps_is_corrupt_though_every_record_is_whole)
 {
     struct journal j;

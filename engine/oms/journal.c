@@ -276,13 +276,25 @@ journal_identity_check(const struct journal_segment_header *h, const struct jour
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/* A segment that was prepared and never begun. */
+static bool
+all_zero(const uint8_t *p, size_t n)
+{
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+static bool
+header_missing(const struct journal_segment *s)
+{
+    return all_zero(s->base, MIN(s->bytes, sizeof(uint64_t)));
+}
+
+/* A segment that was prepared and never begun: its magic, which is written last, is not there, and no record. */
 static bool
 segment_unused(const struct journal_segment *s)
 {
-    uint64_t magic = 0;
-    memcpy(&magic, s->base, MIN(s->bytes, sizeof(magic)));
-    return magic == 0;
+    size_t from = MIN(s->bytes, HEADER_BYTES);
+
+    return header_missing(s) && all_zero(s->base + from, s->bytes - from);
 }
 
 bool
@@ -301,6 +313,11 @@ journal_reader_init(struct journal_reader *r, const struct journal_segment *segm
     r->crc = crc32c_pick();
     r->ended = count == 0 ? JOURNAL_READ_END : JOURNAL_READ_OK;
     for (uint32_t i = 0; i < count; i++) {
+        if (i + 1 == count && header_missing(&segments[i]))
+            return FAULT(fault,
+                         "%s: no header, but something stands behind it: its first page was lost with records that are "
+                         "nowhere else",
+                         segment_name(&segments[i]));
         if (!journal_header_check(&segments[i], &h, fault))
             return false;
         if (i == 0 || h.snapshot_records != 0) {
@@ -351,15 +368,6 @@ good_record_after(const struct journal_reader *r, size_t from, struct journal_re
         return true;
     }
     return false;
-}
-
-static bool
-all_zero(const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (p[i] != 0)
-            return false;
-    return true;
 }
 
 static enum journal_read
