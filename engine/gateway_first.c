@@ -66,6 +66,8 @@ position_taken(struct gateway_venue *v, const struct instrument *ins, qty_t qty)
     };
 
     (void)gateway_journal(g, JOURNAL_POSITION, &p, sizeof(p), v->now);
+    if (g->p.balances != NULL)
+        balances_rest_set(g->p.balances, ins->id, 0); /* rounded up */
     risk_set_position(g->p.risk, p.account, ins->id, p.qty, v->reconciled);
     metric_set(g->p.metrics, METRIC_POSITION, ins->id, p.qty);
     log_write(g->p.log, LOG_POSITION_TAKEN, ins->symbol, v->id, qty);

@@ -571,7 +571,8 @@ instrument_of(const struct gateway_venue *v, uint32_t ccy)
     return found;
 }
 
-/* The position follows what the venue holds, rounded down: what is held is never shown too high. */
+/* The position follows what the venue holds, rounded down: what is held is never shown too high. What is below a unit
+ * is kept for the next time. */
 static void
 position_repair(struct gateway_venue *v, const struct instrument *ins, value_t difference)
 {
@@ -579,14 +580,19 @@ position_repair(struct gateway_venue *v, const struct instrument *ins, value_t d
     const struct position *held = risk_position(g->p.risk, v->cfg->account, ins->id);
     int64_t unit = ins->qty_decimals >= VALUE_DECIMALS ? 1 : pow10_i64[VALUE_DECIMALS - ins->qty_decimals];
     int64_t finer = ins->qty_decimals > VALUE_DECIMALS ? pow10_i64[ins->qty_decimals - VALUE_DECIMALS] : 1;
-    qty_t by = difference / unit - (difference % unit < 0 ? 1 : 0);
+    value_t total;
+    if (__builtin_add_overflow(difference, balances_rest(g->p.balances, ins->id), &total))
+        return;
+    qty_t by = total / unit - (total % unit < 0 ? 1 : 0);
     struct journal_position p = { .account = v->cfg->account,
                                   .instrument = ins->id,
-                                  .instrument_version = ins->version };
+                                  .instrument_version = ins->version,
+                                  .rest = (uint32_t)(total - by * unit) };
 
     if (__builtin_mul_overflow(by, finer, &by) || __builtin_add_overflow(held->qty, by, &p.qty))
         return;
     (void)gateway_journal(g, JOURNAL_POSITION, &p, sizeof(p), v->now);
+    balances_rest_set(g->p.balances, ins->id, p.rest);
     risk_set_position(g->p.risk, p.account, ins->id, p.qty, true);
     metric_set(g->p.metrics, METRIC_POSITION, ins->id, p.qty);
     metric_add(g->p.metrics, METRIC_POSITION_REPAIRED, v->id, 1);

@@ -326,6 +326,9 @@ replay_record(void *ctx, const struct journal_record *rec)
         const struct journal_name *n = (const struct journal_name *)rec->payload;
         if (!route_restore_currency(&a->route, (uint16_t)n->id, n->name))
             log_write(a->log_main, LOG_WARNING, "journal: a currency cannot be restored");
+    } else if (rec->type == JOURNAL_POSITION) {
+        const struct journal_position *p = (const struct journal_position *)rec->payload;
+        balances_rest_set(a->balances, p->instrument, p->rest);
     } else if (rec->type == JOURNAL_BALANCE) {
         const struct journal_balance *b = (const struct journal_balance *)rec->payload;
         balances_set(a->balances, b->venue, b->ccy, b->amount);

@@ -740,6 +740,9 @@ rig_replay_record(void *ctx, const struct journal_record *rec)
     } else if (rec->type == JOURNAL_DEF_CURRENCY) {
         const struct journal_name *n = (const struct journal_name *)rec->payload;
         CHECK(route_restore_currency(&r->route, (uint16_t)n->id, n->name));
+    } else if (rec->type == JOURNAL_POSITION) {
+        const struct journal_position *pos = (const struct journal_position *)rec->payload;
+        balances_rest_set(r->balances, pos->instrument, pos->rest);
     } else if (rec->type == JOURNAL_BALANCE) {
         const struct journal_balance *b = (const struct journal_balance *)rec->payload;
         balances_set(r->balances, b->venue, b->ccy, b->amount);

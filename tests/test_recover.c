@@ -640,6 +640,51 @@ TEST(a_change_of_balance_that_no_trade_explains_is_said_once_and_moves_the_posit
     }
 }
 
+/* From the list of open orders on: twice the same answer. */
+static void
+held_now(value_t btc)
+{
+    audit_to_trades();
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    for (int look = 0; look < 2; look++) {
+        CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+        trades_end();
+        CHECK(rig_take(&rig, VENUE_RQ_BALANCES) != NULL);
+        balance("BTC", btc);
+        balance("USDT", 100000 * VALUE_ONE);
+        balances_end();
+        rig_pass(&rig, 2 * NS_PER_S);
+    }
+}
+
+/* A unit of quantity is 1000 at 10^-8. */
+TEST(what_is_below_a_unit_is_not_lost_at_each_repair_of_a_position)
+{
+    static const struct {
+        value_t moved;
+        qty_t qty;
+    } step[] = { { -400, -1 }, { -800, -1 }, { -1200, -2 }, { -800, -1 }, { 400, 0 }, { 1000, 1 }, { 1999, 1 } };
+
+    sweeping_ready(FOREIGN_REPORT, true);
+    for (unsigned i = 0; i < ARRAY_LEN(step); i++) {
+        held_now(BTC_HELD + step[i].moved);
+        CHECK_EQ(rig_position(&rig)->qty, step[i].qty);
+        if (i % 2 == 0) { /* over a restart too */
+            rig_restart(&rig);
+            CHECK_EQ(rig_position(&rig)->qty, step[i].qty);
+            rig_up(&rig);
+            rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+            CHECK(rig_take(&rig, VENUE_RQ_TRADES) != NULL);
+            trades_end();
+            CHECK(rig_take(&rig, VENUE_RQ_BALANCES) != NULL);
+            balance("BTC", BTC_HELD + step[i].moved);
+            balance("USDT", 100000 * VALUE_ONE);
+            balances_end();
+        }
+    }
+    rig_end(&rig);
+}
+
 static void
 vague_balance(const char *ccy, value_t at_least)
 {

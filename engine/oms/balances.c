@@ -11,6 +11,7 @@ struct balance {
 
 struct balances {
     struct balance at[VENUE_MAX][CURRENCY_MAX];
+    uint32_t rest[INSTRUMENT_MAX];
 };
 
 size_t
@@ -71,6 +72,20 @@ balances_set(struct balances *b, uint32_t venue, uint32_t ccy, value_t amount)
     b->at[venue][ccy].amount = amount != BALANCE_UNSAID ? amount : 0;
     b->at[venue][ccy].known = amount != BALANCE_UNSAID;
     b->at[venue][ccy].doubted = false;
+}
+
+value_t
+balances_rest(const struct balances *b, uint32_t instrument)
+{
+    ASSERT(instrument < INSTRUMENT_MAX);
+    return b->rest[instrument];
+}
+
+void
+balances_rest_set(struct balances *b, uint32_t instrument, uint32_t rest)
+{
+    ASSERT(instrument < INSTRUMENT_MAX);
+    b->rest[instrument] = rest;
 }
 
 enum balance_verdict

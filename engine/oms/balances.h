@@ -39,6 +39,10 @@ void balances_set(struct balances *b, uint32_t venue, uint32_t ccy, value_t amou
 enum balance_verdict balances_compare(struct balances *b, uint32_t venue, uint32_t ccy, value_t amount,
                                       value_t *difference);
 
+/* What of an instrument's base is held beyond its position, less than a unit: the journal's POSITION. At 10^-8. */
+value_t balances_rest(const struct balances *b, uint32_t instrument);
+void balances_rest_set(struct balances *b, uint32_t instrument, uint32_t rest);
+
 /* False: nothing is known. */
 bool balances_expected(const struct balances *b, uint32_t venue, uint32_t ccy, value_t *amount);
 

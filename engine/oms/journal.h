@@ -101,7 +101,7 @@ struct journal_position {
     uint32_t account;
     uint32_t instrument;
     uint32_t instrument_version;
-    uint32_t reserved;
+    uint32_t rest; /* what is held beyond qty, less than a unit of it: at 10^-8 of the base currency */
     qty_t qty;
 };
 _Static_assert(sizeof(struct journal_position) == 24, "journal payload");
