@@ -143,6 +143,65 @@ TEST(race_fill_during_an_amend_up_does_not_end_the_order)
     oms_free(&o);
 }
 
+TEST(race_fill_past_the_old_total_proves_the_amend)
+{
+    struct oms o;
+    uint32_t s = working(&o, 100);
+    oms_amend(&o, s, 9000, 150);
+    uint64_t key = OMS_AMEND(&o, s)->key;
+    CHECK_EQ(oms_fill(&o, s, 1, 100), ORDER_APPLIED);
+    CHECK_EQ(OMS_REQUEST(&o, s), REQUEST_REPLACE_IN_FLIGHT);
+    CHECK_EQ(oms_fill(&o, s, 2, 1), ORDER_APPLIED);
+    CHECK_EQ(OMS_REQUEST(&o, s), REQUEST_NONE);
+    CHECK_EQ(order_at(o.t, s)->qty, 150);
+    CHECK_EQ(order_at(o.t, s)->px, 9000);
+    CHECK_EQ(order_at(o.t, s)->key, key);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 49);
+    struct report r;
+    order_report_fill(order_at(o.t, s), &r);
+    CHECK(r.qty == 150 && r.cum_qty == 101 && r.leaves_qty == 49);
+    CHECK_EQ(oms_amended(&o, s, 9000, 150), ORDER_DUPLICATE); /* its answer has nothing more to say */
+    struct order_event no = oms_event(&o, s, ORDER_EV_AMEND_REJECTED);
+    no.request_id = key;
+    CHECK(oms_apply(&o, s, &no) != ORDER_APPLIED);
+    CHECK_EQ(order_at(o.t, s)->qty, 150);
+    oms_sums_match(&o);
+    oms_free(&o);
+}
+
+TEST(race_fill_past_the_old_total_keeps_a_cancel_that_went_after_the_amend)
+{
+    struct oms o;
+    uint32_t s = working(&o, 100);
+    oms_amend(&o, s, 9000, 150);
+    oms_on(&o, s, ORDER_EV_CANCEL_SENT);
+    CHECK_EQ(oms_fill(&o, s, 1, 120), ORDER_APPLIED);
+    CHECK_EQ(OMS_REQUEST(&o, s), REQUEST_CANCEL_IN_FLIGHT);
+    CHECK_EQ(order_at(o.t, s)->qty, 150);
+    oms_on(&o, s, ORDER_EV_CANCELED);
+    CHECK_EQ(OMS_STATE(&o, s), ORDER_CANCELED);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
+    oms_free(&o);
+}
+
+TEST(an_order_that_ends_with_an_amend_open_answers_the_amends_key_with_not_placed)
+{
+    for (qty_t filled = 100; filled <= 150; filled += 50) {
+        struct oms o;
+        uint32_t s = working(&o, 100);
+        oms_amend(&o, s, 9000, 150);
+        uint64_t key = OMS_AMEND(&o, s)->key;
+        CHECK_EQ(oms_fill(&o, s, 1, filled), ORDER_APPLIED);
+        if (filled == 100)
+            oms_on(&o, s, ORDER_EV_CANCELED);
+        CHECK_EQ(OMS_STATE(&o, s), filled == 100 ? ORDER_CANCELED : ORDER_FILLED);
+        CHECK_EQ(order_at(o.t, s)->qty, filled);
+        CHECK_EQ(order_key_check(o.t, order_at(o.t, s)->client, key).asked.state,
+                 filled == 100 ? ORDER_NOT_PLACED : ORDER_NEW);
+        oms_free(&o);
+    }
+}
+
 TEST(race_fill_during_an_amend_down_ends_the_order_by_its_new_total)
 {
     struct oms o;

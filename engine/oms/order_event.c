@@ -117,15 +117,29 @@ amend_by_count(struct order_table *t, struct order *o)
         amend_settle(t, o, ORDER_NEW);
 }
 
+/* While it works: then the amend's answer has nothing more to say. */
+static void
+amend_shown(struct order_table *t, struct order *o)
+{
+    if (likely((o->marks & ORDER_MARK_AMENDING) == 0))
+        return;
+    amend_by_count(t, o);
+    if ((o->marks & ORDER_MARK_AMENDING) == 0 &&
+        (o->request == REQUEST_REPLACE_IN_FLIGHT || o->request == REQUEST_REPLACE_UNKNOWN))
+        o->request = REQUEST_NONE;
+}
+
 /* Enter a terminal state; the list is mended by the caller. */
 static void
 enter(struct order_table *t, struct order *o, enum order_state state)
 {
     amend_by_count(t, o);
+    if (unlikely((o->marks & ORDER_MARK_AMENDING) != 0)) /* and that is what its key is answered with */
+        amend_settle(t, o, ORDER_NOT_PLACED);
     o->state = (uint8_t)state;
     o->end_state = 0;
     o->request = REQUEST_NONE;
-    o->marks &= (uint8_t) ~(ORDER_MARK_NEW_UNKNOWN | ORDER_MARK_AMENDING);
+    o->marks &= (uint8_t)~ORDER_MARK_NEW_UNKNOWN;
 }
 
 /* The table's word on an event, whether the order is held or not. */
@@ -212,6 +226,7 @@ on_fill(struct order_table *t, struct order *o, const struct order_event *ev, st
     else if (o->end_state == 0) {
         o->state = step.state;
         o->request = step.request;
+        amend_shown(t, o);
     } else if (order_missing_fill_qty(o) == 0)
         enter(t, o, (enum order_state)o->end_state);
     else if (o->state != ORDER_PARTIALLY_FILLED)

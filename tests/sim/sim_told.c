@@ -83,6 +83,11 @@ check_report(struct sim *s, struct client *c, const struct report *r)
     if (m == NULL || m->client != r->client || (m->key != r->key && !amend && r->client == c->client))
         sim_fail(s, "client %u is told of order %s, key %llu, which is not so", c->client, r->clordid,
                  (unsigned long long)r->key);
+    bool asked = amend && (r->kind == REPORT_SENT || r->kind == REPORT_NOT_PLACED || r->kind == REPORT_REJECTED);
+    if ((r->cum_qty > r->qty && !asked) || r->leaves_qty < 0) /* what an amend asks for may be less than is filled */
+        sim_fail(s, "client %u is told (%s) of order %s that %lld of %lld are filled, %lld left", c->client,
+                 report_kind_text((enum report_kind)r->kind), m->clordid, (long long)r->cum_qty, (long long)r->qty,
+                 (long long)r->leaves_qty);
     if (m->client != c->client)
         return;
     switch ((enum report_kind)r->kind) {
