@@ -65,7 +65,7 @@ struct sim;
     X(rules_change, 8)    /* per second: status, limits or decimals of an instrument */              \
     X(foreign_order, 40)  /* per second: somebody else trades on the account */                      \
     X(foreign_cancel, 10) /* per second: somebody else cancels our order */                          \
-    X(clock_step, 8)      /* per second: the host's wall clock jumps */                              \
+    X(clock_step, 80)     /* per second: the host's wall clock jumps */                              \
     X(pause, 8)           /* per second: the core does not run for a while */                        \
     X(crash, 12)          /* per turn that journaled something */                                    \
     X(torn, 400)          /* of crashes: the journal's tail is cut or torn */                        \

@@ -216,7 +216,8 @@ second(struct sim *s)
     price_second(s);
     clients_second(s);
     if (sim_fate(s, FATE_clock_step)) {
-        s->wall_ns += sim_between(s, -2000, 2000) * NS_PER_MS;
+        int64_t most = sim_any(s, 4) == 0 ? 20000 : 2000;
+        s->wall_ns += sim_between(s, -most, most) * NS_PER_MS;
         sim_trace(s, "the wall clock steps: %+lld ms", (long long)(s->wall_ns / NS_PER_MS));
     }
     if (sim_fate(s, FATE_pause)) {
