@@ -235,7 +235,8 @@ place(struct gateway *g, const struct order_try *try, const struct risk_verdict 
     }
     uint32_t slot = order_table_intent(g->p.orders, in, &d);
     ASSERT(slot != ORDER_NONE);
-    risk_spend(g->p.risk, &try->risk, passed, now);
+    if (likely(try->how != TRY_AFTER_CANCEL)) /* its replace has paid */
+        risk_spend(g->p.risk, &try->risk, passed, now);
     risk_apply(g->p.risk, &d);
     g->last_slot = slot;
     aux_reset(g, slot);
@@ -400,7 +401,6 @@ static inline void
 try_order(struct gateway *g, struct order_try *try, const struct instrument *ins, struct now now)
 {
     struct risk_verdict verdict = { 0 };
-    bool settled = try->how == TRY_AFTER_CANCEL && try->found != DENY_NONE;
 
     try->risk.found = (uint8_t)try->found;
     if (unlikely(try->risk.type == ORDER_MARKET) && ins != NULL)
@@ -409,7 +409,9 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
     if (likely(ins != NULL))
         try->risk.room = (uint8_t)room_for(g, &g->venue[ins->venue], ins->id, try->how, now);
     mono_ns_t before = g->p.port.stamp(g->p.port.ctx);
-    enum deny_reason why = unlikely(settled) ? try->found : risk_judge(g->p.risk, &try->risk, md, now, &verdict);
+    enum deny_reason why = likely(try->how != TRY_AFTER_CANCEL) ? risk_judge(g->p.risk, &try->risk, md, now, &verdict)
+                           : try->found != DENY_NONE            ? try->found
+                                                     : risk_judge_rest(g->p.risk, &try->risk, md, now, &verdict);
     mono_ns_t after = g->p.port.stamp(g->p.port.ctx);
     metric_observe_ns(g->p.metrics, METRIC_RISK_CHECK, 0, mono_since(after, before));
 

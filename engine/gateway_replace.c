@@ -286,6 +286,7 @@ order_replace(struct gateway *g, const struct client_command *given, struct now 
         together = risk_peek(g->p.risk, &both, order_md_ref(g, ins), now, &verdict) == DENY_NONE;
     }
     risk_order_of(&c, ins, target, !together, &try.risk);
+    try.risk.in_turn = !amends && !together;
     try.how = amends ? TRY_AMEND : together ? TRY_TOGETHER : TRY_IN_TURN;
     try.target = slot;
     order_try(g, &try, now);

@@ -1,5 +1,6 @@
 /* Records to risk. See risk_replay.h. */
 #include "engine/risk_replay.h"
+#include "execgw/admission.h"
 
 static void
 replay_control(struct risk *r, const struct journal_control *c, struct now now)
@@ -66,7 +67,7 @@ risk_replay(struct risk *r, const struct journal_record *rec)
     }
     case JOURNAL_REQUEST: {
         const struct order_event *ev = rec->payload;
-        if (ev->kind == ORDER_EV_CANCEL_SENT && ev->request_id != 0 && (ev->flags & ORDER_EVENT_REPLACE) == 0)
+        if (ev->kind == ORDER_EV_CANCEL_SENT && ev->request_key != 0 && ev->request_client != CLIENT_OPERATOR)
             risk_restore_message(r, ev->request_client, false);
         break;
     }

@@ -746,9 +746,9 @@ risk_spend(struct risk *r, const struct risk_order *o, const struct risk_verdict
     }
     if (o->replace && throttle_ready(&c->replace_rate, now.mono))
         throttle_spend(&c->replace_rate);
-    if (o->amend) { /* it makes no order, whose delta would count it */
+    if (o->amend) { /* it makes no order, whose delta would count it; in turn, its cancel is a message */
         c->messages++;
-        c->executions++;
+        c->executions += !o->in_turn;
     }
     r->totals.accepted++;
 }
@@ -805,6 +805,22 @@ risk_judge(struct risk *r, const struct risk_order *o, const struct md_ref *md, 
     if (unlikely(check_order(r, o, md, now, &f, out) != DENY_NONE || check_counts(r, o, &f, now, out) != DENY_NONE))
         return denied(r, o->client, out->reason, now, out);
     return DENY_NONE;
+}
+
+enum deny_reason
+risk_judge_rest(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
+                struct risk_verdict *out)
+{
+    struct found f;
+
+    r->totals.checked++;
+    if (r->valued)
+        mark_renew(r, o, md, now);
+    if (check_order(r, o, md, now, &f, out) == DENY_NONE && o->room != DENY_NONE) {
+        out->no_room = true;
+        out->reason = (enum deny_reason)o->room;
+    }
+    return out->reason != DENY_NONE ? denied(r, o->client, out->reason, now, out) : DENY_NONE;
 }
 
 enum deny_reason

@@ -53,6 +53,7 @@ struct risk_order {
      * worse of the two is held. */
     bool replace;
     bool amend;
+    bool in_turn; /* amend: it cancels first, and its new order comes later, by risk_judge_rest() */
     uint8_t replaced_side;
     px_t replaced_px;
     qty_t replaced_leaves;
@@ -180,6 +181,11 @@ void risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, 
 enum deny_reason risk_judge(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
                             struct risk_verdict *out);
 
+/* The new order of a replace in turn, whose own checks were passed and paid for before its cancel left: what may be
+ * sent now is asked again, repeats and rates are not, and nothing is to be spent. */
+enum deny_reason risk_judge_rest(struct risk *r, const struct risk_order *o, const struct md_ref *md, struct now now,
+                                 struct risk_verdict *out);
+
 /* Hot. The order that `passed` is sent: its tokens are gone, its content is remembered. */
 void risk_spend(struct risk *r, const struct risk_order *o, const struct risk_verdict *passed, struct now now);
 
@@ -268,8 +274,8 @@ struct risk_trip {
 bool risk_take_trip(struct risk *r, struct risk_trip *out);
 /* From a journal. False when there is no such level, id or kind. */
 bool risk_restore_trip(struct risk *r, enum trading_level level, uint32_t id, enum risk_trip_kind kind);
-/* The operator's explicit act: what latched at this level, if anything did, is released, its windows start anew, a
- * strategy's executions are counted from 0. False when there is no such level or id. */
+/* The operator's explicit act: what latched at this level, if anything did, is released, its windows start anew; a
+ * strategy's executions are counted from 0 whether it had latched or not. False when there is no such level or id. */
 bool risk_untrip(struct risk *r, enum trading_level level, uint32_t id, struct now now);
 /* Bit per enum risk_trip_kind. */
 uint32_t risk_tripped(const struct risk *r, enum trading_level level, uint32_t id);

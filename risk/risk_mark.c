@@ -222,6 +222,8 @@ risk_untrip(struct risk *r, enum trading_level level, uint32_t id, struct now no
 
     if (g == NULL)
         return false;
+    if (level == LEVEL_CLIENT)
+        r->client[id].executions = 0;
     if (g->tripped == 0)
         return true;
     g->tripped = 0;
@@ -229,7 +231,6 @@ risk_untrip(struct risk *r, enum trading_level level, uint32_t id, struct now no
     group_rooms(g);
     if (level == LEVEL_CLIENT) {
         struct client_state *c = &r->client[id];
-        c->executions = 0;
         c->rejects = (struct breaker){ 0 };
         throttle_init(&c->denied_rate, c->denied_rate.rate, now.mono);
     } else if (level == LEVEL_VENUE) {

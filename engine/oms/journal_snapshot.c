@@ -455,7 +455,7 @@ day_record(struct journal_snapshot *s, const struct journal_record *rec)
     }
     case JOURNAL_REQUEST: {
         const struct order_event *ev = rec->payload;
-        if (ev->kind == ORDER_EV_CANCEL_SENT && ev->request_id != 0 && (ev->flags & ORDER_EVENT_REPLACE) == 0)
+        if (ev->kind == ORDER_EV_CANCEL_SENT && ev->request_key != 0 && ev->request_client != CLIENT_OPERATOR)
             day_count(s, ev->request_client, false);
         break;
     }
