@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""What has latched stays so over SIGKILL and over an orderly end, until a human releases it with a token: the kill switch, a
+breaker's REDUCING, the day's loss. And what the day has lost is known after a restart, whether it has latched or not."""
+import os, sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from stage import *
+
+POST_ONLY = 2
+ENDS = (signal.SIGKILL, signal.SIGTERM)
+
+
+def risk(**keys):
+    """The helper's configuration with these keys of [risk] or, from a dict, of a section."""
+    def edit(text):
+        for key, value in keys.items():
+            if isinstance(value, dict):
+                head = "[risk.global]\n"
+                for k, v in value.items():
+                    text = re.sub(rf"(?m)^{k} = .*\n", "", text).replace(head, f'{head}{k} = "{v}"\n', 1)
+            else:
+                text = re.sub(rf"(?m)^{key} = .*\n", "", text).replace("[risk]\n", f"[risk]\n{key} = {value}\n", 1)
+        return text
+    return edit
+
+
+def rests(gw):
+    """A buy far below the market: "ok", or why not."""
+    bid, _ = top(gw)
+    return new(gw, "buy", "0.001", bid * D("0.99") // 1, "--wait")[0]
+
+
+def says(gw, what):
+    wait_for(f"an order's answer is {what}", lambda: rests(gw) == what)
+
+
+def again(s, gw, how, **kw):
+    """Ended so, and started."""
+    gw.end(how)
+    return s.gateway(**kw)
+
+
+def refused(gw, *args):
+    code, out, err = gw.cli(*args, ok=False)
+    assert code == 1, (args, code, out, err)
+    return out, err
+
+
+def kill_switch():
+    with Stage("--seed", "81") as s:
+        gw = s.gateway()
+        says(gw, "ok")
+        gw.cli("halt")
+        wait_for("everything is canceled", lambda: gw.cli("orders")[1][0] == [])
+        says(gw, "KILLED")
+        for how in ENDS:
+            gw.end(how)
+            gw = s.gateway()
+            says(gw, "KILLED")
+        # No word releases it but the token's, once, within its time, and of this run.
+        token = gw.cli("resume")[1][0]["token"]
+        refused(gw, "confirm", token[::-1] if token[::-1] != token else token + "0")
+        gw.end(signal.SIGKILL)
+        gw = s.gateway()
+        refused(gw, "confirm", token)
+        says(gw, "KILLED")
+        gw.twice("resume")
+        says(gw, "ok")
+        gw = again(s, gw, signal.SIGKILL)
+        says(gw, "ok")
+        gw.cli("cancel-all")
+        wait_for("nothing is open", lambda: gw.cli("orders")[1][0] == [])
+        gw.end()
+
+
+def breaker():
+    edit = risk(strategy_rejects_max=2, breaker_window_ms=600000)
+    with Stage("--seed", "82") as s:
+        gw = s.gateway(edit=edit)
+        bid, ask = top(gw)
+        c = Client(gw.socket, strategy="demo")
+        c.send(px=int((ask + 100) * 10 ** 8), qty=10 ** 6, tif=IOC)  # its own: what it may reduce
+        wait_for("it holds something", lambda: positions(gw).get("BTCUSDT", 0) > 0)
+        # Post-only, and through the book: we take it, the venue does not.
+        for i in range(3):
+            _, ask = top(gw)
+            key = c.send(px=int((ask + 50) * 10 ** 8), qty=10 ** 5, flags=POST_ONLY)
+            c.answer(lambda r: r[0] == "rejected" and r[2] == key)
+        wait_for("it has tripped", lambda: gw.metric("risk_trip_total") == 1)
+        client = c.client
+        for how in ENDS:
+            c.send(px=int((bid - 100) * 10 ** 8), qty=10 ** 5)
+            wait_for("new orders are denied", lambda: gw.metric("order_denied_total", reason="breaker") >= 1)
+            c.close()
+            gw = again(s, gw, how, edit=edit)
+            c = Client(gw.socket, strategy="demo")
+            c.key = time.time_ns()
+        sent = gw.metric("order_sent_total")
+        c.send(px=int((bid - 100) * 10 ** 8), qty=10 ** 5)
+        wait_for("still", lambda: gw.metric("order_denied_total", reason="breaker") == 1)
+        # A proven reduction passes.
+        bid, _ = top(gw)
+        c.send(side=SELL, px=int((bid - 100) * 10 ** 8), qty=10 ** 5, tif=IOC)
+        wait_for("a reduction passes", lambda: gw.metric("order_sent_total") == sent + 1)
+        refused(gw, "confirm", "0" * 16)
+        gw.twice("state", "active", "strategy", str(client))
+        c.send(px=int((bid - 100) * 10 ** 8), qty=10 ** 5)
+        wait_for("a human has let it go on", lambda: gw.metric("order_sent_total") == sent + 2)
+        c.close()
+        gw.cli("cancel-all")
+        wait_for("nothing is open", lambda: gw.cli("orders")[1][0] == [])
+        gw.end()
+
+
+def day_of(gw):
+    """Result of the day of everything."""
+    rows = gw.cli("pnl")[1]
+    row = next(r for r in rows if r.get("level") == "global")
+    return D(row["day_result"])
+
+
+def day():
+    """Bought at the offer and sold at the bid: a loss that no market moves any more."""
+    with Stage("--seed", "83") as s:
+        gw = s.gateway()
+        _, ask = top(gw)
+        assert new(gw, "buy", "0.5", ask + 200, "--tif", "ioc", "--wait")[0] == "ok"
+        held = positions(gw)["BTCUSDT"]
+        bid, _ = top(gw)
+        assert new(gw, "sell", str(held), bid - 200, "--tif", "ioc", "--wait")[0] == "ok"
+        assert positions(gw).get("BTCUSDT", 0) == 0
+        lost = day_of(gw)
+        assert lost < 0, lost
+        for how in ENDS:
+            gw = again(s, gw, how)
+            assert day_of(gw) == lost, (how, day_of(gw), lost)
+        # A limit of just that much, one unit less, and none: at the limit nothing stops, one past it all but reductions.
+        gw = again(s, gw, signal.SIGKILL, edit=risk(g={"daily_loss_max": str(-lost)}))
+        says(gw, "ok")
+        gw.cli("cancel-all")
+        wait_for("nothing is open", lambda: gw.cli("orders")[1][0] == [])
+        tight = risk(g={"daily_loss_max": str(-lost - D("0.00000001"))})
+        gw = again(s, gw, signal.SIGKILL, edit=tight)
+        says(gw, "DAILY_LOSS")
+        for how in ENDS:
+            gw = again(s, gw, how, edit=tight)
+            says(gw, "DAILY_LOSS")
+        gw.end()
+
+
+if __name__ == "__main__":
+    main([kill_switch, breaker, day])
