@@ -110,6 +110,7 @@ part_of(struct risk *r, const struct order_delta *d)
 
     if (likely(*index != 0))
         return &r->part[*index];
+    r->market[d->instrument].used = true;
     if (unlikely(r->parts == PARTS_MAX)) {
         r->client[d->client].group.unmarked++;
         group_rooms(&r->client[d->client].group);
@@ -242,7 +243,6 @@ risk_apply(struct risk *r, const struct order_delta *d)
         r->client[d->client].messages++;
         r->client[d->client].executions++;
     }
-    m->used = true;
     account_part(r, d->account, d->instrument)->reserved[d->side] += d->reserved_change;
     if (part != NULL)
         part->reserved[d->side] += d->reserved_change;

@@ -289,6 +289,66 @@ TEST(a_rate_that_is_stated_anew_counts_at_once_for_all_that_is_held)
     CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 1u << TRIP_DAY_LOSS);
 }
 
+static void
+bought_at_110(struct fixture *f, uint32_t instrument, qty_t qty)
+{
+    struct order_delta d = { .account = ACCOUNT,
+                             .instrument = instrument,
+                             .client = CLIENT,
+                             .side = SIDE_BUY,
+                             .fill_qty = qty,
+                             .fill_px = 11000,
+                             .fee_ccy = 9 };
+    risk_apply(f->r, &d);
+}
+
+/* 100 each: one spot in USD, one in EUR at 2 USD, an inverse contract of 100 USD paid in ABC at 100 USD. */
+TEST(results_and_exposure_in_three_currencies_inverse_too_add_up_in_the_reporting_one)
+{
+    struct fixture f;
+    struct risk_group g;
+    fixture_money(&f);
+    rate_stated(&f, "EUR", 200);
+    f.lim.global.day_loss_max = USD(120);
+    apply_limits(&f);
+    struct instrument euro = euro_spot(&f);
+    CHECK(risk_set_instrument(f.r, &euro, f.now, &f.fault));
+    struct instrument inverse = f.ins;
+    inverse.id = INSTR + 2;
+    inverse.kind = INSTRUMENT_INVERSE;
+    inverse.multiplier = 100 * VALUE_ONE;
+    inverse.settle_ccy = inverse.base_ccy;
+    memcpy(inverse.settle, "ABC", 4);
+    memcpy(inverse.symbol, "ABCPERP", 8);
+    CHECK(risk_set_instrument(f.r, &inverse, f.now, &f.fault));
+    f.md.good.ask_px = f.md.tob.ask_px = 10010; /* a mark of 100.00 */
+    f.now.mono.ns += 2 * NS_PER_S;
+    f.md.tob.recv_ns = f.md.good.recv_ns = f.now.mono.ns;
+    const uint32_t all[] = { INSTR, euro.id, inverse.id };
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+        risk_mark(f.r, all[i], &f.md, f.now);
+    f.o.px = 10010;
+    CHECK_EQ(check(&f), DENY_NONE);
+    bought_at_110(&f, INSTR, ONE);
+    bought_at_110(&f, euro.id, ONE);
+    CHECK(risk_group(f.r, LEVEL_GLOBAL, 0, &g));
+    CHECK_EQ(g.day_result, -USD(30)); /* 10 USD and 10 EUR */
+    CHECK_EQ(g.gross, USD(300));
+    CHECK_EQ(check(&f), DENY_NONE);
+    bought_at_110(&f, inverse.id, 10 * ONE);
+    CHECK(risk_group(f.r, LEVEL_GLOBAL, 0, &g));
+    /* 1000 / 110 - 1000 / 100 = -0.90909091 ABC, rounded down */
+    CHECK_EQ(g.day_result, -USD(30) - INT64_C(9090909100));
+    CHECK(g.gross >= USD(1300) && g.gross <= USD(1300) + 100); /* rounded up */
+    CHECK_EQ(check(&f), DENY_DAILY_LOSS);
+    CHECK(risk_group(f.r, LEVEL_CLIENT, CLIENT, &g));
+    CHECK_EQ(g.day_result, -USD(30) - INT64_C(9090909100));
+    struct risk_pnl p;
+    risk_pnl(f.r, CLIENT, ACCOUNT, inverse.id, &p);
+    CHECK_EQ(p.unrealised, -90909091);
+    CHECK_EQ(p.average_px, 11001); /* rounded against us */
+}
+
 TEST(the_reporting_currency_stays_once_the_day_has_begun)
 {
     struct fixture f;
