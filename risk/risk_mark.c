@@ -63,20 +63,35 @@ room(wide_t left)
     return left > RISK_QTY_MAX ? RISK_QTY_MAX : left < -RISK_QTY_MAX ? -RISK_QTY_MAX : (int64_t)left;
 }
 
-void
-group_rooms(struct group *g)
+static inline void
+rooms(struct group *g)
+{
+    const struct group_limits *l = &g->limits;
+
+    g->room_gross = room(l->gross_max - g->gross);
+    g->room_side[SIDE_BUY] = room(l->net_max - g->net_long);
+    g->room_side[SIDE_SELL] = room(l->net_max + g->net_short);
+    g->room_value = room(l->day_value_max - g->open - g->day_value);
+}
+
+/* By results, latches, and what cannot be valued. */
+static NOINLINE void
+stopped(struct group *g)
 {
     const struct group_limits *l = &g->limits;
     wide_t result = group_day_result(g);
     bool valued = l->gross_max != LIMIT_NONE || l->net_max != LIMIT_NONE || l->day_value_max != LIMIT_NONE ||
                   l->day_loss_max != LIMIT_NONE || l->drawdown_max != LIMIT_NONE;
 
-    g->room_gross = room(l->gross_max - g->gross);
-    g->room_side[SIDE_BUY] = room(l->net_max - g->net_long);
-    g->room_side[SIDE_SELL] = room(l->net_max + g->net_short);
-    g->room_value = room(l->day_value_max - g->open - g->day_value);
     g->stopped = (g->unmarked != 0 && valued) || (g->tripped & (1u << TRIP_DAY_LOSS | 1u << TRIP_DRAWDOWN)) != 0 ||
                  -result > l->day_loss_max || g->day_best - result > l->drawdown_max;
+}
+
+void
+group_rooms(struct group *g)
+{
+    rooms(g);
+    stopped(g);
 }
 
 static inline qty_t
@@ -115,9 +130,12 @@ holding_update(struct holding *h, const struct market *m, int64_t rate, struct g
         g->net_long += h->net_long - was_long;
         g->net_short += h->net_short - was_short;
         g->open += h->open - was_open;
+        rooms(g);
+        if (likely(!result && h->unmarked == was_unmarked)) /* a reservation alone stops nothing */
+            continue;
         g->result += h->result - was_result;
         g->unmarked = (uint32_t)((int)g->unmarked + (int)h->unmarked - was_unmarked);
-        group_rooms(g);
+        stopped(g);
     }
 }
 

@@ -110,7 +110,6 @@ part_of(struct risk *r, const struct order_delta *d)
 
     if (likely(*index != 0))
         return &r->part[*index];
-    r->market[d->instrument].used = true;
     if (unlikely(r->parts == PARTS_MAX)) {
         r->client[d->client].group.unmarked++;
         group_rooms(&r->client[d->client].group);
@@ -170,6 +169,7 @@ fill_apply(struct risk *r, struct market *m, struct holding *part, const struct 
     /* Never marked, as while a journal is replayed: the fill's price stands in, and is not relied on. */
     if (unlikely(m->value.unit == 0) && d->fill_px > 0 && r->valued)
         market_value(r, m, d->fill_px, 0, false);
+    m->used = true;
     holding_fill(account_part(r, d->account, d->instrument), m, d, p->qty);
     if (part != NULL)
         holding_fill(part, m, d, part_held(part, p, d));
