@@ -238,12 +238,17 @@ check_collar(const struct resolved_limits *l, const struct risk_order *o, const 
     DENY(DENY_PRICE_COLLAR, o->px, collar_bound(ref, o->side, ppm));
 }
 
-/* Check 19. Proven reductions may go past each limit by their extra. */
-static inline enum deny_reason
-check_open_orders(const struct risk *r, const struct risk_order *o, const struct cell *c, bool reducing,
+static inline bool
+one_more_fits(uint32_t open, uint32_t max, uint32_t extra)
+{
+    return (uint64_t)open + 1 <= (uint64_t)max + extra;
+}
+
+/* Check 19, the first level that has no room. */
+static COLD enum deny_reason
+open_orders_named(const struct risk *r, const struct risk_order *o, const struct cell *c, uint32_t extra,
                   struct risk_verdict *out)
 {
-    uint32_t extra = reducing ? c->limits.reduce_orders_extra : 0;
     const struct {
         uint32_t open;
         uint32_t max;
@@ -255,9 +260,24 @@ check_open_orders(const struct risk *r, const struct risk_order *o, const struct
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(level); i++)
-        if (unlikely((uint64_t)level[i].open + 1 > (uint64_t)level[i].max + extra))
+        if (!one_more_fits(level[i].open, level[i].max, extra))
             DENY(DENY_OPEN_ORDERS, (uint64_t)level[i].open + 1, (uint64_t)level[i].max + extra);
     return DENY_NONE;
+}
+
+/* Check 19. Proven reductions may go past each limit by their extra. */
+static inline enum deny_reason
+check_open_orders(const struct risk *r, const struct risk_order *o, const struct cell *c, bool reducing,
+                  struct risk_verdict *out)
+{
+    uint32_t extra = unlikely(reducing) ? c->limits.reduce_orders_extra : 0;
+
+    if (likely(one_more_fits(c->position.open_count, c->limits.open_orders_max, extra) &
+               one_more_fits(r->totals.open_client[o->client], r->client[o->client].open_orders_max, extra) &
+               one_more_fits(r->totals.open_account[o->account], r->account[o->account].open_orders_max, extra) &
+               one_more_fits(r->totals.open_total, r->open_orders_max, extra)))
+        return DENY_NONE;
+    return open_orders_named(r, o, c, extra, out);
 }
 
 /* Check 20: worst case, this order included. A reduction passes by what was proven of it. */
