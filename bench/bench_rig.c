@@ -1,6 +1,7 @@
 #include "bench/bench_rig.h"
 #include "bench/bench_limits.h"
 #include "bench/bench_text.h"
+#include "engine/io/pages.h"
 #include "engine/io/tls_memory.h"
 #include "feed/ws_frame.h"
 #include "feed/ws_handshake.h"
@@ -355,9 +356,9 @@ upgrade_check(void *ctx, const uint8_t nonce[UPGRADE_NONCE_BYTES], const uint8_t
 static void *
 pages(size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    void *p = pages_map(bytes);
 
-    if (p == MAP_FAILED)
+    if (p == NULL)
         bench_die("rig: no memory: %s", strerror(errno));
     return p;
 }

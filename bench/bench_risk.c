@@ -6,6 +6,7 @@
 #include "bench/bench.h"
 #include "bench/bench_limits.h"
 #include "bench/bench_text.h"
+#include "engine/io/pages.h"
 #include "risk/risk.h"
 
 #define INSTRUMENTS 1000u
@@ -93,7 +94,7 @@ risk_make(void)
     struct fault fault;
 
     ASSERT(x != NULL);
-    arena.base = (uint8_t *)aligned_alloc(4096, (arena.size + 4095) & ~(size_t)4095);
+    arena.base = (uint8_t *)pages_map(arena.size);
     ASSERT(arena.base != NULL);
     x->now = (struct now){ { 2 * NS_PER_S }, { INT64_C(1790000000) * NS_PER_S } };
     x->risk = risk_init(&counts, &arena);

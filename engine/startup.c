@@ -1,6 +1,7 @@
 #include "engine/startup.h"
 #include "engine/config_limits.h"
 #include "engine/dialect.h"
+#include "engine/io/pages.h"
 #include "engine/io/shared_map.h"
 #include "engine/io/tls_memory.h"
 #include "engine/journal_compact.h"
@@ -232,10 +233,9 @@ take_memory(struct app *a, struct fault *fault)
     size_t bytes = footprint(a);
 
     a->arena.size = (bytes + 4095) & ~(size_t)4095;
-    void *p = mmap(NULL, a->arena.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (p == MAP_FAILED)
+    a->arena.base = (uint8_t *)pages_map(a->arena.size);
+    if (a->arena.base == NULL)
         return FAULT(fault, "memory: %zu bytes cannot be had: %s", a->arena.size, strerror(errno));
-    a->arena.base = (uint8_t *)p;
     if (a->config.memory.lock && mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
         return FAULT(fault, "memory.lock: mlockall failed (%s): raise RLIMIT_MEMLOCK or set it to false",
                      strerror(errno));
