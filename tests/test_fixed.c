@@ -2,6 +2,8 @@
 #include "execgw/fixed.h"
 #include "test.h"
 
+#include <inttypes.h>
+
 static enum decode_result
 parse(const char *s, unsigned decimals, int64_t *out)
 {
@@ -61,6 +63,39 @@ TEST(every_formatted_integer_parses_back_to_itself)
     }
     decimal_format(text, INT64_MIN, 18);
     CHECK_STR(text, "-9.223372036854775808");
+}
+
+/* Digits by printf, the point put in by hand. */
+static void
+expect_formatted(int64_t v, unsigned decimals)
+{
+    char digits[48];
+    char expected[64];
+    char text[DECIMAL_TEXT];
+    int n = snprintf(digits, sizeof(digits), "%0*" PRIu64, (int)decimals + 1, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+
+    (void)snprintf(expected, sizeof(expected), "%s%.*s%s%s", v < 0 ? "-" : "", n - (int)decimals, digits,
+                   decimals != 0 ? "." : "", digits + n - decimals);
+    CHECK_EQ(decimal_format(text, v, decimals), strlen(expected));
+    CHECK_STR(text, expected);
+}
+
+TEST(numbers_of_every_length_are_formatted_as_printf_does)
+{
+    uint64_t random = 1;
+
+    for (unsigned d = 0; d <= DECIMALS_MAX; d++) {
+        for (unsigned length = 0; length <= DECIMALS_MAX; length++) {
+            for (int64_t off = -2; off <= 2; off++) {
+                expect_formatted(pow10_i64[length] + off, d);
+                expect_formatted(-pow10_i64[length] + off, d);
+            }
+            for (unsigned i = 0; i < 200; i++) {
+                random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+                expect_formatted((int64_t)(random >> 1) % pow10_i64[length], d);
+            }
+        }
+    }
 }
 
 TEST(what_there_is_at_least_of_an_amount_is_never_more_than_there_is)

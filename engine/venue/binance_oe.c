@@ -369,32 +369,36 @@ put_value(struct writer *w, const char *s, size_t n)
     w->sign += n;
 }
 
-static void
-put_integer(struct writer *w, int64_t v)
-{
-    char text[DECIMAL_TEXT];
-
-    put_value(w, text, decimal_format(text, v, 0));
-}
-
+/* From here on whole buffers are copied, and len of them kept: a few moves each. VENUE_REQUEST_BYTES has room to spare
+ * past the longest request. */
 static void
 put_decimal(struct writer *w, int64_t v, unsigned decimals)
 {
-    char text[DECIMAL_TEXT];
+    size_t n = decimal_format(w->json, v, decimals);
 
-    put_value(w, text, decimal_format(text, v, decimals));
+    memcpy(w->sign, w->json, DECIMAL_TEXT);
+    w->json += n;
+    w->sign += n;
 }
 
 static void
-put_clordid(struct writer *w, const char *clordid)
+put_integer(struct writer *w, int64_t v)
 {
-    size_t n = strlen(clordid);
-
-    ASSERT(n > 0 && n <= CLORDID_LEN_MAX);
-    put_value(w, clordid, n);
+    put_decimal(w, v, 0);
 }
 
-/* Copies whole pieces and keeps len of them: VENUE_REQUEST_BYTES has room to spare past the longest request. */
+static void
+put_clordid(struct writer *w, const char clordid[CLORDID_BYTES])
+{
+    size_t n = strnlen(clordid, CLORDID_BYTES);
+
+    ASSERT(n > 0 && n <= CLORDID_LEN_MAX);
+    memcpy(w->json, clordid, CLORDID_BYTES);
+    w->json += n;
+    memcpy(w->sign, clordid, CLORDID_BYTES);
+    w->sign += n;
+}
+
 static void
 put_piece(struct writer *w, const struct binance_piece *p)
 {
@@ -785,6 +789,7 @@ binance_prefetch(const struct venue_adapter *a, uint32_t instrument, enum side s
     if (unlikely(instrument >= b->cfg.instruments.count))
         return;
     const uint8_t *p = (const uint8_t *)&b->symbol[instrument].piece[side == SIDE_BUY ? PIECE_BUY : PIECE_SELL];
+    __builtin_prefetch(&b->symbol[instrument].ready);
     for (size_t i = 0; i < sizeof(struct binance_piece); i += CACHE_LINE)
         __builtin_prefetch(p + i);
 }

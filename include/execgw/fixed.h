@@ -113,8 +113,47 @@ decimal_at_least(const char *s, size_t n, unsigned decimals, bool *whole)
     return INT64_MAX;
 }
 
+/* Eight digits of v < 10^8 as the bytes of a word, the first one lowest: quotients of all pairs at once. */
+static inline uint64_t
+decimal_digits8(uint32_t v)
+{
+    uint64_t fours = (uint64_t)(v / 10000) | (uint64_t)(v % 10000) << 32;
+    uint64_t hundreds = (fours * 10486 >> 20) & UINT64_C(0x7f0000007f); /* of each: / 100, right below 10^4 */
+    uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
+    uint64_t tens = (twos * 103 >> 10) & UINT64_C(0x000f000f000f000f); /* of each: / 10, right below 100 */
+
+    return tens | (twos - tens * 10) << 8;
+}
+
+/* The same as decimal_format for 0 <= u < 10^15 and decimals < 15, without a loop. */
+static inline size_t
+decimal_format_short(char *buf, uint64_t u, unsigned decimals)
+{
+    const uint64_t zeros = UINT64_C(0x3030303030303030);
+    uint64_t high = decimal_digits8((uint32_t)(u / 100000000));
+    uint64_t low = decimal_digits8((uint32_t)(u % 100000000));
+    unsigned leading =
+        high != 0 ? (unsigned)__builtin_ctzll(high) / 8 : 8 + (unsigned)__builtin_ctzll(low | 1ull << 63) / 8;
+    unsigned n = MAX(16 - leading, decimals + 1);
+    unsigned __int128 text = ((unsigned __int128)(low + zeros) << 64 | (high + zeros)) >> 8 * (16 - n);
+    unsigned whole = n - decimals;
+
+    memcpy(buf, &text, sizeof(text));
+    if (decimals != 0) {
+        text >>= 8 * whole;
+        uint64_t part[2] = { (uint64_t)text, (uint64_t)(text >> 64) };
+        buf[whole] = '.';
+        memcpy(buf + whole + 1, &part[0], 8);
+        if (decimals > 8)
+            memcpy(buf + whole + 9, &part[1], 8);
+        n++;
+    }
+    buf[n] = '\0';
+    return n;
+}
+
 /* A count of 10^-decimals as text with exactly `decimals` digits after the point, NUL-terminated.
- * buf has DECIMAL_TEXT bytes. Returns the length without the NUL. */
+ * buf has DECIMAL_TEXT bytes, all of which may be written. Returns the length without the NUL. */
 static inline size_t
 decimal_format(char *buf, int64_t v, unsigned decimals)
 {
@@ -123,6 +162,8 @@ decimal_format(char *buf, int64_t v, unsigned decimals)
     uint64_t u = v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v;
     size_t len = 0;
 
+    if (likely(v >= 0 && u < UINT64_C(1000000000000000) && decimals < 15))
+        return decimal_format_short(buf, u, decimals);
     do {
         if (decimals != 0 && n == decimals)
             tmp[n++] = '.';
