@@ -70,8 +70,14 @@ clock_ns(clockid_t id)
 struct now
 loop_now(struct loop *l)
 {
-    l->now.mono.ns = clock_ns(CLOCK_MONOTONIC);
-    l->now.wall.ns = clock_ns(CLOCK_REALTIME);
+    int64_t mono = clock_ns(CLOCK_MONOTONIC);
+
+    if (unlikely(mono - l->wall_read_ns >= LOOP_WALL_AGE_NS)) {
+        l->wall_offset_ns = clock_ns(CLOCK_REALTIME) - mono;
+        l->wall_read_ns = mono;
+    }
+    l->now.mono.ns = mono;
+    l->now.wall.ns = mono + l->wall_offset_ns;
     return l->now;
 }
 

@@ -20,6 +20,8 @@
 
 struct loop;
 
+#define LOOP_WALL_AGE_NS (50 * NS_PER_US) /* a turn that handles an order mostly reads one clock, not two */
+
 enum loop_class { LOOP_ORDER, LOOP_MARKET, LOOP_CLASS_COUNT };
 
 struct loop_config {
@@ -123,7 +125,8 @@ bool loop_send_withdraw(struct loop *l, uint32_t conn, uint64_t cover_seq);
 /* The journal is durable up to seq: release what waits for it, in the next loop_submit. */
 void loop_cover(struct loop *l, uint64_t seq);
 
-/* One turn. */
+/* One turn. The steady clock is read every time, the wall clock every LOOP_WALL_AGE_NS: its steps show that much later.
+ */
 struct now loop_now(struct loop *l);
 void loop_reap(struct loop *l);
 /* Deliver queued spans of a class until `budget_bytes` are spent or none is left. True when some are left. */

@@ -102,6 +102,8 @@ struct loop {
     struct loop_events events;
     struct loop_stats stats;
     struct now now;
+    int64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC, as of wall_read_ns */
+    int64_t wall_read_ns;
     bool worked; /* this turn did something: it is measured */
     bool sends;  /* SENDs prepared since the last enter */
     uint64_t covered;
