@@ -238,6 +238,7 @@ rig_turn(struct bench_rig *r, mono_ns_t *sent)
     bool any = false;
 
     r->now = loop_now(r->loop);
+    (void)gateway_look_ahead(r->g);
     loop_reap(r->loop);
     connector_results(r);
     (void)loop_deliver(r->loop, LOOP_ORDER, ORDER_BYTES, &handler);

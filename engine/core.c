@@ -634,6 +634,7 @@ turn(struct core *c)
     const struct transport_handler lws = { .ctx = c, .on_up = on_lws_up, .on_bytes = on_bytes, .on_down = on_lws_down };
 
     c->now = loop_now(c->loop);
+    (void)gateway_look_ahead(c->g);
     c->p.log->wall_ns = c->now.wall.ns;
     loop_reap(c->loop);
     connector_results(c);

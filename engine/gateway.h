@@ -240,6 +240,10 @@ void gateway_on_journal_failed(struct gateway *g, struct now now);
 /* No room for another segment (full), or there is again: as long, new orders stop. Nothing is lost. */
 void gateway_on_journal_full(struct gateway *g, bool full, struct now now);
 
+/* At the begin of a turn, so that memory comes while the turn does other things: asks the processor for what the
+ * command that is taken next needs. Changes nothing. True: a command waits. */
+bool gateway_look_ahead(struct gateway *g);
+
 /* Commands waiting in the client rings, `max` at most. Returns how many were taken. */
 unsigned gateway_poll_commands(struct gateway *g, unsigned max, struct now now);
 /* The same for who takes them from the rings himself: so many may follow, after one begin. */

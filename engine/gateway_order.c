@@ -201,7 +201,7 @@ place_failed(struct gateway *g, uint32_t slot, const struct order_intent *in, ui
 static void
 flush_last(struct gateway *g)
 {
-    if (likely(g->p.port.flush != NULL && !g->cfg.durable_first) && !client_port_waiting(g->p.clients))
+    if (likely(g->p.port.flush != NULL && !g->cfg.durable_first) && !gateway_look_ahead(g))
         g->p.port.flush(g->p.port.ctx);
 }
 
@@ -376,24 +376,43 @@ room_for(struct gateway *g, const struct gateway_venue *v, uint32_t instrument, 
     return DENY_NONE;
 }
 
-/* What an order will touch, asked for at once: one wait for memory instead of one after the other. */
+/* What an order will touch, asked for at once: one wait for memory instead of one after the other. Nothing is read but
+ * small tables by instrument, which stay near: a read that misses would be waited for by the next clock. */
 void
-order_prefetch(const struct gateway *g, const struct command *c)
+order_prefetch(const struct gateway *g, const struct client_hint *h)
 {
-    const struct instrument *ins = route_instrument(g->p.route, c->instrument, 0);
+    const struct repeat_content content = { .client = h->client,
+                                            .account = h->account,
+                                            .instrument = h->instrument,
+                                            .side = h->side,
+                                            .px = h->px,
+                                            .qty = h->qty };
 
-    risk_prefetch(g->p.risk, c->account, c->instrument, c->client);
+    route_prefetch(g->p.route, h->instrument);
+    for (uint16_t v = 0; v < g->cfg.venue_count; v++) {
+        const struct md_ref *md = feed_md_ref(g->p.feed[v], h->instrument);
+        if (md == NULL)
+            continue; /* not this venue's */
+        for (size_t i = 0; i < sizeof(*md); i += CACHE_LINE)
+            __builtin_prefetch((const uint8_t *)md + i);
+        const struct gateway_venue_config *cfg = g->venue[v].cfg;
+        if (cfg->ops->prefetch != NULL)
+            cfg->ops->prefetch(cfg->adapter, h->instrument, (enum side)h->side);
+    }
+    risk_prefetch(g->p.risk, &content);
     journal_prefetch(g->p.journal, sizeof(struct order_intent));
-    if (unlikely(ins == NULL))
-        return;
-    const struct gateway_venue_config *v = g->venue[ins->venue].cfg;
-    if (v->ops->prefetch != NULL)
-        v->ops->prefetch(v->adapter, c->instrument, (enum side)c->side);
-    const struct md_ref *md = feed_md_ref(g->p.feed[ins->venue], c->instrument);
-    for (size_t i = 0; i < sizeof(*ins); i += CACHE_LINE)
-        __builtin_prefetch((const uint8_t *)ins + i);
-    for (size_t i = 0; md != NULL && i < sizeof(*md); i += CACHE_LINE)
-        __builtin_prefetch((const uint8_t *)md + i);
+}
+
+bool
+gateway_look_ahead(struct gateway *g)
+{
+    struct client_hint h;
+
+    if (likely(!client_port_ahead(g->p.clients, &h)))
+        return false;
+    if (h.verb == COMMAND_NEW || h.verb == COMMAND_REPLACE)
+        order_prefetch(g, &h);
+    return true;
 }
 
 /* Hot. The checks, then the order; try->risk is filled but for `found`. */
@@ -646,7 +665,13 @@ order_command(void *ctx, const struct client_command *c)
     switch ((enum command_verb)c->cmd.verb) {
     case COMMAND_NEW:
     case COMMAND_REPLACE:
-        order_prefetch(g, &c->cmd);
+        if (unlikely(!c->looked_at))
+            order_prefetch(g, &(struct client_hint){ .client = c->cmd.client,
+                                                     .account = c->cmd.account,
+                                                     .instrument = c->cmd.instrument,
+                                                     .side = c->cmd.side,
+                                                     .px = c->cmd.px,
+                                                     .qty = c->cmd.qty });
         g->polling = true;
         command_order(g, c, now);
         g->polling = false;

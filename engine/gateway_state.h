@@ -612,8 +612,8 @@ void order_risk_fill(const struct command *c, const struct instrument *ins, stru
 /* The order that a cancel or replace means; DENY_NONE and its slot, or why not. */
 enum deny_reason order_find_target(const struct gateway *g, const struct command *c, uint32_t *slot);
 const struct md_ref *order_md_ref(const struct gateway *g, const struct instrument *ins);
-/* Hot. Ask the processor for what an order will touch. Ids may be any. */
-void order_prefetch(const struct gateway *g, const struct command *c);
+/* Hot. Ask the processor for what an order will touch. Numbers may be any. */
+void order_prefetch(const struct gateway *g, const struct client_hint *h);
 /* Its cancel could not leave: it goes out as soon as that is possible. */
 void order_cancel_later(struct gateway *g, uint32_t slot);
 bool order_work(struct gateway *g, struct now now);

@@ -45,6 +45,14 @@ bool route_restore_currency(struct route *r, uint16_t id, const char *name);
 /* The currency's id, handed out at first sight (*is_new). 0 when the name is empty or the table is full. */
 uint16_t route_currency(struct route *r, const char *name, bool *is_new);
 
+/* Hot. Ask the processor for an entry; the id may be any. */
+static inline void
+route_prefetch(const struct route *r, uint32_t id)
+{
+    for (size_t i = 0; id < r->count && i < sizeof(*r->table); i += CACHE_LINE)
+        __builtin_prefetch((const uint8_t *)&r->table[id] + i);
+}
+
 /* Hot. NULL unless the id is known at exactly this version; version 0 asks for the current one. */
 static inline const struct instrument *
 route_instrument(const struct route *r, uint32_t id, uint32_t version)

@@ -33,7 +33,7 @@ is_open(const struct repeat_entry *e, int64_t window_ns, mono_ns_t now)
 uint32_t
 repeat_count(const struct repeat *t, uint64_t hash, int64_t window_ns, mono_ns_t now)
 {
-    const struct repeat_row *r = &t->row[hash % REPEAT_ROWS];
+    const struct repeat_row *r = repeat_row(t, hash);
     uint32_t tag = tag_of(hash);
 
     for (unsigned i = 0; i < REPEAT_WAYS; i++)

@@ -36,6 +36,13 @@ struct repeat_content {
 
 uint64_t repeat_hash(const struct repeat_content *c);
 
+/* Where a content would stand: to be asked for before it is read. */
+static inline const struct repeat_row *
+repeat_row(const struct repeat *t, uint64_t hash)
+{
+    return &t->row[hash % REPEAT_ROWS];
+}
+
 /* Hot. How many of it were accepted within the window that is open; changes nothing. */
 uint32_t repeat_count(const struct repeat *t, uint64_t hash, int64_t window_ns, mono_ns_t now);
 

@@ -664,30 +664,32 @@ check_order(const struct risk *r, const struct risk_order *o, const struct md_re
 }
 
 void
-risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, uint32_t client)
+risk_prefetch(const struct risk *r, const struct repeat_content *o)
 {
-    if (unlikely(account >= r->counts.accounts || instrument >= r->counts.instruments || client >= CLIENT_MAX))
+    if (unlikely(o->account >= r->counts.accounts || o->instrument >= r->counts.instruments || o->client >= CLIENT_MAX))
         return;
-    const uint8_t *c = (const uint8_t *)cell_at(r, account, instrument);
-    for (size_t i = 0; i < sizeof(struct cell); i += CACHE_LINE)
-        __builtin_prefetch(c + i, 1);
-    const struct client_state *s = &r->client[client];
-    const struct account_state *a = &r->account[account];
-    const struct market *m = &r->market[instrument];
+    const uint8_t *c = (const uint8_t *)cell_at(r, o->account, o->instrument);
+    const struct client_state *s = &r->client[o->client];
+    const struct account_state *a = &r->account[o->account];
+    const struct market *m = &r->market[o->instrument];
     const void *const line[] = {
+        &r->part[*part_index(r, o->client, o->account, o->instrument)],
         m,
         &m->settle,
         &m->need_buy,
-        &r->part[*part_index(r, client, account, instrument)],
+        &r->kill.instrument[o->instrument],
+        repeat_row(&r->repeat, repeat_hash(o)),
         s,
         &s->order_rate,
         &s->open_orders_max,
         a,
         &a->order_rate,
-        &r->totals.open_client[client],
+        &r->totals.open_client[o->client],
     };
     for (size_t i = 0; i < ARRAY_LEN(line); i++)
         __builtin_prefetch(line[i]);
+    for (size_t i = 0; i < sizeof(struct cell); i += CACHE_LINE)
+        __builtin_prefetch(c + i, 1);
 }
 
 /* ---- hot: what counts ------------------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 #include "risk/kill.h"
 #include "risk/limits.h"
 #include "risk/position.h"
+#include "risk/repeat.h"
 
 struct risk_counts {
     uint32_t accounts;    /* in [1, ACCOUNT_MAX] */
@@ -173,7 +174,7 @@ void risk_arm(struct risk *r, bool armed);
 struct kill *risk_kill(struct risk *r);
 
 /* Hot. Ask the processor for what risk_check will read of these (ids may be any). Changes nothing. */
-void risk_prefetch(const struct risk *r, uint32_t account, uint32_t instrument, uint32_t client);
+void risk_prefetch(const struct risk *r, const struct repeat_content *c);
 
 /* Hot. DENY_NONE: accepted. Nothing is spent before risk_spend(), nothing is reserved before the delta of oms arrives
  * in risk_apply(): both are due before the next order is judged. A denial is counted at once. md NULL or an empty book

@@ -112,6 +112,63 @@ verdict(struct client *c, const struct command *cmd)
     return t.c[0];
 }
 
+TEST(what_is_taken_next_is_told_before_and_stays_where_it_is)
+{
+    struct client a;
+    struct client b;
+    struct client_hint h = { .client = 12 };
+    struct taken t = { .count = 0 };
+
+    port_start(64);
+    client_join(&a, 3, 7, ROLE_STRATEGY);
+    client_join(&b, 40, 8, ROLE_STRATEGY);
+    CHECK(!client_port_ahead(fx.port, &h));
+    CHECK_EQ(h.client, 12); /* not written */
+    struct command cmd = order(&b);
+    cmd.account = 5;
+    cmd.instrument = 0xfffffff0;
+    cmd.px = INT64_MIN;
+    cmd.qty = -3;
+    CHECK(ring_put(&b.command, &cmd));
+    send_order(&b);
+    CHECK(client_port_ahead(fx.port, &h));
+    CHECK(client_port_ahead(fx.port, &h));
+    CHECK(h.client == 8 && h.account == 5 && h.instrument == 0xfffffff0 && h.verb == COMMAND_NEW);
+    CHECK(h.side == SIDE_SELL && h.px == INT64_MIN && h.qty == -3);
+    CHECK_EQ(client_port_poll(fx.port, 1, take, &t), 1);
+    CHECK(t.c[0].looked_at && t.c[0].cmd.px == INT64_MIN);
+    CHECK_EQ(client_port_poll(fx.port, 1, take, &t), 1);
+    CHECK(!t.c[1].looked_at); /* nobody asked for this one */
+    CHECK(!client_port_ahead(fx.port, &h));
+
+    send_order(&b);
+    send_order(&a); /* the turn is a's */
+    CHECK(client_port_ahead(fx.port, &h) && h.client == 7);
+    CHECK_EQ(client_port_poll(fx.port, 2, take, &t), 2);
+    CHECK(t.c[2].slot == 3 && t.c[2].looked_at);
+    CHECK(t.c[3].slot == 40 && !t.c[3].looked_at);
+    client_leave(&a);
+    client_leave(&b);
+}
+
+TEST(a_broken_index_is_nothing_to_look_ahead_to)
+{
+    struct client c;
+    struct client_hint h;
+    struct taken t = { .count = 0 };
+    uint32_t slot;
+    enum client_fault why;
+
+    port_start(2);
+    client_join(&c, 1, 7, ROLE_STRATEGY);
+    atomic_store(&c.command.mem->tail, COMMANDS + 1);
+    CHECK(!client_port_ahead(fx.port, &h));
+    CHECK_EQ(client_port_poll(fx.port, 1, take, &t), 0);
+    CHECK(client_port_take_fault(fx.port, &slot, &why) && slot == 1 && why == CLIENT_FAULT_COMMAND_INDEX);
+    CHECK(!client_port_ahead(fx.port, &h));
+    client_leave(&c);
+}
+
 TEST(a_clean_command_arrives_whole_with_the_admitted_identity)
 {
     struct client c;

@@ -937,7 +937,8 @@ TEST(risk_prefetch_takes_any_ids_and_changes_nothing)
     for (unsigned a = 0; a < ARRAY_LEN(ids); a++)
         for (unsigned i = 0; i < ARRAY_LEN(ids); i++)
             for (unsigned c = 0; c < ARRAY_LEN(ids); c++)
-                risk_prefetch(f.r, ids[a], ids[i], ids[c]);
+                risk_prefetch(f.r,
+                              &(struct repeat_content){ .client = ids[c], .account = ids[a], .instrument = ids[i] });
     CHECK_MEM(before, memory, sizeof(memory));
 }
 

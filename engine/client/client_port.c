@@ -10,6 +10,7 @@ struct session {
     struct ring_reader command;
     struct ring_writer report;
     struct client_identity id;
+    uint64_t looked_at;    /* index past the command that client_port_ahead told of last */
     uint64_t last_seq;     /* client_seq of the newest command taken */
     uint64_t behind_seq;   /* highest seq skipped */
     uint64_t behind_skip;  /* reports skipped; 0 = not behind */
@@ -213,6 +214,7 @@ session_take(struct client_port *p, uint32_t slot, struct client_command *out)
     /* Atomic loads: the client may be writing, and the compiler must not read the slot a second time. */
     words_load(&out->cmd, (const _Atomic uint64_t *)from, sizeof(struct command) / 8);
     ring_release(&s->command);
+    out->looked_at = s->looked_at == s->command.head;
     p->counters.commands++;
 
     struct command *c = &out->cmd;
@@ -251,30 +253,51 @@ unsigned
 client_port_poll(struct client_port *p, unsigned max, client_command_fn fn, void *ctx)
 {
     uint64_t live = p->attached & ~p->faulty;
-    uint32_t slot = p->cursor;
     unsigned taken = 0;
     struct client_command c;
 
     while (taken < max && live != 0) { /* each step takes a command or drops a session from `live` */
-        slot = next_slot(live, slot);
+        uint32_t slot = next_slot(live, p->cursor);
+        p->cursor = (slot + 1) & 63;
         if (session_take(p, slot, &c)) {
             taken++;
             fn(ctx, &c);
         } else {
             live &= ~bit(slot);
         }
-        slot = (slot + 1) & 63;
     }
-    p->cursor = slot;
     return taken;
 }
 
-bool
-client_port_waiting(struct client_port *p)
+static uint64_t
+word_at(const void *slot, size_t offset)
 {
-    for (uint64_t live = p->attached & ~p->faulty; live != 0; live &= live - 1)
-        if (ring_peek(&p->session[__builtin_ctzll(live)].command) != NULL)
-            return true;
+    const _Atomic uint64_t *word = (const _Atomic uint64_t *)(const void *)((const uint8_t *)slot + offset / 8 * 8);
+
+    return atomic_load_explicit(word, memory_order_relaxed) >> offset % 8 * 8;
+}
+
+bool
+client_port_ahead(struct client_port *p, struct client_hint *out)
+{
+    for (uint64_t live = p->attached & ~p->faulty; live != 0;) {
+        uint32_t slot = next_slot(live, p->cursor);
+        struct session *s = &p->session[slot];
+        const void *c = ring_peek(&s->command);
+        if (likely(c == NULL)) {
+            live &= ~bit(slot);
+            continue;
+        }
+        s->looked_at = s->command.head + 1;
+        *out = (struct client_hint){ .client = s->id.client,
+                                     .account = (uint32_t)word_at(c, offsetof(struct command, account)),
+                                     .instrument = (uint32_t)word_at(c, offsetof(struct command, instrument)),
+                                     .verb = (uint8_t)word_at(c, offsetof(struct command, verb)),
+                                     .side = (uint8_t)word_at(c, offsetof(struct command, side)),
+                                     .px = (px_t)word_at(c, offsetof(struct command, px)),
+                                     .qty = (qty_t)word_at(c, offsetof(struct command, qty)) };
+        return true;
+    }
     return false;
 }
 

@@ -38,6 +38,18 @@ struct client_command {
     uint32_t slot;      /* answer with client_port_report(p, slot, ...) */
     uint8_t role;       /* enum admission_role */
     uint8_t deny;       /* enum deny_reason: NONE, MALFORMED, NOT_PERMITTED, INVALID_ORDER, REPLAYED_COMMAND */
+    bool looked_at;     /* client_port_ahead has told of it */
+};
+
+/* What a command that waits names: read where its client may still write, unchecked, so good for a hint only. */
+struct client_hint {
+    uint32_t client; /* the admitted identity */
+    uint32_t account;
+    uint32_t instrument;
+    uint8_t verb;
+    uint8_t side;
+    px_t px;
+    qty_t qty;
 };
 
 typedef void (*client_command_fn)(void *ctx, const struct client_command *c);
@@ -91,8 +103,9 @@ uint64_t client_port_attached(const struct client_port *p);
  * attach, detach and poll. Returns how many. */
 unsigned client_port_poll(struct client_port *p, unsigned max, client_command_fn fn, void *ctx);
 
-/* Hot. Is a command waiting that the poll would take? To be asked by fn. */
-bool client_port_waiting(struct client_port *p);
+/* Hot. Of the command that the poll takes next, so that what it needs can be asked for early. False: none waits, out is
+ * not written. May be asked by fn. */
+bool client_port_ahead(struct client_port *p, struct client_hint *out);
 
 /* A session to end: detach it and have the unix port release it. False when there is none. Each is told once. */
 bool client_port_take_fault(struct client_port *p, uint32_t *slot, enum client_fault *why);
