@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -346,6 +347,64 @@ TEST(another_user_is_refused_before_it_says_a_word)
     start(&cfg);
     CHECK_EQ(say_hello("alpha", ROLE_STRATEGY, &fd, &w), ADMISSION_OK);
     (void)close(fd);
+    world_close();
+}
+
+/* The hello of a thread of that user: credentials are the thread's own to the kernel, and to SO_PEERCRED. */
+static enum admission_status
+say_hello_as(uid_t uid, const char *strategy, enum admission_role role)
+{
+    struct welcome w;
+    int fd;
+
+    CHECK_EQ(syscall(SYS_setresuid, -1, uid, -1), 0);
+    enum admission_status status = say_hello(strategy, role, &fd, &w);
+    CHECK_EQ(syscall(SYS_setresuid, -1, 0, -1), 0);
+    (void)close(fd);
+    return status;
+}
+
+TEST(another_user_that_may_connect_is_no_operator_whatever_it_calls_itself)
+{
+    const uid_t nobody = 65534;
+
+    if (geteuid() != 0)
+        SKIP("needs root, to be two users\n");
+    world_open();
+    CHECK_EQ(chmod(fx.dir, 0755), 0);
+    struct unix_port_config cfg = config();
+    cfg.uid_count = 2;
+    cfg.uids[0] = 0;
+    cfg.uids[1] = nobody;
+    start(&cfg);
+    CHECK_EQ(say_hello_as(nobody, "execgw-cli", ROLE_OPERATOR), ADMISSION_OPERATOR);
+    CHECK_EQ(say_hello_as(nobody, "desk", ROLE_STRATEGY), ADMISSION_OPERATOR); /* a strategy that is one */
+    CHECK_EQ(say_hello_as(nobody, "beta", ROLE_STRATEGY), ADMISSION_OK);
+    CHECK_EQ(say_hello_as(0, "execgw-cli", ROLE_OPERATOR), ADMISSION_OK);
+    world_close();
+}
+
+TEST(strategies_leave_the_last_session_to_an_operator)
+{
+    static const struct unix_port_strategy crowd[] = {
+        { .name = "alpha", .client = 0 },
+        { .name = "beta", .client = 1 },
+        { .name = "gamma", .client = 2 },
+    };
+    struct welcome w;
+    int fd[4];
+
+    world_open();
+    struct unix_port_config cfg = config();
+    cfg.strategies = crowd;
+    cfg.strategy_count = ARRAY_LEN(crowd);
+    start(&cfg);
+    CHECK_EQ(say_hello("alpha", ROLE_STRATEGY, &fd[0], &w), ADMISSION_OK);
+    CHECK_EQ(say_hello("beta", ROLE_STRATEGY, &fd[1], &w), ADMISSION_OK);
+    CHECK_EQ(say_hello("gamma", ROLE_STRATEGY, &fd[2], &w), ADMISSION_FULL);
+    CHECK_EQ(say_hello("execgw-cli", ROLE_OPERATOR, &fd[3], &w), ADMISSION_OK);
+    for (int i = 0; i < 4; i++)
+        (void)close(fd[i]);
     world_close();
 }
 

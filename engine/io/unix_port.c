@@ -230,11 +230,13 @@ operator_client(const struct unix_port *u)
 
 enum place { PLACE_FOUND, PLACE_LATER, PLACE_NONE };
 
-/* A free slot for this client. PLACE_LATER: the core is about to release what is in the way. */
+/* A free slot for this client. PLACE_LATER: the core is about to release what is in the way. Of three or more the last
+ * one is left to an operator while there is none: a crowd of strategies keeps nobody from a halt. */
 static enum place
 slot_find(const struct unix_port *u, uint32_t client, uint8_t role, uint32_t *slot, enum admission_status *why)
 {
-    bool found = false;
+    bool leave_one = role != ROLE_OPERATOR && u->cfg.sessions_max > 2;
+    uint32_t vacant = 0;
     bool later = false;
 
     *why = ADMISSION_FULL;
@@ -242,16 +244,17 @@ slot_find(const struct unix_port *u, uint32_t client, uint8_t role, uint32_t *sl
         const struct port_session *s = &u->session[i];
         if (s->state == SESSION_FREE) {
             *slot = i;
-            found = true;
+            vacant++;
             continue;
         }
         if (s->client == client && role != ROLE_OPERATOR) {
             *why = ADMISSION_IN_USE;
             return s->state == SESSION_GONE ? PLACE_LATER : PLACE_NONE;
         }
+        leave_one &= s->role != ROLE_OPERATOR;
         later |= s->state == SESSION_GONE;
     }
-    if (found)
+    if (vacant > (leave_one ? 1u : 0u))
         return PLACE_FOUND;
     return later ? PLACE_LATER : PLACE_NONE;
 }
@@ -315,6 +318,13 @@ session_open(struct unix_port *u, uint32_t slot, const struct port_pending *c, s
     return ADMISSION_OK;
 }
 
+/* Who may stop, resume and loosen everything is not decided by what a hello says. */
+static bool
+operator_allowed(uid_t uid)
+{
+    return uid == geteuid() || uid == 0;
+}
+
 /* A pending client has said its hello: admit it, refuse it, or leave it waiting. */
 static void
 pending_admit(struct unix_port *u, struct port_pending *c)
@@ -343,6 +353,8 @@ pending_admit(struct unix_port *u, struct port_pending *c)
         }
     }
     ev.on_disconnect = policy == ON_DISCONNECT_DEFAULT ? ON_DISCONNECT_CANCEL : policy;
+    if (status == ADMISSION_OK && ev.role == ROLE_OPERATOR && !operator_allowed(c->peer.uid))
+        status = ADMISSION_OPERATOR;
     if (status == ADMISSION_OK) {
         switch (slot_find(u, ev.client, ev.role, &slot, &status)) {
         case PLACE_LATER: return; /* tried again after the next release, until its deadline */

@@ -59,7 +59,8 @@ _Static_assert(sizeof(struct hello) == 64, "wire layout");
     X(ADMISSION_FULL, "every client session is taken")                                          \
     X(ADMISSION_TIMEOUT, "no hello arrived in time")                                            \
     X(ADMISSION_RESOURCES, "the gateway could not set up shared memory for one more session")   \
-    X(ADMISSION_STOPPING, "the gateway is stopping")
+    X(ADMISSION_STOPPING, "the gateway is stopping")                                            \
+    X(ADMISSION_OPERATOR, "operators are the gateway's own user and root")
 
 enum admission_status {
 #define X(name, text) name,
