@@ -1,5 +1,6 @@
 /* The table of every key of the configuration: name, form, range, default and help. See config_keys.h. */
 #include "engine/config_keys.h"
+#include "execgw/admission.h"
 
 #define FIELD(type, field) offsetof(type, field), sizeof(((type *)NULL)->field)
 #define INT(type, field, lo, hi, def, help)                          \
@@ -97,7 +98,7 @@ static const struct config_key client_keys[] = {
 static const char *const verb_choices[] = { "new", "replace", NULL };
 
 static const struct config_key strategy_keys[] = {
-    INT(struct config_strategy, id, 0, CLIENT_MAX - 1, NULL, "number of the strategy in messages and journal"),
+    INT(struct config_strategy, id, 0, CLIENT_ADOPTED - 1, NULL, "number of the strategy in messages and journal"),
     CHOICE(struct config_strategy, on_disconnect, disconnect_choices, "cancel",
            "when its process is gone: nothing; cancel its orders; reduce: cancel them, and only reductions of it pass "
            "until an operator says otherwise; kill: the kill switch"),

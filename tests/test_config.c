@@ -269,7 +269,7 @@ TEST(values_that_contradict_each_other_are_refused)
 TEST(required_keys_are_missed_at_their_section)
 {
     CHECK_ERRORS("[strategy.demo]\n[venue.binance]\ndialect = \"binance\"\n" RISK,
-                 "c.toml:1:11: strategy.demo.id: is not set, expected an integer from 0 to 63\n"
+                 "c.toml:1:11: strategy.demo.id: is not set, expected an integer from 0 to 61\n"
                  "c.toml:2:8: venue.binance.market_url: is not set, expected wss://HOST[:PORT]/PATH\n"
                  "c.toml:2:8: venue.binance.api_url: is not set, expected wss://HOST[:PORT]/PATH\n"
                  "c.toml:2:8: venue.binance.symbols: is not set, expected a list of different symbols such as "
