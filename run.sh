@@ -72,7 +72,7 @@ end_process() { # PID SECONDS: ask, wait, insist; its exit code
     [ -n "$1" ] && kill -TERM "$1" 2>/dev/null || return 0
     local i
     for ((i = 0; i < $2 * 20; i++)); do
-        kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null; return; }
+        kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null; return $?; } # in a trap, a bare return says what was before it
         sleep 0.05
     done
     echo "run.sh: process $1 does not end, killing it" >&2
