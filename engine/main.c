@@ -90,7 +90,26 @@ recording_look(struct app *a, bool *said)
         log_write(a->log_main, LOG_FAULT, fault.text);
 }
 
-/* Signals until the core has ended. The first TERM or INT stops in order, the second at once. */
+/* The same stop may come twice, to the process and to its group: a wish to end at once comes later than that. */
+#define STOP_AGAIN_NS NS_PER_S
+
+static void
+stop_asked(struct app *a, int64_t *stopped_ns)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    int64_t now_ns = ts.tv_sec * NS_PER_S + ts.tv_nsec;
+    bool first = *stopped_ns == 0;
+    if (!first && now_ns - *stopped_ns < STOP_AGAIN_NS)
+        return;
+    if (first)
+        *stopped_ns = now_ns;
+    log_write(a->log_main, LOG_STOP, first ? "no new orders; canceling what is open" : "at once");
+    core_signal(a->core, first ? CORE_STOP : CORE_STOP_NOW);
+}
+
+/* Signals until the core has ended. The first TERM or INT stops in order, one of a second later at once. */
 static void
 serve(struct app *a, const sigset_t *set, int argc, char **argv)
 {
@@ -99,7 +118,7 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
     static struct reload change;
     struct kill_file proof;
     uint64_t lost = 0;
-    unsigned stops = 0;
+    int64_t stopped_ns = 0;
     bool recording_said = false;
 
     for (uint32_t i = 0; i < a->config.venues; i++)
@@ -118,10 +137,7 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
         reload_serve(a, &change);
         switch (sigtimedwait(set, NULL, &wait)) {
         case SIGTERM:
-        case SIGINT:
-            log_write(a->log_main, LOG_STOP, stops == 0 ? "no new orders; canceling what is open" : "at once");
-            core_signal(a->core, stops++ == 0 ? CORE_STOP : CORE_STOP_NOW);
-            break;
+        case SIGINT: stop_asked(a, &stopped_ns); break;
         case SIGHUP: reload_file(&change); break;
         case SIGUSR1: core_signal(a->core, CORE_HALT); break;
         case SIGCHLD: child_ended(a); break;

@@ -90,6 +90,10 @@ def signals():
         gw.p.send_signal(signal.SIGTERM)
         wait_for("the first is taken", lambda: "canceling what is open" in gw.text())
         start = time.monotonic()
+        gw.p.send_signal(signal.SIGTERM)  # the same stop, told to the process and its group
+        wait_for("its second is over", lambda: time.monotonic() - start > 1.1)
+        assert "at once" not in gw.text(), gw.text()
+        start = time.monotonic()
         assert gw.end(signal.SIGINT) == 1, gw.text()
         assert "at once" in gw.text() and "not proven finished" in gw.text(), gw.text()
         took = time.monotonic() - start
