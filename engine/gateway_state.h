@@ -250,7 +250,8 @@ struct sweep {
     uint32_t instrument; /* INSTRUMENT_NONE = all */
     int32_t answer_slot; /* session that asked; -1 nobody */
     uint64_t request_key;
-    uint32_t count;
+    uint32_t count;   /* cancels sent */
+    uint32_t waiting; /* remembered: they go out as soon as that is possible */
 };
 
 /* A long answer to one session, sent in parts. */

@@ -72,8 +72,10 @@ sweep_end(struct gateway *g, struct sweep *s, struct now now)
             .request_key = s->request_key,
             .client = s->client,
             .qty = s->count,
+            .leaves_qty = s->waiting,
             .trade_id = -1,
         };
+        (void)snprintf(r.text, sizeof(r.text), "%u sent, %u wait for the venue", s->count, s->waiting);
         answer_report(g, (uint32_t)s->answer_slot, &r, now);
     }
 }
@@ -110,6 +112,7 @@ order_sweep_work(struct gateway *g, struct sweep *s, struct now now)
             continue;
         if (!venue_can_cancel(&g->venue[o->venue], now)) {
             order_cancel_later(g, slot);
+            s->waiting++;
             continue;
         }
         bool sent = order_cancel_now(g, slot, now);
@@ -119,7 +122,7 @@ order_sweep_work(struct gateway *g, struct sweep *s, struct now now)
         }
         if (!sent)
             order_cancel_later(g, slot); /* the other venues' orders do not wait for it */
-        s->count++;
+        *(sent ? &s->count : &s->waiting) += 1;
     }
     return true;
 }

@@ -461,6 +461,20 @@ TEST(cancel_all_cancels_every_order_and_says_how_many)
     rig_end(&rig);
 }
 
+TEST(cancel_all_says_how_many_wait_for_their_venue)
+{
+    rig_ready(&rig);
+    for (int i = 0; i < 3; i++)
+        (void)working_buy();
+    rig_disconnect(&rig, ORDER_CONN);
+    rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_CANCEL_ALL, .instrument = INSTRUMENT_NONE });
+    struct report r = rig_next(&rig, RIG_OPERATOR, REPORT_DONE);
+    CHECK(r.qty == 0 && r.leaves_qty == 3);
+    CHECK_STR(r.text, "0 sent, 3 wait for the venue");
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 0);
+    rig_end(&rig);
+}
+
 TEST(orders_and_positions_are_answered_in_parts_and_ended)
 {
     rig_ready(&rig);

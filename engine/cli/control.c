@@ -43,6 +43,8 @@ cli_operate(struct cli *c, const struct command *cmd)
     }
     if (code != EXIT_OK)
         return code;
+    if (cmd->verb == COMMAND_CANCEL_ALL && r.leaves_qty > 0)
+        return cli_fail(c, EXIT_FAILED, "%s: %s", c->command, r.text);
     if (c->json)
         cli_print_json(json_pack("{s:s,s:b,s:s,s:s*}", "command", c->command, "done", 1, "text", r.text, "note",
                                  sentence[0] != '\0' ? sentence : NULL));

@@ -292,7 +292,8 @@ _Static_assert(offsetof(struct command, client_seq) == 120, "wire layout");
     X(REPORT_ORDER, "order")                     /* answer to COMMAND_QUERY_ORDERS */                                  \
     X(REPORT_POSITION, "position") /* answer to COMMAND_QUERY_POSITIONS: qty is the position, cum_qty / leaves_qty the \
                                       working buys / sells */                                                          \
-    X(REPORT_DONE, "done")         /* an operator's command took effect */                                             \
+    X(REPORT_DONE, "done")         /* an operator's command took effect; CANCEL_ALL: qty cancels sent, leaves_qty wait \
+                                      for their venue */                                                               \
     X(REPORT_END, "end")           /* end of an answer; qty = how many */                                              \
     X(REPORT_BEHIND, "behind")     /* the report ring was full: reports up to seq were skipped */                      \
     X(REPORT_CONFIRM, "confirm")   /* nothing is done yet: text is the token that COMMAND_CONFIRM wants within qty     \
