@@ -327,6 +327,7 @@ struct oracle {
     size_t offset;
     uint64_t seq;
     int64_t ban_known_until_ns; /* venue clock: the core was told to be quiet until then */
+    int64_t ban_wall_ns;        /* how far the host's wall clock was off when that was told */
     bool killed;                /* by the journal */
     uint8_t state[LEVEL_COUNT][CLIENT_MAX];
     uint64_t records;

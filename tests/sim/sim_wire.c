@@ -275,8 +275,10 @@ wire_event(struct sim *s, const struct event *e)
         core_begin(s);
         gateway_on_bytes(s->core.g, w->conn, (const uint8_t *)e->data, e->len, host_clock(s));
         core_end(s);
-        if (e->ban != 0 && s->core.alive && !w->closing)
+        if (e->ban != 0 && s->core.alive && !w->closing) {
             s->oracle.ban_known_until_ns = MAX(s->oracle.ban_known_until_ns, e->ban);
+            s->oracle.ban_wall_ns = s->wall_ns;
+        }
         break;
     case EV_TO_VENUE:
         if (w->venue_up && !w->black)
