@@ -44,6 +44,7 @@ struct config_memory {
     int64_t levels_max; /* price levels per side and book */
     int64_t message_max_bytes;
     int64_t md_ring; /* slots of the broadcast ring, a power of two */
+    int64_t ladder_levels;
     int64_t tls_pool_bytes;
     int64_t log_records; /* slots of each log ring, a power of two */
     bool lock;           /* mlockall */

@@ -67,6 +67,8 @@ static const struct config_key memory_keys[] = {
     INT(struct config_memory, message_max_bytes, 65536, 16777216, "1048576",
         "longest WebSocket message of a venue; a longer one closes the connection"),
     POWER2(struct config_memory, md_ring, 64, 16777216, "65536", "slots of the market-data ring that clients read"),
+    INT(struct config_memory, ladder_levels, 10, LADDER_LEVELS_MAX, "50",
+        "levels a side of the ladders that clients read; books may be deeper"),
     INT(struct config_memory, tls_pool_bytes, 1048576, 1073741824, "16777216", "memory for TLS"),
     POWER2(struct config_memory, log_records, 16, 1048576, "1024", "slots of each thread's log ring"),
     BOOL(struct config_memory, lock, "false", "lock all memory (mlockall); refuse to start when that is not allowed"),

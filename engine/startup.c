@@ -727,10 +727,11 @@ make_market_memory(struct app *a, struct shared_map *market, struct fault *fault
 {
     uint32_t instruments = (uint32_t)a->config.memory.instruments_max;
     uint64_t ring = (uint64_t)a->config.memory.md_ring;
+    uint32_t levels = (uint32_t)a->config.memory.ladder_levels;
 
-    if (!shared_map_publish(market, "execgw-market", md_shm_footprint(ring, instruments), fault))
+    if (!shared_map_publish(market, "execgw-market", md_shm_footprint_deep(ring, instruments, levels), fault))
         return false;
-    md_writer_init(&a->md, market->mem, ring, instruments);
+    md_writer_init_deep(&a->md, market->mem, ring, instruments, levels);
     for (uint32_t i = 0; i < a->route.count; i++)
         md_publish_instrument(&a->md, &a->route.table[i]);
     return true;

@@ -8,22 +8,20 @@
 static COLD void
 publish_ladder(const struct line *l, struct md_writer *w)
 {
-    struct ladder out;
+    struct ladder_head head = { .venue_seq = l->id,
+                                .recv_ns = l->ref.tob.recv_ns,
+                                .instrument_version = l->ref.tob.instrument_version,
+                                .state = l->state };
+    struct ladder_line *to = md_ladder_begin(w, l->instrument);
 
-    out.venue_seq = l->id;
-    out.recv_ns = l->ref.tob.recv_ns;
-    out.instrument_version = l->ref.tob.instrument_version;
-    out.state = l->state;
-    memset(out.pad, 0, sizeof(out.pad));
     for (unsigned s = 0; s < 2; s++) {
         uint32_t n = 0;
-        for (const struct level *v = book_touch(&l->book, (enum side)s); v != NULL && n < LADDER_LEVELS;
+        for (const struct level *v = book_touch(&l->book, (enum side)s); v != NULL && n < w->ladder_levels;
              v = book_worse(&l->book, (enum side)s, v))
-            out.level[s][n++] = *v;
-        out.count[s] = n;
-        memset(&out.level[s][n], 0, (LADDER_LEVELS - n) * sizeof(struct level));
+            md_ladder_level(w, to, (enum side)s, n++, v);
+        head.count[s] = n;
     }
-    md_publish_ladder(w, l->instrument, &out);
+    md_ladder_end(w, to, &head);
 }
 
 bool
@@ -37,7 +35,7 @@ feed_ladders(struct feed *f, const struct md_out *out)
         struct line *l = &f->line[(f->ladder_at + n) % f->line_count];
         if (!l->ladder_old)
             continue;
-        if (done++ == LADDERS_A_TURN) {
+        if (done++ == (out->writer->ladder_levels > DEEP_LADDER ? 1 : LADDERS_A_TURN)) {
             f->ladder_at = (uint32_t)(l - f->line);
             return true;
         }

@@ -23,7 +23,8 @@
 #define AGAIN_PAUSE_NS  (200 * NS_PER_MS)
 #define TIMER_SHORT_NS  (50 * NS_PER_MS)
 #define TIMER_LONG_NS   (500 * NS_PER_MS)
-#define LADDERS_A_TURN  2 /* some hundred nanoseconds each */
+#define LADDERS_A_TURN  2   /* some hundred nanoseconds each */
+#define DEEP_LADDER     200 /* levels a side; with more it is one, of some microseconds */
 #define TIMER_LADDER_NS (5 * NS_PER_MS)
 
 /* Best bid and offer as of an update id. */

@@ -24,10 +24,12 @@ def record(folder):
     venue = gw = None
     try:
         venue = Venue(folder, "--replay", FILE, "--speed", "full")
-        gw = Gateway(folder, venue.port, mode="paper", symbols=("BTCUSDT",), args=["--paper", "--record", rec])
+        gw = Gateway(folder, venue.port, mode="paper", symbols=("BTCUSDT",), args=["--paper", "--record", rec],
+                     edit=lambda t: t.replace("[memory]", "[memory]\nladder_levels = 2000", 1))
         wait_for("the replay is done", lambda: "replay done" in venue.text(), 120)
         trades = sum(1 for _, m in original() if m.get("stream", "").endswith("@trade"))
         wait_for("every trade came", lambda: gw.metric("feed_messages_total", channel="trade") >= trades, 30)
+        deep_book_of_a_client(gw)
         assert gw.end() == 0, gw.text()
         assert venue.end() == 0
     finally:
@@ -35,6 +37,25 @@ def record(folder):
             if p and p.alive():
                 p.end(signal.SIGKILL)
     return rec
+
+
+def deep_book_of_a_client(gw):
+    """What a client of the shared memory has of a book of a thousand levels and more."""
+    messages = original()
+    last = max(m["data"]["u"] for _, m in messages if m.get("data", {}).get("e") == "depthUpdate")
+    reference = book_of(messages)
+    seen = {}
+
+    def caught_up():
+        text = subprocess.run([os.path.join(BIN, "execgw-cli"), "watch", "BTCUSDT", "--once", "--json", "--depth", "2000",
+                               "--socket", gw.socket], capture_output=True, text=True, timeout=WAIT).stdout
+        seen.update(json.loads(text))
+        return seen["venue_seq"] == last
+    wait_for("the ladder has caught up", caught_up)
+    assert seen["live"] is True
+    for name, side, way in (("bids", "b", -1), ("asks", "a", 1)):
+        want = sorted(reference[side].items(), key=lambda level: way * level[0])[:2000]
+        assert len(want) > 1000 and levels(seen[name]) == want, (name, len(seen[name]), len(want))
 
 
 def original():

@@ -288,4 +288,66 @@ TEST(a_top_of_book_is_never_torn_and_never_goes_back)
     free(fx.mem);
 }
 
+/* ---- ladders ---- */
+
+#define DEEP 300
+
+static void *
+ladder_writer(void *arg)
+{
+    (void)arg;
+    for (uint64_t n = 1; n <= EVENTS / 16; n++) {
+        struct ladder_head head = { .venue_seq = n, .count = { (uint32_t)(n % DEEP), (uint32_t)(n * 7 % DEEP) } };
+        struct ladder_line *to = md_ladder_begin(&fx.w, 1);
+        for (unsigned s = 0; s < 2; s++)
+            for (uint32_t i = 0; i < head.count[s]; i++) {
+                struct level v = { (px_t)n, (qty_t)(n + i) };
+                md_ladder_level(&fx.w, to, (enum side)s, i, &v);
+            }
+        md_ladder_end(&fx.w, to, &head);
+        if (n % 64 == 0)
+            (void)sched_yield();
+    }
+    atomic_store(&fx.done, true);
+    return NULL;
+}
+
+TEST(a_deep_ladder_is_never_torn_and_is_read_as_far_as_there_is_room)
+{
+    static struct level side[2][DEEP];
+    struct md_reader r = { .shm = NULL };
+    pthread_t thread;
+    uint64_t last = 0;
+    uint32_t room = DEEP;
+
+    memset(&fx, 0, sizeof(fx));
+    fx.bytes = (md_shm_footprint_deep(CAPACITY, INSTRUMENTS, DEEP) + 4095) & ~(size_t)4095;
+    fx.mem = aligned_alloc(4096, fx.bytes);
+    CHECK(fx.mem != NULL);
+    memset(fx.mem, 0, fx.bytes);
+    md_writer_init_deep(&fx.w, fx.mem, CAPACITY, INSTRUMENTS, DEEP);
+    CHECK(md_reader_init(&r, fx.mem, fx.bytes));
+    CHECK_EQ(pthread_create(&thread, NULL, ladder_writer, NULL), 0);
+    bool done = false;
+    while (!done) {
+        struct ladder_head head;
+        done = atomic_load(&fx.done);
+        if (!md_read_levels(&r, 1, &head, side[0], side[1], room))
+            continue;
+        CHECK(head.venue_seq >= last);
+        last = head.venue_seq;
+        CHECK_EQ(head.count[0], MIN((uint32_t)(last % DEEP), room));
+        CHECK_EQ(head.count[1], MIN((uint32_t)(last * 7 % DEEP), room));
+        for (unsigned s = 0; s < 2; s++)
+            for (uint32_t i = 0; i < head.count[s]; i++)
+                CHECK(side[s][i].px == (px_t)last && side[s][i].qty == (qty_t)(last + i));
+        room = room == DEEP ? 7 : DEEP;
+    }
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(last, EVENTS / 16);
+    CHECK(!md_read_levels(&r, 0, &(struct ladder_head){ 0 }, side[0], side[1], DEEP)); /* never written */
+    CHECK(!md_read_levels(&r, INSTRUMENTS, &(struct ladder_head){ 0 }, side[0], side[1], DEEP));
+    free(fx.mem);
+}
+
 TEST_MAIN()

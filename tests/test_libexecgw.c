@@ -249,6 +249,85 @@ TEST(market_data_arrives_and_a_slow_reader_knows_what_it_lost)
     core_stop(&core);
 }
 
+/* What a strategy has that follows one book: bid and ask quantities by price. */
+static void
+follow(qty_t have[2][64], const struct md_event *ev)
+{
+    if (ev->kind == MD_LEVEL && ev->instrument == 0)
+        have[ev->side][ev->level.px % 64] = ev->level.qty;
+}
+
+/* The writer's book, and a ladder of it: what feed does. */
+static void
+publish_book(const qty_t truth[2][64])
+{
+    struct ladder_head head = { .state = BOOK_LIVE, .instrument_version = 1 };
+    struct ladder_line *to = md_ladder_begin(&core.md, 0);
+
+    for (unsigned s = 0; s < 2; s++)
+        for (int n = 0; n < 64; n++) {
+            int px = s == SIDE_BUY ? 63 - n : n;
+            struct level v = { px, truth[s][px] };
+            if (v.qty != 0)
+                md_ladder_level(&core.md, to, (enum side)s, head.count[s]++, &v);
+        }
+    md_ladder_end(&core.md, to, &head);
+}
+
+TEST(a_client_that_was_overtaken_has_books_and_trades_again)
+{
+    static qty_t truth[2][64];
+    qty_t have[2][64] = { { 0 } };
+    struct ladder_head head;
+    struct level side[2][64];
+    struct md_event ev;
+    struct md_event e = { .instrument = 0, .kind = MD_LEVEL, .state = BOOK_LIVE };
+    const struct top_of_book live = { .state = BOOK_LIVE, .instrument_version = 1, .recv_ns = 1 };
+    unsigned trades = 0;
+
+    memset(truth, 0, sizeof(truth));
+    core_start(&core);
+    md_publish_top(&core.md, 0, &live);
+    struct execgw *h = join("alpha");
+    for (int i = 0; i < 5000; i++) { /* the ring has 1024 slots: most are overwritten unread */
+        e.side = (uint8_t)(i % 2);
+        e.level.px = (i * 37) % 32 + (e.side == SIDE_SELL ? 32 : 0);
+        e.level.qty = i % 5;
+        md_publish(&core.md, &e);
+        truth[e.side][e.level.px % 64] = e.level.qty;
+        if (i == 4500)
+            publish_book(truth);
+    }
+    struct md_event trade = { .instrument = 0, .kind = MD_TRADE, .level = { .px = 31, .qty = 2, .trade_id = 9 } };
+    md_publish(&core.md, &trade);
+    CHECK_EQ(execgw_poll_md(h, &ev), EXECGW_LOST);
+    CHECK_EQ(execgw_levels(h, 0, &head, side[SIDE_BUY], side[SIDE_SELL], 64), EXECGW_OK);
+    CHECK_EQ(head.state, BOOK_LIVE);
+    CHECK(head.event_seq >= execgw_md_seq(h)); /* nothing lies between it and what is left in the ring */
+    for (unsigned s = 0; s < 2; s++)
+        for (uint32_t i = 0; i < head.count[s]; i++)
+            have[s][side[s][i].px % 64] = side[s][i].qty;
+    while (execgw_poll_md(h, &ev) == EXECGW_OK) {
+        if (execgw_md_seq(h) > head.event_seq)
+            follow(have, &ev);
+        trades += ev.kind == MD_TRADE && ev.level.trade_id == 9;
+    }
+    CHECK_MEM(have, truth, sizeof(truth));
+    CHECK_EQ(trades, 1);
+    CHECK(execgw_md_lost(h) > 3000);
+    struct ladder best;
+    CHECK_EQ(execgw_book(h, 0, &best), EXECGW_OK); /* the same, as far as it goes */
+    CHECK_EQ(best.count[SIDE_BUY], head.count[SIDE_BUY]);
+    CHECK_MEM(best.level[SIDE_SELL], side[SIDE_SELL], head.count[SIDE_SELL] * sizeof(struct level));
+    const struct top_of_book gap = { .state = BOOK_GAP, .instrument_version = 1, .recv_ns = 1 };
+    md_publish_top(&core.md, 0, &gap);
+    CHECK_EQ(execgw_levels(h, 0, &head, side[SIDE_BUY], side[SIDE_SELL], 64), EXECGW_OK);
+    CHECK_EQ(head.state, BOOK_GAP); /* the table is newer than the ladder */
+    CHECK_EQ(execgw_levels(h, 1, &head, side[SIDE_BUY], side[SIDE_SELL], 64), EXECGW_NONE);
+    execgw_close(h);
+    core_stop(&core);
+}
+
 TEST(the_end_of_the_gateway_is_noticed_by_every_call_and_what_had_arrived_can_be_read)
 {
     core_start(&core);

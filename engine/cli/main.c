@@ -85,7 +85,7 @@ static const struct cli_command {
       "Both sides with quantities, the spread, the book's state and the age of what confirmed it last, the last "
       "trade.\n"
       "A book that is not live says why and shows no levels. With --json a line per change, at most ten a second.\n"
-      "  --depth N  levels a side, 1 to 50 (default 10)\n"
+      "  --depth N  levels a side (default 10), of those that the gateway publishes: memory.ladder_levels\n"
       "  --once     print it once and end; exit 1 when the book is not live\n",
       cli_watch, 1, 1, SESSION | TAKES(OPTION_DEPTH) | TAKES(OPTION_ONCE), true },
     { "orders", "[SYMBOL]", "open orders of every client", "", cli_orders, 0, 1, SESSION, true },
@@ -289,11 +289,11 @@ option_take(struct cli *c, int id, const char *value)
     case OPTION_FORCE: c->force = true; return true;
     case OPTION_ONCE: c->once = true; return true;
     case OPTION_DEPTH:
-        if (decimal_parse(value, strlen(value), 0, &ms) == DECODE_OK && ms >= 1 && ms <= LADDER_LEVELS) {
+        if (decimal_parse(value, strlen(value), 0, &ms) == DECODE_OK && ms >= 1 && ms <= LADDER_LEVELS_MAX) {
             c->depth = (uint32_t)ms;
             return true;
         }
-        (void)cli_fail(c, EXIT_USAGE, "--depth %s: expected a number of levels in [1, %d]", value, LADDER_LEVELS);
+        (void)cli_fail(c, EXIT_USAGE, "--depth %s: expected a number of levels in [1, %d]", value, LADDER_LEVELS_MAX);
         return false;
     case OPTION_EXPORT:
         c->export = value;

@@ -18,7 +18,8 @@
 
 struct picture {
     struct instrument ins;
-    struct ladder book;
+    struct ladder_head book;
+    struct level level[2][LADDER_LEVELS_MAX]; /* best first */
     struct top_of_book top;
     bool published;
     struct md_event trade; /* the last one; kind MD_TRADE when there was one */
@@ -63,10 +64,11 @@ state_text(unsigned state)
 static bool
 look(struct cli *c, struct picture *p)
 {
-    struct picture before = *p;
+    static struct picture before;
     struct md_event ev;
     struct instrument now;
 
+    before = *p;
     for (unsigned n = 0; n < 100000; n++) { /* a burst is read over several looks */
         enum execgw_result r = execgw_poll_md(c->h, &ev);
         if (r == EXECGW_NONE)
@@ -80,10 +82,14 @@ look(struct cli *c, struct picture *p)
     if (execgw_instrument(c->h, p->ins.id, &now) == EXECGW_OK)
         p->ins = now;
     p->published = execgw_top(c->h, p->ins.id, &p->top) == EXECGW_OK;
-    if (!p->published || execgw_book(c->h, p->ins.id, &p->book) != EXECGW_OK)
-        p->book = (struct ladder){ .state = p->published ? p->top.state : BOOK_EMPTY };
-    return memcmp(before.book.level, p->book.level, sizeof(before.book.level)) != 0 ||
-           before.book.state != p->book.state || before.trades != p->trades || before.lost != p->lost;
+    if (!p->published || execgw_levels(c->h, p->ins.id, &p->book, p->level[SIDE_BUY], p->level[SIDE_SELL],
+                                       LADDER_LEVELS_MAX) != EXECGW_OK)
+        p->book = (struct ladder_head){ .state = p->published ? p->top.state : BOOK_EMPTY };
+    for (unsigned s = 0; s < 2; s++)
+        if (before.book.count[s] != p->book.count[s] ||
+            memcmp(before.level[s], p->level[s], p->book.count[s] * sizeof(struct level)) != 0)
+            return true;
+    return before.book.state != p->book.state || before.trades != p->trades || before.lost != p->lost;
 }
 
 static const char *
@@ -125,7 +131,7 @@ side_json(const struct picture *p, enum side side, uint32_t depth)
     for (uint32_t i = 0; i < n; i++) {
         char px[32];
         char qty[32];
-        const struct level *l = &p->book.level[side][i];
+        const struct level *l = &p->level[side][i];
         (void)json_array_append_new(list, json_pack("[s,s]", price(p, l->px, px), quantity(p, l->qty, qty)));
     }
     return list;
@@ -142,8 +148,8 @@ print_json(const struct picture *p, uint32_t depth)
         side_json(p, SIDE_BUY, depth), "asks", side_json(p, SIDE_SELL, depth), "events_lost", (json_int_t)p->lost);
 
     if (both_sides(p))
-        (void)json_object_set_new(
-            o, "spread", json_string(price(p, p->book.level[SIDE_SELL][0].px - p->book.level[SIDE_BUY][0].px, text)));
+        (void)json_object_set_new(o, "spread",
+                                  json_string(price(p, p->level[SIDE_SELL][0].px - p->level[SIDE_BUY][0].px, text)));
     if (p->book.state != BOOK_LIVE)
         (void)json_object_set_new(o, "why", json_string(state_text(p->book.state)));
     if (p->trades > 0)
@@ -174,7 +180,7 @@ print_state(const struct picture *p, bool terminal)
     if (p->book.state == BOOK_LIVE) {
         printf("%-24s live   age %lld.%03lld s", p->ins.symbol, (long long)(ms / 1000), (long long)(ms % 1000));
         if (both_sides(p))
-            printf("   spread %s", price(p, p->book.level[SIDE_SELL][0].px - p->book.level[SIDE_BUY][0].px, px));
+            printf("   spread %s", price(p, p->level[SIDE_SELL][0].px - p->level[SIDE_BUY][0].px, px));
         end_line(terminal);
         return;
     }
@@ -195,12 +201,12 @@ print_row(const struct picture *p, uint32_t i, bool terminal)
     char text[4][32] = { "", "", "", "" };
 
     if (i < p->book.count[SIDE_BUY]) {
-        (void)quantity(p, p->book.level[SIDE_BUY][i].qty, text[0]);
-        (void)price(p, p->book.level[SIDE_BUY][i].px, text[1]);
+        (void)quantity(p, p->level[SIDE_BUY][i].qty, text[0]);
+        (void)price(p, p->level[SIDE_BUY][i].px, text[1]);
     }
     if (i < p->book.count[SIDE_SELL]) {
-        (void)price(p, p->book.level[SIDE_SELL][i].px, text[2]);
-        (void)quantity(p, p->book.level[SIDE_SELL][i].qty, text[3]);
+        (void)price(p, p->level[SIDE_SELL][i].px, text[2]);
+        (void)quantity(p, p->level[SIDE_SELL][i].qty, text[3]);
     }
     printf("%19.19s %18.18s | %-18.18s %-19.19s", text[0], text[1], text[2], text[3]);
     end_line(terminal);
@@ -297,7 +303,7 @@ follow(struct cli *c, struct picture *p)
 int
 cli_watch(struct cli *c)
 {
-    struct picture p = { .book = { .state = BOOK_EMPTY } };
+    static struct picture p = { .book = { .state = BOOK_EMPTY } };
     struct sigaction sa = { .sa_handler = on_interrupt };
 
     if (execgw_instrument_by_symbol(c->h, c->argv[0], &p.ins) != EXECGW_OK)

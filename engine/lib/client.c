@@ -578,17 +578,36 @@ execgw_md_seq(const struct execgw *h)
     return h->have_md ? h->md.next - 1 : 0;
 }
 
-enum execgw_result
-execgw_book(struct execgw *h, uint32_t instrument, struct ladder *book)
+/* What levels of that version are worth now; the table is newer than they are. */
+static bool
+levels_state(const struct execgw *h, uint32_t instrument, uint32_t version, uint8_t *state)
 {
     struct top_of_book tob;
 
-    if (!h->have_md || !md_read_ladder(&h->md, instrument, book) || !md_read_top(&h->md, instrument, &tob) ||
-        book->count[SIDE_BUY] > LADDER_LEVELS || book->count[SIDE_SELL] > LADDER_LEVELS)
-        return EXECGW_NONE;
-    if (tob.state != BOOK_LIVE || tob.instrument_version != book->instrument_version)
-        book->state = tob.state != BOOK_LIVE ? tob.state : BOOK_SYNCING;
-    return EXECGW_OK;
+    if (!md_read_top(&h->md, instrument, &tob))
+        return false;
+    if (tob.state != BOOK_LIVE || tob.instrument_version != version)
+        *state = tob.state != BOOK_LIVE ? tob.state : BOOK_SYNCING;
+    return true;
+}
+
+enum execgw_result
+execgw_book(struct execgw *h, uint32_t instrument, struct ladder *book)
+{
+    return h->have_md && md_read_ladder(&h->md, instrument, book) &&
+                   levels_state(h, instrument, book->instrument_version, &book->state)
+               ? EXECGW_OK
+               : EXECGW_NONE;
+}
+
+enum execgw_result
+execgw_levels(struct execgw *h, uint32_t instrument, struct ladder_head *head, struct level *bids, struct level *asks,
+              uint32_t room)
+{
+    return h->have_md && md_read_levels(&h->md, instrument, head, bids, asks, room) &&
+                   levels_state(h, instrument, head->instrument_version, &head->state)
+               ? EXECGW_OK
+               : EXECGW_NONE;
 }
 
 enum execgw_result

@@ -141,6 +141,10 @@ EXECGW_API uint64_t execgw_md_seq(const struct execgw *h);
  * EXECGW_LOST. EXECGW_NONE: never published. Trade on state == BOOK_LIVE only. */
 EXECGW_API enum execgw_result execgw_book(struct execgw *h, uint32_t instrument, struct ladder *book);
 
+/* The same with as many levels as the gateway publishes (memory.ladder_levels), at most `room` a side, best first. */
+EXECGW_API enum execgw_result execgw_levels(struct execgw *h, uint32_t instrument, struct ladder_head *head,
+                                            struct level *bids, struct level *asks, uint32_t room);
+
 /* The newest top of book of an instrument. EXECGW_NONE: never published. Trade on state == BOOK_LIVE only. */
 EXECGW_API enum execgw_result execgw_top(struct execgw *h, uint32_t instrument, struct top_of_book *tob);
 

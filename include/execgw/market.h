@@ -91,8 +91,20 @@ struct level {
 
 /* The best levels of one book, best first, as one seqlocked record: written some ten times a second when the book has
  * moved, whatever came in between (conflated). With it a reader that joins late or was overtaken knows the levels
- * again: every event up to event_seq is in them, none after. */
-#define LADDER_LEVELS 50
+ * again: every event up to event_seq is in them, none after. In shared memory there may be more levels behind the head
+ * (memory.ladder_levels); struct ladder has the best ones. */
+#define LADDER_LEVELS     50
+#define LADDER_LEVELS_MAX 2000
+struct ladder_head {
+    uint64_t event_seq; /* as below */
+    uint64_t venue_seq;
+    int64_t recv_ns;
+    uint32_t instrument_version;
+    uint8_t state;
+    uint8_t pad[3];
+    uint32_t count[2]; /* by enum side */
+};
+
 struct ladder {
     uint64_t event_seq; /* of the broadcast ring */
     uint64_t venue_seq; /* Binance u of the last update in it; 0 where the venue has none */
@@ -103,7 +115,10 @@ struct ladder {
     uint32_t count[2]; /* by enum side; LADDER_LEVELS: there may be more */
     struct level level[2][LADDER_LEVELS];
 };
-_Static_assert(sizeof(struct ladder) % 8 == 0, "whole words");
+_Static_assert(sizeof(struct ladder_head) % 8 == 0 && sizeof(struct level) == 16, "whole words");
+_Static_assert(offsetof(struct ladder, level) == sizeof(struct ladder_head) &&
+                   offsetof(struct ladder, count) == offsetof(struct ladder_head, count),
+               "begins with the head");
 
 /* What risk may see of the market for one instrument. Passed by value of pointer; risk never includes feed. */
 struct md_ref {
