@@ -27,7 +27,8 @@
 
 /* ---- actions of the gateway: as in engine/core.c ---- */
 
-/* The market's subscriptions go nowhere: what is sent is fixed. */
+/* The market's subscriptions go nowhere: what is sent is fixed. They are answered, or its connection would be given up.
+ */
 static bool
 wanted(const struct bench_rig *r, uint32_t conn)
 {
@@ -79,13 +80,38 @@ port_send_reserve(void *ctx, uint32_t conn, size_t bytes)
     return room;
 }
 
+/* The id of a request of ours, to be answered in the next turn. */
+static void
+market_asked(struct bench_rig *r, const uint8_t *frame, size_t bytes)
+{
+    char text[sizeof(r->room)];
+    size_t head = (frame[1] & 0x7f) == 126 ? 4 : 2;
+    int id;
+
+    if ((frame[0] & 0x0f) != WS_OP_TEXT || bytes < head + 4)
+        return;
+    size_t n = bytes - head - 4;
+    for (size_t i = 0; i < n; i++)
+        text[i] = (char)(frame[head + 4 + i] ^ frame[head + i % 4]);
+    text[n] = '\0';
+    const char *at = strstr(text, "\"id\":");
+    if (at == NULL || sscanf(at, "\"id\":%d", &id) != 1)
+        return;
+    ASSERT(r->asked_count < ARRAY_LEN(r->asked));
+    r->asked[r->asked_count++] = id;
+    r->asked_ns = bench_now();
+}
+
 static void
 port_send_commit(void *ctx, uint32_t conn, size_t bytes, uint64_t cover_seq)
 {
     struct bench_rig *r = (struct bench_rig *)ctx;
 
-    if (!wanted(r, conn))
+    if (!wanted(r, conn)) {
+        if (conn % 2 == CONN_ROLE_MARKET)
+            market_asked(r, r->room, bytes);
         return;
+    }
     if (unlikely(r->capture)) {
         ASSERT(bytes <= sizeof(r->captured));
         memcpy(r->captured, r->reserved, bytes);
@@ -231,6 +257,27 @@ submit(struct bench_rig *r, mono_ns_t *sent)
     return any;
 }
 
+/* A message of the market's, as if it had come over its connection. */
+static void
+market_says(struct bench_rig *r, const char *text, size_t len)
+{
+    static uint8_t buf[WS_HEADER_ROOM + BENCH_TEXT_MAX];
+
+    memcpy(buf + WS_HEADER_ROOM, text, len);
+    struct ws_frame f = ws_encode(buf, WS_HEADER_ROOM, len, WS_OP_TEXT, NULL);
+    gateway_on_bytes(r->g, GATEWAY_CONN(0, CONN_ROLE_MARKET), f.data, f.len, r->now);
+}
+
+static void
+market_answers(struct bench_rig *r)
+{
+    char text[64];
+
+    for (unsigned i = 0; i < r->asked_count; i++)
+        market_says(r, text, (size_t)snprintf(text, sizeof(text), "{\"result\":null,\"id\":%d}", r->asked[i]));
+    r->asked_count = 0;
+}
+
 bool
 rig_turn(struct bench_rig *r, mono_ns_t *sent)
 {
@@ -241,6 +288,8 @@ rig_turn(struct bench_rig *r, mono_ns_t *sent)
     (void)gateway_look_ahead(r->g);
     loop_reap(r->loop);
     connector_results(r);
+    if (unlikely(r->asked_count != 0) && !loop_attached(r->loop, GATEWAY_CONN(0, CONN_ROLE_MARKET)))
+        market_answers(r);
     (void)loop_deliver(r->loop, LOOP_ORDER, ORDER_BYTES, &handler);
     if (gateway_poll_commands(r->g, COMMANDS_PER_TURN, r->now) > 0) {
         if (r->sync.policy == JOURNAL_SYNC_ALWAYS)
@@ -545,17 +594,6 @@ make_parts(struct bench_rig *r)
 
 /* ---- bringing it up ---- */
 
-/* A message of the market's, as if it had come over its connection. */
-static void
-market_says(struct bench_rig *r, const char *text, size_t len)
-{
-    static uint8_t buf[WS_HEADER_ROOM + BENCH_TEXT_MAX];
-
-    memcpy(buf + WS_HEADER_ROOM, text, len);
-    struct ws_frame f = ws_encode(buf, WS_HEADER_ROOM, len, WS_OP_TEXT, NULL);
-    gateway_on_bytes(r->g, GATEWAY_CONN(0, CONN_ROLE_MARKET), f.data, f.len, r->now);
-}
-
 static void
 depth_says(struct bench_rig *r, uint32_t id, uint64_t seq)
 {
@@ -636,6 +674,8 @@ market_up(struct bench_rig *r)
 {
     int64_t end = bench_now() + START_MAX_NS;
 
+    while (bench_now() - r->asked_ns < NS_PER_S) /* nothing may be asked once real bytes come: see rig_turn */
+        (void)rig_turn(r, NULL);
     connect_to_port(r, GATEWAY_CONN(0, CONN_ROLE_MARKET));
     while (!loop_attached(r->loop, GATEWAY_CONN(0, CONN_ROLE_MARKET))) {
         (void)rig_turn(r, NULL);

@@ -55,7 +55,10 @@ struct bench_rig {
     struct now now;
     uint32_t generation[GATEWAY_CONNS];
     uint32_t snapshot_wanted; /* instrument; UINT32_MAX none */
-    mono_ns_t flushed_at;     /* when port_flush gave the turn's sends to the kernel */
+    int asked[16];            /* ids of requests to the market that wait for an answer */
+    unsigned asked_count;
+    int64_t asked_ns;     /* the last of them */
+    mono_ns_t flushed_at; /* when port_flush gave the turn's sends to the kernel */
     bool flushed;
     bool capture; /* keep a copy of the next message committed to order entry, framed */
     const uint8_t *reserved;
