@@ -41,7 +41,6 @@ struct config_memory {
     int64_t orders_max;      /* order table, a power of two */
     int64_t instruments_max; /* ids handed out */
     int64_t clients_max;
-    int64_t levels_max; /* price levels per side and book */
     int64_t message_max_bytes;
     int64_t md_ring; /* slots of the broadcast ring, a power of two */
     int64_t ladder_levels;

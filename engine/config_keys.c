@@ -63,7 +63,6 @@ static const struct config_key memory_keys[] = {
            "orders remembered, terminal ones included; a journal is never read with fewer than it was written with"),
     INT(struct config_memory, instruments_max, 1, INSTRUMENT_MAX, "64", "instruments, all versions ever used"),
     INT(struct config_memory, clients_max, 1, CLIENT_MAX, "16", "clients connected at once"),
-    INT(struct config_memory, levels_max, 100, 65536, "5000", "price levels per side of a book"),
     INT(struct config_memory, message_max_bytes, 65536, 16777216, "1048576",
         "longest WebSocket message of a venue; a longer one closes the connection"),
     POWER2(struct config_memory, md_ring, 64, 16777216, "65536", "slots of the market-data ring that clients read"),
