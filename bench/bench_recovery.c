@@ -2,6 +2,7 @@
  * each with its intent, acknowledgement and two fills; every 100th stays open. From memory: what the disk adds is its
  * own. */
 #include "bench/bench.h"
+#include "engine/io/pages.h"
 #include "engine/oms/journal.h"
 
 #include <errno.h>
@@ -20,9 +21,9 @@ static const struct order_counts counts = {
 static void *
 pages(size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    void *p = pages_map(bytes);
 
-    if (p == MAP_FAILED)
+    if (p == NULL)
         bench_die("recovery: no memory: %s", strerror(errno));
     return p;
 }

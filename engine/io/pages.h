@@ -4,7 +4,8 @@
  * in as many pages, and a walk through two levels of page tables, a guest's and its host's, costs more than the miss
  * itself. Without them everything works, slower.
  *
- * Always true: what is handed out is zeroed and touched, so no page fault comes later; nobody frees it. */
+ * Always true: what is handed out is zeroed and touched, so no page fault comes later. It lives as long as the process;
+ * munmap() of as many bytes gives it back. */
 #ifndef EXECGW_ENGINE_IO_PAGES_H
 #define EXECGW_ENGINE_IO_PAGES_H
 
