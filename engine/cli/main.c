@@ -121,9 +121,8 @@ static const struct cli_command {
           TAKES(OPTION_TRADE),
       true },
     { "cancel-all", "[SYMBOL]", "cancel every open order of every client",
-      "With SYMBOL: in that instrument only. Returns when the cancels are on their way; ends with 1 and their number "
-      "when\n"
-      "some wait for their venue to come back: they go out then, unasked.\n",
+      "With SYMBOL: in that instrument only. Returns when the cancels are on their way.\n"
+      "Ends with 1 and says how many when some wait for their venue to come back: they go out then, unasked.\n",
       cli_cancel_all, 0, 1, SESSION, true },
     { "halt", "[REASON] [--wait]", "the kill switch: no new orders, everything is canceled",
       "It stays on over a restart of the gateway, until `resume` and its confirmation.\n"
