@@ -73,8 +73,7 @@ order_deny(struct gateway *g, const struct client_command *c, enum deny_reason w
     deny_told(g, c, why, risk_denied(g->p.risk, c->cmd.client, now), now);
 }
 
-/* ---- new orders and replaces ---------------------------------------------------------------------------------------
- */
+/* ---- new orders and replaces ------------------------------------------------------------------------------------- */
 
 void
 order_risk_fill(const struct command *c, const struct instrument *ins, struct risk_order *o)
@@ -376,6 +375,18 @@ room_for(struct gateway *g, const struct gateway_venue *v, uint32_t instrument, 
     return DENY_NONE;
 }
 
+struct client_hint
+order_hint(const struct command *c)
+{
+    return (struct client_hint){ .client = c->client,
+                                 .account = c->account,
+                                 .instrument = c->instrument,
+                                 .verb = c->verb,
+                                 .side = c->side,
+                                 .px = c->px,
+                                 .qty = c->qty };
+}
+
 /* What an order will touch, asked for at once: one wait for memory instead of one after the other. Nothing is read but
  * small tables by instrument, which stay near: a read that misses would be waited for by the next clock. */
 void
@@ -507,8 +518,7 @@ order_place(struct gateway *g, const struct client_command *c, struct now now)
     command_order(g, c, now);
 }
 
-/* ---- cancels -------------------------------------------------------------------------------------------------------
- */
+/* ---- cancels ----------------------------------------------------------------------------------------------------- */
 
 void
 order_cancel_asked(struct gateway *g, uint32_t slot, const struct command *by, struct now now)
@@ -646,8 +656,7 @@ order_work(struct gateway *g, struct now now)
     return more;
 }
 
-/* ---- every command
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- every command ----------------------------------------------------------------------------------------------- */
 
 /* Called by client_port_poll, once per command. */
 void
@@ -665,13 +674,10 @@ order_command(void *ctx, const struct client_command *c)
     switch ((enum command_verb)c->cmd.verb) {
     case COMMAND_NEW:
     case COMMAND_REPLACE:
-        if (unlikely(!c->looked_at))
-            order_prefetch(g, &(struct client_hint){ .client = c->cmd.client,
-                                                     .account = c->cmd.account,
-                                                     .instrument = c->cmd.instrument,
-                                                     .side = c->cmd.side,
-                                                     .px = c->cmd.px,
-                                                     .qty = c->cmd.qty });
+        if (unlikely(!c->looked_at)) {
+            struct client_hint h = order_hint(&c->cmd);
+            order_prefetch(g, &h);
+        }
         g->polling = true;
         command_order(g, c, now);
         g->polling = false;

@@ -30,12 +30,8 @@ rehearse(const struct gateway *g, uint8_t *scratch, const struct order *o, struc
 
     if (ins == NULL || v->cfg->ops->rehearse == NULL)
         return;
-    order_prefetch(g, &(struct client_hint){ .client = c.client,
-                                             .account = c.account,
-                                             .instrument = c.instrument,
-                                             .side = c.side,
-                                             .px = c.px,
-                                             .qty = c.qty });
+    struct client_hint hint = order_hint(&c);
+    order_prefetch(g, &hint);
     order_risk_fill(&c, ins, &risk);
     (void)venue_affords(v, VENUE_RQ_NEW, now);
     risk_rehearse(g->p.risk, &risk, order_md_ref(g, ins), now);

@@ -615,6 +615,8 @@ enum deny_reason order_find_target(const struct gateway *g, const struct command
 const struct md_ref *order_md_ref(const struct gateway *g, const struct instrument *ins);
 /* Hot. Ask the processor for what an order will touch. Numbers may be any. */
 void order_prefetch(const struct gateway *g, const struct client_hint *h);
+/* The same of a command that was taken. */
+struct client_hint order_hint(const struct command *c);
 /* Its cancel could not leave: it goes out as soon as that is possible. */
 void order_cancel_later(struct gateway *g, uint32_t slot);
 bool order_work(struct gateway *g, struct now now);
