@@ -242,8 +242,7 @@ port_rest_send(void *ctx, uint16_t venue, const uint8_t *bytes, size_t len)
     return true;
 }
 
-/* ---- events -------------------------------------------------------------------------------------------------------
- */
+/* ---- events ------------------------------------------------------------------------------------------------------ */
 
 static void
 on_bytes(void *ctx, uint32_t conn, const uint8_t *bytes, size_t len, mono_ns_t recv)
@@ -460,8 +459,7 @@ on_timer(void *ctx, uint32_t id)
     tap_on_timer(&c->tap, id, c->now);
 }
 
-/* ---- housekeeping ---------------------------------------------------------------------------------------------------
- */
+/* ---- housekeeping ------------------------------------------------------------------------------------------------ */
 
 /* No segment after this one: new orders stop until there is one, what is left of it is for cancels and reports. A
  * medium that has lost something gets no more records at all. */
@@ -571,8 +569,7 @@ second_metrics(struct core *c, const struct loop_stats *s)
     behind_metrics(c);
 }
 
-/* ---- the loop
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 /* Everything that may put a client, a thread or the kernel to work is done: sleep unless a ring has something. */
 static void
@@ -742,8 +739,7 @@ core_thread(void *ctx)
     return NULL;
 }
 
-/* ---- start and end
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- start and end ----------------------------------------------------------------------------------------------- */
 
 static struct loop_config
 loop_config_of(const struct config *c, const struct gateway_config *g)

@@ -10,8 +10,7 @@
  * ends with its own answer (not that of one given up before), a time-out or the session. */
 #include "engine/gateway_state.h"
 
-/* ---- timers of one order -------------------------------------------------------------------------------------------
- */
+/* ---- timers of one order ----------------------------------------------------------------------------------------- */
 
 static bool
 asking_remove(struct gateway_venue *v, uint32_t slot)

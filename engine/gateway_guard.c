@@ -11,8 +11,7 @@ _Static_assert(MARKS_PER_WORK <= JOURNAL_MARKS_MAX, "the marks of one turn are o
 #define CROSSING_MAX      16u /* own orders canceled for one new order; more deny it */
 #define CROSSING_WALK_MAX 65536u
 
-/* ---- market orders
- * --------------------------------------------------------------------------------------------------- */
+/* ---- market orders ----------------------------------------------------------------------------------------------- */
 
 void
 guard_sweep(const struct gateway *g, const struct instrument *ins, struct risk_order *o)
@@ -70,8 +69,7 @@ guard_clear_way(struct gateway *g, uint32_t instrument, enum side side, px_t px,
     return true;
 }
 
-/* ---- balances
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- balances ---------------------------------------------------------------------------------------------------- */
 
 void
 guard_balance(struct gateway_venue *v, const struct venue_report *r, uint16_t currency)
@@ -79,8 +77,7 @@ guard_balance(struct gateway_venue *v, const struct venue_report *r, uint16_t cu
     risk_set_balance(v->g->p.risk, v->cfg->account, currency, r->last_qty, r->qty);
 }
 
-/* ---- what latched
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- what latched ------------------------------------------------------------------------------------------------ */
 
 static void
 trip_record(struct gateway *g, const struct risk_trip *t, struct now now)
@@ -95,8 +92,7 @@ trip_record(struct gateway *g, const struct risk_trip *t, struct now now)
     metric_add(g->p.metrics, METRIC_RISK_TRIPS, 0, 1);
 }
 
-/* ---- the day, into the journal: what docs/journal.md calls marks and day
- * ------------------------------------------------- */
+/* ---- the day, into the journal: what docs/journal.md calls marks and day ----------------------------------------- */
 
 /* Marks of this turn, and rates; payloads with room for all that one record takes. */
 struct marks_record {

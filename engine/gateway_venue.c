@@ -1,8 +1,7 @@
 /* Venue side of the gateway: the order-entry session, and what the venue says as journaled events of orders. */
 #include "engine/gateway_state.h"
 
-/* ---- reports to clients ---------------------------------------------------------------------------------------------
- */
+/* ---- reports to clients ------------------------------------------------------------------------------------------ */
 
 static void
 report_event(struct gateway *g, const struct order *o, enum report_kind kind, uint64_t seq,
@@ -56,8 +55,7 @@ kind_of_change(const struct gateway *g, const struct order *o, uint8_t before)
     }
 }
 
-/* ---- events ---------------------------------------------------------------------------------------------------------
- */
+/* ---- events ------------------------------------------------------------------------------------------------------ */
 
 static void
 count_state(struct gateway *g, const struct order *o, uint8_t before, struct now now)
@@ -291,8 +289,7 @@ event_of(struct gateway *g, const struct order *o, const struct venue_report *r,
     (void)snprintf(ev->text, sizeof(ev->text), "%.*s", (int)sizeof(ev->text) - 1, r->text);
 }
 
-/* ---- session
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- session ----------------------------------------------------------------------------------------------------- */
 
 void
 venue_publish_state(struct gateway_venue *v)
@@ -508,8 +505,7 @@ venue_work(struct gateway_venue *v, struct now now)
     return more || v->reconcile_walk >= 0;
 }
 
-/* ---- what the venue says
- * ------------------------------------------------------------------------------------------------ */
+/* ---- what the venue says ----------------------------------------------------------------------------------------- */
 
 static void
 on_time(struct gateway_venue *v, const struct venue_report *r)

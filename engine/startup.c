@@ -45,8 +45,7 @@ clock_now(void)
     return (struct now){ { m.tv_sec * NS_PER_S + m.tv_nsec }, { w.tv_sec * NS_PER_S + w.tv_nsec } };
 }
 
-/* ---- log ----------------------------------------------------------------------------------------------------------
- */
+/* ---- log --------------------------------------------------------------------------------------------------------- */
 
 static bool
 start_log(struct app *a, struct fault *fault)
@@ -71,8 +70,7 @@ start_log(struct app *a, struct fault *fault)
     return log_start(a->log, fault);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t
 order_live_max(const struct config *c)
@@ -244,8 +242,7 @@ take_memory(struct app *a, struct fault *fault)
     return true;
 }
 
-/* ---- keys
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- keys -------------------------------------------------------------------------------------------------------- */
 
 /* A key that cannot sign is found before the journal is begun. */
 static bool
@@ -278,8 +275,7 @@ read_keys(struct app *a, struct fault *fault)
     return true;
 }
 
-/* ---- journal
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- journal ----------------------------------------------------------------------------------------------------- */
 
 static void
 identity_of(const struct app *a, struct journal_identity *who)
@@ -466,8 +462,7 @@ open_journal(struct app *a, struct now now, struct fault *fault)
     return true;
 }
 
-/* ---- the parts
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- the parts --------------------------------------------------------------------------------------------------- */
 
 static struct session_config
 session_config_of(const struct config_venue *v, bool order)

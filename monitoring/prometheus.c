@@ -61,8 +61,7 @@ put_decimal(struct text *t, int64_t v, unsigned decimals)
     put_bytes(t, buf, n);
 }
 
-/* ---- label sets ----------------------------------------------------------------------------------------------------
- */
+/* ---- label sets -------------------------------------------------------------------------------------------------- */
 
 #define LABELS1(name, label)                     label,
 #define LABELS2(name, label, text)               label,
@@ -382,8 +381,7 @@ prometheus_render(const struct metric_page *page, const struct prometheus_proces
     return t.n;
 }
 
-/* ---- documentation --------------------------------------------------------------------------------------------------
- */
+/* ---- documentation ----------------------------------------------------------------------------------------------- */
 
 void
 prometheus_markdown(FILE *out)

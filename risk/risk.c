@@ -296,8 +296,7 @@ check_position(const struct cell *c, const struct risk_order *o, const struct fo
     return DENY_NONE;
 }
 
-/* ---- money: checks 21, 22, 25 -------------------------------------------------------------------------------------
- */
+/* ---- money: checks 21, 22, 25 ------------------------------------------------------------------------------------ */
 
 /* What one order adds to a party's worst case, in quantity: by side, and to the larger of the two. */
 struct adds {
@@ -530,8 +529,7 @@ check_own_day(const struct risk *r, const struct risk_order *o, const struct fou
     return day_within(&r->client[o->client].group, valuation_of(&r->market[o->instrument].value, f->more), out);
 }
 
-/* ---- the other checks that read -----------------------------------------------------------------------------------
- */
+/* ---- the other checks that read ---------------------------------------------------------------------------------- */
 
 /* Check 24. */
 static inline enum deny_reason

@@ -3,8 +3,7 @@
 
 #define PPM 1000000
 
-/* ---- rates ---------------------------------------------------------------------------------------------------------
- */
+/* ---- rates ------------------------------------------------------------------------------------------------------- */
 
 int64_t
 rate_of(const struct risk *r, uint16_t ccy, struct now now)
@@ -54,8 +53,7 @@ market_money(const struct market *m)
     return m->contract.kind == INSTRUMENT_SPOT ? m->quote_ccy : m->settle_ccy;
 }
 
-/* ---- holdings and their groups
- * --------------------------------------------------------------------------------------- */
+/* ---- holdings and their groups ----------------------------------------------------------------------------------- */
 
 static int64_t
 room(wide_t left)
@@ -177,8 +175,7 @@ client_update(struct risk *r, uint32_t client, uint32_t account, uint32_t instru
         holding_update(h, m, result ? m->rate : 0, groups, ARRAY_LEN(groups), result);
 }
 
-/* ---- what latches
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- what latches ------------------------------------------------------------------------------------------------ */
 
 struct group *
 risk_group_at(struct risk *r, enum trading_level level, uint32_t id)
@@ -305,8 +302,7 @@ group_watch(struct risk *r, enum trading_level level, uint32_t id)
         risk_trip_set(r, level, id, TRIP_LOSS_RATE, best - result, g->loss_window_max);
 }
 
-/* ---- marks
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- marks ------------------------------------------------------------------------------------------------------- */
 
 void
 market_value(struct risk *r, struct market *m, px_t px, int64_t at_ns, bool fresh)
@@ -388,8 +384,7 @@ risk_mark(struct risk *r, uint32_t instrument, const struct md_ref *md, struct n
     market_revalue(r, instrument);
 }
 
-/* ---- breakers
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- breakers ---------------------------------------------------------------------------------------------------- */
 
 void
 risk_note_reject(struct risk *r, uint32_t venue, uint32_t client, struct now now)

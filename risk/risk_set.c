@@ -39,8 +39,7 @@ risk_init(const struct risk_counts *c, struct arena *arena)
     return r;
 }
 
-/* ---- limits --------------------------------------------------------------------------------------------------------
- */
+/* ---- limits ------------------------------------------------------------------------------------------------------ */
 
 /* A bucket that was never set starts full; a new rate keeps what is saved. */
 static void
@@ -165,8 +164,7 @@ others_set(struct risk *r, struct now now)
     group_rooms(&r->global);
 }
 
-/* ---- do they fit what is traded? ----------------------------------------------------------------------------------
- */
+/* ---- do they fit what is traded? --------------------------------------------------------------------------------- */
 
 /* Currencies whose worth in the reporting one can be told: itself, the operator's rates, a spot book of both. */
 struct rate_paths {
@@ -271,8 +269,7 @@ risk_set_limits(struct risk *r, const struct risk_limits *l, struct now now, str
     return true;
 }
 
-/* ---- definitions ---------------------------------------------------------------------------------------------------
- */
+/* ---- definitions ------------------------------------------------------------------------------------------------- */
 
 static bool
 position_empty(const struct position *p)

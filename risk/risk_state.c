@@ -2,8 +2,7 @@
 #include "risk/risk_state.h"
 #include "execgw/admission.h"
 
-/* ---- balances ------------------------------------------------------------------------------------------------------
- */
+/* ---- balances ---------------------------------------------------------------------------------------------------- */
 
 #define NEED_PER_VALUE pow10_i64[NEED_DECIMALS - VALUE_DECIMALS]
 
@@ -90,8 +89,7 @@ balance_apply(struct risk *r, const struct market *m, const struct order_delta *
     need_add(&base->budget, d->side == SIDE_BUY ? moved : -moved);
 }
 
-/* ---- deltas --------------------------------------------------------------------------------------------------------
- */
+/* ---- deltas ------------------------------------------------------------------------------------------------------ */
 
 static void
 count_change(uint32_t *count, int change)
@@ -292,8 +290,7 @@ risk_set_reconciled(struct risk *r, uint32_t account, uint32_t instrument, bool 
     cell_at(r, account, instrument)->position.reconciled = reconciled;
 }
 
-/* ---- questions -----------------------------------------------------------------------------------------------------
- */
+/* ---- questions --------------------------------------------------------------------------------------------------- */
 
 const struct position *
 risk_position(const struct risk *r, uint32_t account, uint32_t instrument)

@@ -1,8 +1,7 @@
 /* What would pass, and what each limit stands at. Cold. See risk.h. */
 #include "risk/risk_state.h"
 
-/* ---- the largest quantity ------------------------------------------------------------------------------------------
- */
+/* ---- the largest quantity ---------------------------------------------------------------------------------------- */
 
 static bool
 would_pass(struct risk *r, struct risk_order *o, qty_t qty, const struct md_ref *md, struct now now,
@@ -52,8 +51,7 @@ risk_whatif(struct risk *r, const struct risk_order *order, const struct md_ref 
     return a * l->step;
 }
 
-/* ---- gauges --------------------------------------------------------------------------------------------------------
- */
+/* ---- gauges ------------------------------------------------------------------------------------------------------ */
 
 struct gauges {
     struct risk_gauge *out;

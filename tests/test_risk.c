@@ -784,8 +784,7 @@ TEST(instrument_may_not_change_quantity_decimals_under_a_position)
     CHECK(risk_set_instrument(f.r, &f.ins, f.now, &f.fault));
 }
 
-/* ---- position -----------------------------------------------------------------------------------------------------
- */
+/* ---- position ---------------------------------------------------------------------------------------------------- */
 
 TEST(position_subtracts_fees_paid_in_the_base_currency_exactly)
 {
@@ -818,8 +817,7 @@ TEST(position_saturates_instead_of_wrapping)
     CHECK_EQ(check(&f), DENY_POSITION);
 }
 
-/* ---- what-if ------------------------------------------------------------------------------------------------------
- */
+/* ---- what-if ----------------------------------------------------------------------------------------------------- */
 
 TEST(risk_whatif_finds_the_largest_quantity_and_what_binds)
 {
@@ -841,8 +839,7 @@ TEST(risk_whatif_finds_the_largest_quantity_and_what_binds)
     CHECK_EQ(binding.reason, DENY_BOOK_INVALID);
 }
 
-/* ---- property: no sequence of accepted orders, fills and cancels gets past a limit --------------------------------
- */
+/* ---- property: no sequence of accepted orders, fills and cancels gets past a limit ------------------------------- */
 
 static uint64_t rng_state;
 

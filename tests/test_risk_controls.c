@@ -4,8 +4,7 @@
 
 #define STEP 5
 
-/* ---- who may do what ------------------------------------------------------------------------------------------------
- */
+/* ---- who may do what --------------------------------------------------------------------------------------------- */
 
 TEST(a_strategy_may_use_its_accounts_instruments_and_verbs_alone)
 {
@@ -42,8 +41,7 @@ TEST(a_strategy_may_use_its_accounts_instruments_and_verbs_alone)
     CHECK_EQ(risk_check_cancel(f.r, CLIENT, f.now, &f.v), DENY_NONE);
 }
 
-/* ---- what an order may look like
- * ------------------------------------------------------------------------------------- */
+/* ---- what an order may look like --------------------------------------------------------------------------------- */
 
 TEST(good_till_date_ends_in_the_future)
 {
@@ -138,8 +136,7 @@ TEST(a_market_order_counts_at_its_worst_price)
     CHECK_EQ(check(&f), DENY_STALE_MARKET);
 }
 
-/* ---- self-match
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- self-match -------------------------------------------------------------------------------------------------- */
 
 static void
 rest(struct fixture *f, uint32_t client, enum side side, px_t px, bool gone)
@@ -210,8 +207,7 @@ TEST(a_market_order_meets_our_own_orders_at_its_worst_price)
     CHECK_EQ(check(&f), DENY_SELF_MATCH);
 }
 
-/* ---- parents
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- parents ----------------------------------------------------------------------------------------------------- */
 
 static void
 child(struct fixture *f, uint64_t parent, qty_t total, qty_t reserved, qty_t filled, int open)
@@ -269,8 +265,7 @@ TEST(a_replacing_child_holds_beside_the_one_it_replaces_and_an_amended_one_the_d
     AT_LIMIT_AND_PAST(&f, f.o.qty = 3000, f.o.qty = 3000 + STEP, DENY_PARENT);
 }
 
-/* ---- breakers
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- breakers ---------------------------------------------------------------------------------------------------- */
 
 static void
 breaker_holds(struct fixture *f, enum trading_level level, uint32_t id, enum risk_trip_kind kind)
@@ -381,8 +376,7 @@ TEST(slow_acknowledgements_trip_their_venue)
     breaker_holds(&f, LEVEL_VENUE, 0, TRIP_ACK);
 }
 
-/* ---- what counts
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- what counts ------------------------------------------------------------------------------------------------- */
 
 TEST(the_same_content_may_come_so_often_within_a_window)
 {

@@ -42,8 +42,7 @@ id_at(enum trading_level level)
     return level == LEVEL_CLIENT ? CLIENT : 0;
 }
 
-/* ---- exposure ------------------------------------------------------------------------------------------------------
- */
+/* ---- exposure ---------------------------------------------------------------------------------------------------- */
 
 TEST(gross_exposure_holds_at_every_level_for_buys_and_sells)
 {
@@ -234,8 +233,7 @@ TEST(leverage_is_gross_exposure_by_what_the_account_owns)
     AT_LIMIT_AND_PAST(&f, f.o.qty = ONE, f.o.qty = ONE + STEP, DENY_EXPOSURE);
 }
 
-/* ---- balances ------------------------------------------------------------------------------------------------------
- */
+/* ---- balances ---------------------------------------------------------------------------------------------------- */
 
 static void
 balances_on(struct fixture *f)
@@ -377,8 +375,7 @@ TEST(a_derivative_needs_margin_for_its_worst_case)
     AT_LIMIT_AND_PAST(&f, f.o.qty = 2 * ONE - STEP, f.o.qty = 2 * ONE + STEP, DENY_BALANCE);
 }
 
-/* ---- the day -------------------------------------------------------------------------------------------------------
- */
+/* ---- the day ----------------------------------------------------------------------------------------------------- */
 
 TEST(value_traded_in_a_day_and_open_holds_at_every_level)
 {
@@ -544,8 +541,7 @@ TEST(a_slow_loss_trips_no_breaker)
     }
 }
 
-/* ---- results -------------------------------------------------------------------------------------------------------
- */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 TEST(a_strategys_part_and_the_accounts_whole_are_told_apart)
 {

@@ -328,8 +328,7 @@ sums_clear(struct journal_snapshot *s, const struct journal_position *p)
     }
 }
 
-/* ---- gathering: prices in other decimals ---------------------------------------------------------------------------
- */
+/* ---- gathering: prices in other decimals ------------------------------------------------------------------------- */
 
 static wide_t
 rescale(wide_t v, unsigned from, unsigned to)

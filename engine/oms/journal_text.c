@@ -84,8 +84,7 @@ journal_text_learn(struct journal_text *t, const struct journal_record *outer)
     }
 }
 
-/* ---- one record as a list of fields, written in one of two ways ---------------------------------------------------
- */
+/* ---- one record as a list of fields, written in one of two ways -------------------------------------------------- */
 
 struct writer {
     char *buf;

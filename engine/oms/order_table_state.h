@@ -14,8 +14,7 @@
 /* Largest total believed of an amend that was not ours: what all live orders could add up to so stays in range. */
 #define QTY_OTHER_MAX (INT64_C(1) << 50)
 
-/* ---- hash: 32-bit hash and value per entry, linear probing, never more than half full ------------------------------
- */
+/* ---- hash: 32-bit hash and value per entry, linear probing, never more than half full ---------------------------- */
 
 struct hash_entry {
     uint32_t hash;

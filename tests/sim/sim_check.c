@@ -85,8 +85,7 @@ touch(struct oracle *o, uint32_t mine)
         o->touched[o->touched_count++] = mine;
 }
 
-/* ---- the truth ----------------------------------------------------------------------------------------------------
- */
+/* ---- the truth --------------------------------------------------------------------------------------------------- */
 
 /* The most that may still have been or be filled, as the ledger and the wires stand. */
 static int64_t

@@ -174,8 +174,7 @@ tick(struct sim *s, struct price *p)
     say(s, text, n, sizeof(text));
 }
 
-/* ---- what the core fetches ----------------------------------------------------------------------------------------
- */
+/* ---- what the core fetches --------------------------------------------------------------------------------------- */
 
 static void
 give_definitions(struct sim *s, bool ok)
