@@ -105,6 +105,7 @@ port_conn_open(void *ctx, uint32_t conn)
         .endpoint = c->p.endpoint[conn],
     };
 
+    ASSERT(!loop_attached(c->loop, conn));          /* the connector frees the session it had */
     ASSERT(connector_request(c->p.connector, &rq)); /* two requests per connection fit */
     c->connector_wake = true;
 }

@@ -170,8 +170,6 @@ discard(struct connect_result *r)
 {
     CHECK(r->ok);
     (void)close(r->handover.fd);
-    if (r->handover.tls != NULL)
-        tls_free(r->handover.tls);
 }
 
 static struct connect_result

@@ -122,9 +122,7 @@ attempt_let_go(struct attempt *a)
     if (a->lookup != NULL)
         lookup_release(a->lookup);
     a->lookup = NULL;
-    if (a->tls_open)
-        tls_free(a->tls);
-    a->tls_open = false;
+    tls_free(a->tls);
     if (a->fd >= 0)
         (void)close(a->fd);
     a->fd = -1;
@@ -364,7 +362,6 @@ handshake_start(struct attempt *a)
     a->phase = ATTEMPT_HANDSHAKE;
     if (!tls_open(a->tls, a->tls_context, a->endpoint.host, &f))
         return attempt_fail(a, f.text);
-    a->tls_open = true;
     return false;
 }
 

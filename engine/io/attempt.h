@@ -48,7 +48,6 @@ struct attempt {
     const struct tls_context *tls_context;
     const struct upgrade_ops *upgrade;
     struct tls *tls; /* the caller's; in use when endpoint.tls */
-    bool tls_open;
     enum attempt_phase phase;
     int fd;
     mono_ns_t deadline;

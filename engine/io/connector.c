@@ -111,6 +111,7 @@ request_open(struct connector *c, const struct connect_request *rq)
     s->generation = rq->generation;
     s->begin = now;
     s->busy = true;
+    tls_free(&s->tls); /* of the connection before, which the core has left */
     attempt_begin(&s->attempt, &rq->endpoint, c->cfg.tls, &s->tls, &c->cfg.upgrade, rq->deadline_ms, now);
 }
 
@@ -278,13 +279,11 @@ connector_stop(struct connector *c)
         (void)pthread_join(c->thread, NULL);
         c->running = false;
     }
-    while (ring_get(&c->result_out, &r)) {
-        if (!r.ok)
-            continue;
-        (void)close(r.handover.fd);
-        if (r.handover.tls != NULL)
-            tls_free(r.handover.tls);
-    }
+    while (ring_get(&c->result_out, &r))
+        if (r.ok)
+            (void)close(r.handover.fd);
+    for (uint32_t i = 0; i < c->cfg.conn_max; i++)
+        tls_free(&c->slot[i].tls);
     (void)close(c->request_fd);
     (void)close(c->result_fd);
 }

@@ -48,7 +48,7 @@ struct connector_config {
 size_t connector_footprint(const struct connector_config *cfg);
 struct connector *connector_init(const struct connector_config *cfg, struct arena *arena, struct fault *fault);
 bool connector_start(struct connector *c, struct fault *fault);
-/* Ends every attempt, joins the thread, closes what was never taken. */
+/* Ends every attempt, joins the thread, closes what was never taken, frees every session. */
 void connector_stop(struct connector *c);
 
 /* Core side. False when the ring is full (cannot happen with at most two requests per connection outstanding). A new

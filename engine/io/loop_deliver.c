@@ -71,8 +71,7 @@ deliver_end(struct loop *l, uint32_t conn, const struct loop_handler *h)
     if (c->tls != NULL) {
         if (end == LOOP_END_PEER && !c->notified)
             end = LOOP_END_TRUNCATED;
-        tls_free(c->tls);
-        c->tls = NULL;
+        c->tls = NULL; /* the connector's to free: OpenSSL's locks would be waited for here */
     }
     c->state = CONN_FREE;
     c->gen++;

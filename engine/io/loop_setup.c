@@ -269,8 +269,6 @@ loop_exit(struct loop *l)
             continue;
         if (c->fd >= 0)
             (void)close(c->fd);
-        if (c->tls != NULL)
-            tls_free(c->tls);
         c->state = CONN_FREE;
     }
     for (uint32_t i = 0; i < l->cfg.bell_max; i++)
