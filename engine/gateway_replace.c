@@ -61,6 +61,10 @@ replace_tell(struct gateway *g, uint32_t slot, const struct order_before *before
 
     if (likely(a == NULL))
         return;
+    if (!settled && o->key != before->key) { /* given up when the order ended; a late trade proves it */
+        report_as(g, o, REPORT_ORDER, o->key, "the amend was carried out before the order was over", now);
+        return;
+    }
     if (settled && o->key == a->key) {
         report_as(g, o, REPORT_REPLACED, before->key, ev->text, now);
         report_as(g, o, REPORT_NEW, o->key, ev->text, now);

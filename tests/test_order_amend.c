@@ -202,6 +202,89 @@ TEST(an_order_that_ends_with_an_amend_open_answers_the_amends_key_with_not_place
     }
 }
 
+/* The venue's end said no count, and the trades were slower than it. */
+TEST(race_late_trades_past_the_old_total_prove_the_amend_that_was_given_up_at_the_end)
+{
+    struct oms o;
+    uint32_t s = working(&o, 100);
+    uint64_t first = order_at(o.t, s)->key;
+    oms_amend(&o, s, 9000, 150);
+    uint64_t key = OMS_AMEND(&o, s)->key;
+    CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCELED), ORDER_APPLIED);
+    CHECK_EQ(oms_fill(&o, s, 1, 100), ORDER_LATE);
+    CHECK_EQ(order_at(o.t, s)->key, first); /* it may have been that */
+    CHECK_EQ(oms_fill(&o, s, 2, 1), ORDER_LATE);
+    CHECK_EQ(order_at(o.t, s)->qty, 150);
+    CHECK_EQ(order_at(o.t, s)->px, 9000);
+    CHECK_EQ(order_at(o.t, s)->key, key);
+    CHECK_EQ(OMS_STATE(&o, s), ORDER_CANCELED);
+    CHECK_EQ(order_key_check(o.t, 1, key).asked.state, ORDER_NEW);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
+    CHECK_EQ(oms_fill(&o, s, 3, 49), ORDER_LATE);
+    CHECK_EQ(order_totals(o.t)->overfills, 0);
+    CHECK_EQ(oms_fill(&o, s, 4, 1), ORDER_LATE);
+    CHECK_EQ(order_totals(o.t)->overfills, 1);
+    CHECK_EQ(order_at(o.t, s)->qty, 150);
+    oms_sums_match(&o);
+    oms_free(&o);
+}
+
+TEST(a_late_trade_past_the_total_proves_no_amend_that_was_refused_or_could_not_allow_it)
+{
+    for (int refused = 0; refused < 2; refused++) {
+        struct oms o;
+        uint32_t s = working(&o, 100);
+        oms_amend(&o, s, 9000, refused ? 150 : 110);
+        if (refused)
+            oms_refuse(&o, s);
+        CHECK_EQ(oms_on(&o, s, ORDER_EV_CANCELED), ORDER_APPLIED);
+        CHECK_EQ(oms_fill(&o, s, 1, 111), ORDER_LATE);
+        CHECK_EQ(order_at(o.t, s)->qty, 100);
+        CHECK_EQ(order_totals(o.t)->overfills, 1);
+        oms_free(&o);
+    }
+}
+
+TEST(a_trade_past_the_total_while_an_end_is_held_proves_the_amend)
+{
+    struct oms o;
+    uint32_t s = working(&o, 100);
+    oms_amend(&o, s, 9000, 150);
+    CHECK_EQ(oms_end(&o, s, ORDER_EV_CANCELED, 90), ORDER_HELD);
+    struct order_event ev = oms_event(&o, s, ORDER_EV_FILL);
+    ev.trade_id = 1;
+    ev.last_px = 9000;
+    ev.last_qty = 120;
+    ev.cum_qty = 130; /* the end's count was an older one */
+    CHECK_EQ(oms_apply(&o, s, &ev), ORDER_APPLIED);
+    CHECK_EQ(OMS_STATE(&o, s), ORDER_PARTIALLY_FILLED);
+    CHECK_EQ(order_at(o.t, s)->qty, 150);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 10);
+    CHECK_EQ(oms_fill(&o, s, 2, 10), ORDER_APPLIED);
+    CHECK_EQ(OMS_STATE(&o, s), ORDER_CANCELED);
+    CHECK_EQ(order_totals(o.t)->overfills, 0);
+    oms_free(&o);
+}
+
+/* A venue that says filled, and no terms: at the amend's total it can only be that. */
+TEST(an_order_found_filled_at_the_total_of_its_open_amend_was_amended)
+{
+    for (qty_t filled = 60; filled <= 100; filled += 40) {
+        struct oms o;
+        uint32_t s = working(&o, 100);
+        oms_amend(&o, s, 9000, 60);
+        uint64_t key = OMS_AMEND(&o, s)->key;
+        oms_fill(&o, s, 1, filled);
+        struct order_event ev = oms_event(&o, s, ORDER_EV_STATUS);
+        ev.state = ORDER_FILLED;
+        oms_apply(&o, s, &ev);
+        CHECK_EQ(OMS_STATE(&o, s), ORDER_FILLED);
+        CHECK_EQ(order_at(o.t, s)->qty, filled);
+        CHECK_EQ(order_key_check(o.t, 1, key).asked.state, filled == 60 ? ORDER_NEW : ORDER_NOT_PLACED);
+        oms_free(&o);
+    }
+}
+
 TEST(race_fill_during_an_amend_down_ends_the_order_by_its_new_total)
 {
     struct oms o;

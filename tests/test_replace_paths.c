@@ -8,8 +8,11 @@
  * once, and the paths are counted as they would have been walked.
  *
  * After each step: what is reserved and filled covers the most that the venue may come to fill; what is filled and
- * works there is never above the largest total asked for; nothing terminal works at the venue. At the end of each path
- * the faults stop, and what we believe becomes what the venue has. */
+ * works there is never above the largest total asked for; nothing terminal works at the venue; more than its total is
+ * shown as filled of no order. At the end of each path the faults stop, and what we believe becomes what the venue has.
+ * Amends again with a venue whose ends do not say how much was filled, so that trades come after them; to cancel and
+ * place anew is nothing for such a venue. */
+#include "engine/oms/order_image.h"
 #include "tests/oms_fixture.h"
 
 #define PATH_DEPTH  7 /* EXECGW_PATHS says another, to DEPTH_MAX */
@@ -75,6 +78,7 @@ struct paths {
     struct world w;
     uint32_t slot[ORDERS]; /* ORDER_NONE until made */
     bool amends;           /* the venue's way */
+    bool counts;           /* its ends say how much was filled; else trades are late */
     uint64_t states;
     const char *broken; /* the invariant that did not hold */
     char trail[DEPTH_MAX + 1][32];
@@ -297,7 +301,7 @@ on_message(const struct message *m)
     case SAYS_ACK: ev = oms_event(&p.o, p.slot[m->order], ORDER_EV_ACK); break;
     case SAYS_CANCELED:
         ev = oms_event(&p.o, p.slot[m->order], ORDER_EV_CANCELED);
-        ev.cum_qty = m->cum;
+        ev.cum_qty = p.counts ? m->cum : 0;
         break;
     case SAYS_AMENDED:
         ev = oms_event(&p.o, p.slot[m->order], ORDER_EV_AMENDED);
@@ -508,10 +512,13 @@ invariants(void)
         const struct order *o = order_of(i);
         if (!holds(o->cum_qty <= v->filled, "no fill is counted that was not made") ||
             !holds(o->cum_qty == __builtin_popcount(p.w.seen[i]), "each trade told is counted once") ||
+            !holds(o->cum_qty <= o->qty || p.w.others_left == 0,
+                   "no report shows more filled than its total, unless somebody else raised that") ||
             !holds(order_live(o) || (!v->open && most(i) == v->filled), "nothing terminal works at the venue"))
             return false;
-        if (p.w.other_untold == 0 && !holds(o->reserved + o->cum_qty >= most(i) || !order_live(o),
-                                            "what is reserved covers the most that may be filled"))
+        bool over = !order_live(o) || (!p.counts && o->end_state != 0); /* by how much it may still fill was not said */
+        if (p.w.other_untold == 0 &&
+            !holds(over || o->reserved + o->cum_qty >= most(i), "what is reserved covers the most that may be filled"))
             return false;
     }
     return holds(worst <= p.w.intended, "filled and working is at most the largest total asked for");
@@ -631,6 +638,10 @@ order_key(uint64_t h, int which, uint32_t times)
     const struct order *o = order_of(which);
     const struct order_amend *a = order_amend_at(p.o.t, p.slot[which]);
 
+    if (a != NULL && a->key != 0) {
+        const struct key_entry *e = key_ledger_find(order_keys(p.o.t), o->client, a->key);
+        h = mix(h, (e != NULL ? e->state : 99u) | (o->key == a->key ? 128u : 0u));
+    }
     h = mix(h, o->state | (uint64_t)o->request << 8 | (uint64_t)o->end_state << 16 | (uint64_t)o->marks << 24);
     h = mix(h, (uint64_t)o->qty | (uint64_t)o->cum_qty << 16 | (uint64_t)o->venue_cum_qty << 32 |
                    (uint64_t)o->reserved << 48);
@@ -775,7 +786,7 @@ walk(unsigned depth_max)
 }
 
 static void
-every_path(bool amends)
+every_path(bool amends, bool counts)
 {
     memset(&p, 0, sizeof(p));
     const char *given = getenv("EXECGW_PATHS");
@@ -784,6 +795,7 @@ every_path(bool amends)
     memo_bits = depth <= PATH_DEPTH ? 21 : 25;
     memo = (struct memo *)calloc((size_t)1 << memo_bits, sizeof(*memo));
     p.amends = amends;
+    p.counts = counts;
     p.o.counts = (struct order_counts){ .live_max = 3, .done_kept = 1, .trades_kept = 16, .keys_kept = 4 };
     p.o.t = oms_table(&p.o.counts, &p.o.memory, &p.o.memory_bytes);
     (void)clordid_mint_init(&p.o.mint, "g1", 1790000000, 0);
@@ -807,8 +819,9 @@ every_path(bool amends)
             printf("  %2u %s\n", i + 1, p.trail[i]);
         fail_msg("does not hold: %s", p.broken);
     }
-    printf("  %s: %llu paths of %u steps, %llu distinct states\n", amends ? "amend in place" : "cancel and new",
-           (unsigned long long)paths, depth, (unsigned long long)p.states);
+    printf("  %s, %s: %llu paths of %u steps, %llu distinct states\n", amends ? "amend in place" : "cancel and new",
+           counts ? "ends that count" : "trades after ends", (unsigned long long)paths, depth,
+           (unsigned long long)p.states);
     CHECK(given != NULL || paths > 1000000);
     oms_free(&p.o);
     free(memo);
@@ -816,12 +829,17 @@ every_path(bool amends)
 
 TEST(every_interleaving_of_amends_fills_losses_and_queries_keeps_the_order_covered)
 {
-    every_path(true);
+    every_path(true, true);
 }
 
 TEST(every_interleaving_of_replaces_fills_losses_and_queries_keeps_both_orders_covered)
 {
-    every_path(false);
+    every_path(false, true);
+}
+
+TEST(every_interleaving_with_trades_that_come_after_the_end_shows_no_more_filled_than_the_total)
+{
+    every_path(true, false);
 }
 
 TEST_MAIN()

@@ -108,34 +108,43 @@ amend_settle(struct order_table *t, struct order *o, enum order_state how)
     o->key = a->key;
 }
 
-/* More was filled than the order was for: only the amend that is under way can have allowed that. */
-static void
-amend_by_count(struct order_table *t, struct order *o)
+/* The last amend asked for may have been carried out: it is open, or it was given up because the order was over. */
+static bool
+amend_possible(struct order_table *t, const struct order *o)
 {
-    if (unlikely((o->marks & ORDER_MARK_AMENDING) != 0) && o->cum_qty > o->qty &&
-        o->cum_qty <= t->amend[o - t->order].qty)
-        amend_settle(t, o, ORDER_NEW);
+    const struct order_amend *a = &t->amend[o - t->order];
+
+    if (likely((o->marks & ORDER_MARK_AMENDS) == 0) || a->key == 0 || a->key == o->key)
+        return false;
+    const struct key_entry *e = key_ledger_find(&t->keys, o->client, a->key);
+    return (o->marks & ORDER_MARK_AMENDING) != 0 || e == NULL || e->state == ORDER_NOT_PLACED;
 }
 
-/* While it works: then the amend's answer has nothing more to say. */
-static void
-amend_shown(struct order_table *t, struct order *o)
+/* More was filled than the order was for: only that amend can have allowed it, even when the order is over since. */
+static bool
+amend_by_count(struct order_table *t, struct order *o)
 {
-    if (likely((o->marks & ORDER_MARK_AMENDING) == 0))
-        return;
-    amend_by_count(t, o);
-    if ((o->marks & ORDER_MARK_AMENDING) == 0 &&
-        (o->request == REQUEST_REPLACE_IN_FLIGHT || o->request == REQUEST_REPLACE_UNKNOWN))
-        o->request = REQUEST_NONE;
+    if (likely(o->cum_qty <= o->qty) || !amend_possible(t, o) || o->cum_qty > t->amend[o - t->order].qty)
+        return false;
+    amend_settle(t, o, ORDER_NEW);
+    return true;
+}
+
+/* It ends: what is open is settled by how. Filled with less than its total, its total was less. */
+static void
+amend_end(struct order_table *t, struct order *o, enum order_state state)
+{
+    bool done = state == ORDER_FILLED && o->cum_qty < o->qty && o->cum_qty == t->amend[o - t->order].qty;
+
+    amend_settle(t, o, done ? ORDER_NEW : ORDER_NOT_PLACED); /* and that is what its key is answered with */
 }
 
 /* Enter a terminal state; the list is mended by the caller. */
 static void
 enter(struct order_table *t, struct order *o, enum order_state state)
 {
-    amend_by_count(t, o);
-    if (unlikely((o->marks & ORDER_MARK_AMENDING) != 0)) /* and that is what its key is answered with */
-        amend_settle(t, o, ORDER_NOT_PLACED);
+    if (unlikely((o->marks & ORDER_MARK_AMENDING) != 0))
+        amend_end(t, o, state);
     o->state = (uint8_t)state;
     o->end_state = 0;
     o->request = REQUEST_NONE;
@@ -187,10 +196,6 @@ fill_count(struct order_table *t, struct order *o, const struct order_event *ev,
     o->last_trade_id = ev->trade_id;
     o->last_fee = ev->fee;
     o->last_fee_ccy = (uint16_t)ev->fee_ccy;
-    if (o->cum_qty > worst_total(t, o) && (o->marks & ORDER_MARK_OVERFILLED) == 0) {
-        o->marks |= ORDER_MARK_OVERFILLED;
-        t->totals.overfills++;
-    }
     t->totals.trades++;
     d->fill_px = ev->last_px;
     if ((ev->flags & ORDER_EVENT_COUNTED) != 0) {
@@ -200,6 +205,15 @@ fill_count(struct order_table *t, struct order *o, const struct order_event *ev,
     d->fill_qty = ev->last_qty;
     d->fee = ev->fee;
     d->fee_ccy = (uint16_t)ev->fee_ccy;
+}
+
+static void
+overfill_note(struct order_table *t, struct order *o)
+{
+    if (likely(o->cum_qty <= worst_total(t, o)) || (o->marks & ORDER_MARK_OVERFILLED) != 0)
+        return;
+    o->marks |= ORDER_MARK_OVERFILLED;
+    t->totals.overfills++;
 }
 
 static enum order_outcome
@@ -214,6 +228,8 @@ on_fill(struct order_table *t, struct order *o, const struct order_event *ev, st
 
     venue_facts(t, o, ev);
     fill_count(t, o, ev, d);
+    bool amended = amend_by_count(t, o);
+    overfill_note(t, o);
     if (step.outcome == ORDER_LATE) {
         o->marks |= ORDER_MARK_LATE;
         d->fill_late = true;
@@ -226,7 +242,8 @@ on_fill(struct order_table *t, struct order *o, const struct order_event *ev, st
     else if (o->end_state == 0) {
         o->state = step.state;
         o->request = step.request;
-        amend_shown(t, o);
+        if (amended && (o->request == REQUEST_REPLACE_IN_FLIGHT || o->request == REQUEST_REPLACE_UNKNOWN))
+            o->request = REQUEST_NONE; /* its answer has nothing more to say */
     } else if (order_missing_fill_qty(o) == 0)
         enter(t, o, (enum order_state)o->end_state);
     else if (o->state != ORDER_PARTIALLY_FILLED)

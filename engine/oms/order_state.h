@@ -60,7 +60,7 @@ enum order_outcome {
     X(RULE_FILL_BEATS_ACK, "fill beats ack: a trade proves that the order was accepted")                            \
     X(RULE_FILL_BEATS_CANCEL, "fill beats cancel: it counts; the cancel still speaks for the rest")                 \
     X(RULE_FILL_BEATS_REPLACE, "replace half done, or fill during an amend: it counts; the request still speaks")   \
-    X(RULE_FILL_LATE, "cancel ack before last fill: counts, does not reopen")                                       \
+    X(RULE_FILL_LATE, "cancel ack before last fill: counts, does not reopen; past the total it proves an amend")    \
     X(RULE_FILL_OF_NEVER, "a trade of an order that was proven never placed: money moved, it counts")               \
     X(RULE_CANCEL_BEATS_ACK, "cancel beats ack: an order that ended was there")                                     \
     X(RULE_CANCELED, "the cancel did it")                                                                           \
