@@ -200,6 +200,64 @@ day_write(struct gateway *g, struct now now)
     g->day_telling = false;
 }
 
+struct window_records {
+    struct journal_windows head;
+    struct journal_window window[JOURNAL_WINDOWS_MAX];
+};
+
+static void
+windows_flush(struct gateway *g, struct window_records *all, struct now now)
+{
+    if (all->head.count > 0)
+        (void)gateway_journal(g, JOURNAL_WINDOWS, all, sizeof(all->head) + all->head.count * sizeof(all->window[0]),
+                              now);
+    all->head.count = 0;
+}
+
+/* One window, when it is not as the journal knows it. */
+static void
+window_write(struct gateway *g, struct window_records *all, enum risk_window_kind kind, enum trading_level level,
+             uint32_t id, struct now now)
+{
+    struct risk_window w;
+
+    if (!risk_window_tell(g->p.risk, kind, level, id, now, &w))
+        return;
+    all->window[all->head.count++] = (struct journal_window){ .kind = w.kind,
+                                                              .level = w.level,
+                                                              .id = w.id,
+                                                              .since_ns = w.since_ns,
+                                                              .samples = w.samples,
+                                                              .beyond = w.beyond,
+                                                              .best = w.best,
+                                                              .before = w.before };
+    if (all->head.count == JOURNAL_WINDOWS_MAX)
+        windows_flush(g, all, now);
+}
+
+#define WINDOWS_ALL (RISK_WINDOW_KINDS * (CLIENT_MAX + VENUE_MAX))
+
+/* What breakers have counted, so that a restart does not begin anew. Never at the cost of what must be recorded:
+ * without room it is told a second later. */
+static void
+windows_write(struct gateway *g, struct now now)
+{
+    struct window_records all = { .head = { .bytes = sizeof(struct journal_window) } };
+
+    risk_windows_told(g->p.risk);
+    if (g->journal_down || g->journal_full ||
+        !journal_room_order(g->p.journal, WINDOWS_ALL * (sizeof(struct journal_window) + sizeof(all.head))))
+        return;
+    memcpy(all.head.reporting, risk_limits_in_force(g->p.risk)->reporting, CURRENCY_BYTES);
+    for (unsigned k = 0; k < RISK_WINDOW_KINDS; k++) {
+        for (uint32_t id = 0; id < CLIENT_MAX; id++)
+            window_write(g, &all, (enum risk_window_kind)k, LEVEL_CLIENT, id, now);
+        for (uint32_t id = 0; id < VENUE_MAX; id++)
+            window_write(g, &all, (enum risk_window_kind)k, LEVEL_VENUE, id, now);
+    }
+    windows_flush(g, &all, now);
+}
+
 /* When the round of marks that has ended says so, another one is told. Once a second: no room now is none at once. */
 static bool
 day_begin(struct gateway *g, struct now now)
@@ -231,6 +289,7 @@ guard_second(struct gateway *g, struct now now)
     risk_clock(g->p.risk, now);
     g->mark_next = 0;
     g->day_telling = g->day_tried = false;
+    windows_write(g, now);
     metrics_second(g);
 }
 
@@ -243,6 +302,8 @@ guard_work(struct gateway *g, struct now now)
         trip_record(g, &t, now);
         kill_on_trip(g, &t, now);
     }
+    if (unlikely(risk_windows_due(g->p.risk)))
+        windows_write(g, now);
     if (likely(g->mark_next >= g->p.route->count))
         return false;
     struct marks_record marks;

@@ -42,6 +42,23 @@ replay_day(struct risk *r, const struct journal_day *day)
     }
 }
 
+static void
+replay_windows(struct risk *r, const struct journal_windows *all)
+{
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct journal_window *x = &all->window[i];
+        const struct risk_window w = { .kind = x->kind,
+                                       .level = x->level,
+                                       .id = x->id,
+                                       .since_ns = x->since_ns,
+                                       .samples = x->samples,
+                                       .beyond = x->beyond,
+                                       .best = x->best,
+                                       .before = x->before };
+        (void)risk_restore_window(r, all->reporting, &w);
+    }
+}
+
 void
 risk_replay(struct risk *r, const struct journal_record *rec)
 {
@@ -59,6 +76,10 @@ risk_replay(struct risk *r, const struct journal_record *rec)
     }
     case JOURNAL_MARKS: replay_marks(r, rec->payload); break;
     case JOURNAL_DAY: replay_day(r, rec->payload); break;
+    case JOURNAL_WINDOWS:
+        if (journal_payload_ok(rec)) /* advisory: nobody has looked */
+            replay_windows(r, rec->payload);
+        break;
     case JOURNAL_INTENT: {
         const struct order_intent *in = rec->payload;
         if (in->deny == DENY_NONE && (in->flags & ORDER_INTENT_AMEND) != 0)

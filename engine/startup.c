@@ -337,7 +337,7 @@ replay_record(void *ctx, const struct journal_record *rec)
 static bool
 limits_go_on(struct app *a, struct now now, struct fault *fault)
 {
-    risk_restored(a->risk);
+    risk_restored(a->risk, now);
     by_hand_apply(&a->by_hand, &a->config, a->log_main);
     return config_limits_build(&a->config, a->replayed.limits_version + 1, &a->limits, fault) &&
            (a->limits.version == 1 || risk_set_limits(a->risk, &a->limits, now, fault));

@@ -226,7 +226,8 @@ groups_ok(const struct risk_limits *l, struct fault *fault)
     if (!group_ok("global", &l->global, money, fault) ||
         !group_ok("client_default", &l->client_default.group, money, fault) ||
         !group_ok("account_default", &l->account_default.group, money, fault) ||
-        !group_ok("venue_default", &l->venue_default.group, money, fault))
+        !group_ok("venue_default", &l->venue_default.group, money, fault) ||
+        !money("client_default", "loss_window_max", l->client_default.loss_window_max, fault))
         return false;
     for (uint32_t i = 0; i < CLIENT_MAX; i++)
         if ((l->client_set >> i & 1) != 0 && (!group_ok("client", &l->client[i].group, money, fault) ||

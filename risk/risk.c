@@ -567,7 +567,7 @@ check_parent(const struct risk *r, const struct risk_order *o, const struct foun
     return DENY_NONE;
 }
 
-/* Check 28: what latched at any level, by the first that did. */
+/* Check 28: what latched at any level, by the first that did; or how fast the strategy loses is not known. */
 #define TRIPS_BREAKER \
     (1u << TRIP_REJECTS | 1u << TRIP_LOSS_RATE | 1u << TRIP_LATENCY | 1u << TRIP_STALL | 1u << TRIP_ACK)
 
@@ -580,6 +580,9 @@ check_breakers(const struct risk *r, const struct risk_order *o, const struct fo
     tripped &= TRIPS_BREAKER;
     if (unlikely(tripped != 0))
         DENY(DENY_BREAKER, __builtin_ctz(tripped), 0);
+    const struct group *own = &r->client[o->client].group;
+    if (unlikely(own->stopped && own->unmarked != 0 && own->loss_window_max != LIMIT_NONE))
+        DENY(DENY_BREAKER, TRIP_LOSS_RATE, own->loss_window_max);
     return DENY_NONE;
 }
 

@@ -150,8 +150,34 @@ bool risk_restore_day(struct risk *r, const char *reporting, enum trading_level 
                       const struct risk_day *d);
 /* An amend or a cancel of a journal: makes no order, so no delta counts it. */
 void risk_restore_message(struct risk *r, uint32_t client, bool execution);
-/* The journal has been read: no rate of it is young. */
-void risk_restored(struct risk *r);
+/* The journal has been read: no rate of it is young, and its windows began when they did. */
+void risk_restored(struct risk *r, struct now now);
+
+/* ---- windows of breakers, over a restart: rejects and a loss that is too fast ---- */
+
+enum risk_window_kind { RISK_WINDOW_REJECTS, RISK_WINDOW_LOSS, RISK_WINDOW_KINDS };
+
+/* Of a strategy or (rejects) a venue. */
+struct risk_window {
+    uint8_t kind;  /* enum risk_window_kind */
+    uint8_t level; /* enum trading_level */
+    uint32_t id;
+    int64_t since_ns; /* when it began, wall clock; 0 = it has not */
+    uint32_t samples; /* rejects */
+    uint32_t beyond;
+    value_t best; /* of the day's result in this window, and in the one before; reporting currency */
+    value_t before;
+};
+/* True once something that one breaker counted should be told at once. The others are asked about every second. */
+bool risk_windows_due(const struct risk *r);
+/* Where a window stands, when that is not what the journal knows; from here on it does. False also when there is none
+ * of this kind at this level. */
+bool risk_window_tell(struct risk *r, enum risk_window_kind kind, enum trading_level level, uint32_t id, struct now now,
+                      struct risk_window *out);
+void risk_windows_told(struct risk *r);
+/* From a journal, as risk_restore_day(). A loss in a currency that cannot be converted is left out: the day's latch
+ * says so. False: out of range. */
+bool risk_restore_window(struct risk *r, const char *reporting, const struct risk_window *w);
 
 /* A balance as the venue states it, 10^-8 of the currency. What it holds for our open orders is in `locked`. */
 void risk_set_balance(struct risk *r, uint32_t account, uint16_t currency, value_t free, value_t locked);

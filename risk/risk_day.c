@@ -8,14 +8,23 @@
 
 #define DAY_S INT64_C(86400)
 
+static value_t
+clamp_value(wide_t v)
+{
+    return v > RISK_QTY_MAX ? RISK_QTY_MAX : v < -RISK_QTY_MAX ? -RISK_QTY_MAX : (value_t)v;
+}
+
 static void
 group_roll(struct group *g)
 {
+    value_t made = clamp_value(group_day_result(g));
+
     g->base = g->result;
     g->day_value = 0;
     g->day_fees = 0;
     g->day_best = 0;
-    g->best = (struct breaker_best){ 0 };
+    g->best.best = qty_add(g->best.best, -made); /* a fast loss does not end with the day */
+    g->best.before = qty_add(g->best.before, -made);
     g->tripped &= ~(1u << TRIP_DAY_LOSS | 1u << TRIP_DRAWDOWN);
     group_rooms(g);
 }
@@ -51,12 +60,6 @@ risk_clock(struct risk *r, struct now now)
 
 /* ---- telling ----------------------------------------------------------------------------------------------------- */
 
-static value_t
-clamp_value(wide_t v)
-{
-    return v > RISK_QTY_MAX ? RISK_QTY_MAX : v < -RISK_QTY_MAX ? -RISK_QTY_MAX : (value_t)v;
-}
-
 /* More than a part of the limit; a limit of nothing tells every move. */
 static bool
 moved(value_t by, value_t limit)
@@ -69,8 +72,9 @@ group_moved(const struct group *g)
 {
     value_t result = clamp_value(group_day_result(g));
 
-    return moved(result - g->told.result, MIN(g->limits.day_loss_max, g->limits.drawdown_max)) ||
-           moved(g->day_best - g->told.best, g->limits.drawdown_max);
+    value_t least = MIN(MIN(g->limits.day_loss_max, g->limits.drawdown_max), g->loss_window_max);
+
+    return moved(result - g->told.result, least) || moved(g->day_best - g->told.best, g->limits.drawdown_max);
 }
 
 bool
@@ -215,19 +219,22 @@ risk_restore_mark(struct risk *r, const char *reporting, uint32_t instrument, ui
     return true;
 }
 
-/* Amounts of the day in the currency in force; false when nobody can say what they are in it. */
-static bool
-day_restate(const struct risk *r, const char *reporting, struct risk_day *d)
+bool
+risk_restate(const struct risk *r, const char *reporting, value_t *v)
 {
     if (in_force(r, reporting))
         return true;
     if (reporting[0] == '\0' || r->restated == 0)
         return false;
-    d->result = restated(r, d->result);
-    d->best = restated(r, d->best);
-    d->value = restated(r, d->value);
-    d->fees = restated(r, d->fees);
+    *v = restated(r, *v);
     return true;
+}
+
+static bool
+day_restate(const struct risk *r, const char *reporting, struct risk_day *d)
+{
+    return risk_restate(r, reporting, &d->result) && risk_restate(r, reporting, &d->best) &&
+           risk_restate(r, reporting, &d->value) && risk_restate(r, reporting, &d->fees);
 }
 
 bool
@@ -269,8 +276,9 @@ risk_restore_message(struct risk *r, uint32_t client, bool execution)
 }
 
 void
-risk_restored(struct risk *r)
+risk_restored(struct risk *r, struct now now)
 {
+    windows_begun(r, now);
     for (uint32_t i = 0; i < CURRENCY_MAX; i++)
         if (!r->rate[i].fixed)
             r->rate[i].at_ns = INT64_MIN / 2;

@@ -79,7 +79,7 @@ stopped(struct group *g)
     const struct group_limits *l = &g->limits;
     wide_t result = group_day_result(g);
     bool valued = l->gross_max != LIMIT_NONE || l->net_max != LIMIT_NONE || l->day_value_max != LIMIT_NONE ||
-                  l->day_loss_max != LIMIT_NONE || l->drawdown_max != LIMIT_NONE;
+                  l->day_loss_max != LIMIT_NONE || l->drawdown_max != LIMIT_NONE || g->loss_window_max != LIMIT_NONE;
 
     g->stopped = (g->unmarked != 0 && valued) || (g->tripped & (1u << TRIP_DAY_LOSS | 1u << TRIP_DRAWDOWN)) != 0 ||
                  -result > l->day_loss_max || g->day_best - result > l->drawdown_max;
@@ -295,7 +295,8 @@ group_watch(struct risk *r, enum trading_level level, uint32_t id)
         risk_trip_set(r, level, id, TRIP_DAY_LOSS, -result, g->limits.day_loss_max);
     if (unlikely(g->day_best - result > g->limits.drawdown_max))
         risk_trip_set(r, level, id, TRIP_DRAWDOWN, g->day_best - result, g->limits.drawdown_max);
-    if (g->loss_window_max == LIMIT_NONE || g->loss_window_max == 0)
+    g->awaits_marks &= g->unmarked != 0;
+    if (g->loss_window_max == LIMIT_NONE || g->awaits_marks)
         return;
     value_t best = breaker_best_note(&g->best, result, r->limits.breaker_window_ns, r->now.mono);
     if (unlikely(best - result > g->loss_window_max))
@@ -392,6 +393,7 @@ risk_note_reject(struct risk *r, uint32_t venue, uint32_t client, struct now now
     if (r->limits_version == 0)
         return;
     int64_t window = r->limits.breaker_window_ns;
+    r->windows_due = true;
     if (client < CLIENT_MAX) {
         struct client_state *c = &r->client[client];
         breaker_note(&c->rejects, true, window, now.mono);

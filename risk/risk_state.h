@@ -1,6 +1,6 @@
 /* What risk remembers, shared by its own files and by nobody else: risk.c (the hot checks), risk_set.c (limits,
- * definitions, permissions), risk_state.c (deltas, balances, the day), risk_mark.c (marks, rates, breakers), whatif.c
- * (what would pass, what each limit stands at).
+ * definitions, permissions), risk_state.c (deltas, balances), risk_day.c (the day), risk_mark.c (marks, rates,
+ * breakers), risk_window.c (breakers over a restart), whatif.c (what would pass, what each limit stands at).
  *
  * Always true: a group's sums are the sums of its holdings' cached contributions, and those are as of the last mark of
  * their instrument and the last delta; every sum is exact, only its parts are rounded (against us). */
@@ -96,6 +96,7 @@ struct group {
     struct group_limits limits;
     value_t loss_window_max;
     struct breaker_best best;
+    bool awaits_marks;    /* a result at the marks of a journal is no sample of the running window */
     struct risk_day told; /* what the journal knows of the day */
 };
 
@@ -170,6 +171,7 @@ struct risk {
     struct breaker latency;
     struct risk_trip trip[TRIPS_WAITING_MAX];
     uint32_t trips;
+    bool windows_due; /* a breaker has counted what the journal does not know */
     struct rate rate[CURRENCY_MAX];
     char currency[CURRENCY_MAX][CURRENCY_BYTES];
     value_t fees[ACCOUNT_MAX][CURRENCY_MAX];
@@ -178,12 +180,13 @@ struct risk {
     struct instrument defined[INSTRUMENT_MAX]; /* as last given: to resolve again when limits change */
     struct repeat repeat;
     struct parents parents;
-    struct market *market;        /* [instrument] */
-    struct own_side (*own)[2];    /* [instrument][side] */
-    struct cell *cell;            /* [account][instrument] */
-    struct holding *account_part; /* [account][instrument] */
-    uint16_t *part_of;            /* [client][account][instrument]: of `part`; 0 = none */
-    struct holding *part;         /* strategies' parts, taken as they come */
+    struct risk_window told_window[RISK_WINDOW_KINDS][CLIENT_MAX + VENUE_MAX]; /* on this machine's own clock */
+    struct market *market;                                                     /* [instrument] */
+    struct own_side (*own)[2];                                                 /* [instrument][side] */
+    struct cell *cell;                                                         /* [account][instrument] */
+    struct holding *account_part;                                              /* [account][instrument] */
+    uint16_t *part_of;    /* [client][account][instrument]: of `part`; 0 = none */
+    struct holding *part; /* strategies' parts, taken as they come */
     uint32_t parts;
 };
 
@@ -252,6 +255,12 @@ void group_watch(struct risk *r, enum trading_level level, uint32_t id);
 
 void risk_trip_set(struct risk *r, enum trading_level level, uint32_t id, enum risk_trip_kind kind, int64_t value,
                    int64_t limit);
+
+/* An amount of a journal in the currency in force; false when nobody can say what it is in it. */
+bool risk_restate(const struct risk *r, const char *reporting, value_t *v);
+
+/* Restored windows: from wall time to this machine's own. */
+void windows_begun(struct risk *r, struct now now);
 
 /* Rate of a currency now; 0 = none, or too old. */
 int64_t rate_of(const struct risk *r, uint16_t ccy, struct now now);

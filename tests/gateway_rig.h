@@ -762,7 +762,7 @@ rig_journal(struct rig *r, const struct journal_identity *who)
     for (uint32_t i = 0; i < r->segments; i++)
         seg[i] = (struct journal_segment){ r->segment[i], RIG_SEGMENT, "rig" };
     CHECK(journal_replay(seg, r->segments, who, r->orders, &ops, &r->replayed, &fault));
-    risk_restored(r->risk);
+    risk_restored(r->risk, r->now);
     if (r->replayed.killed)
         kill_trip(risk_kill(r->risk));
     r->term = clordid_next_term(r->replayed.last_term, r->now.wall.ns);
@@ -817,7 +817,6 @@ rig_begin(struct rig *r)
         rig_limits(&limits);
     if (!risk_set_limits(r->risk, &limits, r->now, &fault))
         fail_msg("%s", fault.text);
-    risk_arm(r->risk, true);
     r->orders = order_table_init(&oc, who.instance, &r->arena);
     r->balances = balances_init(&r->arena);
     r->feed = feed_init(&fc, &r->arena, &fault);
@@ -825,6 +824,7 @@ rig_begin(struct rig *r)
     r->feed_other = r->two_venues ? feed_init(&fc, &r->arena, &fault) : NULL;
     r->clients = client_port_init(&cc, &r->arena);
     rig_journal(r, &who);
+    risk_arm(r->risk, true);
     r->market = aligned_alloc(4096, (md_shm_footprint(1024, 8) + 4095) & ~(size_t)4095);
     memset(r->market, 0, md_shm_footprint(1024, 8));
     md_writer_init(&r->md, r->market, 1024, 8);

@@ -7,6 +7,9 @@ static struct rig rig;
 static const char *reporting = "USDT";
 static value_t loss_max;
 static value_t drawdown_max;
+static value_t loss_window_max = LIMIT_NONE;
+static uint32_t strategy_rejects_max = 100;
+static uint32_t venue_rejects_max = 200;
 
 #define USDT(x)  ((value_t)((x)*VALUE_ONE))
 #define ONE      INT64_C(100000) /* a BTC: five decimals */
@@ -25,6 +28,9 @@ limits(struct risk_limits *l)
     l->global.day_loss_max = loss_max;
     l->global.drawdown_max = drawdown_max;
     l->client_default.group.day_loss_max = loss_max;
+    l->client_default.loss_window_max = loss_window_max;
+    l->client_default.rejects_max = strategy_rejects_max;
+    l->venue_default.rejects_max = venue_rejects_max;
 }
 
 static void
@@ -428,6 +434,149 @@ TEST(prices_that_get_other_decimals_leave_the_day_as_it_was_summed_up_or_not)
         CHECK_EQ(p.unrealised, USDT(50));
         rig_end(&rig);
     }
+}
+
+/* ---- windows of breakers: starting again opens no new one ---- */
+
+static void
+rejected(void)
+{
+    (void)rig_new(&rig, SIDE_BUY, 99000, 1000);
+    struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
+    CHECK(q != NULL);
+    rig_say_kind(&rig, VENUE_REJECTED, q->clordid);
+    rig_pass(&rig, NS_PER_MS); /* the turn that the record is written in */
+}
+
+static uint32_t
+client_tripped(void)
+{
+    return risk_tripped(rig.risk, LEVEL_CLIENT, RIG_CLIENT);
+}
+
+TEST(rejects_before_a_restart_count_in_their_window_after_it_summed_up_or_not)
+{
+    for (unsigned summed = 0; summed < 2; summed++)
+        for (unsigned venue = 0; venue < 2; venue++) {
+            strategy_rejects_max = venue ? 100 : 3;
+            venue_rejects_max = venue ? 3 : 200;
+            ready(LIMIT_NONE, LIMIT_NONE);
+            rejected();
+            rejected();
+            if (summed)
+                sum_up();
+            restart();
+            up_again();
+            rejected(); /* the limit */
+            CHECK_EQ(client_tripped() | risk_tripped(rig.risk, LEVEL_VENUE, 0), 0);
+            restart();
+            up_again();
+            rejected();
+            CHECK_EQ(client_tripped(), venue ? 0 : 1u << TRIP_REJECTS);
+            CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), venue ? 1u << TRIP_REJECTS : 0);
+            rig_end(&rig);
+        }
+    strategy_rejects_max = 100;
+    venue_rejects_max = 200;
+}
+
+TEST(a_window_of_rejects_that_is_over_by_the_wall_clock_is_over_after_a_restart_of_the_machine)
+{
+    for (unsigned over = 0; over < 2; over++) {
+        strategy_rejects_max = 2;
+        ready(LIMIT_NONE, LIMIT_NONE);
+        int64_t wall = rig.now.wall.ns;
+        rejected();
+        rejected();
+        rig.now.mono.ns = 5 * NS_PER_S; /* a clock that began anew */
+        rig.now.wall.ns = wall + (over ? 61 : 40) * NS_PER_S;
+        restart();
+        up_again();
+        rejected();
+        CHECK_EQ(client_tripped(), over ? 0 : 1u << TRIP_REJECTS);
+        rig_end(&rig);
+    }
+    strategy_rejects_max = 100;
+}
+
+TEST(what_a_human_has_released_does_not_come_back_with_a_restart)
+{
+    strategy_rejects_max = 1;
+    ready(LIMIT_NONE, LIMIT_NONE);
+    rejected();
+    rejected();
+    CHECK_EQ(client_tripped(), 1u << TRIP_REJECTS);
+    struct journal_control c = {
+        .kind = CONTROL_STATE, .level = LEVEL_CLIENT, .id = RIG_CLIENT, .value = TRADING_ACTIVE
+    };
+    CHECK(risk_untrip(rig.risk, LEVEL_CLIENT, RIG_CLIENT, rig.now));
+    CHECK(journal_append(&rig.journal, JOURNAL_CONTROL, &c, sizeof(c), rig.now) != 0);
+    rig_pass(&rig, 1100 * NS_PER_MS);
+    sum_up();
+    restart();
+    up_again();
+    rejected();
+    CHECK_EQ(client_tripped(), 0);
+    rejected();
+    CHECK_EQ(client_tripped(), 1u << TRIP_REJECTS);
+    strategy_rejects_max = 100;
+    rig_end(&rig);
+}
+
+TEST(a_fast_loss_is_seen_over_a_restart_from_the_best_of_the_window_before_it)
+{
+    for (unsigned summed = 0; summed < 2; summed++)
+        for (unsigned past = 0; past < 2; past++) {
+            loss_window_max = USDT(80) - past; /* from 1079.50 to 999.50 */
+            ready(LIMIT_NONE, LIMIT_NONE);
+            book_begins();
+            trade_at(SIDE_BUY, 100000, ONE);
+            market_at(107950);
+            market_at(104000);
+            CHECK_EQ(client_tripped(), 0);
+            if (summed)
+                sum_up();
+            restart();
+            CHECK_EQ(client_tripped(), 0);
+            up_again();
+            CHECK_EQ(client_tripped(), past ? 1u << TRIP_LOSS_RATE : 0);
+            rig_end(&rig);
+        }
+    loss_window_max = LIMIT_NONE;
+}
+
+TEST(a_loss_that_began_a_window_ago_is_no_fast_one_after_a_restart)
+{
+    loss_window_max = USDT(50);
+    ready(LIMIT_NONE, LIMIT_NONE);
+    book_begins();
+    trade_at(SIDE_BUY, 100000, ONE);
+    market_at(107950);
+    rig.now.wall.ns += 121 * NS_PER_S;
+    rig.now.mono.ns += 121 * NS_PER_S;
+    restart();
+    up_again();
+    CHECK_EQ(client_tripped(), 0);
+    loss_window_max = LIMIT_NONE;
+    rig_end(&rig);
+}
+
+TEST(a_fast_loss_goes_on_over_the_roll_of_the_day)
+{
+    for (unsigned past = 0; past < 2; past++) {
+        loss_window_max = USDT(80) - past;
+        ready(LIMIT_NONE, LIMIT_NONE);
+        book_begins();
+        trade_at(SIDE_BUY, 100000, ONE);
+        market_at(107950);
+        market_at(104000);
+        next_day();
+        CHECK_EQ(result(), 0);
+        market_at(BOOK_MID);
+        CHECK_EQ(client_tripped(), past ? 1u << TRIP_LOSS_RATE : 0);
+        rig_end(&rig);
+    }
+    loss_window_max = LIMIT_NONE;
 }
 
 /* ---- another currency ---- */

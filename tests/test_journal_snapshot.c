@@ -740,6 +740,28 @@ TEST(a_record_of_marks_or_of_the_day_fits_a_printed_line)
     CHECK(journal_text_json(&text, &rec, line, sizeof(line)) < sizeof(line) - 1);
     CHECK(line[strlen(line) - 1] == '}');
     CHECK(strstr(line, "\"strategy_63_executions\":4294967295") != NULL);
+    struct {
+        struct journal_windows head;
+        struct journal_window window[JOURNAL_WINDOWS_MAX];
+    } w = { .head = {
+                .reporting = "ELEVENCHARS", .count = JOURNAL_WINDOWS_MAX, .bytes = sizeof(struct journal_window) } };
+    for (unsigned i = 0; i < JOURNAL_WINDOWS_MAX; i++)
+        w.window[i] = (struct journal_window){ .kind = i % 2,
+                                               .level = LEVEL_CLIENT,
+                                               .id = 56 + i,
+                                               .since_ns = INT64_MAX,
+                                               .samples = UINT32_MAX,
+                                               .beyond = UINT32_MAX,
+                                               .best = INT64_MAX,
+                                               .before = -INT64_MAX };
+    rec.type = JOURNAL_WINDOWS;
+    rec.payload = &w;
+    rec.payload_bytes = sizeof(w);
+    CHECK(journal_payload_ok(&rec));
+    CHECK(journal_text_json(&text, &rec, line, sizeof(line)) < sizeof(line) - 1);
+    CHECK(line[strlen(line) - 1] == '}');
+    CHECK(strstr(line, "\"strategy_62_rejects_count\":4294967295") != NULL);
+    CHECK(strstr(line, "\"strategy_63_loss_before\":\"-92233720368.54775807\"") != NULL);
 }
 
 TEST(a_payload_of_an_older_form_is_made_as_long_as_this_build_s)

@@ -522,6 +522,47 @@ TEST(losing_fast_trips_a_breaker_before_the_days_limit)
     CHECK_EQ(risk_tripped(f.r, LEVEL_CLIENT, CLIENT), 1u << TRIP_LOSS_RATE);
 }
 
+/* A second instrument, of which the strategy holds a unit and whose mark gets too old. */
+static void
+unmark_another(struct fixture *f)
+{
+    struct instrument other = f->ins;
+    struct md_ref old = f->md;
+
+    other.id = INSTR + 1;
+    memcpy(other.symbol, "XYZUSD", 7);
+    CHECK(risk_set_instrument(f->r, &other, f->now, &f->fault));
+    risk_mark(f->r, other.id, &old, f->now);
+    struct order_delta d = { .account = ACCOUNT,
+                             .instrument = other.id,
+                             .client = CLIENT,
+                             .side = SIDE_BUY,
+                             .fill_qty = ONE,
+                             .fill_px = MID,
+                             .fee_ccy = 2 };
+    risk_apply(f->r, &d);
+    CHECK_EQ(check(f), DENY_NONE);
+    f->now.mono.ns += f->lim.mark_age_max_ns + 1;
+    f->md.tob.recv_ns = f->md.good.recv_ns = f->now.mono.ns;
+    risk_mark(f->r, other.id, &old, f->now);
+}
+
+TEST(a_loss_that_nobody_can_value_counts_as_too_fast)
+{
+    struct fixture f;
+    money_init(&f);
+    f.lim.client_default.loss_window_max = USD(3);
+    apply_limits(&f);
+    unmark_another(&f);
+    CHECK_EQ(check(&f), DENY_BREAKER);
+    risk_set_position(f.r, ACCOUNT, INSTR, ONE, true);
+    f.o.side = SIDE_SELL; /* toward zero */
+    CHECK_EQ(check(&f), DENY_NONE);
+    f.o.qty = ONE + STEP; /* and past it */
+    CHECK_EQ(check(&f), DENY_BREAKER);
+    CHECK_EQ(risk_tripped(f.r, LEVEL_CLIENT, CLIENT), 0); /* until it is marked again */
+}
+
 TEST(a_slow_loss_trips_no_breaker)
 {
     struct fixture f;

@@ -485,7 +485,7 @@ payload_of(uint16_t type)
     }
 }
 
-/* Both begin alike: a name, a count, the bytes of one. */
+/* They begin alike: a name, a count, the bytes of one. */
 static bool
 elements_ok(const struct journal_record *rec, size_t one, size_t most)
 {
@@ -497,12 +497,16 @@ elements_ok(const struct journal_record *rec, size_t one, size_t most)
 bool
 journal_payload_ok(const struct journal_record *rec)
 {
-    if (rec->type == JOURNAL_MARKS || rec->type == JOURNAL_DAY)
-        return rec->version == MESSAGE_VERSION &&
-               (rec->type == JOURNAL_DAY ? elements_ok(rec, sizeof(struct journal_day_group), JOURNAL_DAY_MAX)
-                                         : elements_ok(rec, sizeof(struct journal_mark), JOURNAL_MARKS_MAX));
     struct payload want = payload_of(rec->type);
-    return rec->version == MESSAGE_VERSION && (want.bytes == 0 || rec->payload_bytes == want.bytes);
+
+    if (rec->version != MESSAGE_VERSION)
+        return false;
+    switch (rec->type) {
+    case JOURNAL_MARKS: return elements_ok(rec, sizeof(struct journal_mark), JOURNAL_MARKS_MAX);
+    case JOURNAL_DAY: return elements_ok(rec, sizeof(struct journal_day_group), JOURNAL_DAY_MAX);
+    case JOURNAL_WINDOWS: return elements_ok(rec, sizeof(struct journal_window), JOURNAL_WINDOWS_MAX);
+    default: return want.bytes == 0 || rec->payload_bytes == want.bytes;
+    }
 }
 
 void

@@ -43,7 +43,8 @@ enum journal_mode { JOURNAL_PAPER = 1, JOURNAL_LIVE = 2 };
     X(JOURNAL_REPORT, 0x8001, "report")        /* struct report: as given to a client; advisory */    \
     X(JOURNAL_NOTE, 0x8002, "note")            /* struct journal_note; advisory */                    \
     X(JOURNAL_SENT, 0x8003, "sent")            /* struct journal_sent; advisory */                    \
-    X(JOURNAL_LIMITS, 0x8004, "limits")        /* struct journal_limits; advisory */
+    X(JOURNAL_LIMITS, 0x8004, "limits")        /* struct journal_limits; advisory */                  \
+    X(JOURNAL_WINDOWS, 0x8005, "windows")      /* struct journal_windows; advisory */
 
 enum journal_type {
 #define X(name, number, text) name = number,
@@ -188,9 +189,33 @@ struct journal_day {
 };
 _Static_assert(sizeof(struct journal_day) == 16, "journal payload");
 
+/* Where a breaker's window of a strategy or venue stands, so that a restart opens no new one. Money is at 10^-8 of
+ * `reporting`. */
+struct journal_window {
+    uint8_t kind;  /* risk's enum risk_window_kind */
+    uint8_t level; /* risk's enum trading_level */
+    uint8_t pad[2];
+    uint32_t id;
+    int64_t since_ns; /* wall clock; 0 = it has not begun */
+    uint32_t samples; /* rejects */
+    uint32_t beyond;
+    value_t best; /* of the day's result: in this window, in the one before */
+    value_t before;
+};
+_Static_assert(sizeof(struct journal_window) == 40, "journal payload");
+
+struct journal_windows {
+    char reporting[CURRENCY_BYTES];
+    uint16_t count;
+    uint16_t bytes;
+    struct journal_window window[];
+};
+_Static_assert(sizeof(struct journal_windows) == 16, "journal payload");
+
 /* Elements of one record, so that it fits a printed line. */
-#define JOURNAL_MARKS_MAX 16u
-#define JOURNAL_DAY_MAX   6u
+#define JOURNAL_MARKS_MAX   16u
+#define JOURNAL_DAY_MAX     6u
+#define JOURNAL_WINDOWS_MAX 8u
 
 /* The bytes of a new order were given to the kernel. */
 struct journal_sent {

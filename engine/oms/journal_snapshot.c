@@ -213,7 +213,8 @@ struct sum {
     bool used;
 };
 
-#define DAY_GROUPS (1u + VENUE_MAX + ACCOUNT_MAX + CLIENT_MAX)
+#define DAY_GROUPS   (1u + VENUE_MAX + ACCOUNT_MAX + CLIENT_MAX)
+#define RISK_WINDOWS 2u /* kinds of them: rejects, loss */
 
 /* Where the day was last said to stand. What strategies did since then is added to their counts. */
 struct day_state {
@@ -224,6 +225,8 @@ struct day_state {
     char reporting[CURRENCY_BYTES];
     uint32_t days; /* records of it */
     struct snapshot_record last;
+    struct journal_window window[RISK_WINDOWS][DAY_GROUPS]; /* since_ns 0 = none, or over */
+    struct snapshot_record window_last;                     /* seq 0 = none */
 };
 
 struct journal_snapshot {
@@ -403,6 +406,7 @@ day_reporting(struct day_state *d, const char *reporting)
         return;
     memset(d->mark, 0, sizeof(d->mark));
     memset(d->rate, 0, sizeof(d->rate));
+    memset(d->window[1], 0, sizeof(d->window[1]));
     memcpy(d->reporting, reporting, CURRENCY_BYTES);
 }
 
@@ -433,6 +437,26 @@ day_groups(struct journal_snapshot *s, const struct journal_day *day)
 }
 
 static void
+day_windows(struct day_state *d, const struct journal_windows *all)
+{
+    day_reporting(d, all->reporting);
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct journal_window *w = &all->window[i];
+        uint32_t at = day_place(w->level, w->id);
+        if (w->kind < RISK_WINDOWS && at < DAY_GROUPS)
+            d->window[w->kind][at] = *w;
+    }
+}
+
+static struct snapshot_record
+told_at(const struct journal_record *rec)
+{
+    return (struct snapshot_record){
+        .type = rec->type, .version = rec->version, .seq = rec->seq, .wall_ns = rec->wall_ns, .mono_ns = rec->mono_ns
+    };
+}
+
+static void
 day_record(struct journal_snapshot *s, const struct journal_record *rec)
 {
     switch (rec->type) {
@@ -440,11 +464,13 @@ day_record(struct journal_snapshot *s, const struct journal_record *rec)
     case JOURNAL_DAY:
         day_groups(s, rec->payload);
         s->day.days++;
-        s->day.last = (struct snapshot_record){ .type = rec->type,
-                                                .version = rec->version,
-                                                .seq = rec->seq,
-                                                .wall_ns = rec->wall_ns,
-                                                .mono_ns = rec->mono_ns };
+        s->day.last = told_at(rec);
+        break;
+    case JOURNAL_WINDOWS:
+        if (!journal_payload_ok(rec))
+            break;
+        day_windows(&s->day, rec->payload);
+        s->day.window_last = told_at(rec);
         break;
     case JOURNAL_INTENT: {
         const struct order_intent *in = rec->payload;
@@ -685,7 +711,7 @@ put_fills(struct journal_snapshot *s, bool since)
 static void
 put_day_record(struct journal_snapshot *s, enum journal_type type, const void *payload, size_t bytes)
 {
-    struct snapshot_record r = s->day.last;
+    struct snapshot_record r = type == JOURNAL_WINDOWS ? s->day.window_last : s->day.last;
 
     r.type = (uint16_t)type;
     r.payload_bytes = (uint32_t)bytes;
@@ -740,6 +766,29 @@ put_day(struct journal_snapshot *s)
     }
     if (d.head.count > 0)
         put_day_record(s, JOURNAL_DAY, &d, sizeof(d.head) + d.head.count * sizeof(d.group[0]));
+}
+
+static void
+put_windows(struct journal_snapshot *s)
+{
+    struct {
+        struct journal_windows head;
+        struct journal_window window[JOURNAL_WINDOWS_MAX];
+    } all = { .head = { .bytes = sizeof(struct journal_window) } };
+
+    memcpy(all.head.reporting, s->day.reporting, CURRENCY_BYTES);
+    for (uint32_t i = 0; i < RISK_WINDOWS * DAY_GROUPS; i++) {
+        const struct journal_window *w = &s->day.window[i / DAY_GROUPS][i % DAY_GROUPS];
+        if (w->since_ns == 0)
+            continue;
+        all.window[all.head.count++] = *w;
+        if (all.head.count < JOURNAL_WINDOWS_MAX)
+            continue;
+        put_day_record(s, JOURNAL_WINDOWS, &all, sizeof(all));
+        all.head.count = 0;
+    }
+    if (all.head.count > 0)
+        put_day_record(s, JOURNAL_WINDOWS, &all, sizeof(all.head) + all.head.count * sizeof(all.window[0]));
 }
 
 /* What trades lead to expect of each balance; behind the fills, which are in it. */
@@ -845,6 +894,7 @@ put_all(struct journal_snapshot *s)
     put_keys(s);
     put_orders(s);
     put_day(s);
+    put_windows(s);
     put_fills(s, true);
     put_balances(s);
     put_trades(s);

@@ -476,6 +476,40 @@ write_day(struct writer *w, const struct journal_day *d)
 }
 
 static void
+write_window(struct writer *w, const struct journal_window *x)
+{
+    static const char *const kinds[] = { "rejects", "loss" };
+    static const char *const levels[] = {
+#define X(level, text) text,
+        TRADING_LEVELS(X)
+#undef X
+    };
+    char name[48];
+
+#define WINDOW_FIELD(field, write)                                                                              \
+    (void)snprintf(name, sizeof(name), "%s_%u_%s_" #field, word_of(levels, ARRAY_LEN(levels), x->level), x->id, \
+                   word_of(kinds, ARRAY_LEN(kinds), x->kind));                                                  \
+    write
+
+    WINDOW_FIELD(since_ns, field_uint_set)(w, name, (uint64_t)x->since_ns);
+    if (x->kind == 0) {
+        WINDOW_FIELD(count, field_uint_set)(w, name, x->beyond);
+        return;
+    }
+    WINDOW_FIELD(best, field_decimal)(w, name, x->best, VALUE_DECIMALS);
+    WINDOW_FIELD(before, field_decimal)(w, name, x->before, VALUE_DECIMALS);
+#undef WINDOW_FIELD
+}
+
+static void
+write_windows(struct writer *w, const struct journal_windows *all)
+{
+    field_text(w, "reporting", all->reporting, CURRENCY_BYTES);
+    for (uint32_t i = 0; i < all->count; i++)
+        write_window(w, &all->window[i]);
+}
+
+static void
 write_report(struct writer *w, const struct journal_text *t, const struct report *r)
 {
     field_word(w, "report", report_kind_text((enum report_kind)r->kind));
@@ -519,6 +553,7 @@ write_payload(struct writer *w, const struct journal_text *t, const struct journ
     case JOURNAL_BALANCE: write_balance(w, t, rec->payload); break;
     case JOURNAL_MARKS: write_marks(w, t, rec->payload); break;
     case JOURNAL_DAY: write_day(w, rec->payload); break;
+    case JOURNAL_WINDOWS: write_windows(w, rec->payload); break;
     case JOURNAL_REPORT: write_report(w, t, rec->payload); break;
     case JOURNAL_NOTE: field_text(w, "text", ((const struct journal_note *)rec->payload)->text, 120); break;
     case JOURNAL_LIMIT_SET: {

@@ -350,6 +350,7 @@ journal_open(struct sim *s)
     compact(s, used);
     if (!journal_replay(segment, core_disk(c, used, segment), identity(), c->orders, &ops, &got, &fault))
         sim_fail(s, "the journal cannot be replayed: %s", fault.text);
+    risk_restored(c->risk, host_clock(s));
     c->quiet_until_ns = got.quiet_until_ns[0];
     if (got.killed)
         kill_trip(risk_kill(c->risk));
