@@ -379,7 +379,7 @@ check_leverage(const struct risk *r, const struct risk_order *o, value_t larger,
 
     if (likely(a->leverage_max_ppm == LIMIT_COUNT_NONE))
         return DENY_NONE;
-    if (!equity_of(r, o->account, now, &equity) || equity <= 0)
+    if (a->group.unmarked != 0 || !equity_of(r, o->account, now, &equity) || equity <= 0)
         DENY(DENY_EXPOSURE, 0, 0);
     wide_t gross = a->group.gross + larger;
     if (gross * PPM > (wide_t)equity * a->leverage_max_ppm)

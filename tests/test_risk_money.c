@@ -563,6 +563,17 @@ TEST(a_loss_that_nobody_can_value_counts_as_too_fast)
     CHECK_EQ(risk_tripped(f.r, LEVEL_CLIENT, CLIENT), 0); /* until it is marked again */
 }
 
+TEST(leverage_of_what_nobody_can_value_denies)
+{
+    struct fixture f;
+    money_init(&f);
+    f.lim.account_default.leverage_max_ppm = 100000000;
+    apply_limits(&f);
+    risk_set_balance(f.r, ACCOUNT, 2, USD(1000000), 0);
+    unmark_another(&f);
+    CHECK_EQ(check(&f), DENY_EXPOSURE);
+}
+
 TEST(a_slow_loss_trips_no_breaker)
 {
     struct fixture f;
