@@ -122,7 +122,7 @@ block_write(struct record_file *r, uint32_t magic, const uint8_t *data, size_t b
                               .number = r->number++,
                               .lost = atomic_load_explicit(&r->lost, memory_order_relaxed) };
 
-    b.crc = r->crc(r->crc(0, &b.number, sizeof(b.number)), data, bytes);
+    b.crc = record_block_crc(&b, data, r->crc);
     write_all(r, &b, sizeof(b));
     write_all(r, data, bytes);
 }
@@ -263,7 +263,7 @@ record_reader_next(struct record_reader *r, const uint8_t **data, size_t *bytes)
     if (b.bytes > r->bytes - r->offset - sizeof(b))
         return RECORD_READ_CUT;
     const uint8_t *at = r->base + r->offset + sizeof(b);
-    if (b.crc != r->crc(r->crc(0, &b.number, sizeof(b.number)), at, b.bytes))
+    if (b.crc != record_block_crc(&b, at, r->crc))
         return RECORD_READ_DAMAGED;
     r->lost = b.lost;
     if (b.magic == RECORD_END_MAGIC)

@@ -11,7 +11,7 @@
 #include "execgw/base.h"
 
 #define RECORD_MAGIC       UINT64_C(0x3143455257474345) /* "ECGWREC1" little-endian */
-#define RECORD_SCHEMA      1u
+#define RECORD_SCHEMA      2u
 #define RECORD_BLOCK_MAGIC 0x4b4c4252u /* "RBLK" */
 #define RECORD_END_MAGIC   0x444e4552u /* "REND" */
 #define RECORD_BLOCK_MAX   262144u
@@ -39,13 +39,22 @@ _Static_assert(sizeof(struct record_header) == 128, "file format");
 struct record_block {
     uint32_t magic;
     uint32_t bytes;  /* that follow */
-    uint32_t crc;    /* CRC32C of them and of number */
+    uint32_t crc;    /* record_block_crc */
     uint32_t number; /* from 0 */
     uint64_t lost;   /* END: events that were left out; 0 = complete */
 };
 _Static_assert(sizeof(struct record_block) == 24, "file format");
 
 typedef uint32_t (*record_crc_fn)(uint32_t crc, const void *data, size_t n);
+
+/* CRC32C of all of a block but the checksum itself. */
+static inline uint32_t
+record_block_crc(const struct record_block *b, const uint8_t *data, record_crc_fn crc)
+{
+    uint32_t sum = crc(0, b, offsetof(struct record_block, crc));
+    sum = crc(sum, &b->number, sizeof(*b) - offsetof(struct record_block, number));
+    return crc(sum, data, b->bytes);
+}
 
 struct record_file;
 

@@ -60,7 +60,7 @@ mend(size_t size)
         b.magic = b.magic % 8 == 0 ? RECORD_END_MAGIC : RECORD_BLOCK_MAGIC;
         b.number = number++;
         b.bytes = MIN(b.bytes, (uint32_t)(size - at - sizeof(b)));
-        b.crc = crc32c_table(crc32c_table(0, &b.number, sizeof(b.number)), file + at + sizeof(b), b.bytes);
+        b.crc = record_block_crc(&b, file + at + sizeof(b), crc32c_table);
         memcpy(file + at, &b, sizeof(b));
         at += sizeof(b) + b.bytes;
     }
