@@ -366,7 +366,7 @@ loop_config(const struct rig_config *c)
         .conn_max = GATEWAY_CONNS_FIRST,
         .hold_messages = c->sync_always ? GATEWAY_HELD_MAX : 0,
         .hold_bytes = GATEWAY_HELD_BYTES,
-        .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = 256 },
+        .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = LOOP_MARKET_BUFFERS },
         .recv_buffer_bytes = 16384,
         .send_buffer_bytes = 131072,
         .watch_max = 4,

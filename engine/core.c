@@ -747,7 +747,7 @@ loop_config_of(const struct config *c, const struct gateway_config *g)
 {
     return (struct loop_config){
         .conn_max = gateway_conns(g),
-        .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = 256 },
+        .recv_buffer_count = { [LOOP_ORDER] = 64, [LOOP_MARKET] = LOOP_MARKET_BUFFERS },
         .recv_buffer_bytes = 16384,
         .send_buffer_bytes = 131072,
         .hold_messages = c->journal.sync == SYNC_ALWAYS ? GATEWAY_HELD_MAX : 0,

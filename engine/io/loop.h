@@ -24,6 +24,10 @@ struct loop;
 
 enum loop_class { LOOP_ORDER, LOOP_MARKET, LOOP_CLASS_COUNT };
 
+/* For recv_buffer_count of market data: with buffers of 16 KiB they stay in a core's second-level cache, where what the
+ * kernel has just written is read; what does not fit waits in the socket. */
+#define LOOP_MARKET_BUFFERS 32u
+
 struct loop_config {
     uint32_t conn_max;                            /* [1, 4096] */
     uint32_t recv_buffer_count[LOOP_CLASS_COUNT]; /* powers of two, [1, 32768] */
