@@ -9,6 +9,7 @@
 #include "engine/risk_replay.h"
 #include "engine/venue/sign.h"
 #include "feed/ws_handshake.h"
+#include "monitoring/http.h"
 #include "monitoring/metric_page.h"
 
 #include <errno.h>
@@ -915,7 +916,7 @@ teardown(struct app *a)
         key_file_release(&a->api_key[i]);
     }
     if (a->http_pid > 0) {
-        (void)kill(a->http_pid, SIGTERM);
+        (void)kill(a->http_pid, HTTP_END_SIGNAL);
         (void)waitpid(a->http_pid, NULL, 0);
     }
 }

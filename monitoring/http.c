@@ -10,8 +10,14 @@
  * On --ready-fd it writes one line and closes it: `listening ADDRESS:PORT` (the port chosen for port 0), or `error:
  * ...`.
  *
- * Always true: it ends with its parent; it holds no descriptor but standard ones, the listening socket and at most
- * CONNECTIONS_MAX clients; it listens beyond loopback only with --remote. */
+ * TERM and INT reach the whole group when somebody stops the gateway: they are ignored, so that the wind-down can be
+ * watched. The gateway ends it by HTTP_END_SIGNAL when it is done, the kernel when the gateway dies.
+ *
+ * Always true: it ends with its parent; it holds no descriptor but standard ones, the listening socket and those of its
+ * clients, whose number is bounded (http_crowd.h: a crowd of idle ones keeps nobody out); it listens beyond loopback
+ * only with --remote. */
+#include "monitoring/http.h"
+#include "monitoring/http_crowd.h"
 #include "monitoring/http_kill.h"
 #include "monitoring/metric_page.h"
 #include "monitoring/prometheus.h"
@@ -30,8 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX  32
-#define FDS_MAX          (CONNECTIONS_MAX + 24)
+#define FDS_MAX          (2 * HTTP_CROWD_MAX + 32) /* those that were told to go still hold theirs for a moment */
 #define CHUNK_BYTES      16384u
 #define BODY_BYTES       (256u * 1024u) /* first try; grows to what the page needs */
 #define BODY_BYTES_MAX   (16u * 1024u * 1024u)
@@ -58,6 +63,7 @@ struct server {
     int64_t heartbeat_changed_ns; /* monotonic; 0 = never */
     lws_sorted_usec_list_t sampler;
     struct http_kill kill;
+    struct http_crowd crowd;
 };
 
 /* What libwebsockets keeps per connection for us: the answer being sent. */
@@ -91,10 +97,22 @@ heartbeat_sample(struct server *s)
     }
 }
 
+/* The server sees its end and frees it. */
+static void
+hang_up(int fd)
+{
+    if (fd >= 0)
+        (void)shutdown(fd, SHUT_RDWR);
+}
+
 static void
 on_sampler(lws_sorted_usec_list_t *sul)
 {
+    int fd;
+
     heartbeat_sample(&server);
+    while ((fd = http_crowd_late(&server.crowd, mono_now_ns())) >= 0)
+        hang_up(fd);
     lws_sul_schedule(server.lws, 0, sul, on_sampler, SAMPLE_US);
 }
 
@@ -276,6 +294,16 @@ reply_error(struct reply *r, unsigned status, const char *text)
     reply_add(r, "%s\n", text);
 }
 
+/* The answer is out, or is not wanted. */
+static int
+answered(struct lws *wsi, struct session *s)
+{
+    free(s->body);
+    *s = (struct session){ 0 };
+    http_crowd_answered(&server.crowd, wsi, mono_now_ns());
+    return lws_http_transaction_completed(wsi);
+}
+
 /* Send status and headers; the body (already in the session) follows when the socket takes it. head: no body. */
 static int
 respond(struct lws *wsi, struct session *s, unsigned status, const char *type, bool head)
@@ -294,11 +322,8 @@ respond(struct lws *wsi, struct session *s, unsigned status, const char *type, b
                                     &p, end) != 0 ||
         lws_finalize_write_http_header(wsi, start, &p, end) != 0)
         return 1;
-    if (head || s->len == 0) {
-        free(s->body);
-        *s = (struct session){ 0 };
-        return lws_http_transaction_completed(wsi);
-    }
+    if (head || s->len == 0)
+        return answered(wsi, s);
     lws_callback_on_writable(wsi);
     return 0;
 }
@@ -396,12 +421,11 @@ on_writable(struct lws *wsi, struct session *s)
         return 1;
     s->sent += n;
     if (!last) {
+        hang_up(http_crowd_sending(&server.crowd, wsi, mono_now_ns()));
         lws_callback_on_writable(wsi);
         return 0;
     }
-    free(s->body);
-    *s = (struct session){ 0 };
-    return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
+    return answered(wsi, s) != 0 ? -1 : 0;
 }
 
 static int
@@ -411,7 +435,11 @@ on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, 
 
     (void)len;
     switch (reason) {
-    case LWS_CALLBACK_HTTP: return on_request(wsi, s, in);
+    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+        hang_up(http_crowd_join(&server.crowd, wsi, lws_get_socket_fd(wsi), mono_now_ns()));
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY: http_crowd_leave(&server.crowd, wsi); return 0;
+    case LWS_CALLBACK_HTTP: http_crowd_asked(&server.crowd, wsi, mono_now_ns()); return on_request(wsi, s, in);
     case LWS_CALLBACK_HTTP_WRITEABLE: return on_writable(wsi, s);
     case LWS_CALLBACK_CLOSED_HTTP:
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
@@ -595,7 +623,7 @@ server_start(const struct http_args *a, int *port, struct fault *fault)
     info.iface = a->address;
     info.protocols = protocols;
     info.fd_limit_per_thread = FDS_MAX;
-    info.max_http_header_pool = CONNECTIONS_MAX;
+    info.max_http_header_pool = FDS_MAX;
     info.max_http_header_data = 2048;
     info.keepalive_timeout = 30;
     info.timeout_secs = 5;
@@ -672,12 +700,13 @@ main(int argc, char **argv)
     descriptors_close(&a);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGTERM, on_signal);
-    (void)signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole group: the gateway stops first, and we with it */
+    (void)signal(HTTP_END_SIGNAL, on_signal);
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN);
     int rc = run(&a, &fault);
-    if (rc != EXIT_OK) {
-        (void)fprintf(stderr, "execgw-http: %s\n", fault.text);
+    if (rc != EXIT_OK && a.ready_fd >= 0) /* who started us says it, in his own sentence */
         tell_parent(a.ready_fd, "error: %s\n", fault.text);
-    }
+    else if (rc != EXIT_OK)
+        (void)fprintf(stderr, "execgw-http: %s\n", fault.text);
     return rc;
 }

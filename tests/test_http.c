@@ -1,4 +1,5 @@
 /* execgw-http, the real program: what its clients and its parent see. */
+#include "monitoring/http.h"
 #include "monitoring/metric_page.h"
 #include "tests/test.h"
 
@@ -38,9 +39,9 @@ beat(void)
     metric_add(page, METRIC_HEARTBEAT, 0, 1);
 }
 
-/* Start execgw-http; its line to the parent ends up in `line`. parent 0 = us. */
+/* Start execgw-http; its line to the parent ends up in `line`. parent 0 = us. token_fd NULL: no POST /kill. */
 static pid_t
-http_start(const char *listen, const char *extra, pid_t parent)
+http_start_as(const char *listen, const char *extra, pid_t parent, const char *token_fd)
 {
     char program[512];
     char fd_text[16];
@@ -63,7 +64,8 @@ http_start(const char *listen, const char *extra, pid_t parent)
         (void)fcntl(page_fd, F_SETFD, 0);
         (void)close(p[0]);
         (void)execl(program, "execgw-http", "--metrics-fd", fd_text, "--ready-fd", ready_text, "--listen", listen,
-                    "--parent", parent_text, extra, (char *)NULL);
+                    "--parent", parent_text, token_fd != NULL ? "--token-fd" : extra, token_fd, "--socket",
+                    "/no/socket", (char *)NULL);
         _exit(127);
     }
     (void)close(p[1]);
@@ -76,6 +78,12 @@ http_start(const char *listen, const char *extra, pid_t parent)
     }
     (void)close(p[0]);
     return pid;
+}
+
+static pid_t
+http_start(const char *listen, const char *extra, pid_t parent)
+{
+    return http_start_as(listen, extra, parent, NULL);
 }
 
 static int
@@ -143,7 +151,7 @@ static void
 http_end(pid_t pid)
 {
     int status = 0;
-    CHECK_EQ(kill(pid, SIGTERM), 0);
+    CHECK_EQ(kill(pid, HTTP_END_SIGNAL), 0);
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK(WIFEXITED(status));
     CHECK_EQ(WEXITSTATUS(status), 0);
@@ -291,18 +299,130 @@ TEST(other_paths_methods_and_garbage_are_refused)
     http_end(pid);
 }
 
-TEST(idle_connections_beyond_the_limit_do_not_end_the_service)
+/* A token as the gateway hands it over; the descriptor's number as text. */
+static const char *
+token_give(const char *token)
 {
-    int fd[60];
+    static char text[16];
+    int p[2];
+    CHECK_EQ(pipe(p), 0);
+    CHECK_EQ(write(p[1], token, strlen(token)), (ssize_t)strlen(token));
+    (void)close(p[1]);
+    (void)snprintf(text, sizeof(text), "%d", p[0]);
+    return text;
+}
+
+TEST(a_crowd_of_idle_connections_keeps_no_scrape_and_no_kill_out)
+{
+    static const char post[] = "POST /kill HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 0123456789abcdef\r\n"
+                               "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    static const char half[] = "GET /metrics HTTP/1.1\r\nHost: ";
+    int fd[400]; /* more than it holds */
+    sigset_t usr1;
+    const struct timespec wait = { .tv_sec = 20 };
+
+    page_make();
+    (void)sigemptyset(&usr1);
+    (void)sigaddset(&usr1, SIGUSR1);
+    CHECK_EQ(sigprocmask(SIG_BLOCK, &usr1, NULL), 0);
+    pid_t pid = http_start_as("127.0.0.1:0", NULL, 0, token_give("0123456789abcdef"));
+    int port = port_chosen();
+    for (unsigned kind = 0; kind < 2; kind++) { /* silent ones; ones that begin a request and do not end it */
+        for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
+            fd[i] = http_connect(port);
+            CHECK(fd[i] >= 0);
+            if (kind == 1)
+                (void)send(fd[i], half, sizeof(half) - 1, MSG_NOSIGNAL);
+            if (i == 40 || i == 250) /* while they are held, some as old as can be */
+                CHECK_EQ(get(port, "/metrics"), 200);
+        }
+        CHECK_EQ(get(port, "/metrics"), 200);
+        /* The gateway is us: nobody answers at its socket, so it gets the signal. */
+        CHECK_EQ(request(port, post), 202);
+        CHECK_EQ(sigtimedwait(&usr1, NULL, &wait), SIGUSR1);
+        for (size_t i = 0; i < ARRAY_LEN(fd); i++)
+            (void)close(fd[i]);
+    }
+    http_end(pid);
+    CHECK_EQ(sigprocmask(SIG_UNBLOCK, &usr1, NULL), 0);
+}
+
+TEST(answers_that_nobody_takes_keep_nobody_out)
+{
+    static const char ask[] = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+    int fd[100];
+    int small = 1024;
+
+    page_make();
+    for (uint32_t i = 0; i < INSTRUMENT_MAX; i++) { /* a page that no socket takes at once */
+        char name[16];
+        (void)snprintf(name, sizeof(name), "SYM%uUSDT", i);
+        metric_name_instrument(page, i, name, 8);
+    }
+    pid_t pid = http_start("127.0.0.1:0", NULL, 0);
+    int port = port_chosen();
+    for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
+        fd[i] = http_connect(port);
+        CHECK(fd[i] >= 0);
+        (void)setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+        (void)send(fd[i], ask, sizeof(ask) - 1, MSG_NOSIGNAL);
+    }
+    CHECK_EQ(get(port, "/health"), 503);
+    CHECK_EQ(get(port, "/"), 200);
+    for (size_t i = 0; i < ARRAY_LEN(fd); i++)
+        (void)close(fd[i]);
+    http_end(pid);
+}
+
+/* Up to the end of the index page; its status. */
+static int
+read_index(int fd)
+{
+    size_t n = 0;
+    for (;;) {
+        ssize_t r = recv(fd, answer + n, sizeof(answer) - 1 - n, 0);
+        if (r <= 0)
+            return 0;
+        n += (size_t)r;
+        answer[n] = '\0';
+        if (strstr(answer, "order entry logged on\n") != NULL)
+            return (int)strtol(answer + 9, NULL, 10);
+    }
+}
+
+TEST(a_connection_without_a_request_is_closed_soon_and_one_with_requests_is_kept)
+{
+    static const char ask[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    char byte;
 
     page_make();
     pid_t pid = http_start("127.0.0.1:0", NULL, 0);
     int port = port_chosen();
-    for (size_t i = 0; i < ARRAY_LEN(fd); i++)
-        fd[i] = http_connect(port);
-    for (size_t i = 0; i < ARRAY_LEN(fd); i++)
-        (void)close(fd[i]);
-    CHECK_EQ(get_until(port, "/", 200), 200);
+    int idle = http_connect(port);
+    int kept = http_connect(port);
+    CHECK(idle >= 0 && kept >= 0);
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_EQ(send(kept, ask, sizeof(ask) - 1, MSG_NOSIGNAL), (ssize_t)sizeof(ask) - 1);
+        CHECK_EQ(read_index(kept), 200);
+        if (i == 0)
+            CHECK_EQ(recv(idle, &byte, 1, 0), 0); /* within the socket's 20 s */
+    }
+    (void)close(idle);
+    (void)close(kept);
+    http_end(pid);
+}
+
+TEST(what_stops_the_whole_group_leaves_it_to_the_gateway_to_end_it)
+{
+    int status = 0;
+
+    page_make();
+    pid_t pid = http_start("127.0.0.1:0", NULL, 0);
+    int port = port_chosen();
+    CHECK_EQ(kill(pid, SIGTERM), 0);
+    CHECK_EQ(kill(pid, SIGINT), 0);
+    CHECK_EQ(get(port, "/metrics"), 200);
+    CHECK_EQ(waitpid(pid, &status, WNOHANG), 0);
     http_end(pid);
 }
 
