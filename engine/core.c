@@ -902,10 +902,10 @@ core_ended(const struct core *c)
     return atomic_load_explicit(&c->ended, memory_order_acquire);
 }
 
-bool
+uint32_t
 core_join(struct core *c)
 {
     (void)pthread_join(c->thread, NULL);
     loop_exit(c->loop); /* system calls: not the armed thread's */
-    return c->all_terminal;
+    return gateway_orders_live(c->g);
 }

@@ -69,7 +69,7 @@ bool core_kill_note(struct core *c, struct kill_note *out, uint64_t *lost);
 
 /* True when the thread's loop has ended. */
 bool core_ended(const struct core *c);
-/* Joins; true when every order was terminal at the end. */
-bool core_join(struct core *c);
+/* Joins; how many orders were not terminal at the end. */
+uint32_t core_join(struct core *c);
 
 #endif

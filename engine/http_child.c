@@ -139,8 +139,10 @@ http_start(struct app *a, char *listen, struct fault *fault)
     (void)close(fds[0]);
     line[have] = '\0';
     line[strcspn(line, "\n")] = '\0';
+    if (strncmp(line, "error: ", 7) == 0)
+        return FAULT(fault, "monitoring.listen: %.220s", line + 7);
     if (strncmp(line, "listening ", 10) != 0)
-        return FAULT(fault, "monitoring.listen: execgw-http did not start: %.180s", have > 0 ? line : "it ended");
+        return FAULT(fault, "monitoring.listen: execgw-http ended before it said where it listens");
     (void)snprintf(listen, 64, "%.63s", line + 10);
     return true;
 }

@@ -175,10 +175,32 @@ redis_start(struct app *a)
     return r;
 }
 
+/* Why the process ends, to whoever started it and into the log's file; that takes long sentences in pieces. */
+static void
+say_why(struct app *a, const char *text)
+{
+    (void)fprintf(stderr, "execgw: %s\n", text);
+    if (a->config.monitoring.log_file[0] == '\0')
+        return; /* the log is where the line above went */
+    for (size_t n; *text != '\0'; text += n) {
+        char piece[LOG_TEXT_BYTES];
+        n = MIN(strlen(text), sizeof(piece) - 1);
+        for (size_t at = n; text[n] != '\0' && at > n / 2; at--) {
+            if (text[at] == ' ') {
+                n = at + 1;
+                break;
+            }
+        }
+        n = MIN(n, sizeof(piece) - 1);
+        (void)snprintf(piece, sizeof(piece), "%.*s", (int)n, text);
+        log_write(a->log_main, LOG_FAULT, piece);
+    }
+}
+
 static int
 fail(struct app *a, const struct fault *fault, int code)
 {
-    (void)fprintf(stderr, "execgw: %s\n", fault->text);
+    say_why(a, fault->text);
     teardown(a);
     return code;
 }
@@ -201,8 +223,12 @@ main(int argc, char **argv)
     if (app.metrics == NULL)
         return fail(&app, &fault, EXIT_FAILED);
     metric_page_init(app.metrics, EXECGW_VERSION, "", ts.tv_sec * NS_PER_S + ts.tv_nsec);
-    if (app.config.monitoring.listen[0] != '\0' && !http_start(&app, listen, &fault))
+    if (!startup_log(&app, &fault, &code))
+        return fail(&app, &fault, code);
+    if (app.config.monitoring.listen[0] != '\0' && !http_start(&app, listen, &fault)) {
+        (void)journal_file_in_use(app.config.journal.dir, &fault); /* a second gateway: its port is the least of it */
         return fail(&app, &fault, EXIT_FAILED);
+    }
     if (!startup(&app, &fault, &code))
         return fail(&app, &fault, code);
     if (listen[0] != '\0') {
@@ -219,11 +245,10 @@ main(int argc, char **argv)
     serve(&app, &set, argc, argv);
     if (redis != NULL)
         redis_kill_stop(redis);
-    bool clean = core_join(app.core);
-    if (!clean) {
-        log_write(app.log_main, LOG_FAULT, "ended with orders that are not proven finished; they are in the journal");
-        (void)fprintf(stderr, "execgw: ended with orders that are not proven finished; they are in the journal\n");
-    }
+    uint32_t left = core_join(app.core);
+    if (left > 0)
+        say_why(&app, "ended with orders that are not proven finished; they are in the journal");
+    log_write(app.log_main, LOG_ENDED, NULL, left);
     teardown(&app);
-    return clean ? EXIT_OK : EXIT_FAILED;
+    return left == 0 ? EXIT_OK : EXIT_FAILED;
 }

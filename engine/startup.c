@@ -793,12 +793,9 @@ make_core(struct app *a, struct fault *fault)
 }
 
 bool
-startup(struct app *a, struct fault *fault, int *exit_code)
+startup_log(struct app *a, struct fault *fault, int *exit_code)
 {
     const struct config *c = &a->config;
-    struct now now = clock_now();
-    struct risk_counts rc = { .accounts = ACCOUNT_MAX, .instruments = (uint32_t)c->memory.instruments_max };
-    struct order_counts oc = order_counts_of(c);
 
     *exit_code = EXIT_CONFIG;
     if (!config_limits_build(c, 1, &a->limits, fault))
@@ -809,6 +806,17 @@ startup(struct app *a, struct fault *fault, int *exit_code)
     log_write(a->log_main, LOG_START, c->live ? EXECGW_VERSION " (live)" : EXECGW_VERSION " (paper)");
     if (c->mode == MODE_LIVE && !c->live)
         log_write(a->log_main, LOG_WARNING, "mode is \"live\" but --live was not given: orders stay on paper");
+    return true;
+}
+
+bool
+startup(struct app *a, struct fault *fault, int *exit_code)
+{
+    const struct config *c = &a->config;
+    struct now now = clock_now();
+    struct risk_counts rc = { .accounts = ACCOUNT_MAX, .instruments = (uint32_t)c->memory.instruments_max };
+    struct order_counts oc = order_counts_of(c);
+
     *exit_code = EXIT_UNAVAILABLE;
     if (!loop_host_check(fault))
         return false;

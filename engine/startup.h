@@ -45,7 +45,10 @@ struct app {
     uint32_t term;
 };
 
-/* Build everything; *exit_code says how to end when false comes back with the fault filled. */
+/* The log, first of all, so that it holds why a start failed. *exit_code as below. */
+bool startup_log(struct app *a, struct fault *fault, int *exit_code);
+
+/* Build everything else; *exit_code says how to end when false comes back with the fault filled. */
 bool startup(struct app *a, struct fault *fault, int *exit_code);
 
 /* The same without sockets, threads and clients, as it was when a recording began: all of core_parts that the gateway

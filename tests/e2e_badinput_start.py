@@ -134,13 +134,51 @@ def files():
         refused(f, FAILED, "log file /no/log", edit=replace("[monitoring]", '[monitoring]\nlog_file = "/no/log"'))
         with socket.create_server(("127.0.0.1", 0)) as s:
             port = s.getsockname()[1]
-            refused(f, FAILED, f"execgw: monitoring.listen", f"port {port} cannot be listened on",
-                    edit=replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+            text = refused(f, FAILED, "execgw: monitoring.listen: 127.0.0.1", f"port {port} cannot be listened on",
+                           edit=replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+            assert text.count("listened on") == 1 and "execgw-http" not in text, text
         # A host that forbids io_uring.
         shutil.rmtree(f.file("journal"), ignore_errors=True)
         refused(f, UNAVAILABLE, "io_uring is forbidden here", "--security-opt seccomp=",
                 wrap=["/usr/bin/python3", "-c", NO_IO_URING])
         assert not os.path.exists(f.file("journal"))
+    finally:
+        f.remove()
+
+
+def reasons_in_the_log():
+    f = Folder()
+    log = f.file("execgw.log")
+    logged = replace("[monitoring]", f'[monitoring]\nlog_file = "{log}"')
+
+    def said():
+        with open(log) as src:
+            text = src.read().replace(f.path, "F")
+        os.unlink(log)
+        return text
+
+    try:
+        gw = started(f, edit=logged)
+        refused(f, FAILED, "F/journal is in use by process", fresh=False, edit=logged)
+        with open(log) as src:
+            assert src.read().count(" error main fault: journal directory ") == 1
+        stopped(gw)
+        text = said()
+        assert text.endswith(" info main ended: execgw has ended, 0 orders left\n"), text
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = s.getsockname()[1]
+            refused(f, FAILED, f"port {port} cannot be listened on",
+                    edit=lambda t: logged(t).replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        text = said()
+        assert f" error main fault: monitoring.listen: 127.0.0.1 port {port} cannot be listened on" in text, text
+        # A sentence longer than a record is there to its end, in pieces.
+        text = refused(f, FAILED, "expected the folder above it",
+                       edit=lambda t: logged(t).replace('/journal"', "/" + "n" * 80 + '/journal"'))
+        sentence = next(s for s in text.splitlines() if "expected the folder" in s).replace("execgw: ", "", 1)
+        with open(log) as src:
+            pieces = [s.split(" fault: ", 1)[1] for s in src.read().splitlines() if " fault: " in s]
+        pieces = [p.replace(f.path, "F") for p in pieces]
+        assert "".join(pieces) == sentence and all(len(p) < 144 for p in pieces), (pieces, sentence)
     finally:
         f.remove()
 
@@ -174,6 +212,11 @@ def journals():
         # One gateway per journal, one per socket.
         refused(f, FAILED, "F/journal is in use by process", str(gw.p.pid), fresh=False, edit=replace("gw.sock", "b.sock"))
         refused(f, FAILED, "client.socket", "F/gw.sock", fresh=False, edit=replace('/journal"', '/journal-b"'))
+        # The same configuration once more, port and all: what matters is said, and alone.
+        taken = gw.url.rsplit(":", 1)[1]
+        text = refused(f, FAILED, "F/journal is in use by process", str(gw.p.pid), fresh=False,
+                       edit=replace("127.0.0.1:0", f"127.0.0.1:{taken}"))
+        assert "listened on" not in text, text
         assert gw.get("/metrics")[0] == 200
         stopped(gw)
         gw = started(f)
@@ -219,4 +262,4 @@ def journals():
 
 
 if __name__ == "__main__":
-    main([configuration, files, journals])
+    main([configuration, files, reasons_in_the_log, journals])

@@ -175,7 +175,12 @@ TEST(journal_file_refuses_a_second_gateway_and_names_the_first)
     CHECK(journal_file_open(dir, SEGMENT, &fault) == NULL);
     (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
     CHECK(strstr(fault.text, pid) != NULL && strstr(fault.text, dir) != NULL);
+    struct fault asked = { "" };
+    CHECK(journal_file_in_use(dir, &asked));
+    CHECK_STR(asked.text, fault.text);
     journal_file_close(j);
+    CHECK(!journal_file_in_use(dir, &asked));
+    CHECK(!journal_file_in_use("/no/such/folder", &asked));
     j = open_good(); /* free again */
     journal_file_close(j);
     clean();

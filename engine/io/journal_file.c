@@ -151,15 +151,30 @@ segment_open(struct journal_file *j, uint32_t index, bool writable, struct journ
 /* ---- the lock and what is there ---- */
 
 static COLD bool
-lock_fault(struct journal_file *j, struct fault *fault)
+lock_fault(int fd, const char *dir, struct fault *fault)
 {
     char pid[24] = "";
-    ssize_t n = pread(j->lock_fd, pid, sizeof(pid) - 1, 0);
+    ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
 
     if (n > 0)
         pid[strcspn(pid, "\n")] = '\0';
-    return FAULT(fault, "journal directory %s is in use by process %s: one gateway per journal", j->dir,
+    return FAULT(fault, "journal directory %s is in use by process %s: one gateway per journal", dir,
                  n > 0 ? pid : "(unknown)");
+}
+
+bool
+journal_file_in_use(const char *dir, struct fault *fault)
+{
+    char path[DIR_BYTES + 8];
+
+    (void)snprintf(path, sizeof(path), "%.*s/lock", DIR_BYTES - 1, dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool in_use = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (in_use)
+        (void)lock_fault(fd, dir, fault);
+    if (fd >= 0)
+        (void)close(fd);
+    return in_use;
 }
 
 static bool
@@ -171,7 +186,8 @@ lock_take(struct journal_file *j, struct fault *fault)
     if (j->lock_fd < 0)
         return FAULT(fault, "%s/lock: %s", j->dir, strerror(errno));
     if (flock(j->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? lock_fault(j, fault) : FAULT(fault, "%s/lock: %s", j->dir, strerror(errno));
+        return errno == EWOULDBLOCK ? lock_fault(j->lock_fd, j->dir, fault)
+                                    : FAULT(fault, "%s/lock: %s", j->dir, strerror(errno));
     int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
     if (ftruncate(j->lock_fd, 0) != 0 || pwrite(j->lock_fd, pid, (size_t)n, 0) != n)
         return FAULT(fault, "%s/lock: cannot be written: %s", j->dir, strerror(errno));

@@ -22,6 +22,9 @@ struct journal_region {
     int fd;         /* for loop_fsync; -1 for journal_file_map */
 };
 
+/* True when another process has the directory: the fault names both. Takes and makes nothing. */
+bool journal_file_in_use(const char *dir, struct fault *fault);
+
 /* Lock the directory (made when absent, 0700) and look at what is there. segment_bytes: a multiple of 4096, at least
  * 65536; of new segments, old ones may differ. NULL: the fault names directory, file or the process that has it. */
 struct journal_file *journal_file_open(const char *dir, size_t segment_bytes, struct fault *fault);

@@ -40,6 +40,7 @@ enum log_level {
     X(LOG_NOT_READY, LOG_WARN, "not_ready", "not ready: {text}")                                                       \
     X(LOG_SIGNAL, LOG_INFO, "signal", "signal {signal}: {text}")                                                       \
     X(LOG_STOP, LOG_INFO, "stop", "execgw stops: {text}")                                                              \
+    X(LOG_ENDED, LOG_INFO, "ended", "execgw has ended, {orders} orders left")                                          \
     X(LOG_FAULT, LOG_ERROR, "fault", "{text}")                                                                         \
     X(LOG_NOTE, LOG_INFO, "note", "{text}")                                                                            \
     X(LOG_WARNING, LOG_WARN, "warning", "{text}")                                                                      \
