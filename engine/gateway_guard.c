@@ -69,6 +69,40 @@ guard_clear_way(struct gateway *g, uint32_t instrument, enum side side, px_t px,
     return true;
 }
 
+/* ---- instruments that no order can be sent in ---------------------------------------------------------------------
+ */
+
+struct fit {
+    struct gateway *g;
+    bool changed;
+    uint32_t unfit;
+};
+
+static void
+unfit(void *ctx, uint32_t instrument, const struct fault *why)
+{
+    struct fit *f = (struct fit *)ctx;
+    const struct instrument *ins = route_instrument(f->g->p.route, instrument, 0);
+
+    if (ins == NULL || ins->status != INSTRUMENT_TRADING)
+        return;
+    f->unfit++;
+    if (f->changed || risk_resolved(f->g->p.risk, 0, instrument)->instrument_version != 0)
+        log_write(f->g->p.log, LOG_FAULT, why->text);
+}
+
+void
+guard_fit(struct gateway *g, bool changed)
+{
+    struct fit f = { .g = g, .changed = changed };
+
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
+        if (!g->venue[i].defined)
+            return;
+    risk_untradable(g->p.risk, unfit, &f);
+    metric_set(g->p.metrics, METRIC_RISK_UNTRADABLE, 0, f.unfit);
+}
+
 /* ---- balances ---------------------------------------------------------------------------------------------------- */
 
 void

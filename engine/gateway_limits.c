@@ -175,6 +175,7 @@ gateway_on_limits_answer(struct gateway *g, const struct limits_answer *a, struc
         if (a->text[0] != '\0')
             log_write(g->p.log, LOG_WARNING, a->text);
         log_write(g->p.log, LOG_LIMITS, a->ask.reload ? "reloaded" : a->ask.text, l->version);
+        guard_fit(g, true);
         (void)snprintf(text, sizeof(text), "limits version %u in force", l->version);
         if (there && a->text[0] != '\0')
             answer_notes(g, c.slot, c.cmd.client_seq, a->text, now);

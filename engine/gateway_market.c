@@ -55,10 +55,8 @@ gateway_on_definition(struct gateway *g, const struct instrument *def, struct no
     if (change != ROUTE_SAME &&
         (!journal_currencies(g, known, now) || gateway_journal(g, JOURNAL_DEF_INSTRUMENT, ins, sizeof(*ins), now) == 0))
         ins->status = INSTRUMENT_CLOSED;
-    if (!risk_set_instrument(g->p.risk, ins, now, &fault)) {
-        ins->status = INSTRUMENT_CLOSED;
+    if (!risk_set_instrument(g->p.risk, ins, now, &fault)) /* risk denies orders in it; other limits may mend that */
         log_write(g->p.log, LOG_FAULT, fault.text);
-    }
     v->cfg->ops->on_instrument(v->cfg->adapter, ins);
     if ((first || change != ROUTE_RULES) && !feed_add_instrument(g->p.feed[v->id], ins, now, &v->out)) {
         ins->status = INSTRUMENT_CLOSED;
@@ -89,6 +87,7 @@ gateway_on_definitions_end(struct gateway *g, uint16_t venue, bool ok, struct no
     } else {
         legs_start(v, now); /* new instruments may sit on a connection of their own */
     }
+    guard_fit(g, false);
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_REFRESH(venue), mono_after(now.mono, v->cfg->refresh_ns));
 }
 

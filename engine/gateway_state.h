@@ -590,6 +590,9 @@ void guard_sweep(const struct gateway *g, const struct instrument *ins, struct r
 bool guard_clear_way(struct gateway *g, uint32_t instrument, enum side side, px_t px, struct now now);
 void guard_balance(struct gateway_venue *v, const struct venue_report *r, uint16_t currency);
 void guard_second(struct gateway *g, struct now now);
+/* Says which instruments are untradable by the limits, once every venue has told of its own. What a definition has
+ * said on its way is not said again, unless the limits have changed. */
+void guard_fit(struct gateway *g, bool changed);
 /* One bounded piece of marks, and everything that latched. True when more is left. */
 bool guard_work(struct gateway *g, struct now now);
 

@@ -316,9 +316,12 @@ replay_record(void *ctx, const struct journal_record *rec)
     if (rec->type == JOURNAL_DEF_INSTRUMENT) {
         struct instrument ins;
         memcpy(&ins, rec->payload, sizeof(ins));
-        if (!route_restore(&a->route, &ins) || !risk_set_instrument(a->risk, &a->route.table[ins.id], now, &fault))
+        if (!route_restore(&a->route, &ins))
             log_write(a->log_main, LOG_WARNING,
                       "journal: an instrument cannot be restored; orders in it will be denied");
+        else
+            (void)risk_set_instrument(a->risk, &a->route.table[ins.id], now,
+                                      &fault); /* the venue's definition says it */
     } else if (rec->type == JOURNAL_DEF_CURRENCY) {
         const struct journal_name *n = (const struct journal_name *)rec->payload;
         if (!route_restore_currency(&a->route, (uint16_t)n->id, n->name))

@@ -168,8 +168,13 @@ check_state(const struct risk *r, const struct risk_order *o, const struct found
 
     const struct instrument *ins = o->ins;
     if (unlikely(f->cell == NULL || v == NULL || ins->id != o->instrument || ins->version == 0 ||
-                 o->instrument_version != ins->version || f->cell->limits.instrument_version != ins->version))
+                 o->instrument_version != ins->version))
         DENY(DENY_UNKNOWN_INSTRUMENT, o->instrument_version, ins == NULL ? 0 : ins->version);
+    uint32_t resolved = f->cell->limits.instrument_version;
+    if (unlikely(resolved != ins->version)) { /* 0, and defined: nothing can meet the limits */
+        bool closed = resolved == 0 && r->defined[o->instrument].version == ins->version;
+        DENY(closed ? DENY_INSTRUMENT_CLOSED : DENY_UNKNOWN_INSTRUMENT, resolved, ins->version);
+    }
     if (unlikely(ins->status != INSTRUMENT_TRADING))
         DENY(DENY_INSTRUMENT_CLOSED, ins->status, INSTRUMENT_TRADING);
     if (unlikely(f->cell->limits.restricted))

@@ -104,6 +104,11 @@ bool risk_set_limits(struct risk *r, const struct risk_limits *l, struct now now
  * (closed, trading) need no call: they are read from the table's entry. False = every order in it is denied. */
 bool risk_set_instrument(struct risk *r, const struct instrument *ins, struct now now, struct fault *fault);
 
+/* Cold. Each instrument in which no order can pass as limits and rates are stated, and why: a change that makes it so
+ * is refused, but not a definition that comes afterwards. */
+typedef void (*risk_untradable_fn)(void *ctx, uint32_t instrument, const struct fault *why);
+void risk_untradable(const struct risk *r, risk_untradable_fn tell, void *ctx);
+
 void risk_set_venue(struct risk *r, uint32_t venue, const struct risk_venue *v);
 
 /* What time it is: rolls the day at the configured hour (UTC). At each record of a replay, before its delta; at least

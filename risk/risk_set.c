@@ -199,6 +199,37 @@ rate_paths_of(const struct risk *r, const struct risk_limits *l, struct rate_pat
     }
 }
 
+static bool
+worth_fault(const struct risk *r, const struct risk_limits *l, uint32_t instrument, struct fault *fault)
+{
+    return FAULT(fault,
+                 "instrument %.*s: nobody could say what its currency %.*s is worth in %.*s, expected a rate "
+                 "of it or a spot instrument of both",
+                 SYMBOL_BYTES, r->defined[instrument].symbol, CURRENCY_BYTES,
+                 r->currency[market_money(&r->market[instrument])], CURRENCY_BYTES, l->reporting);
+}
+
+void
+risk_untradable(const struct risk *r, risk_untradable_fn tell, void *ctx)
+{
+    struct rate_paths paths;
+    struct resolved_limits ignored;
+    struct fault fault;
+
+    rate_paths_of(r, &r->limits, &paths);
+    for (uint32_t i = 0; i < r->counts.instruments; i++) {
+        const struct instrument *ins = &r->defined[i];
+        if (ins->version == 0)
+            continue;
+        if (!limits_resolve(limits_of(&r->limits, ins), ins, &ignored, &fault)) {
+            tell(ctx, i, &fault);
+        } else if (r->valued && !paths.has[market_money(&r->market[i])]) {
+            (void)worth_fault(r, &r->limits, i, &fault);
+            tell(ctx, i, &fault);
+        }
+    }
+}
+
 /* Nothing that can be traded now may become untradable by a change that says nothing of it: a limit that no order of
  * the instrument can meet, a currency of which nobody knows what it is worth. What was so before is no reason. */
 static bool
@@ -218,10 +249,7 @@ limits_fit(const struct risk *r, const struct risk_limits *l, struct fault *faul
         if (!limits_resolve(limits_of(l, ins), ins, &ignored, fault))
             return false;
         if (l->reporting[0] != '\0' && !after.has[money] && (!r->valued || before.has[money]))
-            return FAULT(fault,
-                         "instrument %.*s: nobody could say what its currency %.*s is worth in %.*s, expected a rate "
-                         "of it or a spot instrument of both",
-                         SYMBOL_BYTES, ins->symbol, CURRENCY_BYTES, r->currency[money], CURRENCY_BYTES, l->reporting);
+            return worth_fault(r, l, i, fault);
     }
     return true;
 }

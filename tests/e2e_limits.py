@@ -241,5 +241,18 @@ def gauges():
         assert rows[-1]["level"] == "global", rows
 
 
+def unfit():
+    """Limits that an instrument cannot meet: the venue tells of it after they were read, so nothing is refused, but said."""
+    small = '[risk.instrument.ETHUSDT]\norder_qty_max = "0.00000001"\n'
+    with running("--seed", "68", risk=small) as (folder, venue, gw):
+        line = wait_for("the log names it", lambda: next((x for x in gw.text().splitlines() if "fault" in x), None))
+        assert "instrument ETHUSDT" in line, line
+        assert gw.metric("risk_untradable") == 1
+        _, ask = top(gw, "ETHUSDT")
+        code, out, _ = gw.cli("new", "ETHUSDT", "buy", "0.01", str(ask), ok=False)
+        assert code == 1 and out[-1]["deny"] == "INSTRUMENT_CLOSED", out
+        assert new(gw, "0.01") == "new"
+
+
 if __name__ == "__main__":
-    main([setting, reloading, over_a_restart, states, whatif, flatten, doctor, gauges])
+    main([setting, reloading, over_a_restart, unfit, states, whatif, flatten, doctor, gauges])

@@ -387,4 +387,83 @@ TEST(flatten_says_that_a_position_is_left_when_its_orders_change_nothing)
     rig_end(&rig);
 }
 
+/* ---- limits that do not fit what is traded --------------------------------------------------------------------------
+ */
+
+static int64_t
+untradable(void)
+{
+    return metric_get(rig.metrics, METRIC_RISK_UNTRADABLE, 0);
+}
+
+static enum deny_reason
+tried(void)
+{
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    if (rig_take(&rig, VENUE_RQ_NEW) != NULL)
+        return DENY_NONE;
+    return rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny;
+}
+
+/* The limits that are in force with one change; no human asks for a second step here. */
+static bool
+changed(int64_t qty_max, const char *reporting)
+{
+    static struct risk_limits l;
+    struct limits_answer a = { .ask = { .slot = CLIENT_SESSION_MAX, .reload = true }, .kind = LIMITS_TAKE };
+
+    l = *risk_limits_in_force(rig.risk);
+    l.instrument_default.order_qty_max = qty_max;
+    (void)snprintf(l.reporting, sizeof(l.reporting), "%s", reporting);
+    return gateway_on_limits_answer(rig.g, &a, &l, rig.now);
+}
+
+static void
+too_small(struct risk_limits *l)
+{
+    l->instrument_default.order_qty_max = 1; /* 10^-8; the venue's least is 10^-5 */
+}
+
+static void
+worthless(struct risk_limits *l)
+{
+    (void)snprintf(l->reporting, sizeof(l->reporting), "EUR");
+}
+
+TEST(an_instrument_that_the_limits_do_not_fit_at_a_start_is_denied_counted_and_traded_once_they_do)
+{
+    rig_limits = too_small;
+    rig_ready(&rig);
+    CHECK_EQ(untradable(), 1);
+    CHECK_EQ(tried(), DENY_INSTRUMENT_CLOSED);
+    CHECK(changed(VALUE_ONE, ""));
+    CHECK_EQ(untradable(), 0);
+    CHECK_EQ(tried(), DENY_NONE);
+    CHECK(!changed(1, "")); /* and a change never makes it so */
+    CHECK_EQ(tried(), DENY_NONE);
+    rig_limits = NULL;
+    rig_end(&rig);
+}
+
+TEST(an_instrument_of_whose_currency_nobody_knows_the_worth_is_counted)
+{
+    rig_limits = worthless;
+    rig_ready(&rig);
+    CHECK_EQ(untradable(), 1);
+    CHECK_EQ(tried(), DENY_EXPOSURE);
+    rig_limits = NULL;
+    rig_end(&rig);
+}
+
+TEST(what_fits_is_asked_once_every_venue_has_told_of_its_instruments)
+{
+    rig.two_venues = true;
+    rig_limits = too_small;
+    rig_ready(&rig);
+    CHECK_EQ(untradable(), 2);
+    rig.two_venues = false;
+    rig_limits = NULL;
+    rig_end(&rig);
+}
+
 TEST_MAIN()

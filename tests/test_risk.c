@@ -759,7 +759,7 @@ TEST(limits_that_nothing_can_pass_or_insane_rules_are_refused)
     INSANE(bad.notional_min = f.lim.instrument_default.order_notional_max + 1);
     f.ins = bad;
     f.o.instrument_version = bad.version;
-    CHECK_EQ(check(&f), DENY_UNKNOWN_INSTRUMENT);
+    CHECK_EQ(check(&f), DENY_INSTRUMENT_CLOSED);
 }
 
 TEST(limits_tightening_takes_hold_at_once)

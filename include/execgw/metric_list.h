@@ -230,6 +230,8 @@
       "Value traded in the day, in the reporting currency")                                                            \
     X(METRIC_RISK_UNMARKED, "risk_unmarked", GAUGE, NONE, NONE, COUNT,                                                 \
       "Positions and orders that no fresh mark or rate values: limits of money deny while there are any")              \
+    X(METRIC_RISK_UNTRADABLE, "risk_untradable", GAUGE, NONE, NONE, COUNT,                                             \
+      "Instruments in which no order can meet the limits, or of whose currency nobody knows the worth")                \
     X(METRIC_LIMITS_VERSION, "risk_limits_version", GAUGE, NONE, NONE, COUNT, "Version of the risk limits in force")   \
     /* Journal; written by the core thread. */                                                                         \
     X(METRIC_JOURNAL_RECORDS, "journal_records_total", COUNTER, NONE, NONE, COUNT, "Records appended")                 \
