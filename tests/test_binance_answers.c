@@ -568,6 +568,10 @@ TEST(trades_of_a_symbol_are_asked_for_from_a_trade_on)
     CHECK(f->got[1].kind == VENUE_TRADES_END && f->got[1].instrument == 0 && f->got[1].clordid[0] == '\0');
     decode_text(f, ERROR("W71", "400", "-1121", "x"), DECODE_OK);
     CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].instrument == 1 && f->got[0].definite == 1);
+    decode_text(f, ERROR("W77", "400", "-1121", "x"), DECODE_OK);
+    CHECK(f->got[0].kind == VENUE_QUERY_FAILED && f->got[0].instrument == 7);
+    decode_text(f, ERROR("W78", "400", "-1121", "x"), DECODE_OK); /* there are eight */
+    CHECK(f->got[0].kind == VENUE_UNKNOWN && f->got[0].instrument == INSTRUMENT_NONE);
     struct binance_id id;
     CHECK(!binance_id_decode("W", 1, &id) && !binance_id_decode("W71024", 6, &id) && !binance_id_decode("W7x", 3, &id));
 }

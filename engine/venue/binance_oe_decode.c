@@ -144,11 +144,24 @@ orphan(const struct binance_answer *a)
     return DECODE_OK;
 }
 
+/* The request that an id names; false when we can have made none such. */
+static bool
+id_read(struct binance_answer *a, struct json_value id)
+{
+    struct json_text t;
+    struct binance_id of;
+
+    if (!json_value_text(id, &t) || t.escaped || !binance_id_decode(t.s, t.n, &of) ||
+        (of.instrument != INSTRUMENT_NONE && of.instrument >= a->b->cfg.instruments.count))
+        return false;
+    a->id = of;
+    return true;
+}
+
 static enum decode_result
 decode_answer(struct binance_answer *a, struct json_value id, struct json_value status, struct json_value error)
 {
-    struct json_text t;
-    bool known = json_value_text(id, &t) && !t.escaped && binance_id_decode(t.s, t.n, &a->id);
+    bool known = id_read(a, id);
 
     if (!known)
         a->id = (struct binance_id){ .kind = VENUE_RQ_COUNT, .instrument = INSTRUMENT_NONE };
@@ -198,9 +211,7 @@ event_salvage(struct json_value message)
 static COLD enum decode_result
 decode_broken(struct binance_answer *a, struct json_value message, const struct json_value m[MM_COUNT])
 {
-    struct json_text t;
-
-    if (json_value_text(m[MM_ID], &t) && !t.escaped && binance_id_decode(t.s, t.n, &a->id))
+    if (id_read(a, m[MM_ID]))
         return answer_unreadable(a, "answer cannot be read to its end");
     struct json_value event = event_salvage(message);
     if (!json_value_set(event) && json_value_set(m[MM_E]))
