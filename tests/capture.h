@@ -5,6 +5,8 @@
 #include "execgw/base.h"
 #include <zstd.h>
 
+#define CAPTURE_NONE "no recorded data in $EXECGW_SHARED/data (by default ../shared/data beside the checkout)\n"
+
 struct capture {
     char *text;
     size_t len;

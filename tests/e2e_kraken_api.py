@@ -35,12 +35,16 @@ class Book:
             self.good, self.bad = self.good + ok, self.bad + (not ok)
 
 
+absent = []
+
+
 async def captures():
     """The Book below is right about the real venue: every checksum of its recordings holds."""
     folder = os.path.join(os.environ.get("EXECGW_SHARED", "../../shared"), "data/kraken")
     for name in ("v2_book_btcusd_d10_verbatim.ndjson", "v2_book_btcusd_d10_20230730_part1.ndjson"):
         path, book = os.path.join(folder, name), Book(10)
         if not os.path.exists(path):
+            absent.append(path)
             continue
         with open(path) as f:
             for line in f:
@@ -291,3 +295,6 @@ async def main():
         await test()
 
 run(main())
+if absent:
+    print("the rest passed; skipped: no recorded data at", *absent)
+    sys.exit(77)

@@ -184,6 +184,10 @@ async def main():
         snap = next(json.loads(f) for f in frames if f.startswith('{"lastUpdateId"'))
         frames = [f for f in frames if f.startswith('{"stream"')]
         await replay([spot], frames, snap, "BTCUSDT", "btcusdt@depth@100ms", "btcusdt@trade")
+    return os.path.exists(spot) or spot
 
 
-run(main())
+recorded = run(main())
+if recorded is not True:
+    print("the rest passed; skipped: no recorded data at", recorded)
+    sys.exit(77)

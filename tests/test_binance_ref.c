@@ -99,17 +99,15 @@ TEST(snapshot_levels_are_exact_ordered_and_bounded)
         CHECK_EQ(depth(malformed[i], 2, &d), DECODE_MALFORMED);
 }
 
-TEST(recorded_snapshots_decode_and_every_cut_is_malformed)
+TEST_RECORDED(recorded_snapshots_decode_and_every_cut_is_malformed)
 {
     struct capture c;
     struct binance_depth d;
     const char *line;
     size_t len;
     unsigned count = 0;
-    if (!capture_open(&c, "binance/cf_20210417_10sym.http.zst")) {
-        print_message("no recorded data; not run\n");
-        return;
-    }
+    if (!capture_open(&c, "binance/cf_20210417_10sym.http.zst"))
+        SKIP(CAPTURE_NONE);
     struct guard g = guard_open(1 << 20);
     while (capture_line(&c, &line, &len)) {
         const char *text = memmem(line, len, "{\"lastUpdateId", 14);
@@ -270,7 +268,7 @@ TEST(rules_that_cannot_be_are_refused_by_name)
     }
 }
 
-TEST(recorded_exchange_info_gives_every_symbol_and_names_a_missing_one)
+TEST_RECORDED(recorded_exchange_info_gives_every_symbol_and_names_a_missing_one)
 {
     static const char *const symbols[] = { "ETHUSDT", "BTCUSDT", "SHIBUSDT", "ETHBTC" };
     static const char *const missing[] = { "BTCUSDT", "NOSUCH" };
@@ -280,10 +278,8 @@ TEST(recorded_exchange_info_gives_every_symbol_and_names_a_missing_one)
     struct instrument ins[4];
     struct binance_limits limits;
     struct fault fault;
-    if (!capture_open(&c, "binance/cf_20211012_exchangeInfo.http.zst")) {
-        print_message("no recorded data; not run\n");
-        return;
-    }
+    if (!capture_open(&c, "binance/cf_20211012_exchangeInfo.http.zst"))
+        SKIP(CAPTURE_NONE);
     ASSERT(capture_line(&c, &line, &len));
     const char *text = memchr(line, '{', len);
     size_t n = len - (size_t)(text - line);

@@ -899,7 +899,7 @@ replay_v1(const char *name)
     replay_close(&r, name);
 }
 
-TEST(recorded_books_fail_exactly_where_the_obvious_computation_does)
+TEST_RECORDED(recorded_books_fail_exactly_where_the_obvious_computation_does)
 {
     const char *root = getenv("EXECGW_SHARED");
     char path[1024];
@@ -908,7 +908,7 @@ TEST(recorded_books_fail_exactly_where_the_obvious_computation_does)
     (void)snprintf(path, sizeof(path), "%s/data/kraken", root != NULL ? root : "");
     DIR *d = opendir(path);
     if (d == NULL)
-        SKIP("no ../shared/data/kraken\n");
+        SKIP(CAPTURE_NONE);
     for (const struct dirent *e; (e = readdir(d)) != NULL;) {
         (void)snprintf(path, sizeof(path), "kraken/%s", e->d_name);
         bool v2 = strncmp(e->d_name, "v2_book", 7) == 0;

@@ -225,5 +225,6 @@ class Api:
 
 
 def run(test):
-    asyncio.run(test)
+    result = asyncio.run(test)
     print("ok")
+    return result
