@@ -3,9 +3,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define FILE_BYTES_MAX (1024u * 1024u)
+#define ENV_LIST_BYTES (64u * 1024u)
 
 void
 config_error_at(struct config_loader *l, const struct config_source *where, const char *key, const char *format, ...)
@@ -239,12 +243,17 @@ on_toml(void *ctx, const struct config_toml_value *t)
 static char *
 file_read(const char *path, size_t *len, const char **why)
 {
-    FILE *f = fopen(path, "rbe");
+    /* A pipe would keep us waiting for who writes into it, a device may never end: neither is opened for real. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st = { 0 };
+    FILE *f = fd >= 0 && fstat(fd, &st) == 0 ? fdopen(fd, "rb") : NULL;
     char *text = malloc(FILE_BYTES_MAX + 1);
 
     *why = NULL;
     if (f == NULL || text == NULL) {
         *why = strerror(errno);
+    } else if (!S_ISREG(st.st_mode)) {
+        *why = S_ISDIR(st.st_mode) ? "a directory" : S_ISFIFO(st.st_mode) ? "a pipe" : "not a regular file";
     } else {
         *len = fread(text, 1, FILE_BYTES_MAX + 1, f);
         if (ferror(f) != 0)
@@ -254,6 +263,8 @@ file_read(const char *path, size_t *len, const char **why)
     }
     if (f != NULL)
         (void)fclose(f);
+    else if (fd >= 0)
+        (void)close(fd);
     if (*why == NULL)
         return text;
     free(text);
@@ -294,23 +305,51 @@ env_path(const char *name, size_t len, char *path, size_t room)
     return true;
 }
 
-/* A list in the environment: items between commas. */
+/* One item of such a list, without the blanks and quotes around it. */
+static void
+env_item(const char *text, size_t n, char *item, size_t room)
+{
+    while (n > 0 && isspace((unsigned char)*text)) {
+        text++;
+        n--;
+    }
+    while (n > 0 && isspace((unsigned char)text[n - 1]))
+        n--;
+    if (n > 1 && (*text == '"' || *text == '\'') && text[n - 1] == *text) {
+        text++;
+        n -= 2;
+    }
+    (void)snprintf(item, room, "%.*s", (int)MIN(n, room - 1), text);
+}
+
+/* A list in the environment: items between commas, or written as in the file, ["A", "B"]. */
 static void
 env_list(struct config_loader *l, struct config_place *in, const struct config_key *k, const char *text,
          const struct config_source *where)
 {
+    char whole[ENV_LIST_BYTES];
     char item[128];
 
+    env_item(text, strlen(text), whole, sizeof(whole));
+    size_t len = strlen(whole);
+    char *at = whole;
+    if (*at == '[' && whole[len - 1] == ']') { /* one bracket alone is part of an item, which refuses it */
+        whole[len - 1] = '\0';
+        at++;
+        len = strlen(at);
+        while (len > 0 && isspace((unsigned char)at[len - 1]))
+            at[--len] = '\0';
+    }
     config_list_clear(l->c, in->base, k);
-    while (*text != '\0') {
-        size_t n = strcspn(text, ",");
-        (void)snprintf(item, sizeof(item), "%.*s", (int)MIN(n, sizeof(item) - 1), text);
+    while (*at != '\0') {
+        size_t n = strcspn(at, ",");
+        env_item(at, n, item, sizeof(item));
         struct config_value v = config_value_from_text(k, item);
         if (!config_value_store(l->c, in->base, k, &v)) {
             error_value(l, where, in, k, &v);
             return;
         }
-        text += n + (text[n] == ',');
+        at += n + (at[n] == ',');
     }
 }
 
@@ -444,7 +483,8 @@ config_load_file(struct config_loader *l, const struct config_args *a, char *con
 
     char *text = file_read(a->file, &len, &why);
     if (text == NULL) {
-        (void)fprintf(err, "%s: cannot be read (%s), expected a configuration file\n", a->file, why);
+        (void)fprintf(err, "%s: cannot be read (%s), expected a configuration file\n", a->file,
+                      why);
         return EXIT_CONFIG;
     }
     bool parsed = config_toml_walk(text, len, on_toml, l, &syntax);

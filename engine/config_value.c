@@ -5,6 +5,8 @@
 #include <ctype.h>
 #include <errno.h>
 
+#define DECIMAL_MAX_TEXT "92233720368.54775807" /* INT64_MAX units of 10^-8 */
+
 /* What a value is, for a sentence: `"abc"`, `42`, `a list`. Long text is cut, the unprintable shown as '?'. */
 const char *
 config_value_text(const struct config_value *v, char *buf, size_t room)
@@ -57,7 +59,9 @@ config_key_expected(const struct config_key *k, char *buf, size_t room)
     case KEY_SECRET: (void)snprintf(buf, room, "a path with a / in it, or credential:NAME"); break;
     case KEY_URL: (void)snprintf(buf, room, "wss://HOST[:PORT]/PATH"); break;
     case KEY_HTTP: (void)snprintf(buf, room, "https://HOST[:PORT]"); break;
-    case KEY_DECIMAL: (void)snprintf(buf, room, "a decimal in quotes, at most 8 places, such as \"0.001\""); break;
+    case KEY_DECIMAL:
+        (void)snprintf(buf, room, "a decimal in quotes from \"0\" to \"" DECIMAL_MAX_TEXT "\", at most 8 places");
+        break;
     case KEY_LISTEN: (void)snprintf(buf, room, "ADDRESS:PORT such as \"127.0.0.1:9464\""); break;
     case KEY_SYMBOLS:
         (void)snprintf(buf, room, "a list of different symbols such as [\"BTCUSDT\"], at most %d", CONFIG_SYMBOLS_MAX);
@@ -271,6 +275,9 @@ config_decimal(const char *text, unsigned decimals, int64_t none, const char *ke
     case DECODE_PRECISION:
         return FAULT(fault, "%s: \"%s\" has more decimals than the instrument, expected at most %u", key, text,
                      decimals);
-    default: return FAULT(fault, "%s: \"%s\" does not fit, expected a smaller decimal", key, text);
+    default: break;
     }
+    char most[DECIMAL_TEXT];
+    most[decimal_format(most, INT64_MAX, decimals)] = '\0';
+    return FAULT(fault, "%s: \"%s\" does not fit, expected at most %s", key, text, most);
 }

@@ -81,6 +81,9 @@ def configuration():
         refused(f, CONFIG_BAD, "order_qty_max is not set for BTCUSDT", edit=replace('order_qty_max = "1"', ""))
         refused(f, CONFIG_BAD, "EXECGW__JOURNAL__DIRR", "did you mean journal.dir", env={"EXECGW__JOURNAL__DIRR": "x"})
         refused(f, CONFIG_BAD, "/no/such.toml", "cannot be read", args=["--config", "/no/such.toml"])
+        os.mkfifo(f.file("pipe.toml"))
+        for path, what in ((f.file("pipe.toml"), "a pipe"), (f.path, "a directory"), ("/dev/zero", "not a regular file")):
+            refused(f, CONFIG_BAD, f": cannot be read ({what})", "expected a configuration file", args=["--config", path])
         refused(f, CONFIG_BAD, "monitoring.listen", "loopback", edit=replace("127.0.0.1:0", "0.0.0.0:0"))
         refused(f, CONFIG_BAD, "client.socket", "at most", edit=replace("gw.sock", "x" * 120))
         refused(f, USAGE, '"--nope"', args=["--nope"])

@@ -228,8 +228,17 @@ TEST(every_symbol_needs_its_three_limits_of_size)
                  "[risk.instrument.BTCUSDT]\n");
     /* One that is there and wrong is one error, not one per symbol more. */
     CHECK_ERRORS(VENUE "[risk]\norder_qty_max = \"1e5\"\norder_notional_max = \"1000\"\nposition_max = \"2\"\n",
-                 "c.toml:7:1: risk.order_qty_max: is \"1e5\", expected a decimal in quotes, at most 8 places, such as "
-                 "\"0.001\"\n");
+                 "c.toml:7:1: risk.order_qty_max: is \"1e5\", expected a decimal in quotes from \"0\" to "
+                 "\"92233720368.54775807\", at most 8 places\n");
+    /* The largest is taken, one more is not. */
+    CHECK_EQ(load(VENUE "[risk]\norder_qty_max = \"92233720368.54775807\"\norder_notional_max = \"1000\"\nposition_max "
+                        "= \"2\"\n"),
+             CONFIG_GO);
+    CHECK_ERRORS(
+        VENUE "[risk]\norder_qty_max = \"92233720368.54775808\"\norder_notional_max = \"1000\"\nposition_max "
+              "= \"2\"\n",
+        "c.toml:7:1: risk.order_qty_max: is \"92233720368.54775808\", expected a decimal in quotes from \"0\" to "
+        "\"92233720368.54775807\", at most 8 places\n");
     /* Nor does an empty one start. */
     CHECK_EQ(load(VENUE "[risk]\norder_qty_max = \"\"\norder_notional_max = \"1000\"\nposition_max = \"2\"\n"),
              EXIT_CONFIG);
@@ -325,6 +334,36 @@ TEST(the_environment_beats_the_file_and_the_file_beats_the_default)
     CHECK_EQ(c.strategies, 1);
     CHECK_STR(c.strategy[0].name, "fast");
     CHECK_EQ(c.strategy[0].id, 9);
+}
+
+TEST(a_list_in_the_environment_is_written_with_commas_or_as_in_the_file)
+{
+    static const char *const good[] = { "SOLUSDT,BNBUSDT", "[\"SOLUSDT\",\"BNBUSDT\"]", "['SOLUSDT', 'BNBUSDT']",
+                                        " [ SOLUSDT , BNBUSDT, ] ", "\"SOLUSDT\", BNBUSDT" };
+    static const char *const bad[] = {
+        "[SOLUSDT", "SOLUSDT]", "[\"SOLUSDT]", "[SOLUSDT,,BNBUSDT]", "[[SOLUSDT]]", "[,]"
+    };
+    char symbols[128];
+    char uids[] = "EXECGW__CLIENT__ALLOWED_UIDS=[0, 1000]";
+    char *env[] = { symbols, uids, NULL };
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        (void)snprintf(symbols, sizeof(symbols), "EXECGW__VENUE__BINANCE__SYMBOLS=%s", good[i]);
+        CHECK_EQ(load_with(BASE, env, NULL, NULL), CONFIG_GO);
+        CHECK_EQ(c.venue[0].symbols, 2);
+        CHECK_STR(c.venue[0].symbol[0], "SOLUSDT");
+        CHECK_STR(c.venue[0].symbol[1], "BNBUSDT");
+        CHECK_EQ(c.client.allowed_uids, 2);
+        CHECK_EQ(c.client.allowed_uid[1], 1000);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        (void)snprintf(symbols, sizeof(symbols), "EXECGW__VENUE__BINANCE__SYMBOLS=%s", bad[i]);
+        CHECK_EQ(load_with(BASE, env, NULL, NULL), EXIT_CONFIG);
+        CHECK(strstr(errors, "EXECGW__VENUE__BINANCE__SYMBOLS (environment): venue.binance.symbols: is ") == errors);
+        CHECK(strstr(errors, "expected a list of different symbols such as [\"BTCUSDT\"]") != NULL);
+    }
+    CHECK_EQ(load_with(BASE, (char *[]){ "EXECGW__CLIENT__ALLOWED_UIDS=[]", NULL }, NULL, NULL), CONFIG_GO);
+    CHECK_EQ(c.client.allowed_uids, 0);
 }
 
 TEST(errors_in_the_environment_name_the_variable)
