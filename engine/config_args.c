@@ -1,4 +1,5 @@
 /* The command line of execgw. See config_load.h. */
+#include "engine/build_commit.h"
 #include "engine/config_load.h"
 
 static const char usage[] = "usage: execgw --config FILE [--paper|--live] [--new-journal] [--record DIR]\n             "
@@ -48,21 +49,24 @@ config_args_read(int argc, char *const *argv, struct config_args *a, FILE *out, 
             config_help_markdown(out);
             return EXIT_OK;
         } else if (strcmp(arg, "--version") == 0) {
-            (void)fprintf(out, "execgw %s\n", EXECGW_VERSION);
+            (void)fprintf(out, "execgw %s (commit %s)\n", EXECGW_VERSION, build_commit);
             return EXIT_OK;
         } else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
             (void)fprintf(out, "%s%s", usage, help);
             return EXIT_OK;
         } else {
-            (void)fprintf(err, "execgw: %s \"%.80s\"\n%s",
-                          strcmp(arg, "--config") == 0 || strcmp(arg, "--config=") == 0 ? "a file must follow"
-                                                                                        : "unknown argument",
-                          arg, usage);
+            bool file = strcmp(arg, "--config") == 0 || strcmp(arg, "--config=") == 0;
+            bool dir = strcmp(arg, "--record") == 0;
+            (void)fprintf(err, "execgw: %s \"%.80s\", see --help\n",
+                          file  ? "a file must follow"
+                          : dir ? "a folder must follow"
+                                : "unknown argument",
+                          arg);
             return EXIT_USAGE;
         }
     }
     if (a->paper && a->live) {
-        (void)fprintf(err, "execgw: --paper and --live exclude each other, expected one of them\n%s", usage);
+        (void)fprintf(err, "execgw: --paper and --live exclude each other, expected one of them\n");
         return EXIT_USAGE;
     }
     if (strlen(a->file) >= CONFIG_PATH_BYTES) {

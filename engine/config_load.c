@@ -483,8 +483,7 @@ config_load_file(struct config_loader *l, const struct config_args *a, char *con
 
     char *text = file_read(a->file, &len, &why);
     if (text == NULL) {
-        (void)fprintf(err, "%s: cannot be read (%s), expected a configuration file\n", a->file,
-                      why);
+        (void)fprintf(err, "%s: cannot be read (%s), expected a configuration file\n", a->file, why);
         return EXIT_CONFIG;
     }
     bool parsed = config_toml_walk(text, len, on_toml, l, &syntax);

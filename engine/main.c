@@ -2,6 +2,7 @@
  * signals.
  *
  * The first thread never trades: it takes signals, reloads limits, and ends what it started, in order. */
+#include "engine/build_commit.h"
 #include "engine/kill_file.h"
 #include "engine/redis_kill.h"
 #include "engine/reload.h"
@@ -222,7 +223,7 @@ main(int argc, char **argv)
     app.metrics = metric_page_create(&app.metrics_fd, &fault);
     if (app.metrics == NULL)
         return fail(&app, &fault, EXIT_FAILED);
-    metric_page_init(app.metrics, EXECGW_VERSION, "", ts.tv_sec * NS_PER_S + ts.tv_nsec);
+    metric_page_init(app.metrics, EXECGW_VERSION, build_commit, ts.tv_sec * NS_PER_S + ts.tv_nsec);
     if (!startup_log(&app, &fault, &code))
         return fail(&app, &fault, code);
     if (app.config.monitoring.listen[0] != '\0' && !http_start(&app, listen, &fault)) {

@@ -820,9 +820,9 @@ TEST(an_override_that_had_the_defaults_value_follows_it)
 TEST(the_command_line_says_what_it_does_not_know)
 {
     CHECK_EQ(load_with(BASE, NULL, "--pepper", NULL), EXIT_USAGE);
-    CHECK_STARTS(errors, "execgw: unknown argument \"--pepper\"\nusage: ");
+    CHECK_STR(errors, "execgw: unknown argument \"--pepper\", see --help\n");
     CHECK_EQ(load_with(BASE, NULL, "--config", NULL), EXIT_USAGE);
-    CHECK_STARTS(errors, "execgw: a file must follow \"--config\"\n");
+    CHECK_STARTS(errors, "execgw: a file must follow \"--config\", see --help\n");
     CHECK_EQ(load_with(BASE, NULL, "--version", NULL), EXIT_OK);
     CHECK_STARTS(printed, "execgw ");
     CHECK_EQ(load_with(BASE, NULL, "--help", NULL), EXIT_OK);
