@@ -138,15 +138,26 @@ clock_cost(void)
 }
 
 static _Noreturn void
-usage(int code)
+usage(void)
 {
-    FILE *out = code == 0 ? stdout : stderr;
-
-    (void)fputs(usage_text, out);
+    (void)fputs(usage_text, stdout);
     for (size_t i = 0; i < ARRAY_LEN(benches); i++)
-        (void)fprintf(out, "  %-8s %s\n", benches[i].name, benches[i].text);
-    (void)fprintf(out, "  %-8s every one of them\n", "all");
-    exit(code);
+        printf("  %-8s %s\n", benches[i].name, benches[i].text);
+    printf("  %-8s every one of them\n", "all");
+    exit(EXIT_OK);
+}
+
+__attribute__((format(printf, 1, 2))) static _Noreturn void
+misuse(const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    (void)fputs("execgw-bench: ", stderr);
+    (void)vfprintf(stderr, format, ap);
+    (void)fputs("; --help lists them\n", stderr);
+    va_end(ap);
+    exit(EXIT_USAGE);
 }
 
 static double
@@ -173,19 +184,16 @@ static const char *
 options(int argc, char **argv, struct bench_options *o, struct outputs *out)
 {
     static const struct option list[] = {
-        { "json", required_argument, NULL, 'j' },
-        { "hgrm", required_argument, NULL, 'g' },
-        { "plot", required_argument, NULL, 'p' },
-        { "seconds", required_argument, NULL, 's' },
-        { "rounds", required_argument, NULL, 'r' },
-        { "dir", required_argument, NULL, 'd' },
-        { "once", required_argument, NULL, 'o' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+        { "json", required_argument, NULL, 'j' },   { "hgrm", required_argument, NULL, 'g' },
+        { "plot", required_argument, NULL, 'p' },   { "seconds", required_argument, NULL, 's' },
+        { "rounds", required_argument, NULL, 'r' }, { "dir", required_argument, NULL, 'd' },
+        { "once", required_argument, NULL, 'o' },   { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },      { NULL, 0, NULL, 0 },
     };
     int c;
 
-    while ((c = getopt_long(argc, argv, "h", list, NULL)) != -1) {
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":h", list, NULL)) != -1) {
         switch (c) {
         case 'j': out->json = optarg; break;
         case 'g': out->hgrm = optarg; break;
@@ -194,12 +202,14 @@ options(int argc, char **argv, struct bench_options *o, struct outputs *out)
         case 'r': o->rounds = (unsigned)number("rounds", optarg, BENCH_ROUNDS_MAX); break;
         case 'd': o->dir = optarg; break;
         case 'o': o->once = (uint64_t)number("once", optarg, 1e12); break;
-        case 'h': usage(0);
-        default: usage(EXIT_USAGE);
+        case 'h': usage();
+        case 'V': printf("execgw-bench %s\n", EXECGW_VERSION); exit(EXIT_OK);
+        case ':': misuse("%s: expected a value after it", argv[optind - 1]);
+        default: misuse("%s: there is no such option", argv[optind - 1]);
         }
     }
     if (optind != argc - 1)
-        usage(EXIT_USAGE);
+        misuse("expected %s", optind == argc ? "the NAME of a bench" : "one NAME");
     return argv[optind];
 }
 
@@ -260,8 +270,7 @@ check_name(const char *name)
     for (size_t i = 0; i < ARRAY_LEN(benches); i++)
         if (meant(name, i))
             return;
-    (void)fprintf(stderr, "execgw-bench: there is no bench '%s'\n", name);
-    usage(EXIT_USAGE);
+    misuse("there is no bench '%s'", name);
 }
 
 static volatile pid_t child;

@@ -38,6 +38,22 @@ fail(const struct program *p, const char *text)
     return EXIT_FAILED;
 }
 
+static const char usage[] =
+    "usage: execgw-replay DIR [--speed X | --full] [--verify] [--list] [--json]\n"
+    "                     [--to FORMAT [--symbol SYMBOL] [--out FILE]]\n"
+    "\n"
+    "Runs the folder that execgw --record made through the gateway's core again; execgw-cli replay is the same.\n"
+    "\n"
+    "  --speed X        X times as fast as it was recorded\n"
+    "  --full           as fast as it goes (default)\n"
+    "  --verify         exit 1 unless every message and every decision is the same, and none is missing\n"
+    "  --list           print what happens\n"
+    "  --to FORMAT      write market data: hftbacktest, tardis-book or tardis-trades\n"
+    "  --symbol SYMBOL  of this instrument\n"
+    "  --out FILE       into this file (default: standard output)\n"
+    "  --json           the result as JSON\n"
+    "  --help, --version\n";
+
 /* ---- converters -------------------------------------------------------------------------------------------------- */
 
 /* A steady-clock stamp near the event's own as wall time. */
@@ -281,6 +297,8 @@ main(int argc, char **argv)
         { "json", no_argument, NULL, 'j' },
         { "list", no_argument, NULL, 'l' },
         { "symbol", required_argument, NULL, 'y' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
     };
     static struct program p;
@@ -289,7 +307,8 @@ main(int argc, char **argv)
     struct fault fault = { "" };
     int id;
 
-    while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    opterr = 0;
+    while ((id = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         char *end = NULL;
         switch (id) {
         case 's':
@@ -312,7 +331,12 @@ main(int argc, char **argv)
                 break;
             (void)fail(&p, "--to: expected hftbacktest, tardis-book or tardis-trades");
             return EXIT_USAGE;
-        default: return EXIT_USAGE;
+        case 'h': (void)fputs(usage, stdout); return EXIT_OK;
+        case 'V': printf("execgw-replay %s\n", EXECGW_VERSION); return EXIT_OK;
+        default:
+            (void)fprintf(stderr, "execgw-replay: %s: %s; --help lists them\n", argv[optind - 1],
+                          id == ':' ? "expected a value after it" : "there is no such option");
+            return EXIT_USAGE;
         }
     }
     if (argc - optind != 1) {

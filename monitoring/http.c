@@ -533,7 +533,7 @@ address_check(const struct http_args *a, struct fault *fault)
 }
 
 static bool
-args_read(int argc, char **argv, struct http_args *a)
+args_read(int argc, char **argv, struct http_args *a, const char **wrong)
 {
     long n;
     bool listen = false;
@@ -541,6 +541,7 @@ args_read(int argc, char **argv, struct http_args *a)
     *a = (struct http_args){ .metrics_fd = -1, .ready_fd = -1, .token_fd = -1, .socket = "", .parent = -1 };
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
+        *wrong = argv[i];
         if (strcmp(argv[i], "--remote") == 0) {
             a->remote = true;
             continue;
@@ -561,6 +562,7 @@ args_read(int argc, char **argv, struct http_args *a)
             return false;
         i++;
     }
+    *wrong = "a command line without --metrics-fd, --listen or --parent";
     return listen && a->metrics_fd >= 0 && a->parent > 0;
 }
 
@@ -668,10 +670,11 @@ run(const struct http_args *a, struct fault *fault)
 }
 
 static void
-usage(FILE *to)
+usage(void)
 {
-    (void)fprintf(to, "usage: execgw-http --metrics-fd N --listen ADDRESS:PORT --parent PID [--ready-fd N] [--remote]\n"
-                      "                   [--token-fd N --socket PATH]\nIt is started by execgw.\n");
+    (void)fprintf(stdout,
+                  "usage: execgw-http --metrics-fd N --listen ADDRESS:PORT --parent PID [--ready-fd N] [--remote]\n"
+                  "                   [--token-fd N --socket PATH]\nIt is started by execgw.\n");
 }
 
 int
@@ -685,11 +688,12 @@ main(int argc, char **argv)
         return EXIT_OK;
     }
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        usage(stdout);
+        usage();
         return EXIT_OK;
     }
-    if (!args_read(argc, argv, &a)) {
-        usage(stderr);
+    const char *wrong = "";
+    if (!args_read(argc, argv, &a, &wrong)) {
+        (void)fprintf(stderr, "execgw-http: %s: not what is expected; execgw starts this program, see --help\n", wrong);
         return EXIT_USAGE;
     }
     /* Ends with its parent, also when that was gone before we asked for the signal. */

@@ -633,7 +633,9 @@ flow_run(struct flow *f, const struct options *opt, struct fault *fault)
     wind_down(f);
     if (opt->status) {
         bool good = status_summary(&f->status);
-        if (!good)
+        if (f->gone)
+            (void)FAULT(fault, "the gateway ended the session");
+        else if (!good)
             (void)FAULT(fault, "the run had no book in sync, no fill, or ended with an unknown outcome");
         return good && !f->gone && f->n[LEFT] == 0 ? EXIT_OK : EXIT_FAILED;
     }
@@ -649,10 +651,10 @@ flow_run(struct flow *f, const struct options *opt, struct fault *fault)
     return f->gone || f->n[LEFT] > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-static int
-usage(FILE *to, int code)
+static _Noreturn void
+usage(void)
 {
-    (void)fprintf(to,
+    (void)fprintf(stdout,
                   "usage: execgw-flow --symbols BTCUSDT,ETHUSDT [options]\n\n"
                   "Trades a small random flow through a running gateway; prints one JSON line of counts at its end.\n\n"
                   "  --socket PATH    the gateway's socket (default as execgw-cli's)\n"
@@ -660,8 +662,9 @@ usage(FILE *to, int code)
                   "  --rate N         actions per second (default 20)\n"
                   "  --seconds N      0 = until interrupted (default 0)\n"
                   "  --seed N         of its choices (default 1)\n"
-                  "  --status         a line a second of what the gateway shows, and its totals as the JSON line\n");
-    return code;
+                  "  --status         a line a second of what the gateway shows, and its totals as the JSON line\n"
+                  "  --help, --version\n");
+    exit(EXIT_OK);
 }
 
 static bool
@@ -697,17 +700,25 @@ options_read(struct options *opt, int argc, char **argv)
         case 't': good = number(optarg, 3, 0, INT64_C(1000000000), &opt->seconds_milli); break;
         case 'd': good = number(optarg, 0, 0, INT64_MAX, &opt->seed); break;
         case 'u': opt->status = true; break;
-        case 'h': exit(usage(stdout, EXIT_OK));
+        case 'h': usage();
         case 'v': printf("execgw-flow %s\n", EXECGW_VERSION); exit(EXIT_OK);
-        case ':': (void)fprintf(stderr, "execgw-flow: %s: expected a value after it\n", argv[optind - 1]); return false;
-        default: (void)fprintf(stderr, "execgw-flow: %s: there is no such option\n", argv[optind - 1]); return false;
+        case ':':
+            (void)fprintf(stderr, "execgw-flow: %s: expected a value after it; --help lists them\n", argv[optind - 1]);
+            return false;
+        default:
+            (void)fprintf(stderr, "execgw-flow: %s: there is no such option; --help lists them\n", argv[optind - 1]);
+            return false;
         }
         if (!good) {
             (void)fprintf(stderr, "execgw-flow: %s is not a number that is expected here\n", optarg);
             return false;
         }
     }
-    return optind == argc && opt->symbols != NULL;
+    if (optind == argc && opt->symbols != NULL)
+        return true;
+    (void)fprintf(stderr, "execgw-flow: %s; --help lists what there is\n",
+                  optind == argc ? "expected --symbols" : "expected options and no argument");
+    return false;
 }
 
 int
@@ -718,7 +729,7 @@ main(int argc, char **argv)
     struct fault fault = { "" };
 
     if (!options_read(&opt, argc, argv))
-        return usage(stderr, EXIT_USAGE);
+        return EXIT_USAGE;
     (void)sigaction(SIGINT, &act_on, NULL);
     (void)sigaction(SIGTERM, &act_on, NULL);
     struct flow *f = calloc(1, sizeof(*f));

@@ -390,7 +390,7 @@ run_seed(struct world *w, uint64_t seed)
 /* ---- the program ---- */
 
 static bool
-parse(int argc, char **argv, struct options *o)
+parse(int argc, char **argv, struct options *o, const char **wrong)
 {
     bool seeds = false;
 
@@ -418,6 +418,7 @@ parse(int argc, char **argv, struct options *o)
         } else if (strcmp(argv[i], "--trace") == 0) {
             o->trace = true;
         } else {
+            *wrong = argv[i];
             return false;
         }
     }
@@ -473,8 +474,14 @@ main(int argc, char **argv)
     struct timespec a;
     struct timespec b;
 
-    if (!parse(argc, argv, &o)) {
-        (void)fputs(usage, stderr);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)fputs(usage, stdout);
+        return 0;
+    }
+    const char *wrong = NULL;
+    if (!parse(argc, argv, &o, &wrong)) {
+        (void)fprintf(stderr, "execgw-feedsim: %s: not what is expected; --help lists what there is\n",
+                      wrong != NULL ? wrong : "no seeds");
         return 64;
     }
     (void)signal(SIGABRT, on_signal);

@@ -64,7 +64,7 @@ number(const char *text, char end, const char **rest, uint64_t *out)
 }
 
 static bool
-parse(int argc, char **argv, struct options *o)
+parse(int argc, char **argv, struct options *o, const char **wrong)
 {
     const char *rest;
     uint64_t v;
@@ -94,6 +94,7 @@ parse(int argc, char **argv, struct options *o)
         } else if (strcmp(a, "--stats") == 0) {
             o->stats = true;
         } else {
+            *wrong = argv[i];
             return false;
         }
     }
@@ -217,8 +218,14 @@ main(int argc, char **argv)
 {
     struct options o;
 
-    if (!parse(argc, argv, &o)) {
-        (void)fputs(usage, stderr);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)fputs(usage, stdout);
+        return 0;
+    }
+    const char *wrong = NULL;
+    if (!parse(argc, argv, &o, &wrong)) {
+        (void)fprintf(stderr, "execgw-sim: %s: not what is expected; --help lists what there is\n",
+                      wrong != NULL ? wrong : "no seeds");
         return 64;
     }
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
