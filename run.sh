@@ -4,21 +4,26 @@
 #   ./run.sh [--paper] [--seconds N] [--rate N] [--seed N] [--busy]
 #
 #   --paper      orders go to the in-process matcher instead of the venue
-#   --seconds N  stop after N seconds (default: Ctrl-C stops)
-#   --rate N     sample orders a second (default 20)
+#   --seconds N  stop after N seconds (default 0: Ctrl-C stops)
+#   --rate N     sample orders a second, 1 to 100000 (default 20)
 #   --seed N     of the venue's market and of the sample flow (default 1)
 #   --busy       the gateway spins instead of sleeping (one core at 100 %)
 #
 # Installs missing Debian packages, builds, makes a test CA at the first start. Everything is on loopback: no real exchange is
-# involved, no real money moves. The last line is one JSON object. What is written lies in ./run (EXECGW_RUN_DIR).
+# involved, no real money moves. The last line is one JSON object. What is written lies in ./run (EXECGW_RUN_DIR). With
+# EXECGW_BIN=DIR the programs are those in DIR: nothing is installed or built.
 set -euo pipefail
 run=$(realpath -m -- "${EXECGW_RUN_DIR:-$(dirname "$0")/run}")
 cd "$(dirname "$0")"
 . .ci/setup.sh
 
 mode=live seconds=0 rate=20 seed=1 loop=block
-usage() { sed -n 2,13p "$0" | sed 's/^# \{0,1\}//'; }
-number() { [[ "$2" =~ ^[0-9]{1,9}$ ]] || { echo "run.sh: $1 wants a whole number, not '$2'" >&2; exit 64; }; }
+usage() { sed -n 2,14p "$0" | sed 's/^# \{0,1\}//'; }
+declare -A least=([--seconds]=0 [--rate]=1 [--seed]=0) most=([--seconds]=1000000 [--rate]=100000 [--seed]=999999999)
+number() {
+    [[ "$2" =~ ^[0-9]{1,9}$ ]] && [ "$2" -ge "${least[$1]}" ] && [ "$2" -le "${most[$1]}" ] ||
+        { echo "run.sh: $1 wants a whole number from ${least[$1]} to ${most[$1]}, not '$2'" >&2; exit 64; }
+}
 while [ $# -gt 0 ]; do
     case $1 in
     --paper) mode=paper ;;
@@ -37,9 +42,14 @@ done
 state=$run/$mode socket=$run/$mode/execgw.sock
 [ ${#socket} -lt 100 ] || { echo "run.sh: '$socket' is too long for a unix socket; set EXECGW_RUN_DIR to a shorter folder" >&2; exit 1; }
 
-need "${build_packages[@]}"
-build build execgw execgw-http execgw-cli execgw-venue execgw-flow
-bin=$PWD/build/bin
+if [ -n "${EXECGW_BIN:-}" ]; then
+    bin=$(realpath -- "$EXECGW_BIN") || exit 1
+    [ -x "$bin/execgw" ] || { echo "run.sh: EXECGW_BIN is '$bin', and there is no execgw" >&2; exit 1; }
+else
+    need "${build_packages[@]}"
+    build build execgw execgw-http execgw-cli execgw-venue execgw-flow
+    bin=$PWD/build/bin
+fi
 mkdir -p "$run"
 chmod 700 "$run"
 exec 9>"$run/lock"
@@ -91,8 +101,9 @@ leave() {
 trap leave EXIT
 trap 'stopping=1; [ -n "$flow_pid" ] && kill -TERM "$flow_pid" 2>/dev/null || [ -n "$gateway_pid" ] || exit 130' INT TERM
 
+# Every child has a signal that it gets when we are gone, also by SIGKILL; the gateway then ends as if it were told to.
 # The lock is ours alone (9>&-). The key list names its files relative to the venue's own folder.
-(cd "$run" && exec setsid "$bin/execgw-venue" --dialect binance --listen 127.0.0.1:0 --tls venue.pem venue.key \
+(cd "$run" && exec setsid setpriv --pdeathsig TERM "$bin/execgw-venue" --dialect binance --listen 127.0.0.1:0 --tls venue.pem venue.key \
     --keys venue.keys --ledger "$state/ledger" --seed "$seed") >"$state/venue.log" 2>&1 </dev/null 9>&- &
 venue_pid=$!
 port=''
@@ -117,7 +128,7 @@ export EXECGW__VENUE__BINANCE__MARKET_URL="wss://localhost:$port/stream" \
     EXECGW__MONITORING__LISTEN="127.0.0.1:0" \
     EXECGW__MONITORING__LOG_FILE="$state/execgw.log" \
     EXECGW__LOOP__MODE="$loop"
-setsid "$bin/execgw" --config "$state/config.toml" "--$mode" >"$state/execgw.out" 2>&1 </dev/null 9>&- &
+setsid setpriv --pdeathsig TERM "$bin/execgw" --config "$state/config.toml" "--$mode" >"$state/execgw.out" 2>&1 </dev/null 9>&- &
 gateway_pid=$!
 for ((i = 0; i < 400; i++)); do
     metrics=$(sed -n 's/.*\(http:\/\/127\.0\.0\.1:[0-9]*\).*/\1/p' "$state/execgw.out" | head -n 1)
@@ -138,7 +149,7 @@ echo "No real exchange is involved. Metrics: $metrics/metrics   Log: $state/exec
 printf 'To look inside, from another terminal: %q --socket %q status\n' "$bin/execgw-cli" "$socket"
 [ "$seconds" -gt 0 ] || echo "Ctrl-C stops."
 echo
-"$bin/execgw-flow" --socket "$socket" --symbols BTCUSDT,ETHUSDT --rate "$rate" --seed "$seed" --seconds "$seconds" --status 9>&- &
+setpriv --pdeathsig KILL "$bin/execgw-flow" --socket "$socket" --symbols BTCUSDT,ETHUSDT --rate "$rate" --seed "$seed" --seconds "$seconds" --status 9>&- &
 flow_pid=$!
 [ $stopping = 0 ] || kill -TERM $flow_pid # asked to stop while the gateway started
 rc=0
