@@ -29,8 +29,15 @@ def killed_and_back():
         code, out, _ = gw.cli("new", "BTCUSDT", "buy", "0.001", "59000", ok=False)
         assert code == 1 and out[-1]["deny"] == "VENUE_DOWN", out
         wait_for("they are shown", lambda: gw.metric("order_unknown") > 0)
-        _, positions, _ = gw.cli("positions")
-        assert any(D(p["working_buy"]) + D(p["working_sell"]) > 0 for p in positions[0]), positions
+        # What is reserved is the sum of what the orders have left, UNKNOWN ones included, and nothing else.
+        left, unknown = {}, 0
+        for o in gw.cli("orders")[1][0]:
+            at = o["symbol"], o["side"]
+            left[at] = left.get(at, 0) + D(o["leaves_qty"])
+            unknown += o["request_state"].endswith("_unknown")
+        assert unknown > 0, left
+        reserved = {(p["symbol"], side): D(p["working_" + side]) for p in gw.cli("positions")[1][0] for side in ("buy", "sell")}
+        assert {at: qty for at, qty in reserved.items() if qty} == left, (reserved, left)
         venue = Venue(folder, "--seed", "3", port=port)
         gw.ready()
         wait_for("nothing is unknown any more", lambda: gw.metric("order_unknown") == 0)
