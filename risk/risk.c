@@ -324,10 +324,8 @@ adds_of(qty_t held, const qty_t reserved[2], uint32_t side, qty_t more)
     qty_t up = magnitude(worst_long);
     qty_t down = magnitude(worst_short);
     qty_t then = magnitude(side == SIDE_BUY ? qty_add(worst_long, more) : qty_add(worst_short, -more));
-    qty_t larger = MAX(up, down);
-    qty_t now_larger = MAX(side == SIDE_BUY ? down : up, then);
 
-    return (struct adds){ .larger = MAX(now_larger - larger, 0), .side = more };
+    return (struct adds){ .larger = MAX(then - MAX(up, down), 0), .side = more };
 }
 
 static inline int64_t
@@ -494,44 +492,73 @@ check_balance(const struct risk *r, const struct risk_order *o, const struct fou
     return DENY_NONE;
 }
 
-/* Check 25 at one level. */
+/* Check 25 at one level: each of its three reasons. */
 static enum deny_reason
-day_within(const struct group *g, value_t order_value, struct risk_verdict *out)
+day_value_within(const struct group *g, value_t order_value, struct risk_verdict *out)
+{
+    wide_t value = g->open + g->day_value + order_value;
+
+    if (unlikely(g->unmarked != 0 && g->limits.day_value_max != LIMIT_NONE))
+        DENY(DENY_DAILY_VALUE, g->unmarked, 0);
+    if (unlikely(value > g->limits.day_value_max))
+        DENY(DENY_DAILY_VALUE, clamp64(value), g->limits.day_value_max);
+    return DENY_NONE;
+}
+
+static enum deny_reason
+day_loss_within(const struct group *g, struct risk_verdict *out)
 {
     const struct group_limits *l = &g->limits;
-    wide_t value = g->open + g->day_value + order_value;
     wide_t result = group_day_result(g);
 
-    if (unlikely(g->unmarked != 0 && l->day_value_max != LIMIT_NONE))
-        DENY(DENY_DAILY_VALUE, g->unmarked, 0);
-    if (unlikely(value > l->day_value_max))
-        DENY(DENY_DAILY_VALUE, clamp64(value), l->day_value_max);
     if (unlikely(g->unmarked != 0 && (l->day_loss_max != LIMIT_NONE || l->drawdown_max != LIMIT_NONE)))
         DENY(DENY_DAILY_LOSS, g->unmarked, 0);
     if (unlikely(-result > l->day_loss_max || (g->tripped & 1u << TRIP_DAY_LOSS) != 0))
         DENY(DENY_DAILY_LOSS, clamp64(-result), l->day_loss_max);
-    if (unlikely(g->day_best - result > l->drawdown_max || (g->tripped & 1u << TRIP_DRAWDOWN) != 0))
-        DENY(DENY_DRAWDOWN, clamp64(g->day_best - result), l->drawdown_max);
+    return DENY_NONE;
+}
+
+static enum deny_reason
+drawdown_within(const struct group *g, struct risk_verdict *out)
+{
+    wide_t result = group_day_result(g);
+
+    if (unlikely(g->day_best - result > g->limits.drawdown_max || (g->tripped & 1u << TRIP_DRAWDOWN) != 0))
+        DENY(DENY_DRAWDOWN, clamp64(g->day_best - result), g->limits.drawdown_max);
+    return DENY_NONE;
+}
+
+/* One reason at every level before the next reason. */
+static COLD enum deny_reason
+check_day_of(const struct group *const *group, unsigned count, value_t order_value, struct risk_verdict *out)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (day_value_within(group[i], order_value, out) != DENY_NONE)
+            return out->reason;
+    for (unsigned i = 0; i < count; i++)
+        if (day_loss_within(group[i], out) != DENY_NONE)
+            return out->reason;
+    for (unsigned i = 0; i < count; i++)
+        if (drawdown_within(group[i], out) != DENY_NONE)
+            return out->reason;
     return DENY_NONE;
 }
 
 static COLD enum deny_reason
 check_day(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
 {
-    value_t v = valuation_of(&r->market[o->instrument].value, f->more);
+    const struct group *const all[] = { &r->client[o->client].group, &r->account[o->account].group,
+                                        &r->venue[f->venue].group, &r->global };
 
-    if (likely(day_within(&r->client[o->client].group, v, out) == DENY_NONE &&
-               day_within(&r->account[o->account].group, v, out) == DENY_NONE &&
-               day_within(&r->venue[f->venue].group, v, out) == DENY_NONE &&
-               day_within(&r->global, v, out) == DENY_NONE))
-        return DENY_NONE;
-    return out->reason;
+    return check_day_of(all, ARRAY_LEN(all), valuation_of(&r->market[o->instrument].value, f->more), out);
 }
 
 static COLD enum deny_reason
 check_own_day(const struct risk *r, const struct risk_order *o, const struct found *f, struct risk_verdict *out)
 {
-    return day_within(&r->client[o->client].group, valuation_of(&r->market[o->instrument].value, f->more), out);
+    const struct group *const own = &r->client[o->client].group;
+
+    return check_day_of(&own, 1, valuation_of(&r->market[o->instrument].value, f->more), out);
 }
 
 /* ---- the other checks that read ---------------------------------------------------------------------------------- */
