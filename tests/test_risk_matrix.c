@@ -5,7 +5,8 @@
  * takes over. So the worst case is one unit, or two. */
 #include "tests/risk_fixture.h"
 
-#define ONE  1000 /* a unit */
+#define ONE  1000                  /* a unit */
+#define WIDE (1000000 * VALUE_ONE) /* a limit that limits nothing here */
 #define STEP 5
 #define MARK 9995 /* the middle */
 
@@ -13,6 +14,7 @@ enum form { FORM_NEW, FORM_REPLACE, FORM_AMEND, FORM_COUNT };
 
 static struct fixture f;
 static enum form form;
+static bool sent_before; /* an order like it has passed */
 
 static bool
 buys(void)
@@ -56,6 +58,7 @@ static void
 start(enum form as, enum side side)
 {
     form = as;
+    sent_before = false;
     fixture_money(&f);
     f.o.side = (uint8_t)side;
     f.o.px = side == SIDE_BUY ? ASK : BID;
@@ -72,19 +75,12 @@ start(enum form as, enum side side)
 
 /* ---- what puts an order at a limit, or one past it --------------------------------------------------------------- */
 
-static struct risk_venue *
-venue(void)
-{
-    static struct risk_venue v;
-    v = venue_up();
-    return &v;
-}
-
-#define VENUE(change)                   \
-    do {                                \
-        struct risk_venue *v = venue(); \
-        change;                         \
-        risk_set_venue(f.r, 0, v);      \
+#define VENUE(change)                                   \
+    do {                                                \
+        struct risk_venue now = *risk_venue_of(f.r, 0); \
+        struct risk_venue *v = &now;                    \
+        change;                                         \
+        risk_set_venue(f.r, 0, v);                      \
     } while (0)
 
 static void
@@ -364,11 +360,13 @@ duplicate_key(bool past)
     f.o.found = past ? DENY_DUPLICATE_KEY : DENY_NONE;
 }
 
+/* One order of the same kind has passed; two rows that ask for it mean the same one. */
 static void
 once_before(bool past)
 {
-    if (past)
+    if (past && !sent_before)
         CHECK_EQ(check(&f), DENY_NONE);
+    sent_before |= past;
 }
 
 static void
@@ -542,16 +540,311 @@ TEST(an_increase_disguised_as_a_reduction_does_not_pass_it)
     }
 }
 
-TEST(every_reason_that_risk_gives_is_in_the_table)
+/* Of one number, which cannot lie past both of its ends. */
+static bool
+exclusive(const struct row *a, const struct row *b)
 {
-    /* MALFORMED and JOURNAL come from elsewhere; SWEEP is of market orders, which replace nothing and reduce nothing.
-     */
-    for (unsigned why = DENY_KILLED; why <= DENY_CAPACITY; why++) {
-        bool found = why == DENY_SWEEP;
-        for (unsigned i = 0; i < ARRAY_LEN(row); i++)
-            found |= row[i].why == why;
+    return (a->put == quantity_most && b->put == quantity_least) ||
+           (a->put == notional_most && b->put == notional_least);
+}
+
+TEST(of_two_checks_that_fail_the_earlier_one_names_the_denial)
+{
+    EACH(a, as, side)
+    {
+        for (const struct row *b = a + 1; b < row + ARRAY_LEN(row); b++) {
+            if ((b->forms >> as & 1) == 0 || exclusive(a, b))
+                continue;
+            bool sends = a->put == duplicate_content || a->put == order_rate || a->put == replace_rate;
+            start(as, side);
+            (sends ? a : b)->put(true);
+            (sends ? b : a)->put(true);
+            expect(a, side, deny_reason_wire(b->why), a->why);
+        }
+    }
+}
+
+/* In the order of the checks, which is not that of their numbers. */
+static const enum deny_reason reason[] = {
+#define X(name, number, label, wire, text) name,
+    DENY_REASONS(X)
+#undef X
+};
+
+/* Those that risk gives: from KILLED to CAPACITY; MALFORMED before them and those behind come from elsewhere. */
+static bool
+of_risk(unsigned i)
+{
+    bool from = false;
+    for (unsigned k = 0; k <= i; k++)
+        from |= reason[k] == DENY_KILLED;
+    bool after = false;
+    for (unsigned k = 0; k < i; k++)
+        after |= reason[k] == DENY_CAPACITY;
+    return from && !after;
+}
+
+TEST(every_reason_that_risk_gives_is_in_the_table_in_its_order)
+{
+    unsigned at = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(reason); i++) {
+        /* SWEEP is of market orders, which replace nothing and reduce nothing. */
+        if (!of_risk(i) || reason[i] == DENY_SWEEP)
+            continue;
+        if (at == ARRAY_LEN(row) || row[at].why != reason[i])
+            fail_msg("no row for %s, or not in its order", deny_reason_wire(reason[i]));
+        while (at < ARRAY_LEN(row) && row[at].why == reason[i])
+            at++;
+    }
+    CHECK_EQ(at, ARRAY_LEN(row));
+}
+
+/* ---- an input that is missing ------------------------------------------------------------------------------------ */
+
+static void
+venue_never_told(bool missing)
+{
+    if (missing)
+        risk_set_venue(f.r, 0, &(struct risk_venue){ .reconciled = true, .clock_known = true });
+}
+
+static void
+nothing_permitted(bool missing)
+{
+    f.lim.client_default.accounts = missing ? 0 : UINT32_MAX;
+    apply_limits(&f);
+}
+
+static void
+no_definition(bool missing)
+{
+    f.o.ins = missing ? NULL : &f.ins;
+}
+
+static void
+no_limits_fit(bool missing)
+{
+    f.ins.version = f.o.instrument_version = f.md.tob.instrument_version = f.md.good.instrument_version = 2;
+    if (missing)
+        f.ins.qty_min = f.ins.qty_max = INT64_MAX;
+    CHECK_EQ(risk_set_instrument(f.r, &f.ins, f.now, &f.fault), !missing);
+}
+
+static void
+no_book(bool missing)
+{
+    if (missing)
+        f.md.tob.recv_ns = 0;
+}
+
+static void
+one_side(bool missing)
+{
+    if (missing)
+        *(buys() ? &f.md.tob.bid_px : &f.md.tob.ask_px) = 0;
+}
+
+static void
+nothing_supported(bool missing)
+{
+    f.ins.tifs = missing ? 0 : f.ins.tifs;
+}
+
+static void
+no_price(bool missing)
+{
+    f.o.px = missing ? 0 : f.o.px;
+}
+
+static void
+no_mark(bool missing)
+{
+    f.lim.global.gross_max = WIDE;
+    apply_limits(&f);
+    if (!missing)
+        return;
+    CHECK(risk_set_instrument(f.r, &f.ins, f.now, &f.fault)); /* a mark is of one definition */
+    f.md.good.bid_px = 0;
+}
+
+static void
+no_rate(bool missing)
+{
+    f.lim.venue_default.group.gross_max = WIDE;
+    memcpy(f.lim.reporting, missing ? "EUR" : "USD", 4);
+    risk_arm(f.r, false); /* a change of it would be refused */
+    apply_limits(&f);
+    risk_arm(f.r, true);
+}
+
+static void
+not_confirmed(bool missing)
+{
+    f.o.flags = COMMAND_REDUCE_ONLY;
+    hold(worst());
+    risk_set_reconciled(f.r, ACCOUNT, INSTR, !missing);
+}
+
+static void
+prices_of_before(bool missing)
+{
+    order_rests(CLIENT + 1, SIDE_BUY, 9000, STEP, 1);
+    f.ins.version = f.o.instrument_version = f.md.tob.instrument_version = f.md.good.instrument_version = 2;
+    f.ins.px_decimals += missing;
+    CHECK(risk_set_instrument(f.r, &f.ins, f.now, &f.fault));
+    f.o.replaced_px = f.o.px;
+}
+
+/* Something else is held, whose mark is too old. */
+static void
+unmarked(bool missing)
+{
+    struct instrument other = f.ins;
+    struct md_ref old = f.md;
+
+    other.id = INSTR + 1;
+    memcpy(other.symbol, "XYZUSD", 7);
+    CHECK(risk_set_instrument(f.r, &other, f.now, &f.fault));
+    struct order_delta d = { .account = ACCOUNT,
+                             .instrument = other.id,
+                             .instrument_version = other.version,
+                             .client = CLIENT,
+                             .fill_qty = ONE,
+                             .fill_px = MARK,
+                             .fee_ccy = 2 };
+    risk_apply(f.r, &d);
+    f.now.mono.ns += f.lim.mark_age_max_ns + missing;
+    f.md.tob.recv_ns = f.md.good.recv_ns = f.now.mono.ns;
+    risk_mark(f.r, other.id, &old, f.now);
+}
+
+static void
+value_unknown(bool missing)
+{
+    f.lim.account_default.group.day_value_max = WIDE;
+    apply_limits(&f);
+    unmarked(missing);
+}
+
+static void
+loss_unknown(bool missing)
+{
+    f.lim.global.day_loss_max = WIDE;
+    apply_limits(&f);
+    unmarked(missing);
+}
+
+static void
+fall_unknown(bool missing)
+{
+    f.lim.client_default.group.drawdown_max = WIDE;
+    apply_limits(&f);
+    unmarked(missing);
+}
+
+static void
+fast_loss_unknown(bool missing)
+{
+    f.lim.client_default.loss_window_max = WIDE;
+    apply_limits(&f);
+    unmarked(missing);
+}
+
+static void
+no_total(bool missing)
+{
+    f.o.parent_key = 9;
+    f.o.parent_qty = missing ? 0 : f.o.qty;
+}
+
+/* What each check needs to know from elsewhere. Without `put`: nothing, it is told by the order, a switch or its own
+ * count; or it is the other check that misses it. */
+static const struct input {
+    enum deny_reason why;
+    void (*put)(bool missing);
+    bool reduction_passes;
+    enum deny_reason named; /* when another reason names it */
+} input[] = {
+    { .why = DENY_KILLED },
+    { .why = DENY_NOT_ARMED, .put = not_armed },
+    { .why = DENY_RECONCILING, .put = reconciling },
+    { .why = DENY_HALTED },
+    { .why = DENY_REDUCE_ONLY_STATE },
+    { .why = DENY_NOT_PERMITTED, .put = nothing_permitted },
+    { .why = DENY_UNKNOWN_INSTRUMENT, .put = no_definition },
+    { .why = DENY_INSTRUMENT_CLOSED, .put = no_limits_fit },
+    { .why = DENY_RESTRICTED },
+    { .why = DENY_VENUE_DOWN, .put = venue_never_told },
+    { .why = DENY_CLOCK, .put = clock_unknown },
+    { .why = DENY_STALE_MARKET, .put = no_book, .reduction_passes = true },
+    { .why = DENY_BOOK_INVALID, .put = one_side, .reduction_passes = true },
+    { .why = DENY_EXPIRED_COMMAND },
+    { .why = DENY_REPLAYED_COMMAND },
+    { .why = DENY_INVALID_ORDER, .put = nothing_supported },
+    { .why = DENY_UNKNOWN_ORDER },
+    { .why = DENY_ORDER_DONE },
+    { .why = DENY_INCREMENT, .put = no_price },
+    { .why = DENY_ORDER_QTY },
+    { .why = DENY_ORDER_NOTIONAL },
+    { .why = DENY_PRICE_COLLAR }, /* its reference is that of the two above */
+    { .why = DENY_SWEEP },        /* test_risk_controls: nobody walked the book */
+    { .why = DENY_OPEN_ORDERS },
+    { .why = DENY_POSITION },
+    { .why = DENY_EXPOSURE, .put = no_mark, .reduction_passes = true },
+    { .why = DENY_EXPOSURE, .put = no_rate, .reduction_passes = true },
+    { .why = DENY_BALANCE, .put = balance_missing },
+    { .why = DENY_REDUCE_ONLY, .put = not_confirmed },
+    { .why = DENY_SELF_MATCH, .put = prices_of_before },
+    { .why = DENY_DAILY_VALUE, .put = value_unknown, .reduction_passes = true },
+    { .why = DENY_DAILY_LOSS, .put = loss_unknown, .reduction_passes = true },
+    { .why = DENY_DRAWDOWN, .put = fall_unknown, .reduction_passes = true, .named = DENY_DAILY_LOSS },
+    { .why = DENY_PARENT, .put = no_total },
+    { .why = DENY_BREAKER, .put = fast_loss_unknown, .reduction_passes = true },
+    { .why = DENY_DUPLICATE_KEY },
+    { .why = DENY_DUPLICATE_CONTENT },
+    { .why = DENY_ORDER_RATE },
+    { .why = DENY_CANCEL_RATE },
+    { .why = DENY_REPEAT_EXECUTIONS },
+    { .why = DENY_CAPACITY },
+};
+
+static void
+expect_input(const struct input *in, const char *what, enum deny_reason want)
+{
+    enum deny_reason got = check(&f);
+    if (got != want)
+        fail_msg("%s, form %d, side %d, %s: %s, expected %s", deny_reason_wire(in->why), (int)form, (int)f.o.side, what,
+                 deny_reason_wire(got), deny_reason_wire(want));
+}
+
+TEST(a_missing_input_denies_and_a_reduction_passes_what_column_r_says)
+{
+    for (const struct input *in = input; in < input + ARRAY_LEN(input); in++)
+        for (enum form as = FORM_NEW; as < FORM_COUNT && in->put != NULL; as++)
+            for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+                enum deny_reason why = in->named != DENY_NONE ? in->named : in->why;
+                start(as, side);
+                in->put(false);
+                expect_input(in, "all is known", DENY_NONE);
+                start(as, side);
+                in->put(true);
+                expect_input(in, "an input is missing", why);
+                start(as, side);
+                hold(100 * ONE);
+                in->put(true);
+                expect_input(in, "a reduction", in->reduction_passes ? DENY_NONE : why);
+            }
+}
+
+TEST(every_reason_that_risk_gives_says_what_it_needs_to_know)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(reason); i++) {
+        bool found = !of_risk(i);
+        for (unsigned k = 0; k < ARRAY_LEN(input); k++)
+            found |= input[k].why == reason[i];
         if (!found)
-            fail_msg("no row for %s", deny_reason_wire((enum deny_reason)why));
+            fail_msg("nothing is said of the inputs of %s", deny_reason_wire(reason[i]));
     }
 }
 
