@@ -253,7 +253,7 @@ connects(const struct addrinfo *a, char *why, size_t room)
 
 /* scheme://host[:port]/... */
 static void
-check_url(struct doctor *d, const char *check, const char *url)
+check_url(struct doctor *d, const char *key, const char *url)
 {
     char host[256];
     char port[8];
@@ -281,14 +281,15 @@ check_url(struct doctor *d, const char *check, const char *url)
     if (list != NULL)
         freeaddrinfo(list);
     if (ok)
-        say(d, HEALTH_OK, check, "%.150s port %s takes connections", host, port);
+        say(d, HEALTH_OK, "venue", "%s: %.150s port %s takes connections", key, host, port);
     else
-        say(d, HEALTH_FAIL, check, "%.150s port %s cannot be reached: %s", host, port, why);
+        say(d, HEALTH_FAIL, "venue", "%s: %.150s port %s cannot be reached: %s", key, host, port, why);
 }
 
 static void
 check_config(struct doctor *d)
 {
+    static const char *const urls[] = { "market_url", "api_url", "rest_url" };
     static char out[262144];
     char value[512];
     unsigned endpoints = 0;
@@ -307,10 +308,9 @@ check_config(struct doctor *d)
     for (char *line = strtok_r(out, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
         if (setting(line, "dir", value, sizeof(value)))
             check_folder(d, "journal", value, true);
-        bool url = setting(line, "market_url", value, sizeof(value)) ||
-                   setting(line, "api_url", value, sizeof(value)) || setting(line, "rest_url", value, sizeof(value));
-        if (url && endpoints++ < ENDPOINTS_MAX)
-            check_url(d, "venue", value);
+        for (size_t i = 0; i < ARRAY_LEN(urls); i++)
+            if (setting(line, urls[i], value, sizeof(value)) && endpoints++ < ENDPOINTS_MAX)
+                check_url(d, urls[i], value);
     }
 }
 
