@@ -79,8 +79,8 @@ def peer():
 def wrong():
     assert "usage:" in bench("--help").stdout
     for args, word in (
-        ((), "usage:"), (("nothing",), "nothing"), (("risk", "--seconds", "fast"), "fast"),
-        (("risk", "--seconds", "0"), "'0'"), (("risk", "--frob"), "frob"), (("risk", "echo"), "usage:"),
+        ((), "expected the NAME"), (("nothing",), "nothing"), (("risk", "--seconds", "fast"), "fast"),
+        (("risk", "--seconds", "0"), "'0'"), (("risk", "--frob"), "frob"), (("risk", "echo"), "expected one NAME"),
     ):
         assert word in bench(*args, code=64).stderr, args
     r = bench("journal", "--seconds", "0.1", "--dir", "/proc/none", code=1)
