@@ -55,6 +55,7 @@ gateway_on_definition(struct gateway *g, const struct instrument *def, struct no
     if (change != ROUTE_SAME &&
         (!journal_currencies(g, known, now) || gateway_journal(g, JOURNAL_DEF_INSTRUMENT, ins, sizeof(*ins), now) == 0))
         ins->status = INSTRUMENT_CLOSED;
+    order_table_define(g->p.orders, ins);
     if (!risk_set_instrument(g->p.risk, ins, now, &fault)) /* risk denies orders in it; other limits may mend that */
         log_write(g->p.log, LOG_FAULT, fault.text);
     v->cfg->ops->on_instrument(v->cfg->adapter, ins);

@@ -53,6 +53,32 @@ same_integers(const struct instrument *a, const struct instrument *b)
            strcmp(a->base, b->base) == 0 && strcmp(a->quote, b->quote) == 0 && strcmp(a->settle, b->settle) == 0;
 }
 
+/* A limit that does not fit any more is as wide as can be. */
+static int64_t
+widened(int64_t v, unsigned by)
+{
+    int64_t out;
+    return __builtin_mul_overflow(v, pow10_i64[by], &out) ? INT64_MAX : out;
+}
+
+/* Decimals are not taken away: orders, positions and trades are in those that are known. The same rules in these. */
+static void
+keep_decimals(const struct instrument *known, struct instrument *next)
+{
+    unsigned px = known->px_decimals > next->px_decimals ? known->px_decimals - next->px_decimals : 0;
+    unsigned qty = known->qty_decimals > next->qty_decimals ? known->qty_decimals - next->qty_decimals : 0;
+
+    next->px_decimals = (uint8_t)(next->px_decimals + px);
+    next->tick = widened(next->tick, px);
+    next->px_min = widened(next->px_min, px);
+    next->px_max = widened(next->px_max, px);
+    next->qty_decimals = (uint8_t)(next->qty_decimals + qty);
+    next->step = widened(next->step, qty);
+    next->qty_min = widened(next->qty_min, qty);
+    next->qty_max = widened(next->qty_max, qty);
+    next->market_qty_max = widened(next->market_qty_max, qty);
+}
+
 enum route_change
 route_define(struct route *r, const struct instrument *def, uint32_t *id)
 {
@@ -76,6 +102,7 @@ route_define(struct route *r, const struct instrument *def, uint32_t *id)
         *id = next.id;
         return ROUTE_NEW;
     }
+    keep_decimals(known, &next);
     next.id = known->id;
     next.version = known->version;
     *id = known->id;

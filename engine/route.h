@@ -35,6 +35,7 @@ size_t route_footprint(uint32_t instrument_max);
 void route_init(struct route *r, uint32_t instrument_max, struct arena *arena);
 
 /* Take a definition as the venue gives it (id, version and currency ids are not looked at; the currency names are).
+ * Decimals never shrink: fewer than are known are the same rules in those that are.
  * change ROUTE_NEW, RULES, VERSION: *id is the entry, rewritten. */
 enum route_change route_define(struct route *r, const struct instrument *def, uint32_t *id);
 

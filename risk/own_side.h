@@ -38,4 +38,8 @@ own_side_best(const struct own_side *s)
 void own_side_add(struct own_side *s, enum side side, px_t px);
 void own_side_remove(struct own_side *s, enum side side, px_t px);
 
+/* Cold. The prices are in other decimals from here on: as those of the orders, rounded towards zero where they shrink.
+ */
+void own_side_reprice(struct own_side *s, unsigned from, unsigned to);
+
 #endif

@@ -570,8 +570,6 @@ check_self_match(const struct risk *r, const struct risk_order *o, const struct 
     const struct market *m = &r->market[o->instrument];
     px_t own = m->own_best[1 - o->side];
 
-    if (unlikely(m->old_orders != 0))
-        DENY(DENY_SELF_MATCH, f->px, 0);
     if (likely(own == 0 || !risk_crosses((enum side)o->side, f->px, own)))
         return DENY_NONE;
     enum self_match_mode mode = (enum self_match_mode)f->cell->limits.self_match;

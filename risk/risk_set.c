@@ -356,28 +356,25 @@ px_rescale(px_t px, unsigned from, unsigned to)
     return __builtin_mul_overflow(px, pow10_i64[to - from], &out) ? 0 : out;
 }
 
-/* Prices are in other decimals from here on. What old orders cost stays reserved until all have ended, and until then
- * nobody knows what they would meet. */
+/* Prices are in other decimals from here on, those of open orders too (order_table_define): what they cost is the same
+ * amount of money. */
 static void
 reprice(struct risk *r, const struct instrument *was, const struct instrument *ins)
 {
     struct market *m = &r->market[ins->id];
-    int64_t per_cost = pow10_i64[m->need_buy];
 
     for (uint32_t a = 0; a < r->counts.accounts; a++) {
         struct holding *h = account_part(r, a, ins->id);
-        m->old_orders += cell_at(r, a, ins->id)->position.open_count;
-        h->need_left += h->cost_open * per_cost;
-        h->cost_open = 0;
         pnl_reprice(&h->pnl, &m->contract, was->px_decimals, ins->px_decimals);
         for (uint32_t c = 0; c < CLIENT_MAX; c++)
             if (client_part(r, c, a, ins->id) != NULL)
                 pnl_reprice(&client_part(r, c, a, ins->id)->pnl, &m->contract, was->px_decimals, ins->px_decimals);
     }
     m->value.mark = px_rescale(m->value.mark, was->px_decimals, ins->px_decimals);
-    memset(r->own[ins->id], 0, sizeof(r->own[ins->id]));
-    m->own_best[SIDE_BUY] = m->own_best[SIDE_SELL] = 0;
-    m->px_version = ins->version;
+    for (unsigned side = 0; side < 2; side++) {
+        own_side_reprice(&r->own[ins->id][side], was->px_decimals, ins->px_decimals);
+        m->own_best[side] = own_side_best(&r->own[ins->id][side]);
+    }
 }
 
 bool

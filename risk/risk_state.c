@@ -58,18 +58,11 @@ static void
 need_apply(struct risk *r, const struct market *m, const struct order_delta *d)
 {
     struct balance *quote = &r->balance[d->account][m->quote_ccy];
-    struct holding *h = account_part(r, d->account, d->instrument);
 
-    if (d->side == SIDE_SELL) {
+    if (d->side == SIDE_SELL)
         need_add(&r->balance[d->account][m->base_ccy].need, need_of(d->reserved_change, pow10_i64[m->need_sell]));
-    } else if (d->instrument_version >= m->px_version) {
-        h->cost_open += d->cost_change;
+    else
         need_add(&quote->need, need_of(d->cost_change, pow10_i64[m->need_buy]));
-    }
-    if (unlikely(h->need_left != 0) && cell_at(r, d->account, d->instrument)->position.open_count == 0) {
-        need_add(&quote->need, -h->need_left);
-        h->need_left = 0;
-    }
 }
 
 static void
@@ -204,8 +197,6 @@ resting_apply(struct risk *r, struct market *m, const struct order_delta *d)
 {
     struct own_side *s = &r->own[d->instrument][d->side];
 
-    if (unlikely(d->instrument_version < m->px_version))
-        return;
     if (d->rest_px > 0)
         own_side_add(s, (enum side)d->side, d->rest_px);
     if (d->gone_px > 0)
@@ -246,8 +237,6 @@ risk_apply(struct risk *r, const struct order_delta *d)
         part->reserved[d->side] += d->reserved_change;
     if (m->contract.kind == INSTRUMENT_SPOT)
         balance_apply(r, m, d);
-    if (unlikely(m->old_orders != 0) && d->open_change < 0 && d->instrument_version < m->px_version)
-        m->old_orders--;
     if (d->rest_px != 0 || d->gone_px != 0)
         resting_apply(r, m, d);
     if (unlikely(d->parent_key != 0))

@@ -36,11 +36,9 @@ struct holding {
     value_t net_short;
     value_t open;
     value_t result;
-    value_t margin;   /* settle currency; derivatives of an account only */
-    wide_t cost_open; /* accounts: raw cost of the open buys */
-    wide_t need_left; /* accounts: of open buys whose prices are in decimals that are no more; until none is open */
-    bool unmarked;    /* counted in its groups' `unmarked` */
-    qty_t filled;     /* strategies: fills alone, and fees in the base asset: what is held follows from them */
+    value_t margin; /* settle currency; derivatives of an account only */
+    bool unmarked;  /* counted in its groups' `unmarked` */
+    qty_t filled;   /* strategies: fills alone, and fees in the base asset: what is held follows from them */
     value_t fee_base;
 };
 
@@ -53,9 +51,7 @@ struct market {
     uint64_t holders;        /* bit per client with a holding in it */
     struct valuation settle; /* derivatives: in the settle currency, for margin */
     struct contract contract;
-    uint32_t px_version; /* prices of older versions are in other decimals */
-    uint32_t old_orders; /* open orders with such prices: what they would meet is not known */
-    uint8_t need_buy;    /* exponents: raw cost of buys, quantity of sells -> 10^-NEED_DECIMALS */
+    uint8_t need_buy; /* exponents: raw cost of buys, quantity of sells -> 10^-NEED_DECIMALS */
     uint8_t need_sell;
     uint16_t quote_ccy;
     uint16_t base_ccy;

@@ -1,4 +1,5 @@
-/* The order table: amends (one order, two totals until it is proven), and the keys of amends and cancels. */
+/* The order table: amends (one order, two totals until it is proven), the keys of amends and cancels, and prices when
+ * their instrument gets other decimals. */
 #include "tests/oms_fixture.h"
 
 static struct order_event
@@ -518,6 +519,68 @@ TEST(amend_of_an_order_that_does_not_work_is_no_intent)
     oms_apply_intent(&o, &in);
     struct order_intent again = oms_amend_intent(&o, s, 9000, 60);
     CHECK(order_intent_fault(o.t, &again) != NULL); /* one at a time */
+    oms_free(&o);
+}
+
+static struct instrument
+of_decimals(uint32_t version, unsigned px, unsigned qty)
+{
+    return (struct instrument){ .id = 0, .version = version, .px_decimals = (uint8_t)px, .qty_decimals = (uint8_t)qty };
+}
+
+TEST(orders_follow_their_instrument_to_other_decimals_and_what_they_cost_stays)
+{
+    struct oms o;
+    struct report r;
+    struct instrument ins = of_decimals(1, 2, 5);
+
+    oms_init(&o, 8, 8);
+    order_table_define(o.t, &ins);
+    uint32_t over = oms_new(&o, SIDE_BUY, 10);
+    oms_fill(&o, over, 1, 10);
+    uint32_t s = oms_new(&o, SIDE_BUY, 100);
+    oms_on(&o, s, ORDER_EV_ACK);
+    oms_fill(&o, s, 2, 40);
+    oms_amend(&o, s, 9000, 150);
+    ins = of_decimals(2, 3, 5);
+    order_table_define(o.t, &ins);
+    CHECK_EQ(order_at(o.t, over)->px, 100000);
+    CHECK_EQ(order_at(o.t, over)->last_px, 100000);
+    CHECK_EQ(order_at(o.t, s)->px, 100000);
+    CHECK_EQ(OMS_AMEND(&o, s)->px, 90000);
+    CHECK(order_at(o.t, s)->cum_px_qty == 40 * 100000);
+    struct order_event ev = oms_event(&o, s, ORDER_EV_FILL);
+    ev.trade_id = 3;
+    ev.last_px = 99995;
+    ev.last_qty = 60;
+    CHECK_EQ(oms_apply(&o, s, &ev), ORDER_APPLIED);
+    CHECK(o.d.cost_change == -60 * INT64_C(100000)); /* what risk holds is in these decimals too */
+    order_report_fill(order_at(o.t, s), &r);
+    CHECK_EQ(r.instrument_version, 2);
+    CHECK_EQ(r.last_px, 99995);
+    CHECK(order_at(o.t, s)->cum_px_qty == 40 * INT64_C(100000) + 60 * INT64_C(99995));
+    CHECK_EQ(oms_amended(&o, s, 90000, 150), ORDER_APPLIED);
+    oms_on(&o, s, ORDER_EV_CANCELED);
+    CHECK(o.d.gone_px == 90000);
+    oms_free(&o);
+}
+
+TEST(orders_that_are_open_when_quantities_change_are_left_as_they_are)
+{
+    struct oms o;
+    struct instrument ins = of_decimals(1, 2, 5);
+
+    oms_init(&o, 8, 8);
+    order_table_define(o.t, &ins);
+    uint32_t s = oms_new(&o, SIDE_BUY, 10);
+    ins = of_decimals(2, 3, 6);
+    order_table_define(o.t, &ins);
+    CHECK_EQ(order_at(o.t, s)->px, 10000);
+    CHECK_EQ(order_at(o.t, s)->instrument_version, 1);
+    ins = of_decimals(3, 3, 5);
+    order_table_define(o.t, &ins);
+    CHECK_EQ(order_at(o.t, s)->px, 100000);
+    CHECK_EQ(order_at(o.t, s)->instrument_version, 3);
     oms_free(&o);
 }
 

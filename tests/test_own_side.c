@@ -66,4 +66,17 @@ TEST(best_is_never_worse_than_the_true_best_however_many_levels_there_are)
     }
 }
 
+TEST(prices_in_other_decimals_are_taken_away_in_those)
+{
+    struct own_side s = { 0 };
+
+    for (px_t px = 1; px <= OWN_LEVELS + 2; px++)
+        own_side_add(&s, SIDE_SELL, px);
+    own_side_reprice(&s, 2, 4);
+    CHECK_EQ(own_side_best(&s), 100);
+    for (px_t px = 1; px <= OWN_LEVELS + 2; px++)
+        own_side_remove(&s, SIDE_SELL, px * 100);
+    CHECK_EQ(own_side_best(&s), 0);
+}
+
 TEST_MAIN()

@@ -20,7 +20,7 @@
 #define QUEUE       6
 #define TOTAL       3 /* of the first order */
 #define UNITS_MAX   5
-#define SNAPSHOT_KB 64
+#define SNAPSHOT_KB 72
 
 enum { OLD, FRESH, ORDERS };
 enum request_is { IS_AMEND, IS_CANCEL, IS_REPLACE, IS_NEW };

@@ -686,16 +686,6 @@ not_confirmed(bool missing)
     risk_set_reconciled(f.r, ACCOUNT, INSTR, !missing);
 }
 
-static void
-prices_of_before(bool missing)
-{
-    order_rests(CLIENT + 1, SIDE_BUY, 9000, STEP, 1);
-    f.ins.version = f.o.instrument_version = f.md.tob.instrument_version = f.md.good.instrument_version = 2;
-    f.ins.px_decimals += missing;
-    CHECK(risk_set_instrument(f.r, &f.ins, f.now, &f.fault));
-    f.o.replaced_px = f.o.px;
-}
-
 /* Something else is held, whose mark is too old. */
 static void
 unmarked(bool missing)
@@ -795,7 +785,7 @@ static const struct input {
     { .why = DENY_EXPOSURE, .put = no_rate, .reduction_passes = true },
     { .why = DENY_BALANCE, .put = balance_missing },
     { .why = DENY_REDUCE_ONLY, .put = not_confirmed },
-    { .why = DENY_SELF_MATCH, .put = prices_of_before },
+    { .why = DENY_SELF_MATCH }, /* prices of our own orders are known, in whatever decimals they were made */
     { .why = DENY_DAILY_VALUE, .put = value_unknown, .reduction_passes = true },
     { .why = DENY_DAILY_LOSS, .put = loss_unknown, .reduction_passes = true },
     { .why = DENY_DRAWDOWN, .put = fall_unknown, .reduction_passes = true, .named = DENY_DAILY_LOSS },

@@ -50,6 +50,34 @@ TEST(a_definition_gets_the_next_id_and_the_same_one_again_changes_nothing)
     CHECK_EQ(r.table[0].quote_ccy, r.table[0].settle_ccy);
 }
 
+TEST(decimals_that_the_venue_takes_away_are_kept_and_its_rules_said_in_them)
+{
+    struct route r = route_with(8);
+    struct instrument d = btcusdt();
+    uint32_t id = 99;
+
+    (void)route_define(&r, &d, &id);
+    d.px_decimals = 1;
+    d.px_max = INT64_MAX / 2; /* does not fit any more: as wide as can be */
+    d.qty_decimals = 4;
+    d.step = 5;
+    d.qty_max = 90;
+    CHECK_EQ(route_define(&r, &d, &id), ROUTE_VERSION);
+    CHECK_EQ(r.table[0].version, 2);
+    CHECK_EQ(r.table[0].px_decimals, 2);
+    CHECK_EQ(r.table[0].tick, 10);
+    CHECK_EQ(r.table[0].px_max, INT64_MAX);
+    CHECK_EQ(r.table[0].qty_decimals, 5);
+    CHECK_EQ(r.table[0].step, 50);
+    CHECK_EQ(r.table[0].qty_max, 900);
+    CHECK_EQ(route_define(&r, &d, &id), ROUTE_SAME);
+    d.px_decimals = 3;
+    d.px_max = 100000000;
+    CHECK_EQ(route_define(&r, &d, &id), ROUTE_VERSION);
+    CHECK_EQ(r.table[0].px_decimals, 3);
+    CHECK_EQ(r.table[0].tick, 1);
+}
+
 TEST(changed_limits_keep_the_version_and_a_changed_tick_makes_a_new_one)
 {
     struct route r = route_with(8);

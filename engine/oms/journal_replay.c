@@ -140,6 +140,7 @@ replay_record(const struct replay *p, const struct journal_record *rec)
         if (ins->id >= INSTRUMENT_MAX || ins->px_decimals > DECIMALS_MAX || ins->qty_decimals > DECIMALS_MAX)
             return refuse(p, rec, "an instrument's id or decimals are out of range");
         p->out->instrument_next = MAX(p->out->instrument_next, ins->id + 1);
+        order_table_define(p->t, ins);
         return true;
     }
     case JOURNAL_INTENT: return replay_intent(p, rec);

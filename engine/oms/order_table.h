@@ -8,6 +8,7 @@
  *               settled), what its missing trades may still be when the venue has called it done, 0 once terminal;
  *               cum_qty counts distinct trade ids and nothing else;
  *               a terminal order never reopens (a late trade still raises cum_qty);
+ *               prices of an instrument's orders are in its decimals in force, whenever they were made;
  *               live orders <= live_max; the last done_kept terminal orders stay findable, the oldest goes first.
  * Core thread only. Never allocates after order_table_init(). */
 #ifndef EXECGW_ENGINE_OMS_ORDER_TABLE_H
@@ -17,6 +18,7 @@
 #include "engine/oms/key_ledger.h"
 #include "engine/oms/order_state.h"
 #include "execgw/arena.h"
+#include "execgw/instrument.h"
 
 struct order_counts {
     uint32_t live_max;    /* orders not terminal, in [1, 2^20] */
@@ -249,6 +251,11 @@ uint32_t order_table_intent(struct order_table *t, const struct order_intent *in
  * but names the order. */
 enum order_outcome order_table_event(struct order_table *t, uint32_t slot, const struct order_event *ev,
                                      struct order_delta *d);
+
+/* Cold: looks at every slot. The instrument has these decimals from here on: prices of its orders, live and over, are
+ * brought to them and the orders to this version, so that all of them count alike. Its quantities must not change while
+ * it has live orders: then nothing is done. Each definition is told, in the journal's order. */
+void order_table_define(struct order_table *t, const struct instrument *ins);
 
 /* --- trades of the account -------------------------------------------------------------------------------------- */
 

@@ -118,6 +118,13 @@ struct walk {
     uint32_t next;
 };
 
+/* What the numbers of an instrument's orders count. */
+struct decimals {
+    bool known;
+    uint8_t px;
+    uint8_t qty;
+};
+
 struct order_table {
     struct order_counts counts;
     char instance[CLORDID_INSTANCE];
@@ -143,6 +150,7 @@ struct order_table {
     int64_t cursor_ns[INSTRUMENT_MAX];              /* venue clock */
     struct walk walk[ORDER_WALKS_MAX];
     struct order_totals totals;
+    struct decimals decimals[INSTRUMENT_MAX];
     uint32_t image_skip; /* while it is filled from images: terminal orders that it does not keep */
     uint32_t image_left;
 };

@@ -602,7 +602,7 @@ check_ceiling(struct sim *s, const struct mine *m, const struct order *o, int64_
                  (double)reserved / 1e8, (double)total / 1e8, (double)cum / 1e8);
 }
 
-/* All trades are known here: then their money is as well. Not across a change of decimals. */
+/* All trades are known here: then their money is as well. */
 static void
 check_average(struct sim *s, const struct mine *m, const struct order *o)
 {
@@ -610,7 +610,7 @@ check_average(struct sim *s, const struct mine *m, const struct order *o)
     const struct instrument *ins = route_instrument(&s->core.route, o->instrument, 0);
     __int128 there = 0;
 
-    if (v == NULL || v->cum != m->cum || ins->px_decimals != s->oracle.px_decimals[m->instrument][1])
+    if (v == NULL || v->cum != m->cum)
         return;
     for (uint32_t i = v->first_trade; i != SIM_NONE; i = s->venue.trade[i].next)
         there += (__int128)s->venue.trade[i].px * s->venue.trade[i].qty;

@@ -71,8 +71,8 @@ check_same(struct sim *s, const struct order *a, const struct order *b)
                 a->cum_qty == b->cum_qty && a->venue_cum_qty == b->venue_cum_qty && a->reserved == b->reserved &&
                 a->state == b->state && a->request == b->request && a->end_state == b->end_state &&
                 a->marks == b->marks && a->venue_order_id == b->venue_order_id && a->trade_count == b->trade_count &&
-                a->cum_px_qty == b->cum_px_qty && a->venue_deadline_ns == b->venue_deadline_ns &&
-                a->cancel_deadline_ns == b->cancel_deadline_ns;
+                a->cum_px_qty == b->cum_px_qty && a->instrument_version == b->instrument_version &&
+                a->venue_deadline_ns == b->venue_deadline_ns && a->cancel_deadline_ns == b->cancel_deadline_ns;
 
     if (!same)
         sim_fail(s, "order %s is %s, %s, %lld filled, %lld reserved; its journal, replayed, gives %s, %s, %lld, %lld",

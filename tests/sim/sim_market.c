@@ -274,7 +274,7 @@ price_event(struct sim *s, const struct event *e)
     }
 }
 
-/* The venue changes what may be traded and how. Decimals only grow: every price so far stays readable. */
+/* The venue changes what may be traded and how. Orders at prices of more decimals go on, and trade at them. */
 void
 price_second(struct sim *s)
 {
@@ -290,10 +290,8 @@ price_second(struct sim *s)
         case 0: p->status = p->status == INSTRUMENT_TRADING ? INSTRUMENT_CLOSED : INSTRUMENT_TRADING; break;
         case 1: p->tick = p->tick == 1 ? 5 : 1; break;
         default:
-            if (p->px_decimals == 2) {
-                p->px_decimals = 3;
-                p->tick = 1;
-            }
+            p->px_decimals = p->px_decimals == 2 ? 3 : 2;
+            p->tick = 1;
             break;
         }
         sim_trace(s, "venue: %s status %u, %u decimals, tick %lld", p->symbol, p->status, p->px_decimals,

@@ -9,9 +9,6 @@ check_terms(struct sim *s, const struct client *c, const struct mine *m, const s
     unsigned qty_decimals = route_instrument(route, m->instrument, 0)->qty_decimals;
     unsigned px_decimals =
         r->instrument_version < SIM_VERSIONS ? s->oracle.px_decimals[m->instrument][r->instrument_version] : 0;
-    unsigned in_force = route_instrument(route, m->instrument, 0)->px_decimals;
-    if (t->px == check_scale(r->last_px, in_force)) /* decimals have changed since the order was made */
-        px_decimals = in_force;
     const char *ccy = r->fee_ccy < route->currency_count ? route->currency[r->fee_ccy] : "";
     bool unsaid = t->claimed && r->fee == 0; /* of a fill that the operator told of */
     const char *other = t->qty != check_scale(r->last_qty, qty_decimals)          ? "quantity"
