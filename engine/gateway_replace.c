@@ -261,6 +261,13 @@ risk_order_of(const struct client_command *c, const struct instrument *ins, cons
     o->qty = c->cmd.qty > target->cum_qty ? c->cmd.qty - target->cum_qty : 0; /* 0 fails the increment check */
 }
 
+/* It stays a child of the same parent, and need not say so. */
+static bool
+same_parent(const struct command *cmd, const struct order *target)
+{
+    return cmd->parent_key == 0 || (cmd->parent_key == target->parent_key && cmd->parent_qty == target->parent_qty);
+}
+
 void
 order_replace(struct gateway *g, const struct client_command *given, struct now now)
 {
@@ -279,6 +286,10 @@ order_replace(struct gateway *g, const struct client_command *given, struct now 
     if (target != NULL) {
         c.cmd.side = target->side; /* a replace changes price and quantity */
         c.cmd.account = target->account;
+        if (!same_parent(&c.cmd, target))
+            try.found = DENY_PARENT;
+        c.cmd.parent_key = target->parent_key;
+        c.cmd.parent_qty = target->parent_qty;
     }
     if (amends) { /* in place the rest stays as it is; what it has not cannot be asked for */
         if ((c.cmd.flags & ~target->flags) != 0 || c.cmd.type != target->type)

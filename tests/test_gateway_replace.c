@@ -318,6 +318,36 @@ TEST(an_amend_asks_for_no_flag_that_the_order_does_not_have)
     rig_end(&rig);
 }
 
+/* Of 2000 in all; said by the replace or not. */
+TEST(a_replace_stays_a_child_of_its_orders_parent_and_within_its_total)
+{
+    for (int way = 0; way < 4; way++) {
+        bool amends = (way & 1) != 0;
+        start(amends);
+        struct command c = rig_limit(&rig, SIDE_BUY, 99900, 1000);
+        c.parent_key = 7;
+        c.parent_qty = 2000;
+        rig_command(&rig, RIG_STRATEGY, c);
+        struct rig_request *q = rig_take(&rig, VENUE_RQ_NEW);
+        CHECK(q != NULL);
+        struct venue_report ack = rig_report(VENUE_NEW_ACK, q->clordid);
+        rig_say(&rig, &ack);
+        struct command more = replace_command(c.key, 99800, 2001);
+        more.parent_key = way < 2 ? 0 : 7;
+        more.parent_qty = way < 2 ? 0 : 2000;
+        rig_command(&rig, RIG_STRATEGY, more);
+        CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_PARENT);
+        more = replace_command(c.key, 99800, 900);
+        more.parent_key = 8;
+        more.parent_qty = 2000;
+        rig_command(&rig, RIG_STRATEGY, more);
+        CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_PARENT);
+        (void)replace(c.key, 99800, 900);
+        CHECK_EQ(rig_requests(&rig, amends ? VENUE_RQ_AMEND : VENUE_RQ_REPLACE), 1);
+        rig_end(&rig);
+    }
+}
+
 TEST(an_amend_in_flight_at_a_crash_is_unknown_after_it_with_the_worse_reserved_and_its_key_taken)
 {
     start(true);

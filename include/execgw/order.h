@@ -268,7 +268,8 @@ struct command {
     uint64_t client_seq;      /* strictly increasing per admission */
     union {
         char text[64];    /* operator's verbs: token, evidence, KEY VALUE; NUL-terminated. Else zero */
-        qty_t parent_qty; /* NEW, REPLACE with a parent_key: total of the parent, the same for all its children */
+        qty_t parent_qty; /* NEW, REPLACE with a parent_key: total of the parent, the same for all its children. A
+                             replace stays a child of its order's parent; it may leave both out */
     };
 };
 _Static_assert(sizeof(struct command) == 192, "ring slot and journal record");
