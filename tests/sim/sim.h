@@ -145,6 +145,7 @@ struct event {
     uint32_t len;
     const void *data;
     int64_t ban; /* the message tells to be quiet until then, venue clock; 0 = it does not */
+    bool hole;   /* the message's number shows that one before it is missing */
 };
 
 /* ---- wires ------------------------------------------------------------------------------------------------------- */
@@ -158,6 +159,7 @@ struct wire {
     bool pieces;
     bool subscribed;
     uint64_t sequence; /* of the private stream, where it is numbered */
+    bool hole;         /* its last number was not sent */
     int64_t core_free; /* bytes to the core stay in order */
     int64_t venue_free;
     int64_t emit_free; /* messages stay in order, unless they are late by fate */
@@ -272,6 +274,10 @@ struct client {
     uint64_t client_seq;
     uint64_t key; /* the last one used */
     uint32_t generation;
+    uint64_t parent_key; /* the last one that it split; 0 = none */
+    int64_t parent_qty;
+    uint32_t parent_instrument;
+    uint8_t parent_side;
     char token[44];      /* of a first step; "" = none */
     struct asked *asked; /* by key, SIM_KEYS */
 };
@@ -289,11 +295,13 @@ struct mine {
     uint8_t side;
     uint8_t type;
     bool replace;
-    uint32_t target;  /* the oracle's order that it replaces; SIM_NONE */
-    int64_t px;       /* 10^-8 */
-    int64_t qty;      /* 10^-8: as sent */
-    int64_t total;    /* 10^-8: the command's, with the part filled before */
-    int64_t amend_px; /* 10^-8: of the last amend that the journal has */
+    uint32_t target;     /* the oracle's order that it replaces; SIM_NONE */
+    int64_t px;          /* 10^-8 */
+    int64_t qty;         /* 10^-8: as sent */
+    int64_t total;       /* 10^-8: the command's, with the part filled before */
+    uint64_t parent_key; /* 0 = none */
+    int64_t parent_qty;  /* 10^-8 */
+    int64_t amend_px;    /* 10^-8: of the last amend that the journal has */
     int64_t amend_qty;
     int64_t amend_worst;    /* 10^-8: the most that an amend which left may still make of it */
     int64_t amend_until_ns; /* venue clock: and until when */
@@ -418,7 +426,8 @@ struct sim {
     uint32_t trades_kept; /* ids that the core remembers */
     int64_t recv_window_ns;
     int64_t latency_ns;
-    int64_t say_ban;      /* see struct event: of what is said now */
+    int64_t say_ban; /* see struct event: of what is said now */
+    bool say_hole;
     int64_t think_ns;     /* between two acts of a client */
     int64_t trade_ns;     /* between two trades at the venue */
     int64_t position_max; /* 10^-8 */
@@ -634,6 +643,11 @@ bool account_same(const struct sim *s, char *why, size_t room);
 /* By how much, in 10^-8, other people's trades and those that are not known to be an order's yet may take the worst
  * case of a side past its limit. */
 int64_t account_slack(const struct sim *s, uint32_t instrument, enum side side);
+
+/* Balances needed and resting prices in risk are those of the orders. */
+void account_orders(const struct sim *s);
+/* What a parent's children may come to is within its total. */
+void account_parent(struct sim *s, const struct mine *child);
 
 /* ---- sim_told.c -------------------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* What the account must hold and have made: by the ledger alone, whatever the core says of itself.
  *
  * Every trade of an order of ours counts; of other people's those from the first cursor on that the journal has. */
+#include "risk/risk_state.h"
 #include "tests/sim/sim.h"
 
 /* Each rounding of a result against us may cost a unit of 10^-8. */
@@ -111,4 +112,52 @@ account_same(const struct sim *s, char *why, size_t room)
             return false;
     }
     return true;
+}
+
+void
+account_orders(const struct sim *s)
+{
+    struct sim *fail = (struct sim *)(uintptr_t)s;
+    const struct risk *r = s->core.risk;
+    wide_t need[CURRENCY_MAX] = { 0 };
+    px_t best[SIM_SYMBOLS][2] = { { 0 } };
+    int walk = order_walk_open(s->core.orders, CLIENT_NONE);
+
+    for (uint32_t slot; (slot = order_walk_next(s->core.orders, walk)) != ORDER_NONE;) {
+        const struct order *o = order_at(s->core.orders, slot);
+        const struct market *m = &r->market[o->instrument];
+        px_t *to = &best[o->instrument][o->side];
+        if (o->side == SIDE_BUY)
+            need[m->quote_ccy] += o->reserved_cost * pow10_i64[m->need_buy];
+        else
+            need[m->base_ccy] += (wide_t)o->reserved * pow10_i64[m->need_sell];
+        if (o->rest_px != 0 && (*to == 0 || (o->side == SIDE_BUY ? o->rest_px > *to : o->rest_px < *to)))
+            *to = o->rest_px;
+    }
+    for (uint32_t i = 0; i < s->core.route.currency_count; i++)
+        if (r->balance[SIM_ACCOUNT][i].need != need[i])
+            sim_fail(fail, "%s: the orders need %.8f, risk holds %.8f for them", s->core.route.currency[i],
+                     (double)need[i] / 1e18, (double)r->balance[SIM_ACCOUNT][i].need / 1e18);
+    for (uint32_t i = 0; i < s->core.route.count; i++)
+        for (unsigned side = 0; side < 2; side++)
+            if (r->market[i].own_best[side] != best[i][side])
+                sim_fail(fail, "instrument %u: our best %s is at %lld, risk has %lld", i,
+                         side == SIDE_BUY ? "buy" : "sell", (long long)best[i][side],
+                         (long long)r->market[i].own_best[side]);
+}
+
+void
+account_parent(struct sim *s, const struct mine *child)
+{
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < s->oracle.count; i++) {
+        const struct mine *m = &s->oracle.mine[i];
+        const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
+        if (m->parent_key == child->parent_key && m->client == child->client && v != NULL)
+            sum += vorder_open(v) ? v->qty : v->cum;
+    }
+    if (sum > child->parent_qty)
+        sim_fail(s, "the children of client %u's parent %llu come to %.8f, it is of %.8f", child->client,
+                 (unsigned long long)child->parent_key, (double)sum / 1e8, (double)child->parent_qty / 1e8);
 }

@@ -52,7 +52,13 @@ delay(struct sim *s, bool late)
 {
     if (!late)
         return (int64_t)sim_any(s, NS_PER_MS);
-    return (int64_t)sim_any(s, sim_any(s, 4) == 0 ? 8 * NS_PER_S : 500 * NS_PER_MS);
+    switch (sim_any(s, 16)) {
+    case 0: return (int64_t)sim_any(s, 30 * NS_PER_S); /* after the question was given up and asked anew */
+    case 1:
+    case 2:
+    case 3: return (int64_t)sim_any(s, 8 * NS_PER_S);
+    default: return (int64_t)sim_any(s, 500 * NS_PER_MS);
+    }
 }
 
 /* Break one message: cut, one mark of its syntax changed, or no JSON at all. It stays UTF-8, and no number in it

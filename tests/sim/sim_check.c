@@ -224,6 +224,8 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
         .px = check_scale(k->px, ins->px_decimals),
         .qty = check_scale(in->qty, ins->qty_decimals),
         .total = check_scale(k->qty, ins->qty_decimals),
+        .parent_key = k->parent_key,
+        .parent_qty = k->parent_key != 0 ? check_scale(k->parent_qty, ins->qty_decimals) : 0,
         .vorder = SIM_NONE,
         .changed_wire = SIM_NONE,
         .asked_wire = SIM_NONE,
@@ -602,6 +604,20 @@ check_ceiling(struct sim *s, const struct mine *m, const struct order *o, int64_
                  (double)reserved / 1e8, (double)total / 1e8, (double)cum / 1e8);
 }
 
+/* What is reserved costs the worse of the prices that may be in force. */
+static void
+check_cost(struct sim *s, const struct mine *m, const struct order *o)
+{
+    const struct instrument *ins = route_instrument(&s->core.route, o->instrument, 0);
+    int64_t unit = SIM_VENUE_ONE / pow10_i64[ins->px_decimals];
+    bool amending = (o->marks & ORDER_MARK_AMENDING) != 0;
+    int64_t asked = amending ? m->amend_px / unit : o->px;
+
+    if (o->reserved_cost != (wide_t)(o->side == SIDE_BUY ? MAX(o->px, asked) : MIN(o->px, asked)) * o->reserved)
+        sim_fail(s, "order %s: %lld reserved at %lld or %lld, which does not cost what is reserved for it", m->clordid,
+                 (long long)o->reserved, (long long)o->px, (long long)asked);
+}
+
 /* All trades are known here: then their money is as well. */
 static void
 check_average(struct sim *s, const struct mine *m, const struct order *o)
@@ -647,6 +663,9 @@ check_order(struct sim *s, struct mine *m)
                  order_state_text((enum order_state)o->state), request_state_text((enum request_state)o->request),
                  (double)cum / 1e8, (double)reserved / 1e8, (double)worst(s, m) / 1e8);
     check_ceiling(s, m, o, cum, reserved);
+    check_cost(s, m, o);
+    if (m->parent_key != 0)
+        account_parent(s, m);
     check_average(s, m, o);
     if (!order_live(o))
         check_over(s, m, o, cum);
@@ -726,6 +745,7 @@ check_sums(struct sim *s)
                      (long long)p->qty, (long long)p->reserved[SIDE_BUY], (long long)p->reserved[SIDE_SELL],
                      (long long)l->long_max);
     }
+    account_orders(s);
     const struct order_totals *t = order_totals(c->orders);
     if (t->live != live || risk_totals(c->risk)->open_total != live ||
         risk_totals(c->risk)->unknown_total != t->unknown)

@@ -135,6 +135,20 @@ price_and_qty(struct sim *s, struct command *cmd)
     cmd->px = px / ins->tick * ins->tick;
 }
 
+/* A piece of a larger order: of the one that is being split, or of a new one. */
+static void
+parent_of(struct sim *s, struct client *c, struct command *cmd, bool again)
+{
+    if (!again) {
+        c->parent_key = c->key + 1;
+        c->parent_qty = cmd->qty > INT64_MAX / 4 ? cmd->qty : cmd->qty * sim_between(s, 1, 3);
+        c->parent_instrument = cmd->instrument;
+        c->parent_side = cmd->side;
+    }
+    cmd->parent_key = c->parent_key;
+    cmd->parent_qty = c->parent_qty;
+}
+
 static void
 order_new(struct sim *s, struct client *c, struct command *cmd)
 {
@@ -146,7 +160,15 @@ order_new(struct sim *s, struct client *c, struct command *cmd)
     cmd->side = (uint8_t)sim_any(s, 2);
     cmd->type = sim_any(s, 12) == 0 ? ORDER_MARKET : ORDER_LIMIT;
     cmd->tif = cmd->type == ORDER_MARKET ? TIF_IOC : tifs[sim_any(s, ARRAY_LEN(tifs))];
+    bool child = sim_any(s, 4) == 0;
+    bool again = child && c->parent_key != 0 && sim_any(s, 4) != 0;
+    if (again) {
+        cmd->instrument = c->parent_instrument;
+        cmd->side = c->parent_side;
+    }
     price_and_qty(s, cmd);
+    if (child)
+        parent_of(s, c, cmd, again);
     if (cmd->type == ORDER_MARKET)
         cmd->px = 0;
     if (cmd->tif == TIF_GTC && sim_any(s, 8) == 0)

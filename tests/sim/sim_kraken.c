@@ -57,7 +57,13 @@ delay(struct sim *s, bool late)
 {
     if (!late)
         return (int64_t)sim_any(s, NS_PER_MS);
-    return (int64_t)sim_any(s, sim_any(s, 4) == 0 ? 8 * NS_PER_S : 500 * NS_PER_MS);
+    switch (sim_any(s, 16)) {
+    case 0: return (int64_t)sim_any(s, 30 * NS_PER_S); /* after the question was given up and asked anew */
+    case 1:
+    case 2:
+    case 3: return (int64_t)sim_any(s, 8 * NS_PER_S);
+    default: return (int64_t)sim_any(s, 500 * NS_PER_MS);
+    }
 }
 
 static void
@@ -164,13 +170,16 @@ stream(struct sim *s, const struct vorder *o, const char *type, const struct vtr
     put(&t, "],\"sequence\":%llu}", (unsigned long long)++s->wire[w].sequence);
     if (lost) {
         sim_trace(s, "venue: loses a report, whose number is missing");
+        s->wire[w].hole = true;
         return;
     }
     if (sim_fate(s, FATE_event_unreadable))
         t.len = 1 + (size_t)sim_any(s, t.len - 1);
     if (o->mine != SIM_NONE)
         s->oracle.mine[o->mine].told_wire = w;
+    s->say_hole = s->wire[w].hole;
     wire_say(s, w, t.at, t.len, delay(s, sim_fate(s, FATE_event_late)), false);
+    s->wire[w].hole = s->say_hole = false;
     if (sim_fate(s, FATE_event_twice))
         wire_say(s, w, t.at, t.len, delay(s, true), true);
 }

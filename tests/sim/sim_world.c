@@ -6,7 +6,7 @@
 #define ACTIVE_MIN_NS (20 * NS_PER_S)
 #define ACTIVE_MAX_NS (90 * NS_PER_S)
 #define SETTLE_MAX_NS (240 * NS_PER_S)
-#define QUIET_MIN_NS  (12 * NS_PER_S) /* what was said late has arrived */
+#define QUIET_MIN_NS  (35 * NS_PER_S) /* what was said late has arrived */
 #define STEPS_MAX     400000u
 
 /* splitmix64 */
@@ -110,7 +110,8 @@ sim_at(struct sim *s, int64_t at, enum event_kind kind, uint32_t a, uint32_t b, 
                        .b = b,
                        .len = len,
                        .data = data,
-                       .ban = s->say_ban };
+                       .ban = s->say_ban,
+                       .hole = s->say_hole };
     uint32_t i = s->events++;
     for (; i > 0 && before(&e, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
         s->heap[i] = s->heap[(i - 1) / 2];
@@ -297,12 +298,14 @@ step(struct sim *s)
     (void)sim_next(s, &e);
     s->t = MAX(s->t, e.at);
     s->say_ban = e.ban;
+    s->say_hole = e.hole;
     bool later = s->core.alive && s->t < s->core.paused_until && of_core(&e);
     if (later)
         sim_at(s, s->core.paused_until, (enum event_kind)e.kind, e.a, e.b, e.data, e.len);
     else if (e.kind == EV_EMIT)
         dispatch(s, &e); /* its pieces carry the mark on */
     s->say_ban = 0;
+    s->say_hole = false;
     if (!later && e.kind != EV_EMIT)
         dispatch(s, &e);
 }
@@ -321,6 +324,7 @@ begin(struct sim *s, uint64_t seed, bool trace)
     s->wall_ns = 0;
     s->events = 0;
     s->say_ban = 0;
+    s->say_hole = false;
     s->event_order = 0;
     s->pool = pool;
     s->pool_used = 0;
