@@ -833,7 +833,8 @@ denied(struct risk *r, uint32_t client, enum deny_reason reason, struct now now,
     return reason;
 }
 
-/* A mark that is a second old is made anew from the book that the order is checked against. */
+/* A mark that is a second old is made anew from the book that the order is checked against; at once, when it is one
+ * that nobody relies on (of a journal, of a book that had died) and that book is younger. */
 #define MARK_AGAIN_NS NS_PER_S
 
 static inline void
@@ -842,7 +843,8 @@ mark_renew(struct risk *r, const struct risk_order *o, const struct md_ref *md, 
     if (unlikely(o->instrument >= r->counts.instruments))
         return;
     const struct market *m = &r->market[o->instrument];
-    if (unlikely(now.mono.ns - m->valued_ns >= MARK_AGAIN_NS || m->value.unit == 0))
+    if (unlikely(now.mono.ns - m->valued_ns >= MARK_AGAIN_NS || m->value.unit == 0 ||
+                 (!m->value.fresh && md != NULL && md->good.recv_ns > m->value.mark_ns)))
         risk_mark(r, o->instrument, md, now);
 }
 
