@@ -769,7 +769,7 @@ check_counts(struct risk *r, const struct risk_order *o, struct found *f, struct
             DENY(DENY_ORDER_RATE, 0, 1);
         out->own_bucket = true;
     }
-    if (unlikely(o->replace && (!f->reducing || f->alien) && !throttle_ready(&c->replace_rate, now.mono)))
+    if (unlikely(o->replace && !throttle_ready(&c->replace_rate, now.mono)))
         DENY(DENY_CANCEL_RATE, 0, c->replace_rate.rate.per_s);
     if (unlikely(!ratio_within(c) && (!f->reducing || f->alien)))
         DENY(DENY_CANCEL_RATE, (uint64_t)c->messages + 1, (uint64_t)c->messages_per_fill_max * MAX(c->fills, 1u));
@@ -797,7 +797,7 @@ risk_spend(struct risk *r, const struct risk_order *o, const struct risk_verdict
     } else {
         throttle_spend(&r->account[o->account].reduce_rate);
     }
-    if (o->replace && throttle_ready(&c->replace_rate, now.mono))
+    if (o->replace)
         throttle_spend(&c->replace_rate);
     if (o->amend) { /* it makes no order, whose delta would count it; in turn, its cancel is a message */
         c->messages++;

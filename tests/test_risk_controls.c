@@ -443,7 +443,9 @@ TEST(replaces_have_a_rate_of_their_own)
     CHECK_EQ(check(&f), DENY_NONE);
     CHECK_EQ(check(&f), DENY_CANCEL_RATE);
     risk_set_position(f.r, ACCOUNT, INSTR, -1000, true);
-    CHECK_EQ(check(&f), DENY_NONE);
+    CHECK_EQ(check(&f), DENY_CANCEL_RATE); /* a reduction, too: nothing is trapped, */
+    f.o.replace = false;
+    CHECK_EQ(check(&f), DENY_NONE); /* it needs no replace */
 }
 
 /* One accepted order, as its delta tells. */

@@ -321,6 +321,20 @@ TEST(a_verdict_about_a_balance_says_what_is_needed_and_what_is_free)
     says(&f, DENY_BALANCE, USD(100) + 1, USD(99));
 }
 
+/* ---- ids --------------------------------------------------------------------------------------------------------- */
+
+TEST(an_id_past_the_last_one_is_halted_at_every_level)
+{
+    struct fixture f;
+    fixture_init(&f);
+    const struct kill *k = risk_kill(f.r);
+    CHECK_EQ(kill_state(k, ACCOUNT_MAX - 1, VENUE_MAX - 1, INSTRUMENT_MAX - 1, CLIENT_MAX - 1), TRADING_ACTIVE);
+    CHECK_EQ(kill_state(k, ACCOUNT_MAX, 0, 0, 0), TRADING_HALTED);
+    CHECK_EQ(kill_state(k, 0, VENUE_MAX, 0, 0), TRADING_HALTED);
+    CHECK_EQ(kill_state(k, 0, 0, INSTRUMENT_MAX, 0), TRADING_HALTED);
+    CHECK_EQ(kill_state(k, 0, 0, 0, CLIENT_MAX), TRADING_HALTED);
+}
+
 /* ---- the second half of a replace in turn ------------------------------------------------------------------------ */
 
 TEST(the_rest_of_a_replace_meets_what_may_be_sent_now_and_no_count)

@@ -476,7 +476,7 @@ static const struct row {
     { DENY_DUPLICATE_KEY, duplicate_key, ALL, false, false },
     { DENY_DUPLICATE_CONTENT, duplicate_content, ALL, true, false },
     { DENY_ORDER_RATE, order_rate, ALL, true, false },
-    { DENY_CANCEL_RATE, replace_rate, REPLACES, true, false },
+    { DENY_CANCEL_RATE, replace_rate, REPLACES, false, false },
     { DENY_CANCEL_RATE, messages, ALL, true, false },
     { DENY_REPEAT_EXECUTIONS, executions, ALL, true, false },
     { DENY_CAPACITY, room, ALL, false, false },
