@@ -1,4 +1,5 @@
 #include "engine/startup.h"
+#include "engine/build_commit.h"
 #include "engine/config_limits.h"
 #include "engine/dialect.h"
 #include "engine/io/pages.h"
@@ -806,7 +807,10 @@ startup_log(struct app *a, struct fault *fault, int *exit_code)
     *exit_code = EXIT_FAILED;
     if (!start_log(a, fault))
         return false;
-    log_write(a->log_main, LOG_START, c->live ? EXECGW_VERSION " (live)" : EXECGW_VERSION " (paper)");
+    char text[96];
+    (void)snprintf(text, sizeof(text), "%s (%s) of commit %s", EXECGW_VERSION, c->live ? "live" : "paper",
+                   build_commit);
+    log_write(a->log_main, LOG_START, text);
     if (c->mode == MODE_LIVE && !c->live)
         log_write(a->log_main, LOG_WARNING, "mode is \"live\" but --live was not given: orders stay on paper");
     return true;

@@ -47,7 +47,7 @@ class Run:
         self.err = open(os.path.join(self.dir, "stderr"), "w+")
         self.out = open(os.path.join(self.dir, "stdout"), "w+")
         self.p = subprocess.Popen(["bash", os.path.join(SOURCE, "run.sh"), *args], stdin=subprocess.DEVNULL, stdout=self.out,
-                                  stderr=self.err, env={**os.environ, "EXECGW_BIN": BIN, "EXECGW_RUN_DIR": self.dir})
+                                  stderr=self.err, start_new_session=True, env={**os.environ, "EXECGW_BIN": BIN, "EXECGW_RUN_DIR": self.dir})
         self.all = {}
 
     def text(self, f):
@@ -138,6 +138,23 @@ def paper():
     ends_by_itself("paper")
 
 
+def it_is_stopped(stop):
+    with run() as r:
+        r.running()
+        stop(r.p.pid)
+        code, lines = r.end(), r.text(r.out).splitlines()
+        assert code == 0 and list(json.loads(lines[-1])) == KEYS, (code, lines[-3:], r.text(r.err))
+        assert r.text(r.err) == "", r.text(r.err)
+
+
+def ctrl_c():
+    it_is_stopped(lambda pid: os.killpg(pid, signal.SIGINT))
+
+
+def terminated():
+    it_is_stopped(lambda pid: os.kill(pid, signal.SIGTERM))
+
+
 def the_gateway_is_killed():
     with run() as r:
         r.running()
@@ -176,9 +193,13 @@ def both_modes():
     together(live, paper)
 
 
+def both_stops():
+    together(ctrl_c, terminated)
+
+
 def killed():
     together(the_gateway_is_killed, it_is_killed_itself)
 
 
 if __name__ == "__main__":
-    main([refuses, both_modes, killed])
+    main([refuses, both_modes, both_stops, killed])

@@ -242,8 +242,8 @@ status_json(struct cli *c, const struct metric_page *p)
 {
     int64_t now = wall_ns();
     json_t *o = json_pack(
-        "{s:I,s:s,s:f,s:s,s:s,s:b,s:f}", "pid", (json_int_t)execgw_gateway_pid(c->h), "version", p->build_version,
-        "uptime_seconds", (double)(now - p->start_wall_ns) / 1e9, "mode",
+        "{s:I,s:s,s:s,s:f,s:s,s:s,s:b,s:f}", "pid", (json_int_t)execgw_gateway_pid(c->h), "version", p->build_version,
+        "commit", p->build_commit, "uptime_seconds", (double)(now - p->start_wall_ns) / 1e9, "mode",
         metric_get(p, METRIC_PAPER, 0) != 0 ? "paper" : "live", "trading",
         trading_state_word(metric_get(p, METRIC_TRADING_STATE, 0)), "ready", metric_get(p, METRIC_READY, 0) != 0,
         "heartbeat_age_seconds",
@@ -331,14 +331,14 @@ status_print(const json_t *o)
     const json_t *t = json_object_get(o, "totals");
     const json_t *j = json_object_get(o, "journal");
 
-    line("gateway", "pid %lld, version %s, up %ld:%02ld:%02ld, heartbeat %.1f s ago", int_of(o, "pid"),
-         text_of(o, "version"), up / 3600, up / 60 % 60, up % 60,
+    line("gateway", "pid %lld, version %s of commit %s, up %ld:%02ld:%02ld, heartbeat %.1f s ago", int_of(o, "pid"),
+         text_of(o, "version"), text_of(o, "commit"), up / 3600, up / 60 % 60, up % 60,
          json_number_value(json_object_get(o, "heartbeat_age_seconds")));
     line("mode", "%s", text_of(o, "mode"));
     line("trading", "%s, %s", text_of(o, "trading"), json_is_true(json_object_get(o, "ready")) ? "ready" : "not ready");
     line("clients", "%lld", int_of(o, "clients"));
     json_array_foreach(json_object_get(o, "venues"), i, e)
-        line("venue", "%s: order entry %s, connections %lld md %lld orders (%lld lost), clock offset %.1f ms",
+        line("venue", "%s: order entry %s, connections %lld market data %lld orders (%lld lost), clock offset %.1f ms",
              text_of(e, "venue"), json_is_true(json_object_get(e, "order_entry_ready")) ? "ready" : "not ready",
              int_of(e, "market_data_connections"), int_of(e, "order_connections"), int_of(e, "connections_lost"),
              json_number_value(json_object_get(e, "clock_offset_ms")));
