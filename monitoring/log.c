@@ -357,8 +357,11 @@ log_init(const struct log_config *cfg, struct fault *fault)
     l->metrics = cfg->metrics;
     l->fd = STDERR_FILENO;
     if (cfg->file != NULL && *cfg->file != '\0') {
-        l->fd = open(cfg->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+        /* O_NONBLOCK: a pipe that nobody reads is refused, where a start would wait for its reader. */
+        l->fd = open(cfg->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
         l->own_fd = true;
+        if (l->fd >= 0)
+            (void)fcntl(l->fd, F_SETFL, O_APPEND);
         if (l->fd < 0) {
             (void)FAULT(fault, "log file %.120s cannot be opened (%.60s), expected a file that we may write", cfg->file,
                         strerror(errno));

@@ -129,6 +129,8 @@ def files():
         assert not os.path.exists(f.file("journal"))  # nothing is begun before the keys are good
         write("junk.pem", "junk")
         refused(f, CONFIG_BAD, "F/junk.pem", "no certificate authority", edit=replace("ca.pem", "junk.pem"))
+        os.mkfifo(f.file("fifo.pem"), 0o600)
+        refused(f, CONFIG_BAD, "F/fifo.pem is not a regular file", edit=replace("ca.pem", "fifo.pem"))
         refused(f, CONFIG_BAD, "F/nope.pem", "no certificate authority", edit=replace("ca.pem", "nope.pem"))
         refused(f, FAILED, "journal", "F/ca.pem: Not a directory", edit=replace('/journal"', '/ca.pem"'))
         refused(f, FAILED, "journal", "F/no/journal: No such file", edit=replace('/journal"', '/no/journal"'))

@@ -275,6 +275,18 @@ TEST(a_file_that_cannot_be_opened_is_a_fault)
                       "we may write");
 }
 
+TEST(a_pipe_that_nobody_reads_is_a_fault_and_no_wait)
+{
+    struct fault f = { "" };
+    (void)snprintf(path, sizeof(path), "/tmp/execgw_log_%d", (int)getpid());
+    (void)unlink(path);
+    CHECK_EQ(mkfifo(path, 0600), 0);
+    struct log_config cfg = { .file = path };
+    CHECK(log_init(&cfg, &f) == NULL);
+    CHECK(strstr(f.text, path) != NULL && strstr(f.text, "expected a file that we may write") != NULL);
+    (void)unlink(path);
+}
+
 TEST(the_file_is_not_readable_by_everybody)
 {
     struct stat st;

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 /* The BIO: reads take from t->in, writes append to t->out. */
 static int
@@ -77,6 +78,10 @@ static const unsigned char alpn_http11[] = "\x08http/1.1";
 static bool
 trust(SSL_CTX *c, const char *ca_file, struct fault *fault)
 {
+    struct stat st;
+
+    if (stat(ca_file, &st) == 0 && !S_ISREG(st.st_mode)) /* a pipe would keep us waiting for who writes into it */
+        return FAULT(fault, "%.150s is not a regular file, expected certificates in PEM", ca_file);
     if (!SSL_CTX_load_verify_locations(c, ca_file, NULL))
         return FAULT(fault, "%.150s: no certificate authority can be read from it, expected PEM", ca_file);
     return true;
