@@ -264,6 +264,179 @@ TEST(a_mark_of_a_journal_gives_way_to_the_first_live_book_at_once)
     CHECK_EQ(check(&f), DENY_NONE);
 }
 
+/* Bought, and sold 3 lower. */
+static void
+lose_three(struct fixture *f)
+{
+    fill_at(f, SIDE_BUY, MID + 300, ONE);
+    fill_at(f, SIDE_SELL, MID, ONE);
+}
+
+TEST(a_limit_of_results_holds_from_the_moment_that_it_is_set)
+{
+    for (int level = 0; level < 4; level++) {
+        struct fixture f;
+        fixture_money(&f);
+        lose_three(&f);
+        struct group_limits *g = level == 0   ? &f.lim.client_default.group
+                                 : level == 1 ? &f.lim.account_default.group
+                                 : level == 2 ? &f.lim.venue_default.group
+                                              : &f.lim.global;
+        AT_LIMIT_AND_PAST(&f, (g->day_loss_max = USD(3), apply_limits(&f)), (g->day_loss_max--, apply_limits(&f)),
+                          DENY_DAILY_LOSS);
+        g->day_loss_max = LIMIT_NONE;
+        AT_LIMIT_AND_PAST(&f, (g->drawdown_max = USD(3), apply_limits(&f)), (g->drawdown_max--, apply_limits(&f)),
+                          DENY_DRAWDOWN);
+        g->drawdown_max = LIMIT_NONE;
+        apply_limits(&f);
+        CHECK_EQ(check(&f), DENY_NONE); /* nothing has latched by it */
+    }
+}
+
+TEST(a_fall_that_has_latched_stays_so_though_the_result_comes_back)
+{
+    struct fixture f;
+    fixture_money(&f);
+    f.lim.client_default.group.drawdown_max = USD(3) - 1;
+    apply_limits(&f);
+    lose_three(&f);
+    CHECK_EQ(risk_tripped(f.r, LEVEL_CLIENT, CLIENT), 1u << TRIP_DRAWDOWN);
+    fill_at(&f, SIDE_BUY, MID - 600, ONE);
+    fill_at(&f, SIDE_SELL, MID, ONE);
+    CHECK_EQ(group_of(&f, LEVEL_CLIENT, CLIENT).day_result, USD(3));
+    CHECK_EQ(check(&f), DENY_DRAWDOWN);
+    CHECK(risk_untrip(f.r, LEVEL_CLIENT, CLIENT, f.now));
+    CHECK_EQ(check(&f), DENY_NONE);
+}
+
+static px_t
+marked(struct fixture *f)
+{
+    struct risk_pnl p;
+    risk_mark(f->r, INSTR, &f->md, f->now);
+    risk_pnl(f->r, CLIENT_NONE, ACCOUNT, INSTR, &p);
+    return p.mark_px;
+}
+
+TEST(a_mark_is_of_a_whole_book_of_this_version_that_is_not_too_wide)
+{
+    for (int i = 0; i < 6; i++) {
+        struct fixture f;
+        fixture_init(&f);
+        memcpy(f.lim.reporting, "USD", 4);
+        f.lim.instrument_default.spread_max_ppm = 1002; /* 10 of 9990: 1001.001 */
+        apply_limits(&f);
+        struct md_ref whole = f.md;
+        if (i == 0)
+            f.md.good.recv_ns = 0;
+        else if (i == 1)
+            f.md.good.instrument_version = 2;
+        else if (i == 2)
+            f.md.good.bid_px = 0;
+        else if (i == 3)
+            f.md.good.ask_px = 0;
+        else if (i == 4)
+            f.md.good.bid_px = ASK;
+        else
+            f.md.good.ask_px = ASK + 1;
+        CHECK_EQ(marked(&f), 0);
+        f.md = whole;
+        CHECK_EQ(marked(&f), MID);
+    }
+}
+
+/* ---- sums -------------------------------------------------------------------------------------------------------- */
+
+static void
+stands_at(struct fixture *f, int64_t net_long, int64_t net_short, int64_t open)
+{
+    static const struct {
+        enum trading_level level;
+        uint32_t id;
+    } all[] = { { LEVEL_GLOBAL, 0 }, { LEVEL_VENUE, 0 }, { LEVEL_ACCOUNT, ACCOUNT }, { LEVEL_CLIENT, CLIENT } };
+
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++) {
+        struct risk_group g = group_of(f, all[i].level, all[i].id);
+        CHECK_EQ(g.net_long, net_long * UNIT);
+        CHECK_EQ(g.net_short, net_short * UNIT);
+        CHECK_EQ(g.gross, MAX(net_long, -net_short) * UNIT);
+        CHECK_EQ(g.open_value, open * UNIT);
+    }
+}
+
+TEST(sums_follow_every_change_and_are_nothing_again_when_everything_is_over)
+{
+    struct fixture f;
+    fixture_money(&f);
+    for (int round = 0; round < 2; round++) {
+        stands_at(&f, 0, 0, 0);
+        reserve(&f, SIDE_BUY, ONE, 1);
+        stands_at(&f, 1, 0, 1);
+        reserve(&f, SIDE_BUY, 2 * ONE, 1);
+        stands_at(&f, 3, 0, 3);
+        reserve(&f, SIDE_SELL, 4 * ONE, 1);
+        stands_at(&f, 3, -4, 7);
+        reserve(&f, SIDE_BUY, -2 * ONE, -1);
+        stands_at(&f, 1, -4, 5);
+        reserve(&f, SIDE_SELL, -4 * ONE, -1);
+        reserve(&f, SIDE_BUY, -ONE, -1);
+    }
+    stands_at(&f, 0, 0, 0);
+}
+
+TEST(what_has_no_mark_is_counted_once_and_no_more_when_it_has_one)
+{
+    struct fixture f;
+    fixture_money(&f);
+    f.lim.mark_age_max_ns = 10 * NS_PER_S;
+    apply_limits(&f);
+    for (int round = 0; round < 2; round++) {
+        reserve(&f, SIDE_BUY, ONE, 1);
+        struct md_ref old = f.md;
+        f.now.mono.ns += 10 * NS_PER_S;
+        risk_mark(f.r, INSTR, &old, f.now);
+        CHECK_EQ(group_of(&f, LEVEL_GLOBAL, 0).unmarked, 0);
+        f.now.mono.ns++;
+        risk_mark(f.r, INSTR, &old, f.now);
+        risk_mark(f.r, INSTR, NULL, f.now);
+        CHECK_EQ(group_of(&f, LEVEL_GLOBAL, 0).unmarked, 1);
+        CHECK_EQ(group_of(&f, LEVEL_CLIENT, CLIENT).unmarked, 1);
+        f.md.tob.recv_ns = f.md.good.recv_ns = f.now.mono.ns;
+        risk_mark(f.r, INSTR, &f.md, f.now);
+        CHECK_EQ(group_of(&f, LEVEL_GLOBAL, 0).unmarked, 0);
+        reserve(&f, SIDE_BUY, -ONE, -1);
+    }
+}
+
+TEST(margin_follows_the_worst_case_and_comes_back_whole)
+{
+    struct fixture f;
+    value_t free;
+    fixture_money(&f);
+    f.ins.kind = INSTRUMENT_LINEAR;
+    f.ins.settle_ccy = USD_ID;
+    memcpy(f.ins.settle, "USD", 4);
+    redefine(&f);
+    f.lim.instrument_default.margin_ppm = 100000;
+    apply_limits(&f);
+    risk_mark(f.r, INSTR, &f.md, f.now);
+    risk_set_balance(f.r, ACCOUNT, USD_ID, UNIT, 0);
+    for (int round = 0; round < 2; round++) {
+        reserve(&f, SIDE_BUY, ONE, 1);
+        reserve(&f, SIDE_BUY, ONE, 1);
+        reserve(&f, SIDE_SELL, ONE, 1);
+        CHECK(risk_free_balance(f.r, ACCOUNT, USD_ID, &free));
+        CHECK_EQ(free, UNIT - 2 * UNIT / 10);
+        reserve(&f, SIDE_BUY, -2 * ONE, -1);
+        CHECK(risk_free_balance(f.r, ACCOUNT, USD_ID, &free));
+        CHECK_EQ(free, UNIT - UNIT / 10);
+        reserve(&f, SIDE_SELL, -ONE, -1);
+        reserve(&f, SIDE_BUY, 0, -1);
+        CHECK(risk_free_balance(f.r, ACCOUNT, USD_ID, &free));
+        CHECK_EQ(free, UNIT);
+    }
+}
+
 /* ---- what a verdict says ----------------------------------------------------------------------------------------- */
 
 static void
@@ -384,6 +557,58 @@ TEST(the_best_of_a_window_is_known_to_the_end_of_the_next_one_and_no_longer)
     CHECK_EQ(breaker_best_note(&b, 0, 10, (mono_ns_t){ 139 }), 1);   /* the one after that */
     CHECK_EQ(breaker_best_note(&b, -1, 10, (mono_ns_t){ 159 }), -1); /* nothing for two */
     CHECK_EQ(breaker_best_note(&b, -2, 10, (mono_ns_t){ 100 }), -2); /* a clock that steps back */
+}
+
+TEST(more_latches_than_wait_to_be_told_hold_all_the_same)
+{
+    struct fixture f;
+    struct risk_trip t;
+    unsigned told = 0;
+
+    fixture_init(&f);
+    f.lim.client_default.rejects_max = 1;
+    f.lim.venue_default.rejects_max = 1;
+    f.lim.stall_max_ns = 1;
+    apply_limits(&f);
+    for (uint32_t c = 0; c < CLIENT_MAX; c++)
+        for (int i = 0; i < 2; i++)
+            risk_note_reject(f.r, VENUE_MAX, c, f.now);
+    risk_note_turn(f.r, 2, f.now);
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 1u << TRIP_STALL);
+    while (risk_take_trip(f.r, &t))
+        told++;
+    CHECK_EQ(told, 64);
+}
+
+TEST(what_a_human_releases_counts_anew_at_its_level)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.lim.client_default.rejects_max = 1;
+    f.lim.venue_default.rejects_max = 1;
+    f.lim.venue_default.ack_p99_max_ns = 1;
+    f.lim.latency_p999_max_ns = 1;
+    f.lim.latency_samples_min = 2;
+    apply_limits(&f);
+    for (int round = 0; round < 2; round++) {
+        risk_note_reject(f.r, 0, CLIENT, f.now);
+        CHECK_EQ(risk_tripped(f.r, LEVEL_CLIENT, CLIENT) | risk_tripped(f.r, LEVEL_VENUE, 0), 0);
+        risk_note_reject(f.r, 0, CLIENT, f.now);
+        CHECK_EQ(risk_tripped(f.r, LEVEL_CLIENT, CLIENT), 1u << TRIP_REJECTS);
+        CHECK_EQ(risk_tripped(f.r, LEVEL_VENUE, 0), 1u << TRIP_REJECTS);
+        risk_note_ack(f.r, 0, 2, f.now);
+        risk_note_wire(f.r, 2, f.now);
+        CHECK_EQ(risk_tripped(f.r, LEVEL_VENUE, 0), 1u << TRIP_REJECTS);
+        CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 0);
+        risk_note_ack(f.r, 0, 2, f.now);
+        risk_note_wire(f.r, 2, f.now);
+        CHECK_EQ(risk_tripped(f.r, LEVEL_VENUE, 0), 1u << TRIP_REJECTS | 1u << TRIP_ACK);
+        CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 1u << TRIP_LATENCY);
+        CHECK(risk_untrip(f.r, LEVEL_CLIENT, CLIENT, f.now));
+        CHECK_EQ(risk_tripped(f.r, LEVEL_VENUE, 0), 1u << TRIP_REJECTS | 1u << TRIP_ACK);
+        CHECK(risk_untrip(f.r, LEVEL_VENUE, 0, f.now));
+        CHECK(risk_untrip(f.r, LEVEL_GLOBAL, 0, f.now));
+    }
 }
 
 TEST_MAIN()
