@@ -107,13 +107,13 @@ trap 'stopping=1; [ -n "$flow_pid" ] && kill -TERM "$flow_pid" 2>/dev/null || [ 
     --keys venue.keys --ledger "$state/ledger" --seed "$seed") >"$state/venue.log" 2>&1 </dev/null 9>&- &
 venue_pid=$!
 port=''
-for ((i = 0; i < 200; i++)); do
+for ((i = 0; i < 600; i++)); do
     port=$(sed -n 's/^listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$state/venue.log" | head -n 1)
     [ -z "$port" ] || break
     kill -0 $venue_pid 2>/dev/null || { cat "$state/venue.log" >&2; echo "run.sh: the emulated venue did not start" >&2; exit 1; }
     sleep 0.05
 done
-[ -n "$port" ] || { echo "run.sh: the emulated venue did not say its port within 10 s" >&2; exit 1; }
+[ -n "$port" ] || { echo "run.sh: the emulated venue did not say its port within 30 s" >&2; exit 1; }
 
 # The example configuration, with this run's addresses. Live needs two acts: mode in the file, --live on the command line.
 sed -e "0,/^mode *=.*/s//mode = \"$mode\"/" config.toml >"$state/config.toml"
@@ -130,14 +130,14 @@ export EXECGW__VENUE__BINANCE__MARKET_URL="wss://localhost:$port/stream" \
     EXECGW__LOOP__MODE="$loop"
 setsid setpriv --pdeathsig TERM "$bin/execgw" --config "$state/config.toml" "--$mode" >"$state/execgw.out" 2>&1 </dev/null 9>&- &
 gateway_pid=$!
-for ((i = 0; i < 400; i++)); do
+for ((i = 0; i < 1200; i++)); do
     metrics=$(sed -n 's/.*\(http:\/\/127\.0\.0\.1:[0-9]*\).*/\1/p' "$state/execgw.out" | head -n 1)
     [ ! -S "$socket" ] || [ -z "$metrics" ] || break
     kill -0 $gateway_pid 2>/dev/null || { wait $gateway_pid && rc=0 || rc=$?; cat "$state/execgw.out" >&2
         echo "run.sh: the gateway did not start (exit $rc)" >&2; gateway_pid=''; exit "$rc"; }
     sleep 0.05
 done
-[ -S "$socket" ] || { echo "run.sh: the gateway did not open $socket within 20 s; see $state/execgw.log" >&2; exit 1; }
+[ -S "$socket" ] || { echo "run.sh: the gateway did not open $socket within 60 s; see $state/execgw.log" >&2; exit 1; }
 
 echo
 if [ $mode = paper ]; then

@@ -89,6 +89,11 @@ def signals():
         s.venue.p.send_signal(signal.SIGSTOP)
         gw.p.send_signal(signal.SIGTERM)
         wait_for("the first is taken", lambda: "canceling what is open" in gw.text())
+        # Whoever stops a whole group stops execgw-http too: it stays until the gateway is done.
+        with open(f"/proc/{gw.p.pid}/task/{gw.p.pid}/children") as f:
+            for child in f.read().split():
+                os.kill(int(child), signal.SIGTERM)
+        assert gw.get("/metrics")[0] == 200
         start = time.monotonic()
         gw.p.send_signal(signal.SIGTERM)  # the same stop, told to the process and its group
         wait_for("its second is over", lambda: time.monotonic() - start > 1.1)

@@ -61,9 +61,9 @@ class Run:
         def look():
             assert self.p.poll() is None, self.text(self.err)
             self.all = below(self.p.pid)
-            return "msg/s" in self.text(self.out) and all(
+            return re.search(r" fills [1-9]", self.text(self.out)) and all(
                 self.pid(n) for n in ("execgw", "execgw-http", "execgw-venue", "execgw-flow"))
-        wait_for("everything runs", look)
+        wait_for("everything runs and trades", look)
 
     def end(self, seconds=WAIT):
         """Exit code, and nothing is left."""
@@ -127,7 +127,7 @@ def ends_by_itself(mode):
         assert total["mode"] == mode and total["books_in_sync"] == 2 and total["unknown"] == 0, total
         assert total["feed_messages"] > 100 and total["orders_sent"] >= total["acks"] > 10 and total["fills"] > 0, total
         assert 0 < wire["p50"] <= wire["p99"] <= wire["max"], total
-        assert sum(" msg/s | BTCUSDT " in s for s in lines) >= 3, lines
+        assert any(" msg/s | BTCUSDT " in s for s in lines), lines
 
 
 def live():
@@ -202,4 +202,6 @@ def killed():
 
 
 if __name__ == "__main__":
+    if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+        skip("this kernel does not list a process's children")
     main([refuses, both_modes, both_stops, killed])
