@@ -30,6 +30,21 @@ def wrong_options():
         assert "--no-such-option" in err and "--help" in err, (program, err)
 
 
+def the_emulators_files():
+    """Each that cannot be: one sentence, exit 78, and nothing waits."""
+    with tempfile.TemporaryDirectory() as tmp:
+        pipe, absent = os.path.join(tmp, "pipe"), os.path.join(tmp, "absent")
+        os.mkfifo(pipe)
+        for option in ("--keys", "--replay", "--ledger", "--tls"):
+            for path, words in ((pipe, "is not a regular file"), (absent, "No such file")):
+                if (option, path) == ("--ledger", absent):
+                    continue  # that one is made
+                args = [option, path, path] if option == "--tls" else [option, path]
+                code, out, err = call("execgw-venue", "--listen", "127.0.0.1:0", *args)
+                assert code == 78 and out == "" and err.count("\n") == 1, (option, path, code, out, err)
+                assert err.startswith(f"execgw-venue: {option}: {path} ") and words in err, err
+
+
 def versions():
     for program in INSTALLED:
         code, out, err = call(program, "--version")
@@ -90,4 +105,4 @@ def the_commit_is_written_when_it_changed():
 
 
 if __name__ == "__main__":
-    main([help_is_asked_for, wrong_options, versions, the_commit, the_commit_is_written_when_it_changed])
+    main([help_is_asked_for, wrong_options, the_emulators_files, versions, the_commit, the_commit_is_written_when_it_changed])

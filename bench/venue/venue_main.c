@@ -2,8 +2,11 @@
  * serves until SIGTERM or SIGINT. */
 #include "bench/venue/venue.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LIST_MAX 32
 
@@ -271,6 +274,30 @@ parse_arguments(struct options *o, int argc, char **argv)
     return -1;
 }
 
+/* A file that is to be read, or where it exists to be written on: a pipe would keep us waiting, a missing certificate
+ * would be told three times by the library. path NULL: not asked for. */
+static bool
+file_check(const char *option, const char *path, bool needed, struct fault *f)
+{
+    struct stat st;
+
+    if (path == NULL || (!needed && access(path, F_OK) != 0))
+        return true;
+    if (stat(path, &st) != 0 || (needed && access(path, R_OK) != 0))
+        return FAULT(f, "--%s: %.150s cannot be read: %s", option, path, strerror(errno));
+    return S_ISREG(st.st_mode) || FAULT(f, "--%s: %.150s is not a regular file", option, path);
+}
+
+static bool
+files_check(const struct options *o, struct fault *f)
+{
+    for (size_t i = 0; i < o->venue.replay_count; i++)
+        if (!file_check("replay", o->replay[i], true, f))
+            return false;
+    return file_check("tls", o->cert, true, f) && file_check("tls", o->key, true, f) &&
+           file_check("keys", o->venue.keys_path, true, f) && file_check("ledger", o->venue.ledger_path, false, f);
+}
+
 static int
 serve(const struct options *o, struct venue *v)
 {
@@ -288,7 +315,7 @@ serve(const struct options *o, struct venue *v)
     };
 
     ops.on_tick = on_tick;
-    bool ok = spoken->init(v, &o->venue, &f);
+    bool ok = files_check(o, &f) && spoken->init(v, &o->venue, &f);
     if (ok)
         v->server = server_start(&sc, &f);
     if (v->server == NULL) {
