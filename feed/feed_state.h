@@ -45,6 +45,7 @@ struct line {
     uint8_t off;         /* bit per link: its streams are to be unsubscribed, then subscribed again */
     bool ladder_old;     /* the ladder that clients see is not this book */
     bool compare_open;   /* `compare` waits for the next bookTicker */
+    uint8_t ladder_lap;  /* which quarter of the ring was being written when its ladder was; wraps */
     uint32_t unequal_run;
     uint64_t id;      /* of the last update in the book */
     uint64_t seen_id; /* of the newest update received, over whatever link */

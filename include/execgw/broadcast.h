@@ -321,6 +321,21 @@ md_read(struct md_reader *r, struct md_event *ev)
     return MD_READ_LOST;
 }
 
+/* Read on from event `seq`, back or ahead. False, and nothing changes, when it is overwritten already, or further ahead
+ * than the next one. */
+static inline bool
+md_seek(struct md_reader *r, uint64_t seq)
+{
+    uint64_t tail = atomic_load_explicit(&r->shm->tail, memory_order_acquire);
+
+    if (seq == 0 || seq > tail + 1)
+        return false;
+    if (seq <= tail && atomic_load_explicit(&r->line[seq & r->mask].seq, memory_order_acquire) != seq)
+        return false;
+    r->next = seq;
+    return true;
+}
+
 static inline bool
 md_read_top(const struct md_reader *r, uint32_t instrument, struct top_of_book *out)
 {
