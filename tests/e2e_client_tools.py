@@ -49,5 +49,24 @@ def killed_strategy_leaves_nothing_working():
         wait_for("its orders are canceled", lambda: gw.cli("orders")[1][0] == [])
 
 
+class Over(Exception):
+    """The test has ended its gateway itself."""
+
+
+def a_reader_of_books_has_the_gateways_and_notices_its_sudden_end():
+    """Through shared memory alone: no wait, no report; joins at any moment, compares, and reads nothing live of a dead one."""
+    try:
+        with running("--seed", "9") as (folder, venue, gw):
+            p = Process([os.path.join(BIN, "execgw-market-client"), gw.socket, "demo", "BTCUSDT"], folder.file("market.log"))
+            wait_for("it has compared", lambda: "compared 20\n" in p.text() or not p.alive())
+            assert p.alive(), p.text()
+            gw.end(signal.SIGKILL)
+            assert p.p.wait(WAIT) == 0 and p.text().endswith("gone\n"), p.text()[-500:]
+            raise Over
+    except Over:
+        pass
+
+
 if __name__ == "__main__":
-    main([flow_is_accounted_for, killed_strategy_leaves_nothing_working])
+    main([flow_is_accounted_for, killed_strategy_leaves_nothing_working,
+          a_reader_of_books_has_the_gateways_and_notices_its_sudden_end])

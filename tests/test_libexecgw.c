@@ -353,8 +353,83 @@ TEST(the_end_of_the_gateway_is_noticed_by_every_call_and_what_had_arrived_can_be
     CHECK_EQ(execgw_wait(h, -1), EXECGW_DISCONNECTED);
     CHECK_EQ(execgw_sleep(h), EXECGW_DISCONNECTED);
     struct top_of_book tob;
-    CHECK_EQ(execgw_top(h, 0, &tob), EXECGW_OK);
+    struct ladder book;
+    struct ladder_head head;
+    struct level level[2];
+    struct md_event ev;
+    CHECK_EQ(execgw_top(h, 0, &tob), EXECGW_DISCONNECTED); /* what stands there says LIVE for ever */
+    CHECK_EQ(execgw_book(h, 0, &book), EXECGW_DISCONNECTED);
+    CHECK_EQ(execgw_levels(h, 0, &head, &level[0], &level[1], 1), EXECGW_DISCONNECTED);
+    CHECK_EQ(execgw_poll_md(h, &ev), EXECGW_DISCONNECTED);
+    CHECK_EQ(execgw_instrument(h, 0, &ins), EXECGW_OK);
     execgw_close(h);
+}
+
+/* By one call alone, that has looked while the gateway was there. */
+TEST(the_end_of_the_gateway_is_noticed_by_a_reader_of_books)
+{
+    for (unsigned which = 0; which < 4; which++) {
+        struct top_of_book tob;
+        struct ladder book;
+        struct ladder_head head;
+        struct level level[2];
+        struct md_event ev;
+        enum execgw_result r = EXECGW_OK;
+        core_start(&core);
+        const struct top_of_book live = { .state = BOOK_LIVE, .instrument_version = 1, .recv_ns = 1 };
+        struct ladder_head empty = { .state = BOOK_LIVE, .instrument_version = 1 };
+        md_publish_top(&core.md, 0, &live);
+        md_ladder_end(&core.md, md_ladder_begin(&core.md, 0), &empty);
+        struct execgw *h = join("alpha");
+        for (int k = 0; k < CORE_WAIT_MS && r != EXECGW_DISCONNECTED; k++) {
+            r = which == 0   ? execgw_top(h, 0, &tob)
+                : which == 1 ? execgw_book(h, 0, &book)
+                : which == 2 ? execgw_levels(h, 0, &head, &level[0], &level[1], 1)
+                             : execgw_poll_md(h, &ev);
+            if (k == 0) {
+                CHECK_EQ(r, which == 3 ? EXECGW_NONE : EXECGW_OK);
+                core_stop(&core);
+            }
+            (void)poll(NULL, 0, 1);
+        }
+        CHECK_EQ(r, EXECGW_DISCONNECTED);
+        execgw_close(h);
+    }
+}
+
+TEST(a_client_goes_back_to_what_was_published_before_it_came)
+{
+    core_start(&core);
+    struct md_event e = { .instrument = 0, .kind = MD_TRADE };
+    struct md_event ev;
+    for (int i = 1; i <= 10; i++) {
+        e.level.trade_id = i;
+        md_publish(&core.md, &e);
+    }
+    struct execgw *h = join("alpha");
+    CHECK_EQ(execgw_poll_md(h, &ev), EXECGW_NONE);
+    CHECK_EQ(execgw_md_seek(h, 4), EXECGW_OK);
+    for (int i = 4; i <= 10; i++) {
+        CHECK_EQ(execgw_poll_md(h, &ev), EXECGW_OK);
+        CHECK_EQ(ev.level.trade_id, i);
+        CHECK_EQ(execgw_md_seq(h), (uint64_t)i);
+    }
+    CHECK_EQ(execgw_md_seek(h, 11), EXECGW_OK); /* the next one */
+    CHECK_EQ(execgw_md_seek(h, 12), EXECGW_INVALID);
+    CHECK_EQ(execgw_md_seek(h, 0), EXECGW_INVALID);
+    CHECK_EQ(execgw_poll_md(h, &ev), EXECGW_NONE);
+    for (int i = 11; i <= 10 + 1024; i++) { /* the ring has 1024 slots: 11 is the oldest left */
+        e.level.trade_id = i;
+        md_publish(&core.md, &e);
+    }
+    CHECK_EQ(execgw_md_seek(h, 10), EXECGW_LOST);
+    CHECK_EQ(execgw_md_seek(h, 1), EXECGW_LOST);
+    CHECK_EQ(execgw_md_lost(h), 0);
+    CHECK_EQ(execgw_md_seek(h, 11), EXECGW_OK);
+    CHECK_EQ(execgw_poll_md(h, &ev), EXECGW_OK);
+    CHECK_EQ(ev.level.trade_id, 11);
+    execgw_close(h);
+    core_stop(&core);
 }
 
 TEST(a_sleeping_client_wakes_when_the_gateway_ends)

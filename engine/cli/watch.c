@@ -60,9 +60,19 @@ state_text(unsigned state)
 
 /* ---- reading ---- */
 
-/* Everything new. True when the picture is another one. */
 static bool
-look(struct cli *c, struct picture *p)
+other_picture(const struct picture *before, const struct picture *p)
+{
+    for (unsigned s = 0; s < 2; s++)
+        if (before->book.count[s] != p->book.count[s] ||
+            memcmp(before->level[s], p->level[s], p->book.count[s] * sizeof(struct level)) != 0)
+            return true;
+    return before->book.state != p->book.state || before->trades != p->trades || before->lost != p->lost;
+}
+
+/* Everything new, and whether the picture is another one. False: the gateway has ended, the picture is of no use. */
+static bool
+look(struct cli *c, struct picture *p, bool *moved)
 {
     static struct picture before;
     struct md_event ev;
@@ -71,7 +81,7 @@ look(struct cli *c, struct picture *p)
     before = *p;
     for (unsigned n = 0; n < 100000; n++) { /* a burst is read over several looks */
         enum execgw_result r = execgw_poll_md(c->h, &ev);
-        if (r == EXECGW_NONE)
+        if (r != EXECGW_OK && r != EXECGW_LOST)
             break;
         if (r == EXECGW_OK && ev.kind == MD_TRADE && ev.instrument == p->ins.id) {
             p->trade = ev;
@@ -81,15 +91,15 @@ look(struct cli *c, struct picture *p)
     p->lost = execgw_md_lost(c->h);
     if (execgw_instrument(c->h, p->ins.id, &now) == EXECGW_OK)
         p->ins = now;
-    p->published = execgw_top(c->h, p->ins.id, &p->top) == EXECGW_OK;
+    enum execgw_result top = execgw_top(c->h, p->ins.id, &p->top);
+    if (top == EXECGW_DISCONNECTED)
+        return false;
+    p->published = top == EXECGW_OK;
     if (!p->published || execgw_levels(c->h, p->ins.id, &p->book, p->level[SIDE_BUY], p->level[SIDE_SELL],
                                        LADDER_LEVELS_MAX) != EXECGW_OK)
         p->book = (struct ladder_head){ .state = p->published ? p->top.state : BOOK_EMPTY };
-    for (unsigned s = 0; s < 2; s++)
-        if (before.book.count[s] != p->book.count[s] ||
-            memcmp(before.level[s], p->level[s], p->book.count[s] * sizeof(struct level)) != 0)
-            return true;
-    return before.book.state != p->book.state || before.trades != p->trades || before.lost != p->lost;
+    *moved = other_picture(&before, p);
+    return true;
 }
 
 static const char *
@@ -266,7 +276,11 @@ follow(struct cli *c, struct picture *p)
     if (terminal)
         (void)fputs("\033[?25l\033[2J", stdout); /* no cursor, an empty screen */
     while (interrupted == 0) {
-        bool moved = look(c, p);
+        bool moved;
+        if (!look(c, p, &moved)) {
+            code = EXIT_UNAVAILABLE;
+            break;
+        }
         int64_t now_ns = cli_mono_ns();
         if (drawn_ns == 0 || moved || (!c->json && now_ns - drawn_ns >= STILL_NS)) {
             drawn_ns = now_ns;

@@ -12,12 +12,16 @@
  * Threads   one handle, one thread at a time. Several threads: one handle each (each under a strategy name of its own).
  *
  * Errors    an enum execgw_result; nothing here prints, exits or installs signal handlers. After EXECGW_DISCONNECTED
- *           every call but execgw_poll_report (what had arrived stays readable), the market-data reads and execgw_close
- *           keeps returning it: close and connect again. Orders outlive the connection; the gateway's on_disconnect
- *           policy says what happens to them.
+ *           every call keeps returning it, but execgw_poll_report and execgw_poll_md (what had arrived stays readable)
+ *           and what cannot go stale (instruments, metrics, execgw_close): close and connect again. Orders outlive the
+ *           connection; the gateway's on_disconnect policy says what happens to them.
  *
- * Speed     submit, poll_report, poll_md, top make no system call, but: submit and cancel write an eventfd when the
- *           gateway sleeps. Nothing allocates after connect. */
+ * Gone      a gateway that ended, killed too, cannot mark its books: they stay in memory as they were, live ones live.
+ *           So every call that polls or reads a book looks for a hang-up, some 10 ms after it at the latest, and then
+ *           returns EXECGW_DISCONNECTED in place of a book. A book that was read before is worth nothing from there on.
+ *
+ * Speed     submit, poll_report, poll_md, top, book make no system call, but: submit and cancel write an eventfd when
+ *           the gateway sleeps, and each looks for a hang-up at most every 10 ms. Nothing allocates after connect. */
 #ifndef EXECGW_CLIENT_H
 #define EXECGW_CLIENT_H
 
@@ -35,7 +39,7 @@ struct execgw; /* one session */
 enum execgw_result {
     EXECGW_OK = 0,
     EXECGW_NONE,         /* nothing there: no report, no event, no such instrument, time-out */
-    EXECGW_LOST,         /* poll_md: events were overwritten before they were read; re-read the tops you use */
+    EXECGW_LOST,         /* poll_md, md_seek: events were overwritten before they were read: see "To keep a book" */
     EXECGW_FULL,         /* the command ring is full: the gateway is behind; nothing was sent */
     EXECGW_DISCONNECTED, /* the gateway ended or closed this session, or what it wrote makes no sense */
     EXECGW_INVALID,      /* an argument is out of range: nothing was sent */
@@ -128,17 +132,35 @@ EXECGW_API int execgw_fd(const struct execgw *h);
 EXECGW_API enum execgw_result execgw_sleep(struct execgw *h);
 EXECGW_API void execgw_awake(struct execgw *h);
 
+/* To keep a book, every level of it at any moment:
+ *
+ *   1. execgw_book or execgw_levels: these levels, this state, seq = event_seq. EXECGW_NONE: later again.
+ *   2. execgw_md_seek(h, seq + 1). EXECGW_LOST: from 1 again, some milliseconds later.
+ *   3. execgw_poll_md until EXECGW_NONE. Of each event of the instrument whose execgw_md_seq is above seq: seq is that,
+ *      the state is the event's; MD_LEVEL sets the quantity at a price (0: none), MD_CLEAR removes every level.
+ *      EXECGW_LOST: from 1 again.
+ *   4. The book is whole behind an event with MD_LAST_OF_MESSAGE, whatever its instrument. Trade on BOOK_LIVE only.
+ *
+ * Without 2 what was published after the ladder and before we connected is missing. Several books: each has a seq of
+ * its own; 1 for each, then 2 with the lowest seq. A book that joins later goes back for all: the others skip what they
+ * have. A side with as many levels as there was room for ends there: what is worse than its last one was never told. */
+
 /* The next market-data event: EXECGW_OK, EXECGW_NONE, or EXECGW_LOST when we were overtaken (the count: execgw_md_lost;
- * reading goes on from newer events). */
+ * reading goes on from newer events). The first is the first one after execgw_open. */
 EXECGW_API enum execgw_result execgw_poll_md(struct execgw *h, struct md_event *ev);
 EXECGW_API uint64_t execgw_md_lost(const struct execgw *h);
 
 /* Sequence number of the last event that execgw_poll_md gave; 0 = none. With EXECGW_LOST: the last that is lost. */
 EXECGW_API uint64_t execgw_md_seq(const struct execgw *h);
 
+/* Read on from this event, back or ahead: execgw_poll_md gives it next (events that it gave come again). EXECGW_LOST:
+ * it is overwritten already; EXECGW_INVALID: 0, or further ahead than the next one. In both cases nothing changes. */
+EXECGW_API enum execgw_result execgw_md_seek(struct execgw *h, uint64_t seq);
+
 /* The best levels of each side, at most LADDER_LEVELS, some ten times a second as they were then; state is the newest.
- * Events above event_seq are not in it, so that it and they give the levels at any moment: read it at first and after
- * EXECGW_LOST. EXECGW_NONE: never published. Trade on state == BOOK_LIVE only. */
+ * Every event up to event_seq is in it, none above: it and they give the levels at any moment. A book that does not
+ * move is written again while the events after it are still there. EXECGW_NONE: never published. Trade on state ==
+ * BOOK_LIVE only. */
 EXECGW_API enum execgw_result execgw_book(struct execgw *h, uint32_t instrument, struct ladder *book);
 
 /* The same with as many levels as the gateway publishes (memory.ladder_levels), at most `room` a side, best first. */
