@@ -197,20 +197,24 @@ def answer(status=b"101 Switching Protocols", upgrade=b"websocket", connection=b
     return make
 
 
-REFUSED = {  # what the server says, a word of the sentence
-    "key": (answer(key=b"AAAAAAAAAAAAAAAAAAAAAA=="), "Accept"),
-    "redirect": (answer(status=b"302 Found", more=b"Location: ws://127.0.0.1:1/\r\n"), "302"),
+REFUSED = {  # what the server says, what the sentence must hold (either transport's words, any case)
+    "key": (answer(key=b"AAAAAAAAAAAAAAAAAAAAAA=="), "accept"),
+    "redirect": (answer(status=b"302 Found", more=b"Location: ws://127.0.0.1:%PORT%/other\r\n"), "302"),
     "moved": (answer(status=b"301 Moved Permanently", more=b"Location: /other\r\n"), "301"),
+    "see": (answer(status=b"303 See Other", more=b"Location: /other\r\n"), "303"),
+    "temporary": (answer(status=b"307 Temporary Redirect", more=b"Location: /other\r\n"), "307"),
+    "permanent": (answer(status=b"308 Permanent Redirect", more=b"Location: /other\r\n"), "308"),
     "ok": (answer(status=b"200 OK"), "200"),
     "denied": (answer(status=b"403 Forbidden"), "403"),
-    "subprotocol": (answer(more=b"Sec-WebSocket-Protocol: chat\r\n"), "rotocol"),
-    "extension": (answer(more=b"Sec-WebSocket-Extensions: permessage-deflate\r\n"), "xtension"),
-    "upgrade": (answer(upgrade=b"h2c"), "Upgrade"),
-    "connection": (answer(connection=b"close"), "Connection"),
+    "subprotocol": (answer(more=b"Sec-WebSocket-Protocol: chat\r\n"), "protocol"),
+    "extension": (answer(more=b"Sec-WebSocket-Extensions: permessage-deflate\r\n"), "ext"),
+    "upgrade": (answer(upgrade=b"h2c"), "upgrade"),
+    "connection": (answer(connection=b"close"), "connection|upgrade malformed"),
 }
 
 
-async def what_must_be_refused():
+async def refused_over(*options):
+    """What each case of REFUSED and a masked frame became, and what the client then said."""
     said = {}
 
     async def serve(reader, writer):
@@ -218,9 +222,9 @@ async def what_must_be_refused():
         name = head.split(b" ")[1].decode()[1:]
         key = re.search(rb"Sec-WebSocket-Key: (\S+)", head).group(1)
         if name in REFUSED:
-            writer.write(REFUSED[name][0](key))
+            writer.write(REFUSED[name][0](key).replace(b"%PORT%", str(port).encode()))
         else:
-            writer.write(answer()(key) + wire(0x81, b"masked by a server", masked=True))
+            writer.write(answer()(key) + wire(0x81, b"masked by a server", masked=True) + wire(0x88, b"\x03\xe8"))
         try:
             said[name] = await reader.read(4096)
         except ConnectionError:
@@ -229,14 +233,23 @@ async def what_must_be_refused():
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    lines = await in_thread(client, f"ws://127.0.0.1:{port}", list(REFUSED) + ["masked"])
+    lines = await in_thread(client, f"ws://127.0.0.1:{port}", list(REFUSED) + ["masked"], *options)
     server.close()
-    for name, (_, word) in REFUSED.items():
-        assert lines[name].startswith("refused: ") and word in lines[name], f"{name}: {lines[name]}"
-        assert said[name] == b"", f"{name}: the client went on with {said[name]!r}"
-    frame = said["masked"]
-    assert frame[0] == 0x88 and frame[1] == 0x82 and bytes(a ^ b for a, b in zip(frame[6:8], frame[2:4])) == b"\x03\xea", frame
-    print(f"{len(REFUSED)} upgrades and a masked frame refused")
+    assert "other" not in said, f"a redirect was followed ({options})"
+    return lines, said
+
+
+async def what_must_be_refused():
+    for options in ((), ("--lws",)):
+        lines, said = await refused_over(*options)
+        for name, (_, word) in REFUSED.items():
+            assert re.search(word, lines[name], re.I) and lines[name].startswith("refused: "), f"{name} {options}: {lines[name]}"
+            assert said[name] == b"", f"{name} {options}: the client went on with {said[name]!r}"
+        frame = said["masked"]
+        code = bytes(a ^ b for a, b in zip(frame[6:8], frame[2:4]))
+        # libwebsockets takes the frame, and does not tell
+        assert frame[0] == 0x88 and frame[1] == 0x82 and code == (b"\x03\xe8" if options else b"\x03\xea"), (options, frame)
+    print(f"{len(REFUSED)} upgrades refused over both transports, a masked frame by our own")
 
 
 async def main():

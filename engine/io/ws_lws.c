@@ -169,6 +169,8 @@ begin(struct ws_lws *w, uint32_t conn, uint32_t generation)
     char host[ENDPOINT_HOST_BYTES + 10];
 
     *l = (struct line){ .vhost = l->vhost, .generation = generation, .asked = true };
+    const int flags = LCCSCF_PRIORITIZE_READS | LCCSCF_HTTP_NO_FOLLOW_REDIRECT; /* a redirect is a refusal */
+
     endpoint_host_header(ep, host);
     const struct lws_client_connect_info info = {
         .context = w->context,
@@ -177,7 +179,7 @@ begin(struct ws_lws *w, uint32_t conn, uint32_t generation)
         .port = ep->port,
         .path = ep->path,
         .host = host,
-        .ssl_connection = ep->tls ? LCCSCF_USE_SSL | LCCSCF_PRIORITIZE_READS : LCCSCF_PRIORITIZE_READS,
+        .ssl_connection = ep->tls ? LCCSCF_USE_SSL | flags : flags,
         .alpn = "http/1.1",
         .local_protocol_name = "execgw",
         .opaque_user_data = (void *)(uintptr_t)(conn + 1),
@@ -257,6 +259,23 @@ write_next(struct line *l, struct lws *wsi)
 
 /* ---- libwebsockets' callbacks ---- */
 
+/* The connection that could not be had; `what` is libwebsockets' own word, or NULL. */
+static void
+refused(struct ws_lws *w, uint32_t conn, struct lws *wsi, const char *what)
+{
+    const char *host = w->cfg.conn[conn].endpoint.host;
+    unsigned status = lws_http_client_http_response(wsi);
+    char why[400];
+
+    if (w->line[conn].distrusted != NULL)
+        (void)snprintf(why, sizeof(why), "%s: its certificate is not trusted: %s", host, w->line[conn].distrusted);
+    else if (status != 0 && status != 101)
+        (void)snprintf(why, sizeof(why), "%s: the upgrade was refused: HTTP %u", host, status);
+    else
+        (void)snprintf(why, sizeof(why), "%s: %s", host, what != NULL ? what : "libwebsockets could not connect");
+    down(w, conn, why);
+}
+
 static int
 on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
@@ -290,17 +309,7 @@ on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, 
     case LWS_CALLBACK_CLIENT_RECEIVE: deliver(w, conn, wsi, (const uint8_t *)in, len); return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: tell(w, conn, WS_LWS_END, in, MIN(len, CLOSE_CODE_MAX)); return 0;
     case LWS_CALLBACK_CLIENT_WRITEABLE: return write_next(l, wsi);
-    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: {
-        char why[160];
-        if (l->distrusted != NULL)
-            (void)snprintf(why, sizeof(why), "%s: its certificate is not trusted: %s", w->cfg.conn[conn].endpoint.host,
-                           l->distrusted);
-        else
-            (void)snprintf(why, sizeof(why), "%s: %s", w->cfg.conn[conn].endpoint.host,
-                           in != NULL ? (const char *)in : "libwebsockets could not connect");
-        down(w, conn, why);
-        return 0;
-    }
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: refused(w, conn, wsi, (const char *)in); return 0;
     case LWS_CALLBACK_CLIENT_CLOSED: down(w, conn, l->ending ? "closed by us" : "closed by the peer"); return 0;
     case LWS_CALLBACK_WSI_DESTROY: down(w, conn, "closed by us"); return 0;
     default: return 0;

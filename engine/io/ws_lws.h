@@ -6,8 +6,9 @@
  * through an HTTP proxy.
  *
  * Always true: each OPEN is answered by one UP or one DOWN, each UP by one DOWN behind its last piece; certificates are
- * verified, chain and host name, TLS 1.2 or newer; pings are answered here; text is valid UTF-8. One thread beside the
- * caller's; the caller makes no system call. */
+ * verified, chain and host name, TLS 1.2 or newer; no redirect is followed; pings are answered here; text is valid
+ * UTF-8. One thread beside the caller's; the caller makes no system call. Not seen: a frame that the server has masked,
+ * which our own codec refuses (RFC 6455, 5.1); libwebsockets 4.1 takes it and does not tell. */
 #ifndef EXECGW_ENGINE_IO_WS_LWS_H
 #define EXECGW_ENGINE_IO_WS_LWS_H
 

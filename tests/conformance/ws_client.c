@@ -1,10 +1,10 @@
-/* ws_client [--listen [--lws]] URL: the gateway's own way to a WebSocket (connector, io_uring loop, codec) with an echo
+/* ws_client [--listen] [--lws] URL: the gateway's own way to a WebSocket (connector, io_uring loop, codec) with an echo
  * behind it, for servers that are not ours to judge.
  *
  * Reads one path per line, connects to URL/path, echoes until the connection has ended and prints "path: how it ended".
- * --listen echoes nothing and prints how many messages came and a digest of them; --lws does so through libwebsockets,
- * the gateway's other transport. A path that begins with "drive/" makes it the one that speaks: it sends messages of
- * many sizes and pings, and checks that each comes back; then it closes with 1000. */
+ * --listen echoes nothing and prints how many messages came and a digest of them. --lws goes through libwebsockets, the
+ * gateway's other transport, and only listens. A path that begins with "drive/" makes it the one that speaks: it sends
+ * messages of many sizes and pings, and checks that each comes back; then it closes with 1000. */
 #include "engine/io/connector.h"
 #include "engine/io/loop.h"
 #include "engine/transport_lws.h"
@@ -27,6 +27,7 @@ static struct client {
     struct tls_context tls;
     int bell;
     struct ws_echo echo;
+    bool up; /* --lws */
     bool ended;
     char how[320];
     /* drive/ */
@@ -186,7 +187,7 @@ on_down(void *ctx, uint32_t conn, const char *why)
 {
     (void)ctx;
     (void)conn;
-    (void)snprintf(c.how, sizeof(c.how), "%s", why);
+    (void)snprintf(c.how, sizeof(c.how), "%s%s", c.up ? "" : "refused: ", why);
     c.ended = true;
 }
 
@@ -195,6 +196,7 @@ on_up(void *ctx, uint32_t conn)
 {
     (void)ctx;
     (void)conn;
+    c.up = true;
 }
 
 static void
@@ -325,10 +327,11 @@ visit(const char *url, const char *path)
     if (!endpoint_parse(whole, &rq.endpoint, &fault))
         die(fault.text);
     ws_reader_init(&c.echo.reader, WS_CLIENT, c.echo.reader.buffer, MESSAGE_MAX);
-    c.echo.send = c.listening ? listen_message : send_frame;
+    c.echo.send = c.listening || c.lws != NULL ? listen_message : send_frame;
     c.messages = 0;
     c.digest = UINT64_C(0xCBF29CE484222325);
     c.echo.over = false;
+    c.up = false;
     c.ended = false;
     c.step = 0;
     c.driving = strncmp(path, "drive/", 6) == 0;
@@ -361,12 +364,12 @@ main(int argc, char **argv)
         c.listening = true;
         at++;
     }
-    if (at < argc && c.listening && strcmp(argv[at], "--lws") == 0) {
+    if (at < argc && strcmp(argv[at], "--lws") == 0) {
         c.lws = &lws;
         at++;
     }
     if (at + 1 != argc) {
-        (void)fprintf(stderr, "usage: ws_client [--listen [--lws]] ws://HOST:PORT < PATHS\n");
+        (void)fprintf(stderr, "usage: ws_client [--listen] [--lws] ws://HOST:PORT < PATHS\n");
         return 64;
     }
     make();
