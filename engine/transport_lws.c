@@ -11,21 +11,25 @@ transport_lws_init(struct transport_lws *t, struct ws_lws *lws, const struct ws_
 void
 transport_lws_open(struct transport_lws *t, uint32_t conn)
 {
-    ASSERT(ws_lws_open(t->lws, conn, ++t->generation[conn])); /* a ring of requests outlasts what a turn can ask */
+    ASSERT(ws_lws_open(t->lws, conn, ++t->generation[conn])); /* behind the DOWN before it: it has room */
+    t->open[conn] = true;
     t->asked = true;
 }
 
 void
 transport_lws_close(struct transport_lws *t, uint32_t conn)
 {
+    if (!t->open[conn])
+        return; /* asked for already, or over: a second one would have no room of its own */
     ASSERT(ws_lws_close(t->lws, conn, t->generation[conn]));
+    t->open[conn] = false;
     t->asked = true;
 }
 
 uint8_t *
 transport_lws_reserve(struct transport_lws *t, uint32_t conn, size_t bytes)
 {
-    return t->up[conn] && bytes <= sizeof(t->out) ? t->out : NULL;
+    return t->up[conn] && bytes <= sizeof(t->out) && ws_lws_send_room(t->lws) ? t->out : NULL;
 }
 
 void
@@ -40,7 +44,7 @@ transport_lws_commit(struct transport_lws *t, uint32_t conn, size_t bytes)
     case WS_MESSAGE:
     case WS_PING:
     case WS_PONG:
-        /* A full ring: the answer that does not come ends the connection, as for any lost request. */
+        /* Its room was there in reserve(). */
         (void)ws_lws_send(t->lws, conn, t->generation[conn], m.opcode, m.data, m.len);
         t->asked = true;
         break;
@@ -86,6 +90,7 @@ deliver(struct transport_lws *t, const struct ws_lws_piece *p, const struct tran
     }
     case WS_LWS_DOWN:
         t->up[conn] = false;
+        t->open[conn] = false;
         handler->on_down(handler->ctx, conn, (const char *)p->data);
         break;
     }

@@ -16,6 +16,7 @@ struct transport_lws {
     struct ws_lws *lws; /* NULL: no venue uses it */
     bool used[WS_LWS_CONNS];
     uint32_t generation[WS_LWS_CONNS];
+    bool open[WS_LWS_CONNS]; /* opened, and neither closed nor down since */
     bool up[WS_LWS_CONNS];
     bool asked; /* something was put into its ring */
     uint8_t out[WS_LWS_SEND_BYTES + WS_HEADER_ROOM];
@@ -38,7 +39,7 @@ transport_lws_has(const struct transport_lws *t, uint32_t conn)
     return conn < WS_LWS_CONNS && t->used[conn];
 }
 
-/* As struct gateway_port's. */
+/* As struct gateway_port's. A close of what is closed does nothing; reserve is NULL while the thread is far behind. */
 void transport_lws_open(struct transport_lws *t, uint32_t conn);
 void transport_lws_close(struct transport_lws *t, uint32_t conn);
 uint8_t *transport_lws_reserve(struct transport_lws *t, uint32_t conn, size_t bytes);

@@ -7,26 +7,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
-
-/* One getaddrinfo, shared by the attempt and the thread that makes it; the last to let go frees it. */
-struct lookup {
-    _Atomic int refs;
-    _Atomic int done;
-    int fd; /* eventfd: written when done */
-    int err;
-    int err_errno;
-    uint32_t count;
-    struct sockaddr_storage address[ATTEMPT_ADDRESSES];
-    char host[ENDPOINT_HOST_BYTES];
-    uint16_t port;
-};
 
 mono_ns_t
 attempt_clock(void)
@@ -34,84 +17,6 @@ attempt_clock(void)
     struct timespec ts;
     (void)clock_gettime(CLOCK_MONOTONIC, &ts);
     return (mono_ns_t){ ts.tv_sec * NS_PER_S + ts.tv_nsec };
-}
-
-/* ---- names ---- */
-
-static void
-lookup_release(struct lookup *k)
-{
-    /* Release and acquire: whoever frees sees all that the other did before letting go. */
-    if (atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    (void)close(k->fd);
-    free(k);
-}
-
-static int
-resolve(const char *host, uint16_t port, int flags, struct sockaddr_storage *out, uint32_t *count)
-{
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags };
-    struct addrinfo *list = NULL;
-    char service[8];
-
-    (void)snprintf(service, sizeof(service), "%u", (unsigned)port);
-    int err = getaddrinfo(host, service, &hints, &list);
-    if (err != 0)
-        return err;
-    *count = 0;
-    for (const struct addrinfo *i = list; i != NULL && *count < ATTEMPT_ADDRESSES; i = i->ai_next) {
-        if (i->ai_addrlen <= sizeof(out[0]) && (i->ai_family == AF_INET || i->ai_family == AF_INET6))
-            memcpy(&out[(*count)++], i->ai_addr, i->ai_addrlen);
-    }
-    freeaddrinfo(list);
-    return *count == 0 ? EAI_NONAME : 0;
-}
-
-static void *
-lookup_thread(void *arg)
-{
-    struct lookup *k = (struct lookup *)arg;
-    const uint64_t one = 1;
-
-    k->err = resolve(k->host, k->port, AI_NUMERICSERV | AI_ADDRCONFIG, k->address, &k->count);
-    k->err_errno = errno;
-    /* Release: the addresses before the flag. */
-    atomic_store_explicit(&k->done, 1, memory_order_release);
-    if (write(k->fd, &one, sizeof(one)) < 0)
-        k->err_errno = errno; /* cannot happen on a fresh eventfd; the attempt's deadline covers it */
-    lookup_release(k);
-    return NULL;
-}
-
-static struct lookup *
-lookup_start(const struct endpoint *ep)
-{
-    struct lookup *k = (struct lookup *)calloc(1, sizeof(*k));
-    pthread_attr_t attr;
-    pthread_t thread;
-    sigset_t all;
-    sigset_t before;
-
-    if (k == NULL)
-        return NULL;
-    k->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    memcpy(k->host, ep->host, sizeof(k->host));
-    k->port = ep->port;
-    atomic_init(&k->refs, 2);
-    (void)pthread_attr_init(&attr);
-    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int err = k->fd < 0 ? EMFILE : pthread_create(&thread, &attr, lookup_thread, k);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attr);
-    if (err == 0)
-        return k;
-    if (k->fd >= 0)
-        (void)close(k->fd);
-    free(k);
-    return NULL;
 }
 
 /* ---- the end ---- */
@@ -208,9 +113,9 @@ connect_next(struct attempt *a, mono_ns_t now, int err)
     if (a->fd >= 0)
         (void)close(a->fd);
     a->fd = -1;
-    while (a->address_next < a->address_count) {
-        uint32_t left = a->address_count - a->address_next;
-        const struct sockaddr_storage *s = &a->address[a->address_next++];
+    while (a->address_next < a->address.count) {
+        uint32_t left = a->address.count - a->address_next;
+        const struct sockaddr_storage *s = &a->address.at[a->address_next++];
         address_name(a, s);
         int fd = socket_to(s);
         if (fd >= 0) {
@@ -227,20 +132,14 @@ connect_next(struct attempt *a, mono_ns_t now, int err)
 static bool
 step_resolve(struct attempt *a, mono_ns_t now)
 {
-    struct lookup *k = a->lookup;
-    char why[160];
+    const struct lookup *k = a->lookup;
 
-    /* Acquire: pairs with lookup_thread. */
-    if (atomic_load_explicit(&k->done, memory_order_acquire) == 0)
+    if (!lookup_done(k))
         return false;
-    if (k->err != 0) {
-        (void)snprintf(why, sizeof(why), "the name cannot be resolved: %s",
-                       k->err == EAI_SYSTEM ? strerror(k->err_errno) : gai_strerror(k->err));
-        return attempt_fail(a, why);
-    }
-    memcpy(a->address, k->address, sizeof(a->address));
-    a->address_count = k->count;
-    lookup_release(k);
+    if (k->addresses.count == 0)
+        return attempt_fail(a, k->fault.text);
+    a->address = k->addresses;
+    lookup_release(a->lookup);
     a->lookup = NULL;
     return connect_next(a, now, EADDRNOTAVAIL);
 }
@@ -479,12 +378,11 @@ attempt_begin(struct attempt *a, const struct endpoint *ep, const struct tls_con
     a->deadline = mono_after(now, (int64_t)deadline_ms * NS_PER_MS);
     a->address_deadline = a->deadline;
     a->phase = ATTEMPT_RESOLVE;
-    if (resolve(ep->host, ep->port, AI_NUMERICHOST | AI_NUMERICSERV, a->address, &a->address_count) == 0) {
+    if (lookup_numeric(ep, &a->address)) {
         (void)connect_next(a, now, EADDRNOTAVAIL);
         return;
     }
-    a->address_count = 0;
-    a->lookup = lookup_start(ep);
+    a->lookup = lookup_start(ep, -1);
     if (a->lookup == NULL)
         (void)attempt_fail(a, "no thread or descriptor left to look up the name with");
 }

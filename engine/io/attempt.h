@@ -8,15 +8,13 @@
 #ifndef EXECGW_ENGINE_IO_ATTEMPT_H
 #define EXECGW_ENGINE_IO_ATTEMPT_H
 
-#include "engine/io/endpoint.h"
+#include "engine/io/lookup.h"
 #include "engine/io/tls.h"
 #include "execgw/clock.h"
-#include <sys/socket.h>
 
 #define UPGRADE_NONCE_BYTES 16
 #define ATTEMPT_IN_BYTES    32768u /* most that is read before the hand-over */
 #define ATTEMPT_OUT_BYTES   16384u
-#define ATTEMPT_ADDRESSES   8u
 
 /* The HTTP part, given by the caller. */
 struct upgrade_ops {
@@ -41,8 +39,6 @@ enum attempt_phase {
     ATTEMPT_FAILED
 };
 
-struct lookup;
-
 struct attempt {
     struct endpoint endpoint;
     const struct tls_context *tls_context;
@@ -55,8 +51,7 @@ struct attempt {
     uint32_t deadline_ms;
     uint32_t quiet_s; /* the refusal asked for so many seconds of silence */
     struct lookup *lookup;
-    struct sockaddr_storage address[ATTEMPT_ADDRESSES];
-    uint32_t address_count;
+    struct addresses address;
     uint32_t address_next;
     char address_text[56]; /* last tried */
     uint8_t nonce[UPGRADE_NONCE_BYTES];

@@ -1,15 +1,19 @@
 #include "engine/io/ws_lws.h"
+#include "engine/io/lookup.h"
 #include "execgw/ring.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libwebsockets.h>
+#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#define REQUESTS       64u
+#define SEND_REQUESTS  64u    /* least room of the ring for what is to be sent */
+#define ASKS_PER_CONN  3u     /* a CLOSE that crossed the DOWN, the OPEN behind it, and the CLOSE of that */
 #define READ_BYTES     16384u /* most that one callback brings */
 #define STALL_US       200    /* the core is a ring behind: look again so often */
 #define SENDS_MAX      8u
@@ -31,6 +35,8 @@ struct request {
 struct line {
     struct lws *wsi;
     struct lws_vhost *vhost;
+    struct lookup *lookup; /* its name is being looked up */
+    uint32_t attempts;     /* each takes the next address of the name */
     uint32_t generation;
     bool asked; /* an OPEN that has no DOWN yet */
     bool up;
@@ -53,6 +59,7 @@ struct ws_lws {
     struct ring_reader from_lws;
     struct ring_writer to_lws; /* core */
     struct ring_reader from_core;
+    uint64_t ask_room; /* slots that no send takes: each OPEN and CLOSE has its own */
     int request_fd;
     int result_fd;
     struct lws_context *context;
@@ -161,21 +168,20 @@ deliver(struct ws_lws *w, uint32_t conn, struct lws *wsi, const uint8_t *in, siz
 
 /* ---- from the core ---- */
 
+/* `address` is an address, or a name when a proxy is to find it; the venue's own name stands in Host and SNI. */
 static void
-begin(struct ws_lws *w, uint32_t conn, uint32_t generation)
+connect_to(struct ws_lws *w, uint32_t conn, const char *address)
 {
     struct line *l = &w->line[conn];
     const struct endpoint *ep = &w->cfg.conn[conn].endpoint;
-    char host[ENDPOINT_HOST_BYTES + 10];
-
-    *l = (struct line){ .vhost = l->vhost, .generation = generation, .asked = true };
     const int flags = LCCSCF_PRIORITIZE_READS | LCCSCF_HTTP_NO_FOLLOW_REDIRECT; /* a redirect is a refusal */
+    char host[ENDPOINT_HOST_BYTES + 10];
 
     endpoint_host_header(ep, host);
     const struct lws_client_connect_info info = {
         .context = w->context,
         .vhost = l->vhost,
-        .address = ep->host,
+        .address = address,
         .port = ep->port,
         .path = ep->path,
         .host = host,
@@ -190,6 +196,68 @@ begin(struct ws_lws *w, uint32_t conn, uint32_t generation)
 }
 
 static void
+forget_lookup(struct line *l)
+{
+    if (l->lookup != NULL)
+        lookup_release(l->lookup);
+    l->lookup = NULL;
+}
+
+/* libwebsockets resolves on its own thread, which serves every connection: an address does not make it wait. */
+static void
+begin(struct ws_lws *w, uint32_t conn, uint32_t generation)
+{
+    struct line *l = &w->line[conn];
+    const struct ws_lws_conn *c = &w->cfg.conn[conn];
+    struct addresses numeric;
+
+    forget_lookup(l);
+    if (l->wsi != NULL)
+        lws_set_timeout(l->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC); /* of an OPEN that nobody closed */
+    *l = (struct line){ .vhost = l->vhost, .attempts = l->attempts, .generation = generation, .asked = true };
+    if (c->proxy_host[0] != '\0' || lookup_numeric(&c->endpoint, &numeric)) {
+        connect_to(w, conn, c->endpoint.host);
+        return;
+    }
+    l->lookup = lookup_start(&c->endpoint, w->request_fd);
+    if (l->lookup == NULL)
+        down(w, conn, "no thread or descriptor left to look up the name with");
+}
+
+/* Connects to an IPv4 address of the name, each time to the next one: the others are not tried at once. */
+static void
+looked_up(struct ws_lws *w, uint32_t conn)
+{
+    struct line *l = &w->line[conn];
+    const struct addresses *a = &l->lookup->addresses;
+    char text[INET_ADDRSTRLEN] = "";
+
+    for (uint32_t i = 0; i < a->count && text[0] == '\0'; i++) {
+        const struct sockaddr_storage *s = &a->at[l->attempts++ % a->count];
+        if (s->ss_family == AF_INET)
+            (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)s)->sin_addr, text, sizeof(text));
+    }
+    if (text[0] == '\0') {
+        struct fault f;
+        (void)FAULT(&f, "%.100s: %.130s", w->cfg.conn[conn].endpoint.host,
+                    a->count == 0 ? l->lookup->fault.text : "the name has no IPv4 address");
+        forget_lookup(l);
+        down(w, conn, f.text);
+        return;
+    }
+    forget_lookup(l);
+    connect_to(w, conn, text);
+}
+
+static void
+take_lookups(struct ws_lws *w)
+{
+    for (uint32_t i = 0; i < WS_LWS_CONNS; i++)
+        if (w->line[i].lookup != NULL && lookup_done(w->line[i].lookup))
+            looked_up(w, i);
+}
+
+static void
 end(struct ws_lws *w, uint32_t conn, uint32_t generation)
 {
     struct line *l = &w->line[conn];
@@ -197,6 +265,7 @@ end(struct ws_lws *w, uint32_t conn, uint32_t generation)
     if (!l->asked || l->generation != generation)
         return;
     l->ending = true;
+    forget_lookup(l);
     if (l->wsi != NULL)
         lws_set_timeout(l->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
     else
@@ -290,6 +359,7 @@ on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, 
         if (atomic_load_explicit(&w->stop, memory_order_acquire))
             return 0;
         take_requests(w);
+        take_lookups(w);
         return 0;
     }
     if (id == 0 || id > WS_LWS_CONNS)
@@ -384,12 +454,32 @@ piece_count(const struct ws_lws_config *cfg)
     return cfg->pieces;
 }
 
+static uint64_t
+ask_room(const struct ws_lws_config *cfg)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < WS_LWS_CONNS; i++)
+        n += cfg->conn[i].used ? ASKS_PER_CONN : 0;
+    return n;
+}
+
+static uint64_t
+request_count(const struct ws_lws_config *cfg)
+{
+    uint64_t n = SEND_REQUESTS;
+
+    while (n < ask_room(cfg) + SEND_REQUESTS)
+        n *= 2;
+    return n;
+}
+
 size_t
 ws_lws_footprint(const struct ws_lws_config *cfg)
 {
     return arena_cost(sizeof(struct ws_lws)) +
            arena_cost(ring_footprint(piece_count(cfg), sizeof(struct ws_lws_piece))) +
-           arena_cost(ring_footprint(REQUESTS, sizeof(struct request)));
+           arena_cost(ring_footprint(request_count(cfg), sizeof(struct request)));
 }
 
 struct ws_lws *
@@ -398,15 +488,17 @@ ws_lws_init(const struct ws_lws_config *cfg, struct arena *arena, struct fault *
     struct ws_lws *w = (struct ws_lws *)arena_take(arena, sizeof(*w));
     struct ring_mem *pieces =
         (struct ring_mem *)arena_take(arena, ring_footprint(piece_count(cfg), sizeof(struct ws_lws_piece)));
-    struct ring_mem *requests = (struct ring_mem *)arena_take(arena, ring_footprint(REQUESTS, sizeof(struct request)));
+    uint64_t count = request_count(cfg);
+    struct ring_mem *requests = (struct ring_mem *)arena_take(arena, ring_footprint(count, sizeof(struct request)));
 
     w->cfg = *cfg;
     ring_init(pieces, 0);
     ring_writer_init(&w->to_core, pieces, 0, cfg->pieces, sizeof(struct ws_lws_piece));
     ring_reader_init(&w->from_lws, pieces, 0, cfg->pieces, sizeof(struct ws_lws_piece));
     ring_init(requests, 0);
-    ring_writer_init(&w->to_lws, requests, 0, REQUESTS, sizeof(struct request));
-    ring_reader_init(&w->from_core, requests, 0, REQUESTS, sizeof(struct request));
+    ring_writer_init(&w->to_lws, requests, 0, count, sizeof(struct request));
+    ring_reader_init(&w->from_core, requests, 0, count, sizeof(struct request));
+    w->ask_room = ask_room(cfg);
     w->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->result_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (w->request_fd < 0 || w->result_fd < 0) {
@@ -450,8 +542,10 @@ ws_lws_stop(struct ws_lws *w)
         w->running = false;
     }
     if (w->context != NULL) {
-        for (uint32_t i = 0; i < WS_LWS_CONNS; i++)
-            w->line[i].asked = false;    /* nobody listens any more */
+        for (uint32_t i = 0; i < WS_LWS_CONNS; i++) {
+            w->line[i].asked = false; /* nobody listens any more */
+            forget_lookup(&w->line[i]);
+        }
         lws_context_destroy(w->context); /* closes request_fd, which it adopted */
         w->context = NULL;
         (void)close(w->result_fd);
@@ -493,9 +587,15 @@ ws_lws_close(struct ws_lws *w, uint32_t conn, uint32_t generation)
 }
 
 bool
+ws_lws_send_room(const struct ws_lws *w)
+{
+    return ring_room(&w->to_lws) > w->ask_room;
+}
+
+bool
 ws_lws_send(struct ws_lws *w, uint32_t conn, uint32_t generation, uint8_t opcode, const uint8_t *data, size_t bytes)
 {
-    return ask(w, REQUEST_SEND, conn, generation, opcode, data, bytes);
+    return ws_lws_send_room(w) && ask(w, REQUEST_SEND, conn, generation, opcode, data, bytes);
 }
 
 bool

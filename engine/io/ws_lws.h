@@ -6,7 +6,8 @@
  * through an HTTP proxy.
  *
  * Always true: each OPEN is answered by one UP or one DOWN, each UP by one DOWN behind its last piece; certificates are
- * verified, chain and host name, TLS 1.2 or newer; no redirect is followed; pings are answered here; text is valid
+ * verified, chain and host name, TLS 1.2 or newer; no redirect is followed; a slow resolver delays its own
+ * connection alone; pings are answered here; text is valid
  * UTF-8. One thread beside the caller's; the caller makes no system call. Not seen: a frame that the server has masked,
  * which our own codec refuses (RFC 6455, 5.1); libwebsockets 4.1 takes it and does not tell. */
 #ifndef EXECGW_ENGINE_IO_WS_LWS_H
@@ -67,10 +68,15 @@ void ws_lws_stop(struct ws_lws *w);
 
 /* --- the core's side: no system call ---------------------------------------------------------------------------- */
 
-/* False when the ring is full: nothing happened. */
+/* Always take place where an OPEN waits for the DOWN of the one before it and is closed at most once: the ring has room
+ * for those of every connection. False, and nothing happened, for a caller that asks for more while the thread stands
+ * still. */
 bool ws_lws_open(struct ws_lws *w, uint32_t conn, uint32_t generation);
 bool ws_lws_close(struct ws_lws *w, uint32_t conn, uint32_t generation);
-/* One whole message of at most WS_LWS_SEND_BYTES. A close is not sent: ws_lws_close() says good-bye. */
+/* True when the next send has room beside all that may be opened and closed. */
+bool ws_lws_send_room(const struct ws_lws *w);
+/* One whole message of at most WS_LWS_SEND_BYTES. False without room: nothing happened. A close is not sent:
+ * ws_lws_close() says good-bye. */
 bool ws_lws_send(struct ws_lws *w, uint32_t conn, uint32_t generation, uint8_t opcode, const uint8_t *data,
                  size_t bytes);
 /* After requests: true when the thread sleeps and ws_lws_request_fd() must be written. */

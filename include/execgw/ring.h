@@ -91,6 +91,16 @@ ring_claim(struct ring_writer *w)
     return w->mem->slot + (w->tail & (w->capacity - 1)) * w->slot_bytes;
 }
 
+/* Slots that may be claimed one after the other now; 0 when broken. Writer only. */
+static inline uint64_t
+ring_room(const struct ring_writer *w)
+{
+    /* Relaxed: only counted; ring_claim looks again before a slot is overwritten. */
+    uint64_t used = w->tail - atomic_load_explicit(&w->mem->head, memory_order_relaxed);
+
+    return w->broken || used > w->capacity ? 0 : w->capacity - used;
+}
+
 static inline void
 ring_commit(struct ring_writer *w)
 {
