@@ -552,7 +552,7 @@ stream_read(struct record_reader *reader, const char *path, struct record_stream
             struct fault *fault)
 {
     static const char *const words[] = { [RECORD_READ_END] = "to its end",
-                                         [RECORD_READ_CUT] = "cut: the process was killed",
+                                         [RECORD_READ_CUT] = "cut: killed, or the disk refused",
                                          [RECORD_READ_DAMAGED] = "damaged" };
     uint8_t *stream = (uint8_t *)malloc(reader->bytes);
     const uint8_t *data;
@@ -566,6 +566,7 @@ stream_read(struct record_reader *reader, const char *path, struct record_stream
         s->bytes += n;
     }
     out->lost = reader->lost;
+    out->to_end = how == RECORD_READ_END;
     (void)snprintf(out->ended, sizeof(out->ended), "%s", words[how]);
     return how != RECORD_READ_DAMAGED ||
            FAULT(fault, "recording: %.150s: the block at byte %zu is damaged", path, reader->offset);
@@ -659,6 +660,6 @@ replay_run(const struct replay_options *opt, struct replay_counts *out, struct f
     r.started_ns = clock_ns();
     bool ok = feed_all(&r, fault);
     out->took_ns = clock_ns() - r.started_ns;
-    out->complete = out->complete && out->lost == 0;
+    out->complete = out->complete && out->to_end && out->lost == 0;
     return ok;
 }

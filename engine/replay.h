@@ -22,7 +22,8 @@ struct replay_counts {
     struct fault first;    /* a sentence about it */
     int64_t span_ns;       /* first to last event, by the recorded clock */
     int64_t took_ns;
-    bool complete; /* recorded to its end, nothing left out */
+    bool to_end;   /* the file has its last block */
+    bool complete; /* recorded to the end of the core and of the file, nothing left out */
     uint64_t lost;
     char ended[64]; /* in words */
 };

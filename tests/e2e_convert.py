@@ -150,9 +150,13 @@ def damaged(rec):
     assert "events: its header is damaged" in said(whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
     middle = len(whole) // 2
     assert "is damaged" in said(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1:])
-    # Cut anywhere behind its header it is a recording that a kill ended: what is there comes out the same.
-    v = json.loads(said(whole[:middle], ("--verify", "--json"), code=0))
-    assert v["verdict"] == "identical" and not v["complete"] and "killed" in v["recording"], v
+    # Cut anywhere behind its header it is a recording that a kill ended: incomplete, and what is there comes out the same.
+    v = json.loads(said(whole[:middle], ("--verify", "--json")))
+    assert v["verdict"] == "incomplete" and v["different"] == 0 and not v["complete"], v
+    assert "incomplete: 0 inputs" in said(whole[:128]) and "incomplete: 0 inputs" in said(whole[:128], ("--verify", "--allow-cut"))
+    assert "incomplete: " in said(whole[:-1])
+    v = json.loads(said(whole[:middle], ("--verify", "--allow-cut", "--json"), code=0))
+    assert v["verdict"] == "identical" and v["different"] == 0 and not v["complete"] and "killed" in v["recording"], v
     os.remove(events)
     assert "No such file" in replay(rec, "--verify", code=1)
     with open(events, "wb") as f:

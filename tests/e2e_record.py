@@ -17,8 +17,8 @@ def replay(rec, *args, code=0):
     return r.stdout if code == 0 else r.stdout + r.stderr
 
 
-def verified(rec):
-    v = json.loads(replay(rec, "--verify", "--full", "--json"))
+def verified(rec, *more):
+    v = json.loads(replay(rec, "--verify", "--full", "--json", *more))
     assert v["verdict"] == "identical" and v["different"] == 0 and v["lost"] == 0, v
     return v
 
@@ -65,11 +65,13 @@ def live():
         # Twice into one folder: refused.
         gw = s.gateway(ready=False, wait=False, args=["--live", "--record", rec])
         assert gw.p.wait(WAIT) == 1 and "a folder of its own" in gw.text(), gw.text()
-        # Killed: what is there is the same.
+        # Killed: incomplete; what is there is the same.
         rec, gw = record(s, "third", end=False)
         time.sleep(0.2)
         gw.end(signal.SIGKILL)
-        v = verified(rec)
+        said = replay(rec, "--verify", code=1)
+        assert said.startswith("incomplete: ") and "recording cut: killed, or the disk refused" in said, said
+        v = verified(rec, "--allow-cut")
         assert not v["complete"] and "killed" in v["recording"] and v["messages"] > 50, v
         # A bit flipped anywhere in a block is found.
         with open(os.path.join(rec, "events"), "r+b") as f:

@@ -182,13 +182,14 @@ static const struct cli_command {
       COMMON | TAKES(OPTION_FOLLOW) | TAKES(OPTION_VERIFY) | TAKES(OPTION_EXPORT) | TAKES(OPTION_EVENTS) |
           TAKES(OPTION_COMPACT) | TAKES(OPTION_KEEP) | TAKES(OPTION_ARCHIVE),
       false },
-    { "replay", "DIR [--speed N|--full] [--verify] [--list] [--to FORMAT [--symbol S] [--out FILE]]",
+    { "replay", "DIR [--speed N|--full] [--verify [--allow-cut]] [--list] [--to FORMAT [--symbol S] [--out FILE]]",
       "put a recording of execgw --record through the same core again",
       "  --speed N   N times as fast as it was recorded\n"
       "  --full      as fast as it goes (default)\n"
       "  --verify    exit 1 unless every byte sent, every journal record (so every decision) and every market-data "
       "event\n"
       "              comes out as it was recorded, and nothing is missing\n"
+      "  --allow-cut of a recording that a kill has cut, verify what there is of it\n"
       "  --list      print every event\n"
       "  --to        hftbacktest: lines of receive time (ns) and message; tardis-book, tardis-trades: CSV with "
       "Tardis'\n"
