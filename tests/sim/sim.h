@@ -274,6 +274,7 @@ struct client {
     uint64_t client_seq;
     uint64_t key; /* the last one used */
     uint32_t generation;
+    uint64_t chased;     /* the order that it replaced last, often again; 0 = none */
     uint64_t parent_key; /* the last one that it split; 0 = none */
     int64_t parent_qty;
     uint32_t parent_instrument;
@@ -429,6 +430,7 @@ struct sim {
     int64_t say_ban; /* see struct event: of what is said now */
     bool say_hole;
     int64_t think_ns;     /* between two acts of a client */
+    bool chases;          /* clients replace much of what they do */
     int64_t trade_ns;     /* between two trades at the venue */
     int64_t position_max; /* 10^-8 */
     uint32_t done_kept;   /* finished orders, and keys that made none */

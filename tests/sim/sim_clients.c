@@ -206,10 +206,21 @@ some_key(struct sim *s, const struct client *c)
     return c->key - back;
 }
 
+static bool
+works(const struct sim *s, const struct client *c, uint64_t key)
+{
+    const struct asked *a = &c->asked[key];
+    return a->accepted && a->mine < s->oracle.count && !s->oracle.mine[a->mine].ended;
+}
+
 static void
 order_replace(struct sim *s, struct client *c, struct command *cmd)
 {
-    const struct command *old = &c->asked[some_key(s, c)].command;
+    if (c->chased == 0 || sim_any(s, 4) == 0 || !works(s, c, c->chased))
+        c->chased = some_key(s, c);
+    for (unsigned i = 0; i < 8 && !works(s, c, c->chased); i++)
+        c->chased = some_key(s, c);
+    const struct command *old = &c->asked[c->chased].command;
 
     *cmd = (struct command){ .verb = COMMAND_REPLACE,
                              .target_key = old->key,
@@ -329,6 +340,8 @@ strategy_command(struct sim *s, struct client *c, struct command *cmd)
 {
     uint64_t what = sim_any(s, 100);
 
+    if (s->chases && what >= 25 && what < 80)
+        what = 80; /* a replace */
     if (c->key == 0 || (what < 60 && c->key < SIM_KEYS - 2)) {
         order_new(s, c, cmd);
     } else if (what < 80) {

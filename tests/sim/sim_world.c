@@ -67,6 +67,7 @@ sim_choose(struct sim *s)
     s->recv_window_ns = sim_between(s, 2, 50) * 100 * NS_PER_MS;
     s->latency_ns = sim_between(s, 1, 60) * NS_PER_MS;
     s->think_ns = sim_between(s, 10, 800) * NS_PER_MS;
+    s->chases = sim_any(s, 3) == 0;
     s->trade_ns = sim_between(s, 20, 1500) * NS_PER_MS;
     s->position_max = sim_between(s, 2, 40) * SIM_VENUE_ONE / 2;
     s->venue_ns = sim_between(s, -200, 200) * NS_PER_MS;
