@@ -15,18 +15,38 @@ ws_reader_init(struct ws_reader *r, enum ws_role role, uint8_t *buffer, size_t b
     *r = (struct ws_reader){ .role = role, .buffer = buffer, .message_max = buffer_bytes };
 }
 
+#ifdef __SSE2__
+static inline __m128i
+load16(const uint8_t *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* len >= 16; the last sixteen bytes may be looked at twice. */
+static inline bool
+all_ascii_wide(const uint8_t *p, size_t len)
+{
+    __m128i any = load16(p + len - 16);
+    size_t i = 0;
+
+    for (; i + 64 <= len; i += 64)
+        any = _mm_or_si128(any, _mm_or_si128(_mm_or_si128(load16(p + i), load16(p + i + 16)),
+                                             _mm_or_si128(load16(p + i + 32), load16(p + i + 48))));
+    for (; i + 16 < len; i += 16)
+        any = _mm_or_si128(any, load16(p + i));
+    return _mm_movemask_epi8(any) == 0;
+}
+#endif
+
 /* True when no byte of the block has its top bit set. */
 static inline bool
 all_ascii(const uint8_t *p, size_t len)
 {
-    size_t i = 0;
 #ifdef __SSE2__
-    __m128i any = _mm_setzero_si128();
-    for (; i + 16 <= len; i += 16)
-        any = _mm_or_si128(any, _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
-    if (unlikely(_mm_movemask_epi8(any) != 0))
-        return false;
+    if (likely(len >= 16))
+        return all_ascii_wide(p, len);
 #endif
+    size_t i = 0;
     uint64_t rest = 0;
     for (; i + 8 <= len; i += 8) {
         uint64_t v;

@@ -312,6 +312,27 @@ TEST(text_must_be_utf8_whole_or_fragmented_anywhere)
     }
 }
 
+TEST(a_byte_that_is_no_text_is_found_wherever_it_stands)
+{
+    uint8_t buffer[MESSAGE_MAX];
+    char text[200];
+    struct ws_message m;
+    size_t used;
+
+    memset(text, 'a', sizeof(text));
+    for (size_t n = 1; n <= sizeof(text); n++)
+        for (size_t at = 0; at < n; at++) {
+            struct ws_reader r;
+            ws_reader_init(&r, WS_CLIENT, buffer, sizeof(buffer));
+            text[at] = (char)0x80;
+            s.len = 0;
+            add_frame(FIN | WS_OP_TEXT, text, n);
+            CHECK_EQ(ws_read(&r, s.bytes, s.len, &used, &m), WS_FAIL);
+            text[at] = 'a';
+        }
+    s.len = 0;
+}
+
 TEST(invalid_text_fails_before_the_message_ends)
 {
     uint8_t buffer[MESSAGE_MAX];

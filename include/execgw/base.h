@@ -24,6 +24,14 @@
 #define COLD        __attribute__((cold, noinline))
 #define NOINLINE    __attribute__((noinline))
 
+/* Before a loop of a few turns whose body is atomic: straight code, which the optimiser does not make of it by itself.
+ */
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
 #define CACHE_LINE   64
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)    ((a) < (b) ? (a) : (b))

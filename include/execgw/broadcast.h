@@ -128,6 +128,7 @@ md_writer_init(struct md_writer *w, void *mem, uint64_t ring_capacity, uint32_t 
 static inline void
 words_store(_Atomic uint64_t *to, const void *from, size_t n)
 {
+    UNROLL
     for (size_t i = 0; i < n; i++) {
         uint64_t v;
         memcpy(&v, (const uint8_t *)from + i * 8, 8);
@@ -138,6 +139,7 @@ words_store(_Atomic uint64_t *to, const void *from, size_t n)
 static inline void
 words_load(void *to, const _Atomic uint64_t *from, size_t n)
 {
+    UNROLL
     for (size_t i = 0; i < n; i++) {
         uint64_t v = atomic_load_explicit(&from[i], memory_order_relaxed);
         memcpy((uint8_t *)to + i * 8, &v, 8);
