@@ -240,15 +240,20 @@ loaded(struct feed *f, int64_t now_ns)
     }
     while (t->event_at < t->event_count && t->event[t->event_at].last_id <= t->id)
         t->event_at++;
-    bool joins = t->event_at == t->event_count || t->event[t->event_at].first_id <= t->id + 1;
+    struct line *l = &f->line[t->slot];
+    bool continues = t->event_at == t->event_count || t->event[t->event_at].first_id <= t->id + 1;
     uint64_t last_id = t->event_count > 0 ? MAX(t->event[t->event_count - 1].last_id, t->id) : t->id;
-    joins &= last_id >= f->line[t->slot].seen_id; /* what was seen and not buffered is in it */
-    if (joins) {
+    if (continues && last_id >= l->seen_id) { /* what was seen and not buffered is in it */
         t->stage = STAGE_JOINING;
         return;
     }
     if (++t->again_count > AGAIN_MAX) {
-        fetch_fail(f, now_ns);
+        if (!continues || t->event_count == 0) {
+            fetch_fail(f, now_ns);
+            return;
+        }
+        sequenced_renumber(l, last_id); /* snapshots and stream agree: what was seen before counts from elsewhere */
+        t->stage = STAGE_JOINING;
         return;
     }
     f->counters.snapshot_failures++;

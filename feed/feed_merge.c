@@ -140,6 +140,7 @@ in_turn(struct emitter *e, struct line *l, const struct md_msg *m)
         f->counters.duplicates++;
         l->joined |= f->bit;
         merge_second(f, MERGE_DEPTH, m->last_id, e->recv_ns, e->out);
+        sequenced_repeated(e, l, m);
         return false;
     }
     if (m->first_id <= l->id + 1) {

@@ -137,6 +137,32 @@ serve_newest(struct emitter *e, struct line *l, const struct touch *book)
     serve(e, l, ahead ? ticker : book);
 }
 
+COLD void
+sequenced_renumber(struct line *l, uint64_t id)
+{
+    l->seen_id = id;
+    l->ticker_count = 0;
+    l->last_trade_id = 0;
+    l->trades = 0;
+    memset(l->last, 0, sizeof(l->last));
+}
+
+COLD void
+sequenced_repeated(struct emitter *e, struct line *l, const struct md_msg *m)
+{
+    struct feed *f = e->f;
+
+    if (l->repeated == 0)
+        l->repeated_ns = e->recv_ns;
+    l->repeated |= f->bit;
+    if ((l->streaming & ~l->repeated) != 0 || f->cfg.depth_lag_max_ns == 0 ||
+        e->recv_ns - l->repeated_ns <= f->cfg.depth_lag_max_ns)
+        return;
+    sequenced_renumber(l, m->last_id);
+    f->counters.gaps++;
+    feed_distrust(e, l, BOOK_GAP);
+}
+
 static inline void
 follow(struct emitter *e, struct line *l, const struct md_msg *m)
 {
@@ -144,6 +170,7 @@ follow(struct emitter *e, struct line *l, const struct md_msg *m)
 
     if (unlikely(m->last_id <= l->id)) {
         f->counters.duplicates++;
+        sequenced_repeated(e, l, m);
         return;
     }
     if (unlikely(m->first_id > l->id + 1)) {
@@ -151,6 +178,7 @@ follow(struct emitter *e, struct line *l, const struct md_msg *m)
         feed_distrust(e, l, BOOK_GAP);
         return;
     }
+    l->repeated = 0;
     apply_side(e, l, &l->book, SIDE_BUY, m->bids, m->bid_count, m->last_id, m->venue_time_ns, true);
     apply_side(e, l, &l->book, SIDE_SELL, m->asks, m->ask_count, m->last_id, m->venue_time_ns, true);
     l->id = m->last_id;
@@ -211,6 +239,7 @@ static COLD void
 lag(struct emitter *e, struct line *l)
 {
     e->f->counters.lags++;
+    l->ticker_count = 0; /* if bookTicker is the one that is wrong, it starts anew too */
     silent_begin(e->f, l, e->recv_ns);
     feed_distrust(e, l, BOOK_SILENT);
 }
@@ -294,6 +323,7 @@ sequenced_start(struct emitter *e, struct line *l)
         return;
     }
     e->f->counters.resyncs++;
+    l->repeated = 0;
     for (unsigned i = 0; i < GROUP_LINKS; i++)
         l->mark[i] = l->id; /* nobody owes what the snapshot brought */
     if (l->state != BOOK_LIVE) {

@@ -46,12 +46,14 @@ struct line {
     bool ladder_old;     /* the ladder that clients see is not this book */
     bool compare_open;   /* `compare` waits for the next bookTicker */
     uint8_t ladder_lap;  /* which quarter of the ring was being written when its ladder was; wraps */
+    uint8_t repeated;    /* bit per link: it has brought what the book has already, since the book moved last */
     uint32_t unequal_run;
     uint64_t id;      /* of the last update in the book */
     uint64_t seen_id; /* of the newest update received, over whatever link */
     struct book book;
     int64_t ahead_ns; /* mono: since when depth has not caught up with bookTicker's ahead_id; 0 = it has */
     uint64_t ahead_id;
+    int64_t repeated_ns;   /* mono: since when `repeated` is not 0 */
     int64_t last_trade_id; /* 0 = none */
     uint32_t ticker_count; /* runs free; the newest is ticker[(ticker_count - 1) % TICKERS] */
     int32_t subscribe_id;  /* request that subscribes it; 0 = not sent */
@@ -480,6 +482,11 @@ void merge_look(struct emitter *e, int64_t now_ns);
 
 /* A line after levels moved. */
 void sequenced_follow(struct emitter *e, struct line *l, const struct md_msg *m);
+/* An update of what the book has already came. A link that moved the book cannot repeat: when all that carry it have
+ * brought nothing else for depth_lag_max_ns, they count from elsewhere, and the book is a gap. */
+void sequenced_repeated(struct emitter *e, struct line *l, const struct md_msg *m);
+/* The venue's numbers go on from id: nothing seen before says what is new. */
+void sequenced_renumber(struct line *l, uint64_t id);
 
 /* feed_checked.c */
 /* The book of a line that link keeps. */

@@ -366,6 +366,88 @@ TEST(next_update_in_sequence_is_followed_and_one_beyond_is_a_gap)
     }
 }
 
+/* The venue counts from somewhere else: updates ten a second, a snapshot whenever one is wanted. Seconds until the book
+ * of instrument 5 is live and its touch moves with the stream; 0 when it is not within a minute. */
+static unsigned
+seconds_to_live(struct fixture *f, unsigned id)
+{
+    for (unsigned k = 0; k < 600; k++) {
+        char level[64];
+        uint32_t got;
+        (void)snprintf(level, sizeof(level), "[\"100.00\",\"%u\"]", 1 + k % 7);
+        f->now.mono.ns += NS_PER_S / 10;
+        (void)feed_on_timer(f->feed, f->now, &f->out);
+        (void)depth(f, "BTCUSDT", id + k, id + k, level, "");
+        (void)ticker(f, id + k, "100.00", level + 10, "100.01", "1");
+        if (feed_snapshot_wanted(f->feed, f->now, &got) && got == 5)
+            snapshot(f, 5, id + k, 6);
+        const struct md_ref *r = feed_md_ref(f->feed, 5);
+        if (k > 0 && r->tob.state == BOOK_LIVE && r->tob.recv_ns == f->now.mono.ns && r->tob.ask_px == 10001)
+            return 1 + k / 10;
+    }
+    return 0;
+}
+
+TEST(a_stream_that_counts_from_below_is_a_gap_after_the_limit_and_followed_again)
+{
+    struct fixture *f = fixture_live();
+    (void)depth(f, "BTCUSDT", 101, 5000000, "", "");
+    (void)ticker(f, 5000000, "100.00", "7.0", "100.01", "1.0");
+    for (unsigned k = 0; k < 2; k++) { /* at the limit, and past it */
+        (void)depth(f, "BTCUSDT", 10 + k, 10 + k, "", "");
+        CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+        f->now.mono.ns += f->cfg.depth_lag_max_ns;
+    }
+    (void)depth(f, "BTCUSDT", 12, 12, "", "");
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_GAP);
+    CHECK_EQ(feed_counters(f->feed)->gaps, 1);
+    unsigned s = seconds_to_live(f, 13);
+    CHECK(s > 0 && s <= 10);
+    fixture_close(f);
+}
+
+TEST(repeats_of_a_stream_that_moves_again_are_no_gap)
+{
+    struct fixture *f = fixture_live();
+    (void)depth(f, "BTCUSDT", 96, 100, "", ""); /* a snapshot may be newer than the stream */
+    f->now.mono.ns += f->cfg.depth_lag_max_ns;
+    (void)depth(f, "BTCUSDT", 101, 102, "", "");
+    (void)depth(f, "BTCUSDT", 101, 102, "", "");
+    f->now.mono.ns += f->cfg.depth_lag_max_ns;
+    (void)depth(f, "BTCUSDT", 101, 102, "", "");
+    (void)feed_on_timer(f->feed, f->now, &f->out);
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+    f->now.mono.ns += NS_PER_S;
+    (void)feed_on_timer(f->feed, f->now, &f->out); /* silence after a repeat proves nothing */
+    CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+    fixture_close(f);
+}
+
+TEST(one_update_from_far_ahead_does_not_keep_a_book_from_coming_back)
+{
+    for (unsigned when = 0; when < 2; when++) { /* while it is live, and while its snapshot is on the way */
+        struct fixture *f = when == 0 ? fixture_live() : fixture_open();
+        if (when == 1) {
+            (void)depth(f, "BTCUSDT", 90, 95, "", "");
+            CHECK(wanted(f, 5));
+        }
+        (void)depth(f, "BTCUSDT", 4000000000, 4000000000, "", "");
+        CHECK(feed_state(f->feed, 5) != BOOK_LIVE);
+        unsigned s = seconds_to_live(f, 101);
+        CHECK(s > 0 && s <= 20);
+        fixture_close(f);
+    }
+}
+
+TEST(one_book_ticker_from_far_ahead_does_not_keep_a_book_from_coming_back)
+{
+    struct fixture *f = fixture_live();
+    (void)ticker(f, 4000000000, "99.00", "7.0", "99.50", "1.0");
+    unsigned s = seconds_to_live(f, 101);
+    CHECK(s > 0 && s <= 10);
+    fixture_close(f);
+}
+
 TEST(repeated_update_is_ignored)
 {
     struct fixture *f = fixture_live();
