@@ -86,6 +86,7 @@ struct fields {
     bool has_id;
     bool has_e;
     bool has_first_id;
+    bool has_before_id;
     bool has_last_id;
     bool has_trade_id;
     bool has_maker;
@@ -95,6 +96,7 @@ struct fields {
     uint64_t event_time;
     uint64_t trade_time;
     uint64_t first_id;
+    uint64_t before_id; /* last_id of the update before, where numbers are left out */
     uint64_t last_id;
     uint64_t trade_id;
     struct json_text e;
@@ -173,6 +175,8 @@ read_fields(const char *buf, size_t len, struct fields *f)
     while (json_key(&j, &key)) {
         if (key.n == 1 && !key.escaped)
             read_short(&j, key.s[0], f);
+        else if (JSON_IS(key, "pu"))
+            f->has_before_id = json_u64(&j, &f->before_id);
         else if (JSON_IS(key, "data"))
             (void)json_raw(&j, &f->data);
         else if (JSON_IS(key, "stream"))
@@ -304,7 +308,10 @@ general_depth(const struct fields *f, const struct binance_symbol *s, struct md_
 {
     if (!f->has_first_id || !f->has_last_id || f->first_id > f->last_id)
         return DECODE_MALFORMED;
-    m->first_id = f->first_id;
+    if (f->has_before_id && f->before_id >= f->first_id)
+        return DECODE_MALFORMED;
+    /* Futures leave numbers out between updates and name the one before instead. */
+    m->first_id = f->has_before_id ? f->before_id + 1 : f->first_id;
     m->last_id = f->last_id;
     enum decode_result res = read_levels(&f->b, s, m->bids, m->levels_max, &m->bid_count);
     if (res == DECODE_OK)

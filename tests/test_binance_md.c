@@ -296,6 +296,10 @@ TEST(depth_that_makes_no_sense_is_malformed)
 {
     CHECK_EQ(with(depth_text, "\"U\":50093239203", "\"U\":50093239208"), DECODE_MALFORMED);
     CHECK_EQ(with(depth_text, "\"U\":50093239203,", ""), DECODE_MALFORMED);
+    /* Futures name the update before: numbers between the two were left out. */
+    CHECK_EQ(with(depth_text, "\"U\":50093239203", "\"pu\":50093239100,\"U\":50093239203"), DECODE_OK);
+    CHECK_EQ(msg.first_id, UINT64_C(50093239101));
+    CHECK_EQ(with(depth_text, "\"U\":50093239203", "\"pu\":50093239203,\"U\":50093239203"), DECODE_MALFORMED);
     CHECK_EQ(with(depth_text, "\"55653.87000000\"", "\"0.00000000\""), DECODE_MALFORMED);
     CHECK_EQ(with(depth_text, "[\"55653.87000000\",\"0.00000000\"]", "[\"55653.87000000\"]"), DECODE_MALFORMED);
     CHECK_EQ(with(depth_text, "[[\"55653.87000000\",\"0.00000000\"]]", "null"), DECODE_MALFORMED);

@@ -38,7 +38,7 @@ instrument_of(uint32_t id, const char *symbol)
 }
 
 static struct fixture *
-fixture_with(struct feed_config cfg)
+fixture_of(struct feed_config cfg, const char *symbol)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     struct fault fault;
@@ -55,12 +55,18 @@ fixture_with(struct feed_config cfg)
     md_writer_init(&f->writer, f->shm, 65536, 8);
     f->out = (struct md_out){ .writer = &f->writer, .on_event = keep_event, .ctx = f };
     f->now = (struct now){ { NS_PER_S }, { NS_PER_S } };
-    f->ins[0] = instrument_of(5, "BTCUSDT");
-    f->ins[1] = instrument_of(2, "ETHUSDT");
+    f->ins[0] = instrument_of(5, symbol);
+    f->ins[1] = instrument_of(2, strcmp(symbol, "ETHUSDT") == 0 ? "BTCUSDT" : "ETHUSDT");
     for (unsigned i = 0; i < 2; i++)
         CHECK(feed_add_instrument(f->feed, &f->ins[i], f->now, &f->out));
     feed_on_up(f->feed, f->now, &f->out);
     return f;
+}
+
+static struct fixture *
+fixture_with(struct feed_config cfg)
+{
+    return fixture_of(cfg, "BTCUSDT");
 }
 
 static struct fixture *
@@ -1096,7 +1102,7 @@ struct replay {
 };
 
 static struct replay *
-replay_open(void)
+replay_open(const char *symbol)
 {
     struct replay *r = calloc(1, sizeof(*r));
     size_t bytes = binance_md_footprint(1) + md_msg_footprint(5000);
@@ -1104,7 +1110,7 @@ replay_open(void)
     struct arena arena = { .base = r->memory, .size = bytes };
     binance_md_init(&r->md, 1, &arena);
     md_msg_init(&r->msg, 5000, &arena);
-    r->f = fixture_with(feed_config_default(2));
+    r->f = fixture_of(feed_config_default(2), symbol);
     r->f->ins[0].version = 2;
     r->f->ins[0].qty_decimals = 8; /* a recorded resting order has more decimals than the step */
     CHECK(feed_add_instrument(r->f->feed, &r->f->ins[0], r->f->now, &r->f->out));
@@ -1221,7 +1227,7 @@ TEST_RECORDED(recorded_spot_streams_replay_without_gap_and_agree_with_book_ticke
     if (!capture_open(&c[0], "binance/spot_btcusdt_20240808.ns_json.zst") ||
         !capture_open(&c[1], "binance/spot_btcusdt_20240809.ns_json.zst"))
         SKIP(CAPTURE_NONE);
-    struct replay *r = replay_open();
+    struct replay *r = replay_open("BTCUSDT");
     const struct feed_counters *n = feed_counters(r->f->feed);
     replay_file(r, &c[0]);
     CHECK_EQ(n->compare_equal, 3448);
@@ -1241,6 +1247,40 @@ TEST_RECORDED(recorded_spot_streams_replay_without_gap_and_agree_with_book_ticke
     capture_close(&c[0]);
     capture_close(&c[1]);
     replay_close(r);
+}
+
+TEST_RECORDED(recorded_futures_streams_replay_without_gap_and_agree_with_book_ticker)
+{
+    static const struct {
+        const char *file;
+        const char *symbol;
+        unsigned messages;
+        unsigned equal;
+        unsigned shallow; /* an update that goes below what the snapshot seeded: seeded again, and not compared */
+    } row[] = {
+        { "binance/usdm_btcusdt_20240808.ns_json.zst", "BTCUSDT", 93954, 6545 - 1, 1 },
+        { "binance/usdm_ethusdt_20240808.ns_json.zst", "ETHUSDT", 74655, 6579, 0 },
+        { "binance/coinm_ethusd_perp_20240808.ns_json.zst", "ETHUSD_PERP", 40454, 22885, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        struct capture c;
+        if (!capture_open(&c, row[i].file))
+            SKIP(CAPTURE_NONE);
+        struct replay *r = replay_open(row[i].symbol);
+        const struct feed_counters *n = feed_counters(r->f->feed);
+        replay_file(r, &c);
+        CHECK_EQ(r->messages + 1, row[i].messages);
+        CHECK_EQ(n->compare_unequal, 0);
+        CHECK_EQ(n->compare_equal, row[i].equal);
+        CHECK_EQ(feed_state(r->f->feed, 5), BOOK_LIVE);
+        CHECK_EQ(n->decode[DECODE_OK], r->messages);
+        CHECK_EQ(n->shallow, row[i].shallow);
+        CHECK_EQ(n->gaps + n->crossed + n->trade_gaps + n->ticker_crossed + n->lags + n->duplicates, 0);
+        check_levels(feed_book(r->f->feed, 5), &r->ref);
+        capture_close(&c);
+        replay_close(r);
+    }
 }
 
 /* ---- random venues ---- */
