@@ -108,6 +108,11 @@ class Mirror(threading.Thread):
     def old(self):
         return self.since is not None and time.monotonic() - self.since > 1.5
 
+    def stays(self):
+        """Old, and does not end before it has brought what the other one loses now."""
+        since = self.since
+        return since is not None and 1.5 < time.monotonic() - since < self.life - 0.5
+
     async def serve(self, client, path=None):
         async with websockets.connect(self.upstream, ssl=self.context, max_size=None) as venue:
             async def up():
@@ -117,7 +122,7 @@ class Mirror(threading.Thread):
             async def down():
                 async for message in venue:
                     data = json.loads(message).get("data", {})
-                    if data.get("e") == "depthUpdate" and data["u"] % 10 == self.lose and self.old() and self.other.old():
+                    if data.get("e") == "depthUpdate" and data["u"] % 10 == self.lose and self.old() and self.other.stays():
                         self.lost += 1
                         continue
                     await client.send(message)
