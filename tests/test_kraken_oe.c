@@ -947,6 +947,16 @@ TEST(the_accounts_trades_are_read_once_for_all_instruments_from_the_time_that_wa
     CHECK_EQ(reports, 2);
     CHECK_EQ(got[0].trade_id, 3);
     CHECK_EQ(got[1].instrument, 1);
+    px_t px = got[0].last_px;
+    qty_t qty = got[0].last_qty;
+    CHECK(px > 0 && qty > 0);
+    ins[1].px_decimals += 2; /* a new definition: what was read before it is told in its decimals */
+    ins[1].qty_decimals += 1;
+    CHECK(!sweep(1, 0, COUNTED, fresh));
+    CHECK_EQ(got[0].last_px, px * 100);
+    CHECK_EQ(got[0].last_qty, qty * 10);
+    ins[1].px_decimals -= 2;
+    ins[1].qty_decimals -= 1;
     CHECK(!sweep(2, 0, COUNTED, fresh)); /* nor does a quiet one */
     CHECK_EQ(reports, 1);
     CHECK_EQ(got[0].kind, VENUE_TRADES_END);

@@ -146,6 +146,8 @@ struct kraken_trade {
     int64_t time_ns;
     uint8_t side;
     uint8_t maker;
+    uint8_t px_decimals; /* the instrument's when it was read: it may have others when it is told */
+    uint8_t qty_decimals;
 };
 
 struct kraken_oe {

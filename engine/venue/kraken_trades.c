@@ -133,6 +133,7 @@ static bool
 keep(struct kraken_oe *k, const struct venue_report *r)
 {
     struct kraken_sweep *s = &k->sweep;
+    const struct instrument *ins = &k->cfg.instruments.table[r->instrument];
     uint32_t at = s->count;
 
     if (s->count == KRAKEN_SWEEP_TRADES)
@@ -153,28 +154,42 @@ keep(struct kraken_oe *k, const struct venue_report *r)
                                           .fee = r->fee_ccy[0] != '\0' ? r->fee : -1,
                                           .time_ns = r->venue_time_ns,
                                           .side = r->side,
-                                          .maker = r->maker };
+                                          .maker = r->maker,
+                                          .px_decimals = ins->px_decimals,
+                                          .qty_decimals = ins->qty_decimals };
     s->count++;
     return true;
+}
+
+/* Decimals only grow while the process runs: nothing is lost. */
+static int64_t
+in_decimals(int64_t v, unsigned was, unsigned is)
+{
+    int64_t out;
+
+    if (unlikely(is < was))
+        return v / pow10_i64[was - is];
+    return __builtin_mul_overflow(v, pow10_i64[is - was], &out) ? INT64_MAX : out;
 }
 
 static void
 tell(struct kraken_oe *k, const struct kraken_trade *t, const struct venue_sink *sink)
 {
+    const struct instrument *ins = &k->cfg.instruments.table[t->instrument];
     struct venue_report r = kraken_report(VENUE_FILL, VENUE_RQ_TRADES);
 
     r.instrument = t->instrument;
     r.venue_order_id = t->order;
     name_order(k, &r);
     r.trade_id = t->trade_id;
-    r.last_px = t->px;
-    r.last_qty = t->qty;
+    r.last_px = in_decimals(t->px, t->px_decimals, ins->px_decimals);
+    r.last_qty = in_decimals(t->qty, t->qty_decimals, ins->qty_decimals);
     r.side = t->side;
     r.maker = t->maker;
     r.venue_time_ns = t->time_ns;
     if (t->fee >= 0) {
         r.fee = t->fee;
-        memcpy(r.fee_ccy, k->cfg.instruments.table[t->instrument].quote, CURRENCY_BYTES);
+        memcpy(r.fee_ccy, ins->quote, CURRENCY_BYTES);
     }
     sink->report(sink->ctx, &r);
 }
