@@ -19,6 +19,8 @@ clients_init(struct sim *s)
         c->on_disconnect = sim_any(s, 2) == 0 ? ON_DISCONNECT_CANCEL : ON_DISCONNECT_NOTHING;
         c->client_seq = 0;
         c->key = 0;
+        c->chased = 0;
+        c->parent_key = 0;
         c->token[0] = '\0';
         sim_at(s, s->t + (int64_t)sim_any(s, NS_PER_S), EV_CLIENT, i, 0, NULL, 0);
     }
