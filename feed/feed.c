@@ -22,6 +22,8 @@ feed_distrust(struct emitter *e, struct line *l, enum book_state state)
     l->compare_open = false;
     l->unequal_run = 0;
     l->ahead_ns = 0;
+    if (!l->ticker_silent)
+        l->ticker_due_ns = 0; /* which of the two was wrong is not known */
     if (l->state == state)
         return;
     l->state = (uint8_t)state;
@@ -207,7 +209,8 @@ feed_line_reset(struct feed *f, struct line *l)
     l->streaming = 0;
     l->joined = 0;
     l->refused = 0;
-    silent_clear(f, l, UINT8_MAX);
+    silent_gone(f, l, UINT8_MAX);
+    silent_ticker_clear(f, l);
     l->missed = 0;
     l->alone_ns = 0;
     l->alone_at_ns = 0;
@@ -325,6 +328,12 @@ feed_book(const struct feed *f, uint32_t instrument)
 {
     uint32_t slot = slot_find(f, instrument);
     return slot != NONE ? &f->line[slot].book : NULL;
+}
+
+uint32_t
+feed_unchecked(const struct feed *f)
+{
+    return f->unchecked;
 }
 
 const struct feed_counters *

@@ -121,6 +121,7 @@ enum feed_result {
     X(filled, "filled", "gaps of one connection that another one filled")                                    \
     X(silent, "silent", "streams of one connection that brought nothing while another one did")              \
     X(moved, "moved", "books that went on over another connection")                                          \
+    X(ticker_silent, "ticker_silent", "bookTickers that said nothing of a touch that depth moved")           \
     X(compare_equal, "compare_equal", "depth tops equal to bookTicker of the same id")                       \
     X(compare_unequal, "compare_unequal", "depth tops that contradict bookTicker")
 
@@ -229,6 +230,8 @@ enum book_state feed_state(const struct feed *f, uint32_t instrument);
 /* The levels behind the state; what they are worth says feed_state(). NULL when the instrument was not added. */
 const struct book *feed_book(const struct feed *f, uint32_t instrument);
 const struct feed_counters *feed_counters(const struct feed *f);
+/* Books whose bookTicker is silent now: there is nothing to hold them against. */
+uint32_t feed_unchecked(const struct feed *f);
 /* What the venue last said of itself; true before it said anything. */
 bool feed_online(const struct feed *f);
 const char *feed_refusal(const struct feed *f, int32_t *code);

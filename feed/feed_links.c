@@ -148,7 +148,7 @@ look_around(struct feed *f)
 static void
 masks_clear(struct feed *f, struct line *l, uint8_t bit)
 {
-    silent_clear(f, l, bit);
+    silent_gone(f, l, bit);
     l->streaming &= (uint8_t)~bit;
     l->joined &= (uint8_t)~bit;
     l->refused &= (uint8_t)~bit;

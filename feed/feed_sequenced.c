@@ -95,6 +95,25 @@ agreed(struct emitter *e, struct line *l)
     l->unequal_run = 0;
 }
 
+/* Depth moved the touch, and bookTicker has not said so yet. */
+static inline void
+ticker_owes(const struct emitter *e, struct line *l)
+{
+    if (l->ticker_due_ns == 0)
+        l->ticker_due_ns = e->recv_ns;
+}
+
+/* bookTicker has said nothing yet: it must when the touch is not the one that was served before. */
+static COLD void
+unspoken(const struct emitter *e, struct line *l, const struct touch *t)
+{
+    const struct top_of_book *was = &l->ref.tob;
+
+    if ((e->f->cfg.streams & MD_STREAM_TICKER) != 0 && (was->bid_px != t->bid.px || was->bid_qty != t->bid.qty ||
+                                                        was->ask_px != t->ask.px || was->ask_qty != t->ask.qty))
+        ticker_owes(e, l);
+}
+
 /* Compare the book's touch with the newest bookTicker that is not newer than it. When that may still be on its way, the
  * question stays open until the next bookTicker or the next update. */
 static inline void
@@ -102,8 +121,13 @@ compare(struct emitter *e, struct line *l, const struct touch *t)
 {
     uint32_t n = MIN(l->ticker_count, TICKERS);
 
-    if (unlikely(l->compare_open))
+    if (unlikely(l->compare_open)) {
         contradicted(e, l);
+        if (l->state != BOOK_LIVE)
+            return;
+    }
+    if (unlikely(n == 0))
+        unspoken(e, l, t);
     for (uint32_t i = 0; i < n; i++) {
         const struct touch *seen = &l->ticker[(l->ticker_count - 1 - i) % TICKERS];
         if (seen->id > t->id)
@@ -115,6 +139,7 @@ compare(struct emitter *e, struct line *l, const struct touch *t)
         } else {
             l->compare_open = true;
             l->compare = *t;
+            ticker_owes(e, l);
         }
         return;
     }
@@ -270,6 +295,8 @@ sequenced_ticker(struct feed *f, struct now now, const struct md_out *out)
     t->id = m->last_id;
     t->bid = (struct level){ field(&m->bid.px), field(&m->bid.qty) };
     t->ask = (struct level){ field(&m->ask.px), field(&m->ask.qty) };
+    if (unlikely(l->ticker_due_ns != 0))
+        silent_ticker_clear(f, l);
     if (likely(l->state == BOOK_LIVE)) {
         if (unlikely(l->compare_open))
             compare_again(&e, l, t);
@@ -350,6 +377,9 @@ sequenced_timer(struct feed *f, struct now now, const struct md_out *out)
                 lag(&e, l);
             }
         }
+        if (l->ticker_due_ns != 0 && !l->ticker_silent && f->cfg.depth_lag_max_ns != 0 &&
+            now.mono.ns - l->ticker_due_ns > f->cfg.depth_lag_max_ns)
+            silent_ticker_begin(f, l, now.mono.ns);
     }
     emitter_end(&e);
 }

@@ -1,11 +1,12 @@
-/* Depth streams that fell silent while the other channels of their instrument went on, and connections that answer
- * nothing: what is done about them.
+/* Depth streams that fell silent while the other channels of their instrument went on, bookTickers that say nothing of
+ * a touch that depth moved, and connections that answer nothing: what is done about them.
  *
  * Called by feed_sequenced.c, which notices the silence, by feed_links.c, which asks for what is due here, and by the
  * feed's timer. A silent stream is unsubscribed and subscribed again, each connection that carries it; when it stays
  * silent for ANSWER_NS after that, those connections are given up (the gateway moves to others, or connects again), for
  * one instrument at most once in a pause that doubles, so that a dead instrument does not take the others along. The
- * same for one connection that says nothing of a book which another one carries on (feed_merge.c notices that).
+ * same for one connection that says nothing of a book which another one carries on (feed_merge.c notices that), and for
+ * a bookTicker alone: its book stays live, for its updates are in sequence, but counts as unchecked until it speaks.
  *
  * Always true: a book is joined only to a stream that has spoken since it was silent. */
 #include "feed/feed_state.h"
@@ -15,21 +16,34 @@
 #define MISSED_MAX     2 /* subscriptions of a checked book without a snapshot */
 #define UNANSWERED_MAX 3 /* requests without an answer, one after the other */
 
+/* What is to be unsubscribed: everything, or bookTicker alone. */
+static void
+set_off(struct feed *f, struct line *l, uint8_t off, uint8_t ticker_off)
+{
+    f->off_count -= (l->off | l->ticker_off) != 0;
+    l->off = off;
+    l->ticker_off = ticker_off;
+    f->off_count += (off | ticker_off) != 0;
+}
+
 void
 silent_clear(struct feed *f, struct line *l, uint8_t bits)
 {
-    bool was = l->off != 0;
-
     l->silent &= (uint8_t)~bits;
-    l->off &= (uint8_t)~bits;
-    f->off_count -= was && l->off == 0;
+    set_off(f, l, l->off & (uint8_t)~bits, l->ticker_off);
+}
+
+void
+silent_gone(struct feed *f, struct line *l, uint8_t bits)
+{
+    l->silent &= (uint8_t)~bits;
+    set_off(f, l, l->off & (uint8_t)~bits, l->ticker_off & (uint8_t)~bits);
 }
 
 static void
 off_and_on(struct feed *f, struct line *l, int64_t now_ns)
 {
-    f->off_count += l->off == 0;
-    l->off = l->silent;
+    set_off(f, l, l->silent, l->ticker_off);
     l->silent_at_ns = now_ns + ANSWER_NS + l->silent_ns;
     l->silent_ns = MIN(2 * l->silent_ns + NS_PER_S, f->cfg.retry_max_ns);
 }
@@ -71,8 +85,37 @@ silent_beside(struct feed *f, uint32_t slot, struct link *k, int64_t now_ns)
     l->streaming &= (uint8_t)~k->bit;
     l->silent |= k->bit;
     l->silent_at_ns = now_ns + ANSWER_NS;
-    f->off_count += l->off == 0;
-    l->off |= k->bit;
+    set_off(f, l, l->off | k->bit, l->ticker_off);
+}
+
+static void
+ticker_off_and_on(struct feed *f, struct line *l, int64_t now_ns)
+{
+    set_off(f, l, l->off, links_up(f, (uint32_t)(l - f->line)));
+    l->ticker_at_ns = now_ns + ANSWER_NS + l->ticker_ns;
+    l->ticker_ns = MIN(2 * l->ticker_ns + NS_PER_S, f->cfg.retry_max_ns);
+}
+
+COLD void
+silent_ticker_begin(struct feed *f, struct line *l, int64_t now_ns)
+{
+    f->counters.ticker_silent++;
+    f->unchecked++;
+    l->ticker_silent = true;
+    l->ticker_count = 0; /* what it said last says nothing of the book any more */
+    l->compare_open = false;
+    l->unequal_run = 0;
+    l->ticker_ns = 0;
+    ticker_off_and_on(f, l, now_ns);
+}
+
+COLD void
+silent_ticker_clear(struct feed *f, struct line *l)
+{
+    f->unchecked -= l->ticker_silent;
+    l->ticker_silent = false;
+    l->ticker_due_ns = 0;
+    set_off(f, l, l->off, 0);
 }
 
 bool
@@ -85,7 +128,7 @@ uint32_t
 silent_next(const struct feed *f, const struct link *k)
 {
     for (uint32_t i = link_begin(f, k); i < MIN(k->base, link_end(f, k)); i++)
-        if ((f->line[i].off & k->bit) != 0)
+        if (((f->line[i].off | f->line[i].ticker_off) & k->bit) != 0)
             return i;
     return NONE;
 }
@@ -98,15 +141,14 @@ silent_request(struct feed *f, struct link *k, int32_t id, struct now now, char 
         .id = id,
         .symbols = (const char *[]){ l->ins->symbol },
         .count = 1,
-        .streams = f->cfg.streams,
+        .streams = (l->off & k->bit) != 0 ? f->cfg.streams : MD_STREAM_TICKER,
         .off = true,
     };
     size_t used;
     size_t n = f->dialect->request(&rq, buf, room, &used);
 
-    l->off &= (uint8_t)~k->bit;
-    f->off_count -= l->off == 0;
-    l->refused |= k->bit; /* asked for alone, as after a refusal */
+    set_off(f, l, l->off & (uint8_t)~k->bit, l->ticker_off & (uint8_t)~k->bit);
+    l->refused |= k->bit; /* asked for alone, as after a refusal; what is on already stays so */
     l->alone_at_ns = now.mono.ns;
     f->some_refused = true;
     return n;
@@ -121,11 +163,26 @@ give_up_links(struct feed *f, uint32_t slot, uint8_t bits)
         k[i].stuck |= k[i].up && (k[i].bit & bits) != 0;
 }
 
+static void
+ticker_timer(struct feed *f, uint32_t slot, int64_t now_ns)
+{
+    struct line *l = &f->line[slot];
+    uint8_t up = links_up(f, slot);
+
+    if (now_ns < l->ticker_at_ns || (l->refused & up) != 0)
+        return;
+    if (may_give_up(l, now_ns))
+        give_up_links(f, slot, up);
+    ticker_off_and_on(f, l, now_ns);
+}
+
 void
 silent_timer(struct feed *f, int64_t now_ns)
 {
     for (uint32_t i = 0; i < f->line_count; i++) {
         struct line *l = &f->line[i];
+        if (l->ticker_silent)
+            ticker_timer(f, i, now_ns);
         if (l->silent == 0 || l->state == BOOK_LIVE || now_ns < l->silent_at_ns || (l->refused & l->silent) != 0)
             continue;
         if (may_give_up(l, now_ns))

@@ -43,6 +43,8 @@ struct line {
     uint8_t streaming;   /* bit per link of its group: its depth stream is known to be on there */
     uint8_t silent;      /* bit per link: its depth stream was on, and fell silent */
     uint8_t off;         /* bit per link: its streams are to be unsubscribed, then subscribed again */
+    uint8_t ticker_off;  /* bit per link: the same of its bookTicker alone */
+    bool ticker_silent;  /* bookTicker is: there is nothing to hold the book against */
     bool ladder_old;     /* the ladder that clients see is not this book */
     bool compare_open;   /* `compare` waits for the next bookTicker */
     uint8_t ladder_lap;  /* which quarter of the ring was being written when its ladder was; wraps */
@@ -53,6 +55,7 @@ struct line {
     struct book book;
     int64_t ahead_ns; /* mono: since when depth has not caught up with bookTicker's ahead_id; 0 = it has */
     uint64_t ahead_id;
+    int64_t ticker_due_ns; /* mono: since when bookTicker owes a touch that depth moved; 0 = it does not */
     int64_t repeated_ns;   /* mono: since when `repeated` is not 0 */
     int64_t last_trade_id; /* 0 = none */
     uint32_t ticker_count; /* runs free; the newest is ticker[(ticker_count - 1) % TICKERS] */
@@ -83,6 +86,8 @@ struct line {
     int64_t silent_ns;    /* the next pause */
     int64_t given_up_ns;  /* mono: a connection was given up for it last; 0 = never. Outlives connections */
     int64_t give_up_ns;   /* not again for so long */
+    int64_t ticker_at_ns; /* mono: a silent bookTicker is asked for again, or its connections given up */
+    int64_t ticker_ns;    /* the next pause */
     uint32_t missed;      /* checked: subscriptions in a row without a snapshot */
     struct touch ticker[TICKERS];
 };
@@ -210,6 +215,7 @@ struct feed {
     uint32_t wanted_count; /* lines and views that want a snapshot */
     uint32_t fetch_at;     /* where the search for the next fetch starts */
     uint32_t off_count;    /* lines with streams to be unsubscribed */
+    uint32_t unchecked;    /* lines whose bookTicker is silent */
     uint32_t ladder_at;    /* where the search for the next ladder to publish starts */
     int32_t request_id;
     uint8_t bit;       /* of the link that speaks, in its group */
@@ -421,8 +427,14 @@ void sequenced_timer(struct feed *f, struct now now, const struct md_out *out);
 void silent_begin(struct feed *f, struct line *l, int64_t now_ns);
 /* That of one link, while another one's goes on: the same there. Said again: the link is given up. */
 void silent_beside(struct feed *f, uint32_t slot, struct link *k, int64_t now_ns);
-/* It spoke, over these links; or they are gone. */
+/* It spoke, over these links. */
 void silent_clear(struct feed *f, struct line *l, uint8_t bits);
+/* These links are gone: nothing is to be asked of them. */
+void silent_gone(struct feed *f, struct line *l, uint8_t bits);
+/* bookTicker said nothing of a touch that depth moved: off and on again, over every link. */
+void silent_ticker_begin(struct feed *f, struct line *l, int64_t now_ns);
+/* It spoke, or starts anew: it owes nothing. */
+void silent_ticker_clear(struct feed *f, struct line *l);
 bool silent_due(const struct feed *f, const struct link *k);
 uint32_t silent_next(const struct feed *f, const struct link *k);
 /* When silent_due(): the unsubscription; the subscription is then due as one that was refused. */

@@ -98,6 +98,10 @@
       "Updates and trades missing on one connection that another one brought")                                         \
     X(METRIC_FEED_SILENT, "feed_silent_total", COUNTER, VENUE, NONE, COUNT,                                            \
       "Streams of one connection that brought nothing while another one did")                                          \
+    X(METRIC_FEED_TICKER_SILENT, "feed_ticker_silent_total", COUNTER, VENUE, NONE, COUNT,                              \
+      "bookTicker streams that said nothing of a touch that depth moved: subscribed again")                            \
+    X(METRIC_BOOKS_UNCHECKED, "books_unchecked", GAUGE, VENUE, NONE, COUNT,                                            \
+      "Books whose bookTicker is silent now: there is nothing to hold them against")                                   \
     X(METRIC_FEED_LEAD, "feed_lead_seconds", HISTOGRAM, VENUE, COPY, NS,                                               \
       "By how much this copy of a stream was first; its count says how often")                                         \
     X(METRIC_FEED_REFUSED, "feed_refused_total", COUNTER, VENUE, NONE, COUNT,                                          \
