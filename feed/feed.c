@@ -66,6 +66,8 @@ on_trade(struct feed *f, struct now now, const struct md_out *out)
     struct line *l = &f->line[m->slot];
 
     f->counters.trade++;
+    if (unlikely((l->trade_owed & f->bit) != 0))
+        links_heard(f, &f->link[f->speaker], m->slot, MD_STREAM_TRADE, now.mono.ns);
     if (unlikely(!trade_counts(f, l, now, out)))
         return;
     if (f->dialect->checked)

@@ -432,6 +432,7 @@ checked_snapshot(struct feed *f, struct now now, const struct md_out *out)
     }
     struct emitter e = emitter_begin(f, out, now);
     bool old = is_old(l, &f->msg);
+    links_heard(f, k, slot, MD_STREAM_DEPTH, now.mono.ns);
     remember_time(l, &f->msg, now);
     l->asked_ns = 0;
     l->awaits = false;
@@ -549,6 +550,19 @@ checked_answer(struct feed *f, bool ok, struct now now, struct emitter *e)
     }
 }
 
+COLD void
+checked_unanswered(struct feed *f, uint32_t slot, struct link *k, int64_t now_ns)
+{
+    struct line *l = checked_line(f, slot, k);
+
+    if (k->again.stage == AGAIN_ON && k->again.slot == slot) {
+        k->again.deadline_ns = now_ns;
+    } else if (l->asked_ns != 0) {
+        l->asked_ns = 0;
+        f->counters.snapshot_failures++;
+    }
+}
+
 static uint32_t
 choose(struct feed *f, const struct link *k, int64_t now_ns)
 {
@@ -604,6 +618,13 @@ checked_request(struct feed *f, struct link *k, struct now now, const struct md_
     size_t n = f->dialect->request(&rq, buf, room, &used);
     a->stage = off ? AGAIN_OFF : AGAIN_ON;
     l->awaits = !off;
+    if (!off) {
+        f->line[a->slot].book_owed |= k->bit;
+        (void)links_asked(
+            k,
+            (struct asked){
+                .id = a->request_id, .streams = MD_STREAM_DEPTH, .at = a->slot, .count = 1, .sent_ns = now.mono.ns });
+    }
     a->deadline_ns = now.mono.ns + (off ? ANSWER_NS : f->cfg.snapshot_timeout_ns);
     if (off)
         backs_off(f, l, now.mono.ns);
@@ -620,9 +641,11 @@ link_timer(struct feed *f, struct link *k, int64_t now_ns)
 {
     struct resubscribe *a = &k->again;
 
-    if (a->stage == AGAIN_OFF && now_ns >= a->deadline_ns)
+    if (a->stage == AGAIN_OFF && now_ns >= a->deadline_ns) {
         a->stage = AGAIN_DUE;
-    else if (a->stage == AGAIN_ON && now_ns >= a->deadline_ns) {
+        f->counters.unanswered++;
+        silent_unanswered(k);
+    } else if (a->stage == AGAIN_ON && now_ns >= a->deadline_ns) {
         silent_missed(f, a->slot, checked_line(f, a->slot, k), k, now_ns);
         give_up(f, k, now_ns);
     }

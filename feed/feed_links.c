@@ -2,8 +2,9 @@
  * does to the books.
  *
  * Between the gateway, which opens and closes them, and the books (feed_sequenced.c, feed_checked.c), which a link's
- * messages keep. A request of a sequenced venue is remembered until it is answered: refused, or not answered in time,
- * its instruments are asked for again, each alone, so that one bad name does not take the others along.
+ * messages keep. A request is remembered until it is answered: refused, or not answered in time, its instruments are
+ * asked for again, each alone, so that one bad name does not take the others along. A checked venue answers for each
+ * instrument and stream; there a book is asked for again by feed_checked.c.
  *
  * Always true: a link's bit is in a line's masks only while it is up; a book stays live over the end of a link only
  * when another one is known to continue it. */
@@ -152,6 +153,8 @@ masks_clear(struct feed *f, struct line *l, uint8_t bit)
     l->streaming &= (uint8_t)~bit;
     l->joined &= (uint8_t)~bit;
     l->refused &= (uint8_t)~bit;
+    l->book_owed &= (uint8_t)~bit;
+    l->trade_owed &= (uint8_t)~bit;
     memset(l->last, 0, sizeof(l->last));
     for (unsigned i = 0; i < GROUP_LINKS; i++)
         l->mark[i] = l->id;
@@ -360,6 +363,18 @@ next_request_id(struct feed *f)
     return f->request_id;
 }
 
+bool
+links_asked(struct link *k, struct asked asked)
+{
+    struct asked *a = asked_free(k);
+
+    if (a == NULL)
+        return false;
+    *a = asked;
+    k->acked_ns = 0;
+    return true;
+}
+
 /* One request for `count` lines from `at` on, as many as fit; how many is in *used. */
 static size_t
 ask(struct feed *f, struct link *k, uint32_t at, uint32_t count, unsigned streams, struct now now, char *buf,
@@ -381,16 +396,21 @@ ask(struct feed *f, struct link *k, uint32_t at, uint32_t count, unsigned stream
             l->subscribe_id = f->request_id;
             l->asked_ns = now.mono.ns;
             l->awaits = true;
+            f->line[at + i].book_owed |= k->bit;
         }
+        for (uint32_t i = 0; i < *used && (streams & MD_STREAM_TRADE) != 0; i++)
+            f->line[at + i].trade_owed |= k->bit;
         if ((streams & MD_STREAM_TRADE) != 0) {
             k->trade_from = k->trade_from == 0 ? f->request_id : k->trade_from;
             k->trade_to = f->request_id;
         }
-    } else if (*used > 0) {
-        struct asked *a = asked_free(k);
-        ASSERT(a != NULL);
-        *a = (struct asked){ .id = f->request_id, .at = at, .count = (uint32_t)*used, .sent_ns = now.mono.ns };
-        k->acked_ns = 0;
+    }
+    if (*used > 0) {
+        bool room_left = links_asked(
+            k,
+            (struct asked){
+                .id = f->request_id, .streams = streams, .at = at, .count = (uint32_t)*used, .sent_ns = now.mono.ns });
+        ASSERT(room_left);
     }
     return n;
 }
@@ -428,10 +448,10 @@ feed_link_due(struct feed *f, uint32_t link, struct now now)
 
     if (!k->up)
         return false;
-    if (!f->dialect->checked && asked_free(k) == NULL)
-        return false;
-    return lines_wait(f, k) || (f->dialect->checked && checked_due(f, k, now)) || silent_due(f, k) ||
-           (f->some_refused && alone_next(f, k, now.mono.ns) != NONE);
+    if (f->dialect->checked && checked_due(f, k, now))
+        return true;
+    return asked_free(k) != NULL &&
+           (lines_wait(f, k) || silent_due(f, k) || (f->some_refused && alone_next(f, k, now.mono.ns) != NONE));
 }
 
 size_t
@@ -442,11 +462,12 @@ feed_link_request(struct feed *f, uint32_t link, struct now now, const struct md
     if (!feed_link_due(f, link, now))
         return 0;
     struct link *k = &f->link[link];
-    if (lines_wait(f, k))
+    bool more = asked_free(k) != NULL;
+    if (more && lines_wait(f, k))
         return ask_lines(f, k, now, buf, room);
-    if (silent_due(f, k))
+    if (more && silent_due(f, k))
         return silent_request(f, k, next_request_id(f), now, buf, room);
-    uint32_t slot = f->some_refused ? alone_next(f, k, now.mono.ns) : NONE;
+    uint32_t slot = more && f->some_refused ? alone_next(f, k, now.mono.ns) : NONE;
     if (slot == NONE)
         return checked_request(f, k, now, out, buf, room);
     f->line[slot].refused &= (uint8_t)~k->bit;
@@ -495,33 +516,104 @@ accepted(struct feed *f, struct link *k, struct asked *a, struct emitter *e)
         k->acked_ns = e->recv_ns;
 }
 
+static bool
+still_owed(const struct feed *f, const struct link *k, const struct asked *a, uint32_t slot)
+{
+    const struct line *l = &f->line[slot];
+
+    return (((a->streams & MD_STREAM_TRADE) != 0 ? l->trade_owed : l->book_owed) & k->bit) != 0;
+}
+
+COLD void
+links_heard(struct feed *f, struct link *k, uint32_t slot, unsigned stream, int64_t now_ns)
+{
+    struct line *l = &f->line[slot];
+    uint8_t *owed = stream == MD_STREAM_TRADE ? &l->trade_owed : &l->book_owed;
+
+    *owed &= (uint8_t)~k->bit;
+    k->unanswered = 0;
+    for (uint32_t i = 0; i < ASKED_MAX; i++) {
+        struct asked *a = &k->asked[i];
+        bool owes = a->id == 0 || a->streams != stream;
+        for (uint32_t n = a->at; n < a->at + a->count && !owes; n++)
+            owes = still_owed(f, k, a, n);
+        if (!owes)
+            a->id = 0;
+    }
+    if (k->acked_ns == 0 && !waits_for_answers(f, k))
+        k->acked_ns = now_ns;
+}
+
+/* Of trades, by the request that it repeats; an unsubscription is a book's. */
+static void
+checked_links_answer(struct feed *f, struct link *k, struct asked *a, bool ok, struct now now, struct emitter *e)
+{
+    const struct md_msg *m = &f->msg;
+    bool trade = m->request_id >= k->trade_from && m->request_id <= k->trade_to && m->request_id > 0;
+
+    if (a != NULL)
+        trade = a->streams == MD_STREAM_TRADE;
+    trade = trade && !m->off && !m->depth_stream;
+    if (!trade)
+        checked_answer(f, ok, now, e);
+    if (m->slot < f->line_count) {
+        struct line *l = &f->line[m->slot];
+        if (!m->off)
+            links_heard(f, k, m->slot, trade ? MD_STREAM_TRADE : MD_STREAM_DEPTH, e->recv_ns);
+        if (trade && !ok)
+            refused_line(f, k, l, true, e);
+        else if (trade)
+            l->alone_ns = 0;
+        return;
+    }
+    for (uint32_t i = 0; a != NULL && a->id != 0 && !ok && i < a->count; i++) { /* it does not say of whom */
+        if (!still_owed(f, k, a, a->at + i))
+            continue;
+        if (trade)
+            refused_line(f, k, &f->line[a->at + i], a->count == 1, e);
+        links_heard(f, k, a->at + i, a->streams, e->recv_ns);
+    }
+}
+
 void
 links_answer(struct feed *f, bool ok, struct now now, const struct md_out *out)
 {
     const struct md_msg *m = &f->msg;
     struct link *k = &f->link[f->speaker];
     struct emitter e = emitter_begin(f, out, now);
+    struct asked *a = NULL;
 
     k->unanswered = 0;
     f->counters.refused += !ok;
-    if (f->dialect->checked) {
-        bool trade = m->request_id >= k->trade_from && m->request_id <= k->trade_to && m->request_id > 0;
-        if (!trade)
-            checked_answer(f, ok, now, &e);
-        else if (!ok && m->slot < f->line_count)
-            refused_line(f, k, &f->line[m->slot], true, &e);
-    }
-    for (uint32_t i = 0; i < ASKED_MAX; i++) {
-        struct asked *a = &k->asked[i];
-        if (a->id == 0 || a->id != m->request_id)
-            continue;
-        if (ok)
-            accepted(f, k, a, &e);
-        else
-            refused(f, k, a, &e);
-        break;
-    }
+    for (uint32_t i = 0; i < ASKED_MAX && a == NULL; i++)
+        if (k->asked[i].id != 0 && k->asked[i].id == m->request_id)
+            a = &k->asked[i];
+    if (f->dialect->checked)
+        checked_links_answer(f, k, a, ok, now, &e);
+    else if (a != NULL && ok)
+        accepted(f, k, a, &e);
+    else if (a != NULL)
+        refused(f, k, a, &e);
     emitter_end(&e);
+}
+
+/* What a checked venue did not answer for. */
+static void
+checked_links_unanswered(struct feed *f, struct link *k, struct asked *a, struct emitter *e)
+{
+    a->id = 0;
+    for (uint32_t i = a->at; i < a->at + a->count; i++) {
+        struct line *l = &f->line[i];
+        if (!still_owed(f, k, a, i))
+            continue;
+        if ((a->streams & MD_STREAM_TRADE) != 0) {
+            l->trade_owed &= (uint8_t)~k->bit;
+            refused_line(f, k, l, a->count == 1, e);
+        } else {
+            l->book_owed &= (uint8_t)~k->bit;
+            checked_unanswered(f, i, k, e->recv_ns);
+        }
+    }
 }
 
 void
@@ -537,7 +629,10 @@ links_timer(struct feed *f, struct now now, const struct md_out *out)
                 continue;
             f->counters.unanswered++;
             silent_unanswered(k);
-            refused(f, k, a, &e);
+            if (f->dialect->checked)
+                checked_links_unanswered(f, k, a, &e);
+            else
+                refused(f, k, a, &e);
         }
     }
     if (f->merge.held_count > 0)

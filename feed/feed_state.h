@@ -74,6 +74,8 @@ struct line {
     /* Of several links. */
     uint8_t joined;  /* bit per link: what it delivers is known to continue the book */
     uint8_t refused; /* bit per link: the request that named it was refused, or had no answer: it is asked for alone */
+    uint8_t book_owed;  /* checked, bit per link: its book was asked for, and nothing came: no answer, no snapshot */
+    uint8_t trade_owed; /* the same of trades */
     uint8_t at[GROUP_LINKS];    /* checked: where each link's book of it is kept; 0 = here, else view[at - 1] */
     uint32_t held;              /* updates that wait for what came before them */
     uint64_t last[GROUP_LINKS]; /* of each link: its last update while there are several; 0 = none */
@@ -137,9 +139,10 @@ struct resubscribe {
     int64_t deadline_ns;
 };
 
-/* A subscription request that waits for its answer; sequenced venues. */
+/* A subscription request that waits for its answer. A checked venue answers for each symbol. */
 struct asked {
     int32_t id; /* 0 = free */
+    unsigned streams;
     uint32_t at;
     uint32_t count;
     int64_t sent_ns;
@@ -468,6 +471,10 @@ uint8_t links_up(const struct feed *f, uint32_t slot);
 /* The first line that is not of the link's group, and its first. */
 uint32_t link_end(const struct feed *f, const struct link *k);
 uint32_t link_begin(const struct feed *f, const struct link *k);
+/* A request was sent: its answer is awaited. False: too many are already, and this one is not. */
+bool links_asked(struct link *k, struct asked asked);
+/* Checked: something came of what was asked for: an answer, or the stream itself. */
+void links_heard(struct feed *f, struct link *k, uint32_t slot, unsigned stream, int64_t now_ns);
 /* The venue's answer to a request over the link that speaks. */
 void links_answer(struct feed *f, bool ok, struct now now, const struct md_out *out);
 void links_timer(struct feed *f, struct now now, const struct md_out *out);
@@ -516,6 +523,8 @@ const struct link *checked_server(const struct feed *f, uint32_t slot);
 void checked_renew(struct feed *f, uint32_t slot);
 /* The venue's answer to a request about a book; ok false: refused. */
 void checked_answer(struct feed *f, bool ok, struct now now, struct emitter *e);
+/* A request for the line's book had no answer in time. */
+void checked_unanswered(struct feed *f, uint32_t slot, struct link *k, int64_t now_ns);
 bool checked_due(struct feed *f, const struct link *k, struct now now);
 size_t checked_request(struct feed *f, struct link *k, struct now now, const struct md_out *out, char *buf,
                        size_t room);

@@ -118,13 +118,36 @@ rig_answer(struct links_rig *r, uint32_t link, int id, bool ok)
     CHECK_EQ(rig_say(r, link, text), ok ? FEED_SUBSCRIBED : FEED_REFUSED);
 }
 
+/* Kraken's: yes, to each symbol of the request that was sent last. */
+static inline void
+rig_answer_each(struct links_rig *r, uint32_t link)
+{
+    char text[256];
+    const char *id = strstr(r->sent, "\"req_id\":");
+    const char *channel = strstr(r->sent, "\"book\"") != NULL ? "book" : "trade";
+
+    CHECK(id != NULL);
+    for (uint32_t i = 0; i < ARRAY_LEN(r->ins) && r->ins[i].version != 0; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "\"%.23s\"", r->ins[i].symbol);
+        if (strstr(r->sent, name) == NULL)
+            continue;
+        (void)snprintf(text, sizeof(text),
+                       "{\"method\":\"subscribe\",\"result\":{\"channel\":\"%s\",\"symbol\":%s},\"success\":true,%s",
+                       channel, name, id);
+        CHECK_EQ(rig_say(r, link, text), FEED_SUBSCRIBED);
+    }
+}
+
 /* Up, and every request answered with yes. */
 static inline void
 rig_up(struct links_rig *r, uint32_t link)
 {
     feed_link_up(r->feed, link, r->now, &r->out);
     while (rig_request(r, link)[0] != '\0')
-        if (!r->cfg.dialect->checked)
+        if (r->cfg.dialect->checked)
+            rig_answer_each(r, link);
+        else
             rig_answer(r, link, rig_id(r->sent), true);
 }
 

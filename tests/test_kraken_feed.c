@@ -127,8 +127,24 @@ book(struct fixture *f, const char *symbol, const char *type, unsigned bid_qty, 
     return book_at_second(f, symbol, type, bid_qty, ask_qty, right, 5);
 }
 
+/* Yes, to both symbols. */
+static void
+accept_both(struct fixture *f, const char *channel, int id)
+{
+    char text[256];
+
+    for (unsigned i = 0; i < 2; i++) {
+        (void)snprintf(text, sizeof(text),
+                       "{\"method\":\"subscribe\",\"result\":{\"channel\":\"%s\",\"symbol\":\"%s\"},\"success\":true,"
+                       "\"req_id\":%d}",
+                       channel, f->ins[i].symbol, id);
+        CHECK_EQ(say(f, text), FEED_SUBSCRIBED);
+    }
+}
+
+/* Both subscribed; nothing is answered. */
 static struct fixture *
-fixture_open(void)
+fixture_asked(void)
 {
     struct fixture *f = fixture_with(10);
     (void)add_instrument(f, "BTC/USD", 1, 4);
@@ -139,6 +155,15 @@ fixture_open(void)
     BEGINS(request(f),
            "{\"method\":\"subscribe\",\"params\":{\"channel\":\"trade\",\"symbol\":[\"BTC/USD\",\"ETH/USD\"]");
     CHECK_STR(request(f), "");
+    return f;
+}
+
+static struct fixture *
+fixture_open(void)
+{
+    struct fixture *f = fixture_asked();
+    accept_both(f, "book", 1);
+    accept_both(f, "trade", 2);
     return f;
 }
 
@@ -361,6 +386,105 @@ TEST(no_snapshot_after_a_subscription_starts_it_again)
     pass(f, f->cfg.snapshot_timeout_ns);
     pass(f, 2 * f->cfg.retry_min_ns);
     CHECK(strstr(request(f), "unsubscribe") != NULL);
+    fixture_close(f);
+}
+
+#define TRADES "{\"method\":\"subscribe\",\"params\":{\"channel\":\"trade\",\"symbol\":[\"%s\"]"
+
+TEST(a_trade_subscription_without_an_answer_is_noticed_after_five_seconds_and_asked_again_alone)
+{
+    for (unsigned heard = 0; heard < 3; heard++) { /* of BTC/USD: nothing, its answer, a trade */
+        struct fixture *f = fixture_asked();
+        char want[128];
+        accept_both(f, "book", 1);
+        (void)book(f, "BTC/USD", "snapshot", 5, 7, true);
+        (void)book(f, "ETH/USD", "snapshot", 5, 7, true);
+        if (heard == 1)
+            (void)say(f, "{\"method\":\"subscribe\",\"result\":{\"channel\":\"trade\",\"symbol\":\"BTC/USD\"},"
+                         "\"success\":true,\"req_id\":2}");
+        if (heard == 2)
+            (void)say(f,
+                      "{\"channel\":\"trade\",\"type\":\"update\",\"data\":[{\"symbol\":\"BTC/USD\",\"side\":\"buy\","
+                      "\"price\":99.0,\"qty\":0.5,\"ord_type\":\"limit\",\"trade_id\":7,\"timestamp\":"
+                      "\"2026-08-16T23:37:06.376419Z\"}]}");
+        pass(f, 5 * NS_PER_S - 1);
+        CHECK_STR(request(f), "");
+        CHECK_EQ(feed_counters(f->feed)->unanswered, 0);
+        pass(f, 1);
+        CHECK_EQ(feed_counters(f->feed)->unanswered, 1);
+        CHECK_EQ(feed_counters(f->feed)->refused, 0);
+        if (heard == 0) {
+            (void)snprintf(want, sizeof(want), TRADES, "BTC/USD");
+            BEGINS(request(f), want);
+        }
+        (void)snprintf(want, sizeof(want), TRADES, "ETH/USD");
+        BEGINS(request(f), want);
+        CHECK_STR(request(f), "");
+        CHECK_EQ(feed_state(f->feed, 0), BOOK_LIVE);
+        CHECK_EQ(feed_state(f->feed, 1), BOOK_LIVE);
+        pass(f, 5 * NS_PER_S); /* alone, and no answer either: with a pause */
+        CHECK_STR(request(f), "");
+        pass(f, f->cfg.retry_min_ns);
+        BEGINS(request(f), "{\"method\":\"subscribe\",\"params\":{\"channel\":\"trade\"");
+        fixture_close(f);
+    }
+}
+
+TEST(an_answered_subscription_is_not_asked_for_again)
+{
+    struct fixture *f = fixture_live();
+
+    for (unsigned s = 0; s < 50; s++) {
+        pass(f, NS_PER_S);
+        CHECK_STR(request(f), "");
+    }
+    CHECK_EQ(feed_counters(f->feed)->unanswered, 0);
+    fixture_close(f);
+}
+
+TEST(a_book_subscription_without_an_answer_is_noticed_after_five_seconds_and_started_again)
+{
+    struct fixture *f = fixture_asked();
+
+    accept_both(f, "trade", 2);
+    (void)book(f, "BTC/USD", "snapshot", 5, 7, true); /* that is an answer */
+    pass(f, 5 * NS_PER_S - 1);
+    CHECK_STR(request(f), "");
+    pass(f, 1);
+    CHECK_EQ(feed_counters(f->feed)->unanswered, 1);
+    BEGINS(request(f), "{\"method\":\"unsubscribe\",\"params\":{\"channel\":\"book\",\"symbol\":[\"ETH/USD\"]");
+    pass(f, 5 * NS_PER_S); /* nor of that */
+    CHECK_EQ(feed_counters(f->feed)->unanswered, 2);
+    CHECK(!feed_link_stuck(f->feed, 0));
+    BEGINS(request(f), "{\"method\":\"subscribe\",\"params\":{\"channel\":\"book\",\"symbol\":[\"ETH/USD\"]");
+    pass(f, 5 * NS_PER_S);
+    CHECK_EQ(feed_counters(f->feed)->unanswered, 3);
+    CHECK(feed_link_stuck(f->feed, 0)); /* three in a row */
+    pass(f, 0);
+    pass(f, 2 * f->cfg.retry_min_ns);
+    BEGINS(request(f), "{\"method\":\"unsubscribe\"");
+    fixture_close(f);
+}
+
+TEST(the_answer_about_a_book_is_not_taken_for_that_of_a_trade_request_between)
+{
+    struct fixture *f = fixture_asked();
+    char buf[256];
+
+    accept_both(f, "book", 1);
+    (void)book(f, "BTC/USD", "snapshot", 5, 7, true);
+    (void)book(f, "ETH/USD", "snapshot", 5, 7, true);
+    CHECK_EQ(book(f, "BTC/USD", "update", 6, 8, false), FEED_OK);
+    CHECK(strstr(request(f), "unsubscribe") != NULL); /* 3 */
+    pass(f, 5 * NS_PER_S);
+    while (strstr(request(f), "\"trade\"") != NULL) /* 4 and 5: requests for trades stand on both sides of 3 */
+        ;
+    CHECK(strstr(f->sent, "\"book\"") != NULL); /* and before the next of the book */
+    (void)snprintf(buf, sizeof(buf),
+                   "{\"error\":\"no\",\"method\":\"subscribe\",\"success\":false,\"symbol\":\"BTC/USD\",%s",
+                   strstr(f->sent, "\"req_id\""));
+    CHECK_EQ(say(f, buf), FEED_REFUSED);
+    CHECK_EQ(feed_state(f->feed, 0), BOOK_REFUSED);
     fixture_close(f);
 }
 

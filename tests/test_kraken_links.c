@@ -255,6 +255,29 @@ TEST(a_refused_trade_stream_is_asked_for_again_and_the_book_is_not_blamed)
     rig_close(r);
 }
 
+TEST(a_new_connection_does_not_take_over_before_its_trades_are_answered)
+{
+    struct links_rig *r = live(1, true, 0);
+
+    feed_link_up(r->feed, 1, r->now, &r->out);
+    CHECK(strstr(rig_request(r, 1), "\"book\"") != NULL);
+    rig_answer_each(r, 1);
+    CHECK(strstr(rig_request(r, 1), "\"trade\"") != NULL);
+    char trades[sizeof(r->sent)];
+    memcpy(trades, r->sent, sizeof(trades));
+    for (uint32_t i = 0; i < 2; i++)
+        (void)book(r, 1, i, "snapshot", 5, true);
+    CHECK(!feed_link_covers(r->feed, 1, r->now));
+    rig_pass(r, 2 * NS_PER_S);
+    CHECK(!feed_link_covers(r->feed, 1, r->now));
+    memcpy(r->sent, trades, sizeof(trades));
+    rig_answer_each(r, 1);
+    CHECK(!feed_link_covers(r->feed, 1, r->now));
+    rig_pass(r, 2 * NS_PER_S);
+    CHECK(feed_link_covers(r->feed, 1, r->now));
+    rig_close(r);
+}
+
 TEST(an_instrument_added_later_gets_every_stream)
 {
     struct links_rig *r = live(1, false, 0);
