@@ -610,6 +610,9 @@ command_cancel(struct gateway *g, const struct client_command *c, struct now now
 
     if (c->cmd.key != 0 && cancel_repeats(g, c, why, slot, now))
         return;
+    if (unlikely(why == DENY_UNKNOWN_ORDER && g->turns > 0) &&
+        replace_drop(g, c->cmd.target_client, INSTRUMENT_NONE, c->cmd.target_key))
+        why = DENY_ORDER_DONE; /* it is not made yet, and will not be: its own key says so */
     if (why == DENY_NONE && cancel_under_way(order_at(g->p.orders, slot)))
         why = DENY_ORDER_DONE;
     if (why == DENY_NONE && c->role != ROLE_OPERATOR) {

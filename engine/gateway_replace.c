@@ -10,8 +10,8 @@
  * where the limits have no room for both at once (a sale of all that is held).
  *
  * Always true: what is filled and what may work of an order and its replacements is at most the largest total asked
- * for that was not refused; a replace in turn that finds its order filled, still working, its time over or its client
- * gone places nothing and says so. */
+ * for that was not refused; a replace in turn that finds its order filled, still working, its time over, its client
+ * gone or what it is to place canceled places nothing and says so. */
 #include "engine/gateway_state.h"
 
 /* ---- what clients are told of an amend ------------------------------------------------------------------------- */
@@ -177,6 +177,22 @@ replace_session_end(struct gateway *g, uint32_t session)
 }
 
 bool
+replace_drop(struct gateway *g, uint32_t client, uint32_t instrument, uint64_t key)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < TURNS_MAX && g->turns > 0; i++) {
+        struct turn *t = &g->turn[i];
+        const struct command *cmd = &t->c.cmd;
+        if (!t->used || (client != CLIENT_NONE && cmd->client != client) || (key != 0 && cmd->key != key) ||
+            (instrument != INSTRUMENT_NONE && cmd->instrument != instrument))
+            continue;
+        t->dropped = any = true;
+    }
+    return any;
+}
+
+bool
 replace_waits(const struct gateway *g, uint32_t client, uint64_t key)
 {
     for (unsigned i = 0; i < TURNS_MAX; i++)
@@ -192,7 +208,7 @@ turn_outcome(const struct gateway *g, const struct turn *t, struct now now, qty_
     const struct order *o = order_at(g->p.orders, t->target);
 
     *left = 0;
-    if (t->gone || memcmp(o->clordid, t->clordid, CLORDID_BYTES) != 0 || order_live(o))
+    if (t->gone || t->dropped || memcmp(o->clordid, t->clordid, CLORDID_BYTES) != 0 || order_live(o))
         return DENY_NOT_POSSIBLE;
     if (o->state != ORDER_CANCELED && o->state != ORDER_EXPIRED)
         return DENY_ORDER_DONE;

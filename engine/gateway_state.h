@@ -298,8 +298,9 @@ struct order_before {
 /* A replace whose old order is being canceled. */
 struct turn {
     bool used;
-    bool due;  /* the old order's fate is known */
-    bool gone; /* the session that asked has ended */
+    bool due;     /* the old order's fate is known */
+    bool gone;    /* the session that asked has ended */
+    bool dropped; /* somebody has canceled what it is to place */
     uint32_t target;
     char clordid[CLORDID_BYTES]; /* of the old order */
     mono_ns_t until;             /* later than that nobody wants the new one */
@@ -657,6 +658,9 @@ void order_replace(struct gateway *g, const struct client_command *given, struct
 void replace_carry_out(struct gateway *g, const struct order_try *try, struct order_intent *in, struct now now);
 /* Is this key's replace waiting for its old order? */
 bool replace_waits(const struct gateway *g, uint32_t client, uint64_t key);
+/* What waits for its old order is not to be placed: of this client (CLIENT_NONE: anybody's), instrument
+ * (INSTRUMENT_NONE: any) and key (0: any). True when there was one. */
+bool replace_drop(struct gateway *g, uint32_t client, uint32_t instrument, uint64_t key);
 /* An event was applied to an order while g->turns > 0. */
 void replace_follow(struct gateway *g, uint32_t slot);
 void replace_work(struct gateway *g, struct now now);

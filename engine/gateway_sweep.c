@@ -6,8 +6,8 @@
  * one that is lost, is repeated; no venue's sweep waits for another venue. */
 #include "engine/gateway_state.h"
 
-bool
-order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot, uint64_t request_key)
+static bool
+sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot, uint64_t request_key)
 {
     for (unsigned i = 0; i < SWEEPS_MAX; i++) {
         struct sweep *s = &g->sweep[i];
@@ -32,12 +32,21 @@ order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32
 }
 
 bool
+order_sweep_start(struct gateway *g, uint32_t client, uint32_t instrument, int32_t answer_slot, uint64_t request_key)
+{
+    if (!sweep_start(g, client, instrument, answer_slot, request_key))
+        return false;
+    (void)replace_drop(g, client, instrument, 0); /* orders to come, of replaces that wait for their old ones */
+    return true;
+}
+
+bool
 order_sweep_wanted(struct gateway_venue *v)
 {
     struct gateway *g = v->g;
 
     for (unsigned i = 0; i < SWEEPS_MAX && !v->cancels_leave; i++) {
-        if (!g->sweep[i].used && order_sweep_start(g, CLIENT_NONE, INSTRUMENT_NONE, -1, 0)) {
+        if (!g->sweep[i].used && sweep_start(g, CLIENT_NONE, INSTRUMENT_NONE, -1, 0)) {
             g->sweep[i].wanted_only = true; /* the first free one, which was taken */
             g->sweep[i].venue = v->id;
             g->sweep[i].seq_max = UINT64_MAX;

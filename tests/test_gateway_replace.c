@@ -498,6 +498,37 @@ TEST(a_replace_in_turn_is_given_up_when_its_time_is_over_its_client_gone_or_the_
     }
 }
 
+TEST(a_cancel_of_everything_or_of_the_new_order_takes_a_replace_in_turn_back)
+{
+    for (int how = 0; how < 5; how++) {
+        start(false);
+        uint64_t first = working(SIDE_BUY, 1000);
+        fill(rig_order(&rig, first)->clordid, 1, 300, 300);
+        struct command c = replace_command(first, 99800, 1200);
+        rig_command(&rig, RIG_STRATEGY, c);
+        struct command cancel = { .verb = COMMAND_CANCEL_ALL, .instrument = how == 3 ? 1 : INSTRUMENT_NONE };
+        if (how == 2) /* by its own key; no other is */
+            cancel = (struct command){ .verb = COMMAND_CANCEL, .target_key = c.key };
+        if (how == 4)
+            cancel = (struct command){ .verb = COMMAND_CANCEL, .target_key = c.key + 1 };
+        rig_command(&rig, how == 1 ? RIG_OPERATOR : RIG_STRATEGY, cancel);
+        rig_work(&rig);
+        if (how == 2)
+            CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_ORDER_DONE);
+        if (how == 4)
+            CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_UNKNOWN_ORDER);
+        rig_say_kind(&rig, VENUE_CANCELED, rig_order(&rig, first)->clordid);
+        rig_work(&rig);
+        bool stays = how >= 3;
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), stays ? 2 : 1);
+        if (!stays) {
+            struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_DENIED);
+            CHECK(r.key == c.key && r.deny == DENY_NOT_POSSIBLE);
+        }
+        rig_end(&rig);
+    }
+}
+
 TEST(a_replace_in_turn_that_a_crash_interrupted_placed_nothing_and_its_key_says_so)
 {
     start(false);
