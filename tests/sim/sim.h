@@ -12,7 +12,8 @@
  * Parts: sim_world.c (time, events, chance), sim_wire.c (connections), sim_core.c (the gateway, its crashes and
  * restarts), sim_ledger.c (matching), sim_binance.c and sim_kraken.c (the dialects), sim_market.c (prices),
  * sim_clients.c, the oracle: sim_check.c (journal and orders), sim_account.c (positions and results), sim_told.c (what
- * clients hear), sim_end.c (what must come to rest), sim_main.c (the program). */
+ * clients hear), sim_promise.c (what must happen by itself), sim_end.c (what must come to rest), sim_main.c (the
+ * program). */
 #ifndef EXECGW_TESTS_SIM_H
 #define EXECGW_TESTS_SIM_H
 
@@ -29,6 +30,7 @@ struct sim;
 #define FATES(X)                                                                                     \
     X(request_lost, 120) /* the venue never sees it */                                               \
     X(request_late, 250) /* it reaches the matching engine late, maybe too late */                   \
+    X(dark, 60)          /* of new orders: nothing is ever told of it but when it is asked for */    \
     X(reply_lost, 200)   /* carried out, no answer */                                                \
     X(reply_late, 300)   /* answers and events overtake each other */                                \
     X(reply_twice, 200)                                                                              \
@@ -49,6 +51,7 @@ struct sim;
     X(shows_late, 400) /* queries see an order or a trade only after a while */                      \
     X(archive, 300)    /* an order that is over is not found any more; its trades are */             \
     X(list_fails, 150) /* openOrders, myTrades or order.status fail */                               \
+    X(page_again, 100) /* a page of trades begins with those that were told before */                \
     X(cut, 30)         /* per second: a connection ends */                                           \
     X(connect_fails, 300)                                                                            \
     X(blackhole, 12)      /* per second: a wire carries nothing any more */                          \
@@ -65,6 +68,7 @@ struct sim;
     X(rules_change, 8)    /* per second: status, limits or decimals of an instrument */              \
     X(foreign_order, 40)  /* per second: somebody else trades on the account */                      \
     X(foreign_cancel, 10) /* per second: somebody else cancels our order */                          \
+    X(self_trade, 60)     /* per second: another order of the account takes one of ours */           \
     X(clock_step, 80)     /* per second: the host's wall clock jumps */                              \
     X(pause, 8)           /* per second: the core does not run for a while */                        \
     X(crash, 12)          /* per turn that journaled something */                                    \
@@ -74,6 +78,7 @@ struct sim;
     X(repeats, 200)       /* of new orders: the key was used before */                               \
     X(nonsense, 150)      /* of new orders: off tick, huge, wrong version */                         \
     X(resolves, 700)      /* of the operator's acts: says what became of an order that is unknown */ \
+    X(belies, 300)        /* of these: it is not so */                                               \
     X(compacts, 500)      /* of starts: finished segments are summed up as a snapshot */             \
     X(journal_full, 2)    /* of segments: there is none; until the next start */
 
@@ -194,6 +199,7 @@ struct vorder {
     uint8_t side;
     uint8_t status;
     bool ours; /* sent by the gateway under test */
+    bool dark; /* no answer and no report tells of it */
     bool market;
     char tif[4];
     bool post_only;
@@ -258,8 +264,13 @@ struct asked {
     uint64_t accepted_seq;
     bool denied;
     bool answered;
-    bool gap;    /* answers may have been missed */
-    bool varied; /* asked again under the same key with other words */
+    bool gap;            /* answers may have been missed */
+    bool varied;         /* asked again under the same key with other words */
+    bool cancel_asked;   /* somebody may have asked for its cancel */
+    uint32_t generation; /* of the session that asked last */
+    int64_t late_ns;     /* what it asks for must have been accepted by then, in time that the core runs */
+    uint64_t sweep_seq;  /* the last cancel-all that meant it, and its session's generation */
+    uint32_t sweep_generation;
     uint64_t denied_seq;
     uint32_t mine; /* the oracle's order */
 };
@@ -314,6 +325,10 @@ struct mine {
     bool refused;      /* the venue has refused it for good */
     int64_t cum;       /* 10^-8: as the gateway last said */
     bool ended;        /* terminal in the gateway */
+    bool belied;       /* the operator has said of it what is not so */
+    bool late;         /* a trade came after its end */
+    uint32_t due;      /* the start of the core that has promised its cancel */
+    int64_t made_ns;   /* accepted */
     uint8_t end_state; /* enum order_state then */
     uint64_t end_seq;  /* of the journal then, or a little later */
     /* What the client was told, over all of its sessions. */
@@ -429,8 +444,15 @@ struct sim {
     int64_t latency_ns;
     int64_t say_ban; /* see struct event: of what is said now */
     bool say_hole;
-    int64_t think_ns;     /* between two acts of a client */
-    bool chases;          /* clients replace much of what they do */
+    int64_t think_ns; /* between two acts of a client */
+    bool chases;      /* clients replace much of what they do */
+    uint32_t slow;    /* of 16 late messages, those that are very late */
+    bool watches;     /* once faults have stopped it is left alone for a while */
+    int64_t quiet_from;
+    int64_t paused_ns;  /* for which the core has been paused, or will be in this pause */
+    int64_t ready_from; /* order entry is ready since; -1 it is not */
+    uint32_t ready_wire;
+    int64_t swept_ns;     /* orders made up to here an operator has asked to cancel */
     int64_t trade_ns;     /* between two trades at the venue */
     int64_t position_max; /* 10^-8 */
     uint32_t done_kept;   /* finished orders, and keys that made none */
@@ -462,6 +484,8 @@ int64_t sim_between(struct sim *s, int64_t low, int64_t high);
 /* The seed's chance of this fate; never while quiet. */
 bool sim_fate(struct sim *s, enum fate f);
 void sim_choose(struct sim *s);
+/* How late a message is. */
+int64_t sim_delay(struct sim *s, bool late);
 
 void *sim_take(struct sim *s, size_t bytes);
 void sim_at(struct sim *s, int64_t at, enum event_kind kind, uint32_t a, uint32_t b, const void *data, uint32_t len);
@@ -475,6 +499,13 @@ static inline int64_t
 venue_clock(const struct sim *s)
 {
     return SIM_EPOCH_NS + s->t + s->venue_ns;
+}
+
+/* Time that goes on only while the core may run. */
+static inline int64_t
+run_clock(const struct sim *s)
+{
+    return MAX(s->t, s->core.paused_until) - s->paused_ns;
 }
 
 static inline struct now
@@ -656,6 +687,22 @@ void account_parent(struct sim *s, const struct mine *child);
 void check_report(struct sim *s, struct client *c, const struct report *r);
 /* At the end: this order's client has heard all of it. */
 void check_told(struct sim *s, const struct mine *m);
+
+/* ---- sim_promise.c ----------------------------------------------------------------------------------------------- */
+
+void promise_init(struct sim *s);
+/* A client asks; session by session what was asked before is known to come before. */
+void promise_asked(struct sim *s, struct client *c, const struct command *cmd);
+/* Its session has ended. */
+void promise_gone(struct client *c);
+/* What it was told may be a promise. */
+void promise_told(struct sim *s, struct client *c, const struct report *r);
+/* A cancel leaves: somebody asked for it. */
+void promise_cancel(struct sim *s, const struct mine *m);
+/* Once a second. */
+void promise_second(struct sim *s);
+/* Nobody asks for anything now. */
+bool promise_watched(const struct sim *s);
 
 /* ---- sim_end.c --------------------------------------------------------------------------------------------------- */
 

@@ -20,6 +20,8 @@ account_truth(const struct sim *s, uint32_t instrument, struct account_truth *ou
 {
     const struct ledger *l = &s->venue;
 
+    int64_t fees = 0;
+
     *out = (struct account_truth){ .held = 0 };
     for (uint32_t i = 0; i < l->trades; i++) {
         const struct vtrade *t = &l->trade[i];
@@ -31,8 +33,11 @@ account_truth(const struct sim *s, uint32_t instrument, struct account_truth *ou
         out->traded += t->qty;
         out->cash += (__int128)t->px * (buy ? -t->qty : t->qty);
         if (strncmp(t->fee_ccy, s->price[o->symbol].symbol, 3) == 0)
-            out->held -= t->fee;
+            fees += t->fee;
     }
+    /* What is held is never shown too high: fees together take whole units. */
+    int64_t unit = SIM_VENUE_ONE / pow10_i64[s->core.route.table[instrument].qty_decimals];
+    out->held -= (fees + unit - 1) / unit * unit;
 }
 
 /* As the core has it now: a crash may have made it forget some. */
@@ -64,6 +69,8 @@ account_slack(const struct sim *s, uint32_t instrument, enum side side)
         const struct mine *m = &s->oracle.mine[i];
         if (m->instrument == instrument && (m->side == (uint8_t)side || s->crashes > 0) && m->vorder != SIM_NONE)
             sum += MAX(l->order[m->vorder].cum - filled_here(s, m), 0);
+        if (m->instrument == instrument && m->belied && m->vorder != SIM_NONE)
+            sum += l->order[m->vorder].qty_most;
     }
     return sum;
 }
@@ -154,6 +161,8 @@ account_parent(struct sim *s, const struct mine *child)
     for (uint32_t i = 0; i < s->oracle.count; i++) {
         const struct mine *m = &s->oracle.mine[i];
         const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
+        if (m->belied && m->parent_key == child->parent_key && m->client == child->client)
+            return; /* its share was given back for a word that was not so */
         if (m->parent_key == child->parent_key && m->client == child->client && v != NULL)
             sum += vorder_open(v) ? v->qty : v->cum;
     }

@@ -47,20 +47,6 @@ ms(int64_t ns)
 
 /* ---- saying ------------------------------------------------------------------------------------------------------ */
 
-static int64_t
-delay(struct sim *s, bool late)
-{
-    if (!late)
-        return (int64_t)sim_any(s, NS_PER_MS);
-    switch (sim_any(s, 16)) {
-    case 0: return (int64_t)sim_any(s, 30 * NS_PER_S); /* after the question was given up and asked anew */
-    case 1:
-    case 2:
-    case 3: return (int64_t)sim_any(s, 8 * NS_PER_S);
-    default: return (int64_t)sim_any(s, 500 * NS_PER_MS);
-    }
-}
-
 /* Break one message: cut, one mark of its syntax changed, or no JSON at all. It stays UTF-8, and no number in it
  * becomes another one. */
 static void
@@ -93,9 +79,9 @@ answer(struct sim *s, uint32_t wire, struct text *t)
         s->say_ban = 0;
     }
     bool late = sim_fate(s, FATE_reply_late);
-    wire_say(s, wire, t->at, t->len, delay(s, late), late);
+    wire_say(s, wire, t->at, t->len, sim_delay(s, late), late);
     if (sim_fate(s, FATE_reply_twice))
-        wire_say(s, wire, t->at, t->len, delay(s, true), true);
+        wire_say(s, wire, t->at, t->len, sim_delay(s, true), true);
 }
 
 static void
@@ -126,9 +112,9 @@ stream(struct sim *s, struct text *t, uint32_t mine)
         if (mine != SIM_NONE)
             s->oracle.mine[mine].told_wire = w;
         bool late = sim_fate(s, FATE_event_late);
-        wire_say(s, w, t->at, t->len, delay(s, late), late);
+        wire_say(s, w, t->at, t->len, sim_delay(s, late), late);
         if (sim_fate(s, FATE_event_twice))
-            wire_say(s, w, t->at, t->len, delay(s, true), true);
+            wire_say(s, w, t->at, t->len, sim_delay(s, true), true);
         if (sim_fate(s, FATE_old_event_again))
             wire_say(s, w, t->at, t->len, sim_between(s, 1, 40) * NS_PER_S, true);
     }
@@ -141,6 +127,8 @@ binance_execution(struct sim *s, const struct vorder *o, const char *type, uint3
     const struct vtrade *tr = trade == SIM_NONE ? NULL : &s->venue.trade[trade];
     bool canceled = strcmp(type, "CANCELED") == 0;
 
+    if (o->dark && !s->quiet)
+        return;
     put(&t, "{\"subscriptionId\":0,\"event\":{\"e\":\"executionReport\",\"E\":%lld,\"s\":\"%s\",\"c\":\"%s\"",
         ms(venue_clock(s)), s->price[o->symbol].symbol, canceled ? (by[0] != '\0' ? by : "auto1") : o->clordid);
     put(&t, ",\"S\":\"%s\",\"o\":\"%s\",\"f\":\"%s\"", o->side == SIDE_BUY ? "BUY" : "SELL", type_word(o),
@@ -353,6 +341,8 @@ call_place(const struct call *c)
         return;
     }
     const struct vorder *o = ledger_place_all(s, &rq);
+    if (o->dark && !s->quiet)
+        return;
     struct text t = answer_begin(c);
     put_placed(s, &t, o);
     answer_end(c, &t);
@@ -432,6 +422,8 @@ call_replace(const struct call *c)
         return;
     }
     const struct vorder *o = ledger_place_all(s, &rq);
+    if (o->dark && !s->quiet)
+        return;
     t.len = 0; /* the reports above used the buffer */
     put(&t, "{\"id\":\"%s\",\"status\":200,\"result\":{\"cancelResult\":\"SUCCESS\",\"newOrderResult\":\"SUCCESS\"",
         c->id);
@@ -547,6 +539,8 @@ call_trades(const struct call *c)
         return;
     if (left == 0)
         left = 500;
+    if (q.from > 0 && q.order == 0 && sim_fate(s, FATE_page_again))
+        q.from = MAX(q.from - left, 0);
     if (q.order == 0 && q.since_ns == 0 && json_object_get(c->params, "fromId") == NULL) {
         for (uint32_t i = 0; i < l->trades; i++)
             skip += trade_meant(s, &l->trade[i], &q);

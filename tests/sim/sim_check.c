@@ -150,6 +150,12 @@ check_asked(struct sim *s, const struct order_intent *in)
     if (a->denied)
         sim_fail(s, "key %llu of client %u was denied and is accepted now", (unsigned long long)k->key, k->client);
     check_allowed(s, in);
+    if (!c->attached || c->generation != a->generation)
+        sim_fail(s, "key %llu of client %u is accepted after the session that asked for it has ended",
+                 (unsigned long long)k->key, k->client);
+    if (run_clock(s) > a->late_ns)
+        sim_fail(s, "key %llu of client %u is accepted long after it was asked for", (unsigned long long)k->key,
+                 k->client);
     bool as_it_was = (in->flags & ORDER_INTENT_AMEND) != 0; /* an amend keeps flags and time in force of its order */
     if (w->verb == k->verb && w->side == k->side && w->px == k->px && w->qty == k->qty &&
         w->instrument == k->instrument && w->type == k->type && w->target_key == k->target_key &&
@@ -224,6 +230,7 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
         .px = check_scale(k->px, ins->px_decimals),
         .qty = check_scale(in->qty, ins->qty_decimals),
         .total = check_scale(k->qty, ins->qty_decimals),
+        .made_ns = s->t,
         .parent_key = k->parent_key,
         .parent_qty = k->parent_key != 0 ? check_scale(k->parent_qty, ins->qty_decimals) : 0,
         .vorder = SIM_NONE,
@@ -246,16 +253,37 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
     touch(o, index);
 }
 
+/* The key of a cancel is taken like that of an order. */
 static void
-read_event(struct sim *s, const struct order_event *ev, bool request)
+read_cancel_key(struct sim *s, const struct order_event *ev, uint64_t seq)
+{
+    struct client *c = client_of(s, ev->request_client);
+
+    if (ev->request_id == 0 || (ev->flags & ORDER_EVENT_REPLACE) != 0 || c == NULL)
+        return;
+    if (ev->request_id >= SIM_KEYS || !c->asked[ev->request_id].used)
+        sim_fail(s, "the journal has a cancel under key %llu of client %u, which nobody asked",
+                 (unsigned long long)ev->request_id, ev->request_client);
+    struct asked *a = &c->asked[ev->request_id];
+    if (a->accepted && a->mine != SIM_NONE)
+        sim_fail(s, "key %llu of client %u is an order's and a cancel's", (unsigned long long)ev->request_id,
+                 ev->request_client);
+    a->accepted = true;
+    a->accepted_seq = seq;
+}
+
+static void
+read_event(struct sim *s, const struct order_event *ev, bool request, uint64_t seq)
 {
     struct mine *m = check_find(s, ev->clordid);
 
     if (m == NULL)
         sim_fail(s, "the journal has an event of %s, which nobody sent", ev->clordid);
     sim_trace(s, "journal: %s %s", order_event_text((enum order_event_kind)ev->kind), ev->clordid);
-    if (request && ev->kind == ORDER_EV_CANCEL_SENT)
+    if (request && ev->kind == ORDER_EV_CANCEL_SENT) {
         m->cancel_records++;
+        read_cancel_key(s, ev, seq);
+    }
     touch(&s->oracle, (uint32_t)(m - s->oracle.mine));
 }
 
@@ -337,7 +365,7 @@ read_record(struct sim *s, const struct journal_record_header *h, const uint8_t 
     case JOURNAL_REQUEST:
     case JOURNAL_VENUE_REPORT:
         memcpy(&u.event, payload, sizeof(u.event));
-        read_event(s, &u.event, h->type == JOURNAL_REQUEST);
+        read_event(s, &u.event, h->type == JOURNAL_REQUEST, h->seq);
         break;
     case JOURNAL_CONTROL:
         memcpy(&u.control, payload, sizeof(u.control));
@@ -506,6 +534,7 @@ check_sent(struct sim *s, const struct out *out)
         m->amend_worst = open ? MAX(m->amend_worst, m->amend_qty) : m->amend_qty;
         m->amend_until_ns = MAX(m->amend_until_ns, out->until_ns);
     } else if (out->kind == OUT_CANCEL) {
+        promise_cancel(s, m);
         /* One that is over here and listed there is taken off by what the list says, without a record. */
         if (!m->ended && ++m->cancels > m->cancel_records && !s->core.disk_full)
             sim_fail(s, "a cancel of %s leaves the core and is not in the journal", m->clordid);
@@ -565,6 +594,7 @@ check_over(struct sim *s, struct mine *m, const struct order *o, int64_t cum)
     case ORDER_EXPIRED: right = was && v->status == V_EXPIRED; break;
     default: right = !was; break;
     }
+    right |= m->belied && (o->marks & ORDER_MARK_OPERATOR) != 0;
     if (!right)
         sim_fail(s, "order %s is %s here; at the venue it is %s", m->clordid,
                  order_state_text((enum order_state)o->state),
@@ -574,7 +604,7 @@ check_over(struct sim *s, struct mine *m, const struct order *o, int64_t cum)
                  : v->status == V_FILLED   ? "filled"
                  : v->status == V_CANCELED ? "canceled"
                                            : "expired");
-    if (was && cum != v->cum)
+    if (was && cum != v->cum && !m->belied)
         sim_fail(s, "order %s is over with %.8f filled; the venue filled %.8f", m->clordid, (double)cum / 1e8,
                  (double)v->cum / 1e8);
     if (m->ended && m->end_state != o->state)
@@ -658,7 +688,7 @@ check_order(struct sim *s, struct mine *m)
     if (cum > filled)
         sim_fail(s, "order %s has %.8f filled here and %.8f at the venue", m->clordid, (double)cum / 1e8,
                  (double)filled / 1e8);
-    if (worst(s, m) > cum + reserved)
+    if (worst(s, m) > cum + reserved && (order_live(o) || !m->belied))
         sim_fail(s, "order %s (%s, %s): filled %.8f and reserved %.8f here, but up to %.8f may be filled", m->clordid,
                  order_state_text((enum order_state)o->state), request_state_text((enum request_state)o->request),
                  (double)cum / 1e8, (double)reserved / 1e8, (double)worst(s, m) / 1e8);
@@ -669,6 +699,8 @@ check_order(struct sim *s, struct mine *m)
     check_average(s, m, o);
     if (!order_live(o))
         check_over(s, m, o, cum);
+    else if (o->end_state == 0 && o->cum_qty >= o->qty && (o->marks & ORDER_MARK_AMENDING) == 0)
+        sim_fail(s, "order %s is filled and not over", m->clordid);
     else if (m->ended)
         sim_fail(s, "order %s was %s and is alive again", m->clordid, order_state_text((enum order_state)m->end_state));
 }

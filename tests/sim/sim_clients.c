@@ -76,6 +76,7 @@ gone(struct sim *s, uint32_t session)
 
     sim_trace(s, "client %u is gone", c->client);
     reports_lost(s, c);
+    promise_gone(c);
     c->attached = false;
     core_begin(s);
     gateway_on_session_end(s->core.g, session);
@@ -105,6 +106,7 @@ submit(struct sim *s, struct client *c, struct command *cmd)
         c->asked[cmd->key] = (struct asked){ .command = *cmd, .used = true, .mine = SIM_NONE };
     else if (cmd->key != 0)
         c->asked[cmd->key].varied = true;
+    promise_asked(s, c, cmd);
     if (!ring_put(&c->command, cmd))
         c->asked[cmd->key].gap = true; /* the ring is full: it never got there */
     else if (cmd->key != 0 || cmd->verb != COMMAND_NEW)
@@ -237,6 +239,19 @@ order_replace(struct sim *s, struct client *c, struct command *cmd)
     cmd->key = ++c->key;
 }
 
+/* What an operator may take for so and is not: of an order that works. */
+static bool
+resolve_lie(struct sim *s, struct mine *m, struct command *cmd)
+{
+    const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
+
+    if (v == NULL || !vorder_open(v) || !sim_fate(s, FATE_belies))
+        return false;
+    cmd->state = m->cum == 0 && sim_any(s, 2) == 0 ? RESOLVE_NOT_PLACED : RESOLVE_CANCELED;
+    m->belied = true;
+    return true;
+}
+
 /* What an operator can know for good of this order, from the venue's own pages. False: nothing. */
 static bool
 resolve_claim(struct sim *s, const struct mine *m, struct command *cmd)
@@ -278,14 +293,14 @@ operator_resolves(struct sim *s, struct command *cmd)
     uint64_t first = sim_any(s, MAX(o->count, 1u));
 
     for (uint32_t i = 0; i < o->count; i++) {
-        const struct mine *m = &o->mine[(first + i) % o->count];
+        struct mine *m = &o->mine[(first + i) % o->count];
         uint32_t slot = order_find(s->core.orders, m->clordid);
         if (m->ended || slot == ORDER_NONE || !order_live(order_at(s->core.orders, slot)) ||
             (!order_unknown(order_at(s->core.orders, slot)) && sim_any(s, 4) != 0))
             continue;
         *cmd = (struct command){ .verb = COMMAND_RESOLVE, .target_client = m->client, .target_key = m->key };
         (void)snprintf(cmd->text, sizeof(cmd->text), "seen on the venue's site");
-        if (resolve_claim(s, m, cmd)) {
+        if (resolve_lie(s, m, cmd) || resolve_claim(s, m, cmd)) {
             sim_trace(s, "operator: resolve %s claim %u trade %lld", m->clordid, cmd->state,
                       (long long)cmd->parent_key);
             return true;
@@ -349,6 +364,8 @@ strategy_command(struct sim *s, struct client *c, struct command *cmd)
     } else if (what < 80) {
         cmd->verb = COMMAND_CANCEL;
         cmd->target_key = some_key(s, c);
+        if (sim_any(s, 4) == 0 && c->key < SIM_KEYS - 2)
+            cmd->key = ++c->key;
     } else if (what < 93 && c->key < SIM_KEYS - 2) {
         order_replace(s, c, cmd);
     } else if (what < 95) {
@@ -365,7 +382,7 @@ quiet_command(struct sim *s, uint32_t session, struct command *cmd)
 {
     struct client *c = &s->client[session];
 
-    if (session != SIM_OPERATOR)
+    if (session != SIM_OPERATOR || promise_watched(s))
         return false;
     if (c->token[0] != '\0') {
         cmd->verb = COMMAND_CONFIRM;

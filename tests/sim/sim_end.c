@@ -18,6 +18,13 @@ check_settled(const struct sim *s, char *why, size_t room)
                        v->logged_on, v->stream_in_step, v->reconciled, v->clock_known);
         return false;
     }
+    for (uint32_t i = 0; i < s->venue.opens && t->live == 0; i++) {
+        const struct vorder *o = &s->venue.order[s->venue.open[i]];
+        if (!o->ours)
+            continue;
+        (void)snprintf(why, room, "order %s is open at the venue and over here", o->clordid);
+        return false;
+    }
     if (t->live == 0 && t->unknown == 0)
         return account_same(s, why, room);
     int walk = order_walk_open(c->orders, CLIENT_NONE);

@@ -52,31 +52,16 @@ order_of_clordid(struct sim *s, const char *clordid)
 
 /* ---- saying ------------------------------------------------------------------------------------------------------ */
 
-static int64_t
-delay(struct sim *s, bool late)
-{
-    if (!late)
-        return (int64_t)sim_any(s, NS_PER_MS);
-    switch (sim_any(s, 16)) {
-    case 0: return (int64_t)sim_any(s, 30 * NS_PER_S); /* after the question was given up and asked anew */
-    case 1:
-    case 2:
-    case 3: return (int64_t)sim_any(s, 8 * NS_PER_S);
-    default: return (int64_t)sim_any(s, 500 * NS_PER_MS);
-    }
-}
-
 static void
-answer(struct sim *s, uint32_t wire, struct text *t)
+answer(struct sim *s, uint32_t wire, struct text *t, bool late, int64_t delay)
 {
     if (sim_fate(s, FATE_reply_lost))
         return;
     if (sim_fate(s, FATE_reply_unreadable))
         t->len = 1 + (size_t)sim_any(s, t->len - 1);
-    bool late = sim_fate(s, FATE_reply_late);
-    wire_say(s, wire, t->at, t->len, delay(s, late), late);
+    wire_say(s, wire, t->at, t->len, delay, late);
     if (sim_fate(s, FATE_reply_twice))
-        wire_say(s, wire, t->at, t->len, delay(s, true), true);
+        wire_say(s, wire, t->at, t->len, sim_delay(s, true), true);
 }
 
 struct call {
@@ -101,13 +86,18 @@ param_amount(const struct call *c, const char *name)
     return (int64_t)llround(json_number_value(json_object_get(c->params, name)) * 1e8);
 }
 
+/* One that is late was late to leave the venue, or on its way: its time says which. */
 static void
 end_answer(const struct call *c, struct text *t)
 {
-    put_time(t, "time_in", venue_clock(c->s));
-    put_time(t, "time_out", venue_clock(c->s));
+    struct sim *s = c->s;
+    bool late = sim_fate(s, FATE_reply_late);
+    int64_t delay = sim_delay(s, late);
+
+    put_time(t, "time_in", venue_clock(s));
+    put_time(t, "time_out", venue_clock(s) + (late && sim_any(s, 2) == 0 ? delay : 0));
     put(t, ",\"req_id\":%lld}", c->req_id);
-    answer(c->s, c->wire, t);
+    answer(s, c->wire, t, late, delay);
 }
 
 static void
@@ -158,7 +148,7 @@ stream(struct sim *s, const struct vorder *o, const char *type, const struct vtr
     struct text t = { .at = buffer };
     uint32_t w = s->core.wire[GATEWAY_CONN(0, CONN_ROLE_ORDER)];
 
-    if (w == SIM_NONE || !s->wire[w].subscribed || !s->wire[w].venue_up)
+    if (w == SIM_NONE || !s->wire[w].subscribed || !s->wire[w].venue_up || (o->dark && !s->quiet))
         return;
     bool lost = sim_fate(s, FATE_event_lost);
     if (lost && sim_any(s, 2) == 0) {
@@ -178,10 +168,10 @@ stream(struct sim *s, const struct vorder *o, const char *type, const struct vtr
     if (o->mine != SIM_NONE)
         s->oracle.mine[o->mine].told_wire = w;
     s->say_hole = s->wire[w].hole;
-    wire_say(s, w, t.at, t.len, delay(s, sim_fate(s, FATE_event_late)), false);
+    wire_say(s, w, t.at, t.len, sim_delay(s, sim_fate(s, FATE_event_late)), false);
     s->wire[w].hole = s->say_hole = false;
     if (sim_fate(s, FATE_event_twice))
-        wire_say(s, w, t.at, t.len, delay(s, true), true);
+        wire_say(s, w, t.at, t.len, sim_delay(s, true), true);
 }
 
 void
@@ -279,6 +269,8 @@ call_add(const struct call *c)
         return;
     }
     const struct vorder *o = ledger_place_all(s, &rq);
+    if (o->dark && !s->quiet)
+        return;
     struct text t = { .at = buffer };
     put(&t, "{\"method\":\"add_order\",\"result\":{\"order_id\":\"%s\",\"cl_ord_id\":\"%s\"},\"success\":true",
         order_id(o, id), clordid);
@@ -660,7 +652,7 @@ kraken_rest(struct sim *s, const struct event *e)
     uint8_t *copy = (uint8_t *)sim_take(s, t.len + 1);
     memcpy(copy, t.at, t.len);
     bool late = sim_fate(s, FATE_reply_late);
-    int64_t back = s->latency_ns + delay(s, late);
+    int64_t back = s->latency_ns + sim_delay(s, late);
     if (back > 4 * NS_PER_S) { /* the client's own time-out */
         status = 0;
         t.len = 0;

@@ -87,6 +87,7 @@ ledger_place(struct sim *s, const struct vrequest *rq)
     l->next_id[rq->symbol] += 1 + (int64_t)sim_any(s, 3);
     (void)snprintf(o->clordid, sizeof(o->clordid), "%s", rq->clordid);
     memcpy(o->tif, rq->tif, sizeof(o->tif));
+    o->dark = rq->ours && sim_fate(s, FATE_dark);
     if (sim_fate(s, FATE_shows_late))
         o->shown_ns += (int64_t)sim_any(s, SHOWS_LATE_MAX_NS);
     l->open[l->opens++] = index;
@@ -107,9 +108,9 @@ fee_of(struct sim *s, const struct vorder *o, struct vtrade *t)
     const char *base = s->price[o->symbol].symbol;
 
     switch (s->kraken ? 2 : s->seed % 4) {
-    case 0: /* of what is received, as real venues take it; a whole unit of quantity, so that sums stay exact */
-        if (o->side == SIDE_BUY && t->qty > 1000 * QTY_UNIT) {
-            t->fee = t->qty / 1000 / QTY_UNIT * QTY_UNIT;
+    case 0: /* of what is received, as real venues take it: no whole unit of quantity */
+        if (o->side == SIDE_BUY && t->qty >= 1000) {
+            t->fee = t->qty / 1000;
             (void)snprintf(t->fee_ccy, sizeof(t->fee_ccy), "%.3s", base);
             return;
         }
@@ -265,11 +266,10 @@ ledger_event_trade(struct sim *s)
 }
 
 /* Somebody else at the same account. */
-static void
-foreign_order(struct sim *s)
+static struct vorder *
+foreign_order(struct sim *s, uint32_t symbol, enum side side, int64_t px, int64_t qty)
 {
     char id[40];
-    uint32_t symbol = (uint32_t)sim_any(s, SIM_SYMBOLS);
     /* By hand, by another gateway, by another program. */
     switch (sim_any(s, 3)) {
     case 0: (void)snprintf(id, sizeof(id), "web_%llx", (unsigned long long)sim_any(s, 0)); break;
@@ -282,12 +282,31 @@ foreign_order(struct sim *s)
     struct vrequest rq = {
         .clordid = id,
         .symbol = symbol,
-        .side = (uint8_t)sim_any(s, 2),
+        .side = (uint8_t)side,
         .tif = "GTC",
-        .px = s->price[symbol].bid,
-        .qty = sim_between(s, 1, 5) * SIM_VENUE_ONE,
+        .px = px,
+        .qty = qty,
     };
-    (void)ledger_place(s, &rq);
+    return ledger_place(s, &rq);
+}
+
+/* It meets one of ours: both sides of the trade are the account's, under one id. */
+static void
+self_trade(struct sim *s)
+{
+    struct ledger *l = &s->venue;
+    struct vorder *o = &l->order[l->open[sim_any(s, l->opens)]];
+
+    if (!o->ours || o->px <= 0)
+        return;
+    int64_t qty = some_of(s, o->qty - o->cum);
+    struct vorder *f = foreign_order(s, o->symbol, o->side == SIDE_BUY ? SIDE_SELL : SIDE_BUY, o->px, qty);
+    bool first = sim_any(s, 2) == 0;
+    int64_t id = l->next_trade[o->symbol];
+    ledger_trade(s, first ? o : f, qty, true);
+    l->next_trade[o->symbol] = id;
+    ledger_trade(s, first ? f : o, qty, true);
+    l->next_trade[o->symbol] = MAX(l->next_trade[o->symbol], id + 1);
 }
 
 void
@@ -295,8 +314,13 @@ ledger_second(struct sim *s)
 {
     struct ledger *l = &s->venue;
 
-    if (sim_fate(s, FATE_foreign_order))
-        foreign_order(s);
+    if (sim_fate(s, FATE_foreign_order)) {
+        uint32_t symbol = (uint32_t)sim_any(s, SIM_SYMBOLS);
+        enum side side = (enum side)sim_any(s, 2);
+        (void)foreign_order(s, symbol, side, s->price[symbol].bid, sim_between(s, 1, 5) * SIM_VENUE_ONE);
+    }
+    if (!s->kraken && l->opens > 0 && sim_fate(s, FATE_self_trade))
+        self_trade(s);
     if (l->opens > 0 && sim_fate(s, FATE_foreign_cancel))
         ledger_end(s, &l->order[l->open[sim_any(s, l->opens)]], V_CANCELED, "web_cancel");
 }

@@ -56,6 +56,7 @@ check_report(struct sim *s, struct client *c, const struct report *r)
               r->clordid, (long long)r->cum_qty);
     if (r->kind == REPORT_CONFIRM)
         memcpy(c->token, r->text, sizeof(c->token));
+    promise_told(s, c, r);
     if (r->kind == REPORT_CONFIRM || r->kind == REPORT_POSITION || r->kind == REPORT_DONE || r->kind == REPORT_END)
         return;
     if (r->key > 0 && r->key < SIM_KEYS && c->client == r->client)

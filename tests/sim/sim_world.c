@@ -68,6 +68,8 @@ sim_choose(struct sim *s)
     s->latency_ns = sim_between(s, 1, 60) * NS_PER_MS;
     s->think_ns = sim_between(s, 10, 800) * NS_PER_MS;
     s->chases = sim_any(s, 3) == 0;
+    s->slow = sim_any(s, 4) == 0 ? 5 : 1;
+    s->watches = sim_any(s, 2) == 0;
     s->trade_ns = sim_between(s, 20, 1500) * NS_PER_MS;
     s->position_max = sim_between(s, 2, 40) * SIM_VENUE_ONE / 2;
     s->venue_ns = sim_between(s, -200, 200) * NS_PER_MS;
@@ -75,6 +77,19 @@ sim_choose(struct sim *s)
     s->keys_kept = (uint32_t)sim_between(s, 8, 64);
     s->trades_page = sim_any(s, 2) == 0 ? 500 : (uint32_t)sim_between(s, 3, 30);
     s->trades_kept = sim_any(s, 2) == 0 ? SIM_VTRADES : (uint32_t)sim_between(s, 60, 250);
+}
+
+int64_t
+sim_delay(struct sim *s, bool late)
+{
+    if (!late)
+        return (int64_t)sim_any(s, NS_PER_MS);
+    uint64_t how = sim_any(s, 16);
+    if (how < s->slow)
+        return (int64_t)sim_any(s, 30 * NS_PER_S); /* after the question was given up and asked anew */
+    if (how < s->slow + 3)
+        return (int64_t)sim_any(s, 8 * NS_PER_S);
+    return (int64_t)sim_any(s, 500 * NS_PER_MS);
 }
 
 /* ---- memory of a seed -------------------------------------------------------------------------------------------- */
@@ -217,13 +232,16 @@ second(struct sim *s)
     ledger_second(s);
     price_second(s);
     clients_second(s);
+    promise_second(s);
     if (sim_fate(s, FATE_clock_step)) {
         int64_t most = sim_any(s, 4) == 0 ? 20000 : 2000;
         s->wall_ns += sim_between(s, -most, most) * NS_PER_MS;
         sim_trace(s, "the wall clock steps: %+lld ms", (long long)(s->wall_ns / NS_PER_MS));
     }
     if (sim_fate(s, FATE_pause)) {
-        c->paused_until = s->t + sim_between(s, 10, 30000) * NS_PER_MS;
+        int64_t was = MAX(c->paused_until, s->t);
+        c->paused_until = MAX(was, s->t + sim_between(s, 10, 30000) * NS_PER_MS);
+        s->paused_ns += c->paused_until - was;
         sim_trace(s, "the core is paused for %lld ms", (long long)((c->paused_until - s->t) / NS_PER_MS));
     }
     if (sim_fate(s, FATE_no_room)) {
@@ -346,6 +364,7 @@ begin(struct sim *s, uint64_t seed, bool trace)
     ledger_init(s);
     price_init(s);
     clients_init(s);
+    promise_init(s);
     core_start(s);
     sim_at(s, s->t + NS_PER_S, EV_SECOND, 0, 0, NULL, 0);
     sim_at(s, s->t + s->trade_ns, EV_TRADE, 0, 0, NULL, 0);
@@ -361,6 +380,7 @@ seed_run(struct sim *s)
     while (s->t < end)
         step(s);
     s->quiet = true;
+    s->quiet_from = s->t;
     s->core.no_room = false;
     sim_trace(s, "faults stop");
     int64_t look = MAX(s->t, s->core.paused_until) + QUIET_MIN_NS;
