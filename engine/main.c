@@ -78,17 +78,22 @@ kill_lines(struct app *a, struct kill_file *f, uint64_t *lost)
     *lost = missed;
 }
 
-/* A recording that has ended before its time, said once. */
+/* A recording that has ended before its time: said once, shown for good. */
 static void
 recording_look(struct app *a, bool *said)
 {
     struct fault fault = { "recording: the disk is too slow, events were left out: it ends here, trading goes on" };
 
-    if (a->record == NULL || *said)
+    if (a->record == NULL)
         return;
-    *said = record_file_failed(a->record, &fault) || record_file_lost(a->record) > 0;
-    if (*said)
+    uint64_t lost = record_file_lost(a->record);
+    bool ended = record_file_failed(a->record, &fault) || lost > 0;
+    metric_set(a->metrics, METRIC_RECORDING, 0, !ended);
+    metric_set(a->metrics, METRIC_RECORDING_ENDED, 0, ended);
+    metric_set(a->metrics, METRIC_RECORDING_LOST, 0, (int64_t)lost);
+    if (ended && !*said)
         log_write(a->log_main, LOG_FAULT, fault.text);
+    *said = ended;
 }
 
 /* The same stop may come twice, to the process and to its group: a wish to end at once comes later than that. */

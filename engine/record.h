@@ -25,7 +25,7 @@
     X(REC_ATTACH, 11, "attach")                  /* id = session; data = struct client_identity */              \
     X(REC_DETACH, 12, "detach")                  /* id = session, value = enum on_disconnect */                 \
     X(REC_COMMAND, 13, "command")                /* data = struct client_command */                             \
-    X(REC_LIMITS, 14, "limits")                  /* data = struct risk_limits */                                \
+    X(REC_LIMITS, 14, "limits")                  /* data = struct tap_limits */                                 \
     X(REC_WORK, 15, "work")                      /* gateway_work */                                             \
     X(REC_SENT, 16, "sent")                      /* value = steady clock of the submitting call */              \
     X(REC_DURABLE, 17, "durable")                /* value = sequence */                                         \

@@ -888,8 +888,10 @@ startup_replay(struct app *a, const struct record_header *h, struct fault *fault
     a->balances = balances_init(&a->arena);
     a->orders = order_table_init(&oc, a->identity.instance, &a->arena);
     a->files = journal_file_open(c->journal.dir, (size_t)c->journal.segment_bytes, fault);
+    if (a->files == NULL)
+        return false;
     uint8_t *region = (uint8_t *)calloc(1, h->region_bytes);
-    if (a->files == NULL || region == NULL || !replay_segments(a, &next, fault) || !limits_go_on(a, now, fault) ||
+    if (region == NULL || !replay_segments(a, &next, fault) || !limits_go_on(a, now, fault) ||
         !begin_journal(a, region, h->region_bytes, now, fault))
         return false;
     gateway_config_finish(a, h->seed);

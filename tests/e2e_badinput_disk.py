@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A full disk under the journal: a start that has no room says so and leaves nothing half-written; one that runs out of
-room denies new orders with JOURNAL, cancels go on, and everything that happened is in the journal. Needs root (tmpfs)."""
+room denies new orders with JOURNAL, cancels go on, and everything that happened is in the journal. One under a recording
+ends that, is said and shown, and touches nothing else. Needs root (tmpfs)."""
 import os, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -95,5 +96,27 @@ def runs_full():
         assert len(ids) == len(set(ids)) > 300, len(ids)
 
 
+def recording_runs_full():
+    with Stage("--seed", "43", "--orders-per-10s", "100000") as s:
+        with Disk(s.folder, 320 << 10) as disk:
+            rec = s.folder.file("disk/recording")
+            gw = s.gateway(args=["--paper", "--record", rec], mode="paper")
+            assert gw.metric("recording_active") == 1 and gw.metric("recording_ended") == 0
+            wait_for("the disk is full", lambda: gw.metric("recording_ended") == 1)
+            assert gw.metric("recording_active") == 0
+            wait_for("it says so", lambda: "No space left on device; it ends here, trading goes on" in gw.text())
+            assert new(gw, "buy", "0.001", top(gw)[0] - 50, "--wait")[0] == "ok"
+            time.sleep(0.2)
+            assert gw.text().count("it ends here") == 1, gw.text()
+            assert gw.end() == 0, gw.text()
+            shutil.copytree(rec, s.folder.file("kept"))
+            r = subprocess.run([os.path.join(BIN, "execgw-cli"), "replay", s.folder.file("kept"), "--verify"], capture_output=True, text=True)
+            assert r.returncode == 1 and r.stdout.startswith("incomplete: "), r
+    with Stage("--seed", "44") as s:
+        gw = s.gateway()
+        assert gw.metric("recording_active") == 0 and gw.metric("recording_ended") == 0
+        assert gw.end() == 0
+
+
 if __name__ == "__main__":
-    main([no_room, runs_full])
+    main([no_room, runs_full, recording_runs_full])

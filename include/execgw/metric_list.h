@@ -263,7 +263,13 @@
     X(METRIC_LOG_RECORDS, "log_records_total", COUNTER, NONE, NONE, COUNT, "Log records written")                      \
     X(METRIC_LOG_DROPPED, "log_dropped_total", COUNTER, NONE, NONE, COUNT, "Log records lost to a full ring")          \
     X(METRIC_LOG_SUPPRESSED, "log_suppressed_total", COUNTER, NONE, NONE, COUNT,                                       \
-      "Log records held back because their event came too often")
+      "Log records held back because their event came too often")                                                      \
+    /* Recording; written by the main thread. */                                                                       \
+    X(METRIC_RECORDING, "recording_active", GAUGE, NONE, NONE, COUNT, "1 while what the core sees is recorded")        \
+    X(METRIC_RECORDING_ENDED, "recording_ended", GAUGE, NONE, NONE, COUNT,                                             \
+      "1 after a recording ended before its time: the disk refused a write, or was too slow")                          \
+    X(METRIC_RECORDING_LOST, "recording_lost_total", COUNTER, NONE, NONE, COUNT,                                       \
+      "Events left out of a recording because the disk was too slow")
 
 #define X(name, label) name,
 enum md_channel { MD_CHANNELS(X) MD_CHANNEL_COUNT };
