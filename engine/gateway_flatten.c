@@ -96,7 +96,7 @@ reduce(struct gateway *g, const struct instrument *ins, enum side side, px_t px,
         .tif = (ins->tifs & 1u << TIF_IOC) != 0 ? TIF_IOC : TIF_GTC,
         .px = px,
     };
-    order_risk_fill(&c.cmd, ins, &o);
+    order_risk_fill(g, &c.cmd, ins, &o);
     c.cmd.qty = MIN(qty, risk_whatif(g->p.risk, &o, order_md_ref(g, ins), now, &binding));
     if (c.cmd.qty <= 0)
         return false;

@@ -378,7 +378,7 @@ limits_whatif(struct gateway *g, const struct client_command *c, struct now now)
     if (c->role == ROLE_OPERATOR && cmd->target_client < CLIENT_MAX)
         order.client = cmd->target_client;
     order.qty = 1;
-    order_risk_fill(&order, ins, &o);
+    order_risk_fill(g, &order, ins, &o);
     report_from_command(cmd, &r);
     r.kind = REPORT_WHATIF;
     r.qty = cmd->type == ORDER_MARKET && ins != NULL ? whatif_market(g, &o, now, &binding)

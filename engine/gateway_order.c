@@ -75,12 +75,19 @@ order_deny(struct gateway *g, const struct client_command *c, enum deny_reason w
 
 /* ---- new orders and replaces ------------------------------------------------------------------------------------- */
 
+/* 0 = the account that the instrument's venue trades for; any other must be it: risk. */
+static inline uint32_t
+account_meant(const struct gateway *g, const struct command *c, const struct instrument *ins)
+{
+    return likely(ins != NULL) && c->account == 0 ? g->venue[ins->venue].cfg->account : c->account;
+}
+
 void
-order_risk_fill(const struct command *c, const struct instrument *ins, struct risk_order *o)
+order_risk_fill(const struct gateway *g, const struct command *c, const struct instrument *ins, struct risk_order *o)
 {
     *o = (struct risk_order){
         .client = c->client,
-        .account = c->account,
+        .account = account_meant(g, c, ins),
         .instrument = c->instrument,
         .instrument_version = c->instrument_version,
         .ins = ins,
@@ -456,6 +463,7 @@ try_order(struct gateway *g, struct order_try *try, const struct instrument *ins
         .recv_mono_ns = now.mono.ns,
         .risk_mono_ns = after.ns,
     };
+    in.command.account = try->risk.account;
     if (unlikely(try->how == TRY_AFTER_CANCEL))
         memcpy(in.target_clordid, try->target_clordid, CLORDID_BYTES);
     bool cleared = true;
@@ -508,7 +516,7 @@ command_order(struct gateway *g, const struct client_command *c, struct now now)
     }
     struct order_try try = { .c = c, .how = TRY_NEW };
     const struct instrument *ins = route_instrument(g->p.route, cmd->instrument, 0);
-    order_risk_fill(cmd, ins, &try.risk);
+    order_risk_fill(g, cmd, ins, &try.risk);
     try_order(g, &try, ins, now);
 }
 

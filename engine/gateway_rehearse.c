@@ -32,7 +32,7 @@ rehearse(const struct gateway *g, uint8_t *scratch, const struct order *o, struc
         return;
     struct client_hint hint = order_hint(&c);
     order_prefetch(g, &hint);
-    order_risk_fill(&c, ins, &risk);
+    order_risk_fill(g, &c, ins, &risk);
     (void)venue_affords(v, VENUE_RQ_NEW, now);
     risk_rehearse(g->p.risk, &risk, order_md_ref(g, ins), now);
     venue_order_fill(g, o, &order);

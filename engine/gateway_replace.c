@@ -230,7 +230,7 @@ turn_end(struct gateway *g, struct turn *t, struct now now)
     struct client_command c = t->c;
     struct order_try try = { .c = &c, .how = TRY_AFTER_CANCEL, .silent = t->gone };
 
-    order_risk_fill(&c.cmd, route_instrument(g->p.route, c.cmd.instrument, 0), &try.risk);
+    order_risk_fill(g, &c.cmd, route_instrument(g->p.route, c.cmd.instrument, 0), &try.risk);
     try.found = turn_outcome(g, t, now, &try.risk.qty);
     memcpy(try.target_clordid, t->clordid, CLORDID_BYTES);
     t->used = false;
@@ -263,10 +263,10 @@ target_of(const struct gateway *g, const struct command *cmd, uint32_t *slot)
 }
 
 static void
-risk_order_of(const struct client_command *c, const struct instrument *ins, const struct order *target, bool worse,
-              struct risk_order *o)
+risk_order_of(const struct gateway *g, const struct client_command *c, const struct instrument *ins,
+              const struct order *target, bool worse, struct risk_order *o)
 {
-    order_risk_fill(&c->cmd, ins, o);
+    order_risk_fill(g, &c->cmd, ins, o);
     if (target == NULL)
         return;
     o->replace = true;
@@ -313,10 +313,10 @@ order_replace(struct gateway *g, const struct client_command *given, struct now 
         c.cmd.flags |= target->flags & COMMAND_FLAGS_ALL;
         c.cmd.tif = target->tif;
     } else if (target != NULL && target->cum_qty == 0) {
-        risk_order_of(&c, ins, target, false, &both);
+        risk_order_of(g, &c, ins, target, false, &both);
         together = risk_peek(g->p.risk, &both, order_md_ref(g, ins), now, &verdict) == DENY_NONE;
     }
-    risk_order_of(&c, ins, target, !together, &try.risk);
+    risk_order_of(g, &c, ins, target, !together, &try.risk);
     try.risk.in_turn = !amends && !together;
     try.how = amends ? TRY_AMEND : together ? TRY_TOGETHER : TRY_IN_TURN;
     try.target = slot;

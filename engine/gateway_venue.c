@@ -301,6 +301,7 @@ venue_publish_state(struct gateway_venue *v)
         .clock_known = v->clock_known,
         .clock_offset_ns = v->clock_offset_ns,
         .has_balances = v->balances_told,
+        .account = (uint8_t)v->cfg->account,
     };
 
     risk_set_venue(v->g->p.risk, v->id, &rv);

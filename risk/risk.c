@@ -162,6 +162,8 @@ check_state(const struct risk *r, const struct risk_order *o, const struct found
     unsigned verb = o->replace ? COMMAND_REPLACE : COMMAND_NEW;
     if (unlikely((cs->accounts >> o->account & 1) == 0 || (cs->verbs >> verb & 1) == 0))
         DENY(DENY_NOT_PERMITTED, o->account, verb);
+    if (unlikely(v != NULL && o->account != v->now.account)) /* its limits and positions are of another's */
+        DENY(DENY_NOT_PERMITTED, o->account, v->now.account);
     if (unlikely(cs->symbols_only && o->instrument < r->counts.instruments &&
                  (r->market[o->instrument].permitted >> o->client & 1) == 0))
         DENY(DENY_NOT_PERMITTED, o->instrument, o->client);

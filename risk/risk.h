@@ -28,6 +28,7 @@ struct risk_venue {
     bool clock_known;
     int64_t clock_offset_ns; /* venue clock - wall clock */
     bool has_balances;       /* it tells balances: without one, BALANCE. Paper has none */
+    uint8_t account;         /* whose orders they are: those of any other are NOT_PERMITTED here */
 };
 
 /* What the gateway fills for each new order and replace. */

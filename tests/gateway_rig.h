@@ -111,6 +111,7 @@ static int64_t rig_heartbeat_ns;
 static uint8_t rig_on_silence;
 static int64_t rig_deadman_ns;
 static uint32_t rig_kill_trips;
+static uint32_t rig_account;                      /* of the next start's first venue */
 static void (*rig_limits)(struct risk_limits *l); /* changes the limits of the next starts */
 static bool rig_cancels_linger;                   /* the venue's cancels have no deadline */
 /* The same: requests over HTTP are counted up to so many, and paid back in a minute; 0 = not counted. */
@@ -776,7 +777,7 @@ rig_journal(struct rig *r, const struct journal_identity *who)
 static void
 rig_begin(struct rig *r)
 {
-    struct risk_counts rc = { .accounts = 1, .instruments = 8 };
+    struct risk_counts rc = { .accounts = 2, .instruments = 8 };
     struct order_counts oc = {
         .live_max = RIG_ORDERS / 2, .done_kept = RIG_ORDERS / 2, .trades_kept = 256, .keys_kept = 16
     };
@@ -855,9 +856,10 @@ rig_begin(struct rig *r)
                   .fetch_snapshot = rig_fetch_snapshot },
     };
     struct gateway_config gc = {
-        .venue_count = venues, .order_slots = RIG_ORDERS, .accounts = 1, .instance = "01", .term = r->term, .seed = 7
+        .venue_count = venues, .order_slots = RIG_ORDERS, .accounts = 2, .instance = "01", .term = r->term, .seed = 7
     };
     gc.venue[0] = (struct gateway_venue_config){ .name = "script",
+                                                 .account = rig_account,
                                                  .ops = r->over_http ? &script_ops_rest
                                                         : r->amends  ? &script_ops_amends
                                                                      : &script_ops,

@@ -17,7 +17,7 @@ TEST(a_stricter_state_holds_at_once_at_every_level_and_a_looser_one_after_its_se
         uint64_t id;
         uint64_t past;
     } at[] = {
-        { LEVEL_GLOBAL, 0, 0 },     { LEVEL_ACCOUNT, 0, 1 },
+        { LEVEL_GLOBAL, 0, 0 },     { LEVEL_ACCOUNT, 0, 2 },
         { LEVEL_INSTRUMENT, 0, 1 }, { LEVEL_CLIENT, RIG_CLIENT, CLIENT_MAX },
         { LEVEL_VENUE, 0, 1 },
     };

@@ -466,4 +466,42 @@ TEST(what_fits_is_asked_once_every_venue_has_told_of_its_instruments)
     rig_end(&rig);
 }
 
+TEST(an_order_in_the_name_of_another_account_uses_nobodys_limits)
+{
+    rig_ready(&rig);
+    struct command c = rig_limit(&rig, SIDE_BUY, 99900, 900);
+    c.account = 1; /* the venue's is 0 */
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_NOT_PERMITTED);
+    CHECK(rig_take(&rig, VENUE_RQ_NEW) == NULL);
+    CHECK_EQ(risk_position(rig.risk, 1, 0)->reserved[SIDE_BUY], 0);
+    c = rig_limit(&rig, SIDE_BUY, 99900, 0);
+    c.verb = COMMAND_WHATIF;
+    c.account = 1;
+    rig_command(&rig, RIG_STRATEGY, c);
+    struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_WHATIF);
+    CHECK_EQ(r.qty, 0);
+    CHECK_EQ(r.deny, DENY_NOT_PERMITTED);
+    rig_end(&rig);
+}
+
+TEST(an_order_that_names_no_account_is_of_the_one_its_venue_trades_for)
+{
+    rig_account = 1;
+    rig_ready(&rig);
+    rig_account = 0;
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 900);
+    CHECK(acked(1) != NULL);
+    CHECK_EQ(rig_order(&rig, key)->account, 1);
+    CHECK_EQ(risk_position(rig.risk, 1, 0)->reserved[SIDE_BUY], 900);
+    CHECK_EQ(risk_position(rig.risk, 0, 0)->reserved[SIDE_BUY], 0);
+    struct command c = rig_limit(&rig, SIDE_BUY, 99800, 800);
+    c.verb = COMMAND_REPLACE;
+    c.target_key = key;
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK(rig_take(&rig, VENUE_RQ_REPLACE) != NULL || rig_take(&rig, VENUE_RQ_AMEND) != NULL);
+    CHECK_EQ(risk_position(rig.risk, 0, 0)->open_count, 0);
+    rig_end(&rig);
+}
+
 TEST_MAIN()

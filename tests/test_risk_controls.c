@@ -6,6 +6,28 @@
 
 /* ---- who may do what --------------------------------------------------------------------------------------------- */
 
+TEST(an_order_is_of_the_account_that_its_venue_trades_for)
+{
+    struct fixture f;
+    struct risk_venue v = venue_up();
+    fixture_init(&f);
+    for (unsigned replace = 0; replace < 2; replace++) {
+        f.o.replace = replace;
+        f.o.account = ACCOUNT + 1;
+        v.account = ACCOUNT;
+        risk_set_venue(f.r, 0, &v);
+        CHECK_EQ(check(&f), DENY_NOT_PERMITTED);
+        CHECK_EQ(risk_peek(f.r, &f.o, &f.md, f.now, &f.v), DENY_NOT_PERMITTED);
+        CHECK_EQ(risk_whatif(f.r, &f.o, &f.md, f.now, &f.v), 0);
+        CHECK_EQ(f.v.reason, DENY_NOT_PERMITTED);
+        v.account = ACCOUNT + 1;
+        risk_set_venue(f.r, 0, &v);
+        CHECK_EQ(check(&f), DENY_NONE);
+        f.o.account = ACCOUNT;
+        CHECK_EQ(check(&f), DENY_NOT_PERMITTED);
+    }
+}
+
 TEST(a_strategy_may_use_its_accounts_instruments_and_verbs_alone)
 {
     struct fixture f;

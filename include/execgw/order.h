@@ -245,7 +245,7 @@ struct command {
     uint64_t key;        /* client order key: strictly increasing per client; for NEW and REPLACE names the new order */
     uint64_t target_key; /* CANCEL, REPLACE: the order meant. The operator's commands name any client's order: */
     uint32_t target_client;
-    uint32_t account;
+    uint32_t account; /* 0 = the one that the instrument's venue trades for; any other must be that one */
     uint32_t instrument;
     uint32_t instrument_version;
     uint8_t side;          /* enum side */
