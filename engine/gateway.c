@@ -193,14 +193,14 @@ venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len)
         /* Its record is the last. */
         bool sent = send_covered(v, ROLE_ORDER, WS_OP_TEXT, len, waits ? v->g->p.journal->seq : 0);
         if (likely(sent && v->cfg->ops->cost != NULL))
-            budget_spend(&v->budget, &v->cfg->ops->cost[kind], v->now.wall.ns + v->clock_offset_ns);
+            budget_spend(&v->budget, &v->cfg->ops->cost[kind], venue_now_ns(v, v->now));
         return sent;
     }
     if (waits)
         return false; /* nothing holds an HTTP request back */
     ASSERT(!v->rest_busy);
     if (v->cfg->ops->cost != NULL)
-        budget_spend(&v->http, &v->cfg->ops->cost[kind], v->now.wall.ns + v->clock_offset_ns);
+        budget_spend(&v->http, &v->cfg->ops->cost[kind], venue_now_ns(v, v->now));
     v->rest_busy = port->rest_send(port->ctx, v->id, v->g->scratch + WS_HEADER_ROOM, len);
     v->rest_wanted = v->rest_busy;
     v->rest_kind = (uint8_t)kind;
@@ -211,7 +211,7 @@ enum venue_ask
 venue_ask(struct gateway_venue *v, const struct venue_request *rq, struct now now)
 {
     v->now = now;
-    int n = v->cfg->ops->submit(v->cfg->adapter, rq, now, v->clock_offset_ns, v->g->scratch + WS_HEADER_ROOM,
+    int n = v->cfg->ops->submit(v->cfg->adapter, rq, now, venue_offset_ns(v, now), v->g->scratch + WS_HEADER_ROOM,
                                 GATEWAY_SEND_MAX, &v->sink);
     if (n <= 0)
         return n < 0 ? VENUE_ASK_REFUSED : VENUE_ASK_ANSWERED;
@@ -338,8 +338,11 @@ gateway_start(struct gateway *g, struct now now)
     gateway_control(g, CONTROL_START, CLIENT_NONE, g->cfg.term, "", now);
     limits_in_force(g, NULL, CLIENT_NONE, "", now);
     metric_set(g->p.metrics, METRIC_TERM, 0, g->cfg.term);
-    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++) {
+        g->venue[i].venue_at = now.wall;
+        g->venue[i].venue_mono = now.mono;
         venue_recover(&g->venue[i], now);
+    }
     kill_recover(g, now);
     for (uint32_t i = 0; i < g->p.route->count; i++) {
         uint32_t account = g->venue[g->p.route->table[i].venue].cfg->account;
@@ -548,7 +551,7 @@ gateway_on_rest(struct gateway *g, uint16_t venue, unsigned status, const uint8_
     }
     if (v->rest_wanted && v->account.asked && v->rest_kind == VENUE_RQ_TRADES)
         account_page(v); /* not at its end */
-    int n = v->rest_wanted ? ops->rest_more(v->cfg->adapter, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
+    int n = v->rest_wanted ? ops->rest_more(v->cfg->adapter, now, venue_offset_ns(v, now), g->scratch + WS_HEADER_ROOM,
                                             GATEWAY_SEND_MAX)
                            : 0;
     v->rest_busy = false;
@@ -571,7 +574,7 @@ gateway_on_budget(struct gateway *g, uint16_t venue, enum venue_budget which, in
     struct gateway_venue *v = &g->venue[venue];
 
     ASSERT(venue < g->cfg.venue_count);
-    budget_told(&v->budget, which, limit, -1, window_ns, now.wall.ns + v->clock_offset_ns);
+    budget_told(&v->budget, which, limit, -1, window_ns, venue_now_ns(v, now));
 }
 
 _Static_assert((int)BUDGET_COUNT == (int)VENUE_BUDGET_COUNT && (int)BUDGET_DECAY == (int)VENUE_BUDGET_DECAY,
@@ -581,7 +584,7 @@ static void
 budgets_show(struct gateway_venue *v, struct now now)
 {
     struct metric_page *m = v->g->p.metrics;
-    int64_t venue_ns = now.wall.ns + v->clock_offset_ns;
+    int64_t venue_ns = venue_now_ns(v, now);
     int64_t least_ppm = INT64_MAX;
 
     for (unsigned i = 0; i < VENUE_BUDGET_COUNT; i++) {

@@ -74,13 +74,6 @@ reconcile_settled(struct gateway_venue *v, struct order_aux *a)
     a->reconciling = 0;
 }
 
-/* The venue's clock now, by the steady clock since it was last asked: a step of the wall clock proves nothing. */
-static int64_t
-venue_clock_ns(const struct gateway_venue *v, struct now now)
-{
-    return v->venue_at.ns + (now.mono.ns - v->venue_mono.ns);
-}
-
 /* The venue's clock after which a request on this order that has not arrived never will. */
 int64_t
 proof_venue_ns(const struct gateway_venue *v, const struct order *o)
@@ -304,7 +297,7 @@ ask_next(struct gateway_venue *v, uint32_t slot, enum ask answered, bool not_fou
         a->trades_next = order_missing_fill_qty(o) > 0;
         a->since = 0;
         reconcile_settled(v, a);
-        ask_later(v, slot, proven ? 0 : proof_ns - venue_clock_ns(v, now), now);
+        ask_later(v, slot, proven ? 0 : proof_ns - venue_now_ns(v, now), now);
         return;
     }
     ask_done(v, slot, now);
@@ -374,7 +367,7 @@ ask_send(struct gateway_venue *v, uint32_t slot, struct now now)
     a->tag = (uint8_t)(a->tag % (SUSPECT_TAG - 1) + 1 + (a->suspect != 0 ? SUSPECT_TAG : 0));
     rq.tag = a->tag;
     a->ask = rq.kind == VENUE_RQ_TRADES ? ASK_TRADES : ASK_QUERY;
-    a->asked_venue_ns = venue_clock_ns(v, now);
+    a->asked_venue_ns = venue_now_ns(v, now);
     a->asked_mono_ns = now.mono.ns;
     a->ask_at = ask_until(a, now);
     v->asking[v->asking_count++] = slot;

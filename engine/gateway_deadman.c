@@ -43,7 +43,7 @@ deadman_on_report(struct gateway_venue *v, const struct venue_report *r)
 static void
 deadman_look(struct gateway_venue *v, struct now now)
 {
-    if (v->deadman_until_ns == 0 || !v->clock_known || now.wall.ns + v->clock_offset_ns < v->deadman_until_ns)
+    if (v->deadman_until_ns == 0 || !v->clock_known || venue_now_ns(v, now) < v->deadman_until_ns)
         return;
     v->deadman_until_ns = 0;
     metric_set(v->g->p.metrics, METRIC_DEADMAN, v->id, 0);

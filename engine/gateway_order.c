@@ -179,7 +179,7 @@ send_new(struct gateway_venue *v, const struct order_intent *in, uint32_t target
         metric_add(g->p.metrics, METRIC_REPLACE_SENT, v->id, 1);
     }
     v->now = now;
-    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, v->clock_offset_ns, g->scratch + WS_HEADER_ROOM,
+    int n = v->cfg->ops->submit(v->cfg->adapter, &rq, now, venue_offset_ns(v, now), g->scratch + WS_HEADER_ROOM,
                                 GATEWAY_ORDER_ROOM, &v->sink);
     if (unlikely(n < 0))
         return false;
@@ -227,7 +227,7 @@ place(struct gateway *g, const struct order_try *try, const struct risk_verdict 
     (void)clordid_mint_next(&g->mint, in->clordid);
     if (target_slot != ORDER_NONE)
         memcpy(in->target_clordid, order_at(g->p.orders, target_slot)->clordid, CLORDID_BYTES);
-    in->venue_deadline_ns = now.wall.ns + v->clock_offset_ns + v->cfg->recv_window_ns;
+    in->venue_deadline_ns = venue_now_ns(v, now) + v->cfg->recv_window_ns;
     uint64_t seq = gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now);
     if (unlikely(seq == 0)) {
         order_deny(g, try->c, DENY_JOURNAL, now);
@@ -537,7 +537,7 @@ order_cancel_asked(struct gateway *g, uint32_t slot, const struct command *by, s
         .kind = ORDER_EV_CANCEL_SENT,
         .trade_id = -1,
         .mono_ns = now.mono.ns,
-        .deadline_ns = now.wall.ns + v->clock_offset_ns + v->cfg->recv_window_ns,
+        .deadline_ns = venue_now_ns(v, now) + v->cfg->recv_window_ns,
     };
 
     memcpy(ev.clordid, o->clordid, CLORDID_BYTES);

@@ -65,7 +65,7 @@ twin_lives(struct gateway_venue *v, const struct venue_report *r)
     if (r->kind != VENUE_NEW_ACK || r->venue_time_ns == 0 || !v->clock_known ||
         clordid_parse(r->clordid, g->cfg.instance, &id) != CLORDID_OURS || id.term >= g->cfg.term)
         return false;
-    int64_t ago = v->venue_at.ns + mono_since(v->now.mono, v->venue_mono) - r->venue_time_ns;
+    int64_t ago = venue_now_ns(v, v->now) - r->venue_time_ns;
     if (ago > mono_since(v->now.mono, g->start_mono) - v->cfg->recv_window_ns - TWIN_MARGIN_NS)
         return false;
     another_host(v, r->clordid);
@@ -102,7 +102,7 @@ adopt(struct gateway_venue *v, const struct venue_report *r, bool own)
         .qty = r->qty,
         .recv_mono_ns = v->now.mono.ns,
         .risk_mono_ns = v->now.mono.ns,
-        .venue_deadline_ns = v->now.wall.ns + v->clock_offset_ns, /* it was there at this time */
+        .venue_deadline_ns = venue_now_ns(v, v->now), /* it was there at this time */
     };
     if (own)
         memcpy(in.clordid, r->clordid, CLORDID_BYTES);
@@ -281,7 +281,7 @@ bool
 trade_was_lost(const struct gateway_venue *v, const struct venue_report *r)
 {
     return r->request == VENUE_RQ_TRADES && v->reconciled && r->venue_time_ns != 0 &&
-           r->venue_time_ns < v->venue_at.ns + (v->now.mono.ns - v->venue_mono.ns) - LOST_MARGIN_NS;
+           r->venue_time_ns < venue_now_ns(v, v->now) - LOST_MARGIN_NS;
 }
 
 /* ---- whose trade is it? ------------------------------------------------------------------------------------------
@@ -377,7 +377,7 @@ account_ask(struct gateway_venue *v, struct now now)
     struct venue_request rq = { .kind = VENUE_RQ_BALANCES };
 
     if (s->begun_venue_ns == 0) {
-        s->begun_venue_ns = v->venue_at.ns + (now.mono.ns - v->venue_mono.ns);
+        s->begun_venue_ns = venue_now_ns(v, now);
         s->since_ns = swept_until_ns(v);
     }
     if (s->instrument < v->g->p.route->count) {

@@ -36,7 +36,7 @@ rehearse(const struct gateway *g, uint8_t *scratch, const struct order *o, struc
     (void)venue_affords(v, VENUE_RQ_NEW, now);
     risk_rehearse(g->p.risk, &risk, order_md_ref(g, ins), now);
     venue_order_fill(g, o, &order);
-    int n = v->cfg->ops->rehearse(v->cfg->adapter, &rq, now, v->clock_offset_ns, scratch + WS_HEADER_ROOM,
+    int n = v->cfg->ops->rehearse(v->cfg->adapter, &rq, now, venue_offset_ns(v, now), scratch + WS_HEADER_ROOM,
                                   GATEWAY_ORDER_ROOM);
     uint32_t mask = 0;
     if (n > 0)

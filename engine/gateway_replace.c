@@ -98,7 +98,7 @@ amend(struct gateway *g, const struct client_command *c, struct order_intent *in
     in->qty = c->cmd.qty;
     memcpy(in->target_clordid, order_at(g->p.orders, slot)->clordid, CLORDID_BYTES);
     memcpy(in->clordid, in->target_clordid, CLORDID_BYTES);
-    in->venue_deadline_ns = now.wall.ns + v->clock_offset_ns + v->cfg->recv_window_ns;
+    in->venue_deadline_ns = venue_now_ns(v, now) + v->cfg->recv_window_ns;
     ASSERT(order_intent_fault(g->p.orders, in) == NULL);
     uint64_t seq = gateway_journal(g, JOURNAL_INTENT, in, sizeof(*in), now);
     if (unlikely(seq == 0)) {

@@ -181,8 +181,8 @@ struct gateway_venue {
     bool stepping; /* inside venue_step: its answers may come in the call */
     bool clock_known;
     bool time_asked;
-    int64_t clock_offset_ns;
-    wall_ns_t venue_at; /* what the venue's clock said when this machine's steady clock said venue_mono */
+    int64_t clock_offset_ns; /* from the wall clock, when it was last measured: what is shown and limited */
+    wall_ns_t venue_at;      /* what the venue's clock said at venue_mono; the wall clock's until it was asked */
     mono_ns_t venue_mono;
     struct now time_sent;
     uint32_t positions_unknown; /* instruments that first_sight calls so; read for every order */
@@ -462,6 +462,27 @@ venue_over_http(const struct gateway_venue *v, unsigned kind)
     return kind < VENUE_RQ_COUNT && (v->cfg->ops->rest >> kind & 1) != 0;
 }
 
+/* The venue's clock when this machine's steady clock says `at`, never ahead of it. Not by the wall clock: that may have
+ * been set since the venue was asked, and a request's time and deadline must not move with it. */
+static inline int64_t
+venue_at_ns(const struct gateway_venue *v, mono_ns_t at)
+{
+    return v->venue_at.ns + (at.ns - v->venue_mono.ns);
+}
+
+static inline int64_t
+venue_now_ns(const struct gateway_venue *v, struct now now)
+{
+    return venue_at_ns(v, now.mono);
+}
+
+/* The same as adapters take it: from the wall clock of `now`. */
+static inline int64_t
+venue_offset_ns(const struct gateway_venue *v, struct now now)
+{
+    return venue_now_ns(v, now) - now.wall.ns;
+}
+
 /* Ask before submit(): a kind that goes over HTTP waits while another is on its way, and while the venue wants quiet
  * there. */
 static inline bool
@@ -489,7 +510,7 @@ venue_affords(const struct gateway_venue *v, enum venue_request_kind kind, struc
 {
     const struct venue_cost *cost = v->cfg->ops->cost;
     return cost == NULL || budget_ready(unlikely(venue_over_http(v, kind)) ? &v->http : &v->budget, &cost[kind],
-                                        kind == VENUE_RQ_CANCEL, now.wall.ns + v->clock_offset_ns);
+                                        kind == VENUE_RQ_CANCEL, venue_now_ns(v, now));
 }
 
 /* A step of the log-on? Without one nothing is canceled: it may spend what is kept for cancels. */
@@ -498,7 +519,7 @@ venue_affords_step(const struct gateway_venue *v, enum venue_request_kind kind, 
 {
     const struct venue_cost *cost = v->cfg->ops->cost;
     return cost == NULL || budget_ready(unlikely(venue_over_http(v, kind)) ? &v->http : &v->budget, &cost[kind], true,
-                                        now.wall.ns + v->clock_offset_ns);
+                                        venue_now_ns(v, now));
 }
 
 static inline bool

@@ -226,7 +226,7 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
     if (unlikely(g->aux[slot].asked_by1 != 0) && order_state_terminal((enum order_state)o->state))
         tell_asker(g, slot, o, seq, now);
     if (ev->kind == ORDER_EV_FILL && out == ORDER_APPLIED && o->trade_count == 1)
-        budget_give_back(&g->venue[o->venue].budget, now.wall.ns + g->venue[o->venue].clock_offset_ns);
+        budget_give_back(&g->venue[o->venue].budget, venue_now_ns(&g->venue[o->venue], now));
     if (unlikely(g->kill.on) && order_state_terminal((enum order_state)o->state) && o->state != state_before)
         kill_order_ended(g, o, ev, seq, now);
     if (out == ORDER_CONFLICT)
@@ -561,7 +561,7 @@ static void
 on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
 {
     /* From the venue's own clock where it says it: ours may have stepped since its offset was measured. */
-    int64_t said_ns = r->venue_time_ns > 0 ? r->venue_time_ns : v->now.wall.ns + v->clock_offset_ns;
+    int64_t said_ns = r->venue_time_ns > 0 ? r->venue_time_ns : venue_now_ns(v, v->now);
     int64_t wait = r->retry_after_ns <= 0 ? INT64_MAX : r->retry_after_ns - said_ns;
 
     if (wait > INT64_C(7) * 24 * 3600 * NS_PER_S)
@@ -582,7 +582,7 @@ on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
     }
     if (http && r->code != 0) /* whoever else asks in this account's name: the counter is full */
         budget_told(&v->http, VENUE_BUDGET_DECAY, 0, v->http.window[VENUE_BUDGET_DECAY].limit, 0,
-                    v->now.wall.ns + v->clock_offset_ns);
+                    venue_now_ns(v, v->now));
     if (!http)
         unsent_withdraw_all(v, "the venue told us to be quiet before it left", v->now);
     metric_add(v->g->p.metrics, METRIC_RATE_LIMITED, v->id, 1);
@@ -594,7 +594,7 @@ on_budget(struct gateway_venue *v, const struct venue_report *r)
 {
     if (r->code >= 0 && r->code < VENUE_BUDGET_COUNT)
         budget_told(&v->budget, (enum venue_budget)r->code, r->qty, r->cum_qty, r->retry_after_ns,
-                    v->now.wall.ns + v->clock_offset_ns);
+                    venue_now_ns(v, v->now));
 }
 
 /* One list may be older than the end that was told of the order; the next one is not. */
@@ -691,7 +691,7 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
         ev.flags &= (uint8_t)~ORDER_EVENT_PROVEN; /* and prove nothing about an amend that is under way */
     } else if (ev.qty > 0 && r->request != VENUE_RQ_COUNT) {
         /* Price and total are of then, whatever time of the order the answer names. */
-        a->terms_venue_ns = v->venue_at.ns + (asked_mono_ns - v->venue_mono.ns);
+        a->terms_venue_ns = venue_at_ns(v, (mono_ns_t){ asked_mono_ns });
         ev.venue_time_ns = MAX(ev.venue_time_ns, a->terms_venue_ns);
     }
     enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);

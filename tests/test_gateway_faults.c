@@ -179,4 +179,37 @@ TEST(a_step_of_the_wall_clock_moves_no_time_out_and_its_offset_is_measured_again
     }
 }
 
+/* Far ahead, a venue would take an order long after its deadline; behind, none at all; and trades asked from too late
+ * do not hold the one that is looked for. */
+TEST(a_step_of_the_wall_clock_changes_neither_the_time_a_request_names_nor_the_trades_that_are_asked_for)
+{
+    static const int64_t step_s[] = { 0, 6, -6 };
+
+    for (unsigned i = 0; i < ARRAY_LEN(step_s); i++) {
+        char clordid[CLORDID_BYTES];
+        rig_ready(&rig);
+        int64_t venue_ns = rig.now.wall.ns - rig.now.mono.ns; /* they agreed */
+        rig.now.wall.ns += step_s[i] * NS_PER_S;
+        uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 1000);
+        struct rig_request *sent = rig_take(&rig, VENUE_RQ_NEW);
+        CHECK(sent != NULL);
+        int64_t sent_ns = venue_ns + sent->at_ns;
+        CHECK_EQ(sent->venue_at_ns, sent_ns);
+        CHECK_EQ(rig_order(&rig, key)->venue_deadline_ns, sent_ns + NS_PER_S);
+        memcpy(clordid, sent->clordid, CLORDID_BYTES);
+        rig_pass(&rig, 3 * NS_PER_S);
+        struct venue_report s = rig_report(VENUE_STATUS, clordid);
+        s.request = VENUE_RQ_QUERY;
+        s.state = ORDER_FILLED;
+        s.venue_order_id = 77;
+        s.cum_qty = 1000; /* which no report has told */
+        rig_say(&rig, &s);
+        rig_pass(&rig, NS_PER_S);
+        struct rig_request *trades = rig_take(&rig, VENUE_RQ_TRADES);
+        CHECK(trades != NULL);
+        CHECK(trades->since_ns < sent_ns && trades->since_ns > sent_ns - 2 * NS_PER_S);
+        rig_end(&rig);
+    }
+}
+
 TEST_MAIN()

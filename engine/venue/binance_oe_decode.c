@@ -116,8 +116,10 @@ rate_limited(const struct binance_answer *a)
         r.retry_after_ns = binance_time_ns(m[0]);
         r.venue_time_ns = binance_time_ns(m[1]);
     }
-    if (r.retry_after_ns == 0)
-        r.retry_after_ns = a->now.wall.ns + a->b->clock_offset_ns + wait_ns;
+    if (r.retry_after_ns == 0) {
+        r.venue_time_ns = a->now.wall.ns + a->b->clock_offset_ns;
+        r.retry_after_ns = r.venue_time_ns + wait_ns;
+    }
     binance_report(a->sink, &r);
 }
 
