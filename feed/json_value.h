@@ -71,6 +71,15 @@ json_value_bool(struct json_value v, bool *out)
     return json_bool(&j, out);
 }
 
+/* The characters of a number, or of a text that should be one. */
+static inline bool
+json_value_amount(struct json_value v, struct json_text *out)
+{
+    struct json_scan j = json_value_scan(v);
+
+    return (json_peek(&j) == JSON_STRING ? json_string(&j, out) : json_number(&j, out)) && out->n > 0;
+}
+
 static inline bool
 json_value_decimal(struct json_value v, unsigned decimals, int64_t *out)
 {

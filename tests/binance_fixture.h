@@ -250,14 +250,17 @@ decode_text(struct fixture *f, const char *text, enum decode_result want)
     "\"side\":\"BUY\",\"stopPrice\":\"0.00000000\",\"icebergQty\":\"0.00000000\",\"time\":1660801715639," \
     "\"updateTime\":1660801717945,\"isWorking\":true}"
 
-#define TRADE_ENTRY(symbol, id)                                                                                 \
-    "{\"symbol\":\"" symbol "\",\"id\":" id ",\"orderId\":12,\"orderListId\":-1,\"price\":\"23416.10000000\","  \
+#define TRADE_ENTRY(symbol, id) TRADE_ENTRY_AT(symbol, id, "23416.10000000", "true")
+#define TRADE_ENTRY_AT(symbol, id, px, buyer)                                                                   \
+    "{\"symbol\":\"" symbol "\",\"id\":" id ",\"orderId\":12,\"orderListId\":-1,\"price\":\"" px "\","          \
     "\"qty\":\"0.00635000\",\"quoteQty\":\"148.69\",\"commission\":\"0.00000635\",\"commissionAsset\":\"BTC\"," \
-    "\"time\":1660801715793,\"isBuyer\":true,\"isMaker\":true,\"isBestMatch\":true}"
+    "\"time\":1660801715793,\"isBuyer\":" buyer ",\"isMaker\":true,\"isBestMatch\":true}"
 
-#define EVENT(c, C, x, X, rest)                                                                                        \
+#define EVENT(c, C, x, X, rest) EVENT_OF("BUY", c, C, x, X, rest)
+#define EVENT_OF(side, c, C, x, X, rest)                                                                               \
     "{\"subscriptionId\":0,\"event\":{\"e\":\"executionReport\",\"E\":1499405658658,\"s\":\"BTCUSDT\",\"c\":\"" c      \
-    "\",\"S\":\"BUY\",\"o\":\"LIMIT\",\"f\":\"GTC\",\"q\":\"1.00000000\",\"p\":\"0.10000000\",\"P\":\"0.00000000\","   \
+    "\",\"S\":\"" side                                                                                                 \
+    "\",\"o\":\"LIMIT\",\"f\":\"GTC\",\"q\":\"1.00000000\",\"p\":\"0.10000000\",\"P\":\"0.00000000\","                 \
     "\"F\":\"0.00000000\",\"g\":-1,\"C\":\"" C "\",\"x\":\"" x "\",\"X\":\"" X "\",\"r\":\"NONE\",\"i\":4293153," rest \
     ",\"T\":1499405658657,\"I\":8641984,\"w\":true,\"M\":false,\"O\":1499405658657,\"Z\":\"0.00000000\","              \
     "\"Y\":\"0.00000000\",\"Q\":\"0.00000000\",\"W\":1499405658657,\"V\":\"NONE\"}}"

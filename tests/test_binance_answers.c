@@ -576,6 +576,19 @@ TEST(trades_of_a_symbol_are_asked_for_from_a_trade_on)
     CHECK(!binance_id_decode("W", 1, &id) && !binance_id_decode("W71024", 6, &id) && !binance_id_decode("W7x", 3, &id));
 }
 
+TEST(a_trade_finer_than_the_instrument_is_counted_at_a_price_rounded_against_us)
+{
+    struct fixture *f = fixture_hmac();
+
+    decode_text(f,
+                ANSWER("T7" ORDER_ID, "[" TRADE_ENTRY_AT("BTCUSDT", "5", "23416.10000001", "true") "," TRADE_ENTRY_AT(
+                                          "BTCUSDT", "6", "23416.10999999", "false") "]"),
+                DECODE_OK);
+    CHECK_EQ(f->count, 3);
+    CHECK_EQ(f->got[0].last_px, 2341611);
+    CHECK_EQ(f->got[1].last_px, 2341610);
+}
+
 TEST(an_answer_at_the_limit_of_trades_says_that_there_may_be_more)
 {
     struct fixture *f = fixture_hmac();

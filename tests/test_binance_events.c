@@ -78,6 +78,20 @@ TEST(a_fee_that_cannot_be_read_does_not_lose_its_fill)
     CHECK_STR(f->got[0].text, "");
 }
 
+#define FINER "\"l\":\"1.0\",\"z\":\"1.0\",\"L\":\"0.091\",\"n\":\"0\",\"N\":null,\"t\":0,\"m\":false"
+
+TEST(a_fill_finer_than_the_instrument_is_counted_at_a_price_rounded_against_us)
+{
+    struct fixture *f = fixture_hmac();
+
+    decode_text(f, EVENT_OF("BUY", ORDER_ID, "", "TRADE", "FILLED", FINER), DECODE_OK);
+    CHECK_EQ(f->got[0].kind, VENUE_FILL);
+    CHECK_EQ(f->got[0].last_px, 10);
+    decode_text(f, EVENT_OF("SELL", ORDER_ID, "", "TRADE", "FILLED", FINER), DECODE_OK);
+    CHECK_EQ(f->got[0].kind, VENUE_FILL);
+    CHECK_EQ(f->got[0].last_px, 9);
+}
+
 TEST(a_hostile_event_is_unknown_and_names_what_it_can)
 {
     struct fixture *f = fixture_hmac();

@@ -98,6 +98,50 @@ TEST(numbers_of_every_length_are_formatted_as_printf_does)
     }
 }
 
+TEST(a_price_with_more_digits_is_rounded_the_way_that_is_asked_and_never_to_zero)
+{
+    static const struct {
+        const char *text;
+        int64_t down, up; /* 0: refused */
+    } row[] = {
+        { "1000.39", 100039, 100039 },
+        { "1000.391", 100039, 100040 },
+        { "1000.399999999999999999999", 100039, 100040 },
+        { "1000.3900000", 100039, 100039 },
+        { "1000", 100000, 100000 },
+        { "0.001", 1, 1 },
+        { "0.009", 1, 1 },
+        { "0.011", 1, 2 },
+        { "92233720368547758.07", INT64_MAX, INT64_MAX },
+        { "92233720368547758.071", INT64_MAX, 0 },
+        { "92233720368547758.08", 0, 0 },
+        { "0", 0, 0 },
+        { "0.000", 0, 0 },
+        { "-1.234", 0, 0 },
+        { "-0.001", 0, 0 },
+        { "1.234x", 0, 0 },
+        { "1.2.34", 0, 0 },
+        { "1.23.4", 0, 0 },
+        { "1.", 0, 0 },
+        { "", 0, 0 },
+        { ".511", 0, 0 },
+        { "1e5", 0, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        int64_t down = 0;
+        int64_t up = 0;
+        CHECK_EQ(decimal_parse_rounded(row[i].text, strlen(row[i].text), 2, false, &down) == DECODE_OK,
+                 row[i].down != 0);
+        CHECK_EQ(decimal_parse_rounded(row[i].text, strlen(row[i].text), 2, true, &up) == DECODE_OK, row[i].up != 0);
+        CHECK_EQ(down, row[i].down);
+        CHECK_EQ(up, row[i].up);
+    }
+    int64_t v = 0;
+    CHECK(decimal_parse_rounded("7.9", 3, 0, true, &v) == DECODE_OK && v == 8);
+    CHECK(decimal_parse_rounded("7.", 2, 0, true, &v) == DECODE_MALFORMED && v == 8);
+}
+
 TEST(what_there_is_at_least_of_an_amount_is_never_more_than_there_is)
 {
     static const struct {

@@ -447,6 +447,14 @@ TEST(a_trade_is_a_fill_with_its_id_fee_and_liquidity)
     CHECK_EQ(got[0].kind, VENUE_FILL); /* a fee that cannot be read loses no fill */
     CHECK_EQ(got[0].fee_ccy[0], '\0');
     CHECK_EQ(got[0].maker, 0);
+    for (unsigned sell = 0; sell < 2; sell++) { /* finer than the instrument: rounded against us */
+        execution(4 + sell, sell ? "\"exec_type\":\"trade\",\"side\":\"sell\",\"last_qty\":0.6,\"trade_id\":365575,"
+                                   "\"last_price\":62000.59"
+                                 : "\"exec_type\":\"trade\",\"side\":\"buy\",\"last_qty\":0.6,\"trade_id\":365576,"
+                                   "\"last_price\":62000.51");
+        CHECK_EQ(got[0].kind, VENUE_FILL);
+        CHECK_EQ(got[0].last_px, sell ? 620005 : 620006);
+    }
 }
 
 TEST(a_hole_in_the_sequence_ends_the_stream_and_what_was_said_twice_is_read_once)
@@ -831,12 +839,13 @@ TEST(open_orders_are_listed_ours_and_others_to_their_end)
     CHECK_EQ(got[1].kind, VENUE_OPEN_ORDERS_END);
 }
 
-#define TRADE(txid, order, pair, id, vol)                                                   \
-    "\"" txid "\":{\"ordertxid\":\"" order "\",\"pair\":\"" pair                            \
-    "\",\"time\":1688667796.8802,\"type\":\"buy\",\"ordertype\":"                           \
-    "\"limit\",\"price\":\"62000.50000\",\"cost\":\"1\",\"fee\":\"0.16000\",\"vol\":\"" vol \
-    "\",\"margin\":\"0.0\",\"misc\":\"\","                                                  \
+#define TRADE_AT(txid, order, pair, id, vol, side, px)                                                          \
+    "\"" txid "\":{\"ordertxid\":\"" order "\",\"pair\":\"" pair "\",\"time\":1688667796.8802,\"type\":\"" side \
+    "\",\"ordertype\":"                                                                                         \
+    "\"limit\",\"price\":\"" px "\",\"cost\":\"1\",\"fee\":\"0.16000\",\"vol\":\"" vol                          \
+    "\",\"margin\":\"0.0\",\"misc\":\"\","                                                                      \
     "\"trade_id\":" id ",\"maker\":true}"
+#define TRADE(txid, order, pair, id, vol) TRADE_AT(txid, order, pair, id, vol, "buy", "62000.50000")
 
 TEST(trades_come_page_by_page_and_name_their_order)
 {
@@ -874,6 +883,20 @@ TEST(trades_come_page_by_page_and_name_their_order)
                                                                "0.000000001") "},\"count\":1}}");
     CHECK_EQ(reports, 1);
     CHECK_EQ(got[0].kind, VENUE_QUERY_FAILED);
+}
+
+TEST(a_trade_finer_than_the_instrument_is_counted_at_a_price_rounded_against_us)
+{
+    open_fresh(true);
+    struct venue_order o = order_of("A");
+    o.venue_order_id = kraken_order_hash("OA-1", 4);
+    CHECK(ask(VENUE_RQ_TRADES, &o, 0));
+    answer(200, "{\"error\":[],\"result\":{\"trades\":{" TRADE_AT(
+                    "T1", "OA-1", "XXBTZUSD", "7", "1", "buy",
+                    "62000.51") "," TRADE_AT("T2", "OA-1", "XXBTZUSD", "8", "1", "sell", "62000.59") "},\"count\":2}}");
+    CHECK_EQ(reports, 3);
+    CHECK_EQ(got[0].last_px, 620006);
+    CHECK_EQ(got[1].last_px, 620005);
 }
 
 /* 2023-07-06 18:23:16: of the trades below. */

@@ -25,7 +25,7 @@ fills_read(struct json_value fills, const struct instrument *ins, const struct v
     while (json_element(&j)) {
         struct venue_report r = *order;
         if (!json_raw(&j, &span) || !json_members((struct json_value){ span.s, span.n }, fill_member, FM_COUNT, m) ||
-            !json_value_decimal(m[FM_PX], ins->px_decimals, &r.last_px) || r.last_px <= 0 ||
+            !binance_fill_px_read(m[FM_PX], ins, (enum side)r.side, &r.last_px) ||
             !json_value_decimal(m[FM_QTY], ins->qty_decimals, &r.last_qty) || r.last_qty <= 0 ||
             !json_value_i64(m[FM_TRADE_ID], &r.trade_id) || r.trade_id < 0)
             return false;

@@ -71,7 +71,7 @@ event_fill(const struct json_value v[EVENT_LETTERS], const struct instrument *in
     bool maker = false;
 
     if (!json_value_decimal(v['l'], ins->qty_decimals, &r->last_qty) || r->last_qty <= 0 ||
-        !json_value_decimal(v['L'], ins->px_decimals, &r->last_px) || r->last_px <= 0)
+        !binance_fill_px_read(v['L'], ins, (enum side)r->side, &r->last_px))
         return "l or L cannot be read";
     if (!json_value_i64(v['t'], &r->trade_id) || r->trade_id < 0) {
         r->trade_id = -1;

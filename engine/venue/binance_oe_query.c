@@ -135,13 +135,13 @@ trade_read(const struct binance_answer *a, struct json_value trade, struct venue
     if (!json_value_i64(m[TM_ID], &r->trade_id) || r->trade_id < 0 ||
         !binance_order_id_read(m[TM_ORDER_ID], &r->venue_order_id))
         return "id or orderId cannot be read";
-    if (!json_value_decimal(m[TM_PX], ins->px_decimals, &r->last_px) || r->last_px <= 0 ||
-        !json_value_decimal(m[TM_QTY], ins->qty_decimals, &r->last_qty) || r->last_qty <= 0)
-        return "price or qty cannot be read";
     if (!json_value_bool(m[TM_BUYER], &buyer) || !json_value_bool(m[TM_MAKER], &maker))
         return "isBuyer or isMaker cannot be read";
-    r->instrument = ins->id;
     r->side = buyer ? SIDE_BUY : SIDE_SELL;
+    if (!binance_fill_px_read(m[TM_PX], ins, (enum side)r->side, &r->last_px) ||
+        !json_value_decimal(m[TM_QTY], ins->qty_decimals, &r->last_qty) || r->last_qty <= 0)
+        return "price or qty cannot be read";
+    r->instrument = ins->id;
     r->maker = maker;
     r->venue_time_ns = binance_time_ns(m[TM_TIME]);
     binance_fee_read(m[TM_FEE], m[TM_FEE_CCY], r);

@@ -62,6 +62,15 @@ binance_side_read(struct json_value v, uint8_t *side)
     return true;
 }
 
+bool
+binance_fill_px_read(struct json_value v, const struct instrument *ins, enum side side, px_t *px)
+{
+    struct json_text t;
+
+    return json_value_amount(v, &t) &&
+           decimal_parse_rounded(t.s, t.n, ins->px_decimals, side == SIDE_BUY, px) == DECODE_OK;
+}
+
 const struct instrument *
 binance_instrument_read(const struct binance_oe *b, struct json_value v)
 {

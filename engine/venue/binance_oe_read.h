@@ -23,6 +23,8 @@ int64_t binance_time_ns(struct json_value v);
 
 bool binance_status_read(struct json_value v, uint8_t *state);
 bool binance_side_read(struct json_value v, uint8_t *side);
+/* What a fill was made at: with more digits than the instrument's, rounded against us. */
+bool binance_fill_px_read(struct json_value v, const struct instrument *ins, enum side side, px_t *px);
 const struct instrument *binance_instrument_read(const struct binance_oe *b, struct json_value v);
 bool binance_order_id_read(struct json_value v, uint64_t *out);
 

@@ -7,7 +7,9 @@
  * venue's trade id; a hole in the channel's sequence, or one that began again, ends the session, because what was in it
  * may have been a fill; an older number shortly behind is read all the same: a repeat harms nothing. */
 #include "engine/venue/kraken_oe.h"
+#include "engine/venue/kraken_value.h"
 #include "execgw/rfc3339.h"
+#include "feed/json_value.h"
 
 void
 kraken_print(const struct json_text *t, char *out, size_t room)
@@ -448,11 +450,13 @@ static bool
 fill_read(const struct kraken_oe *k, const struct item *i, struct venue_report *r)
 {
     const struct instrument *ins = &k->cfg.instruments.table[r->instrument];
+    struct json_text price;
     char ccy[CURRENCY_BYTES];
 
     if (!i->has_trade_id || i->trade_id > INT64_MAX || i->last_price.s == NULL || i->last_qty.s == NULL ||
-        !decimal_of(&i->last_price, ins->px_decimals, &r->last_px) ||
-        !decimal_of(&i->last_qty, ins->qty_decimals, &r->last_qty) || r->last_px == 0 || r->last_qty == 0)
+        !json_value_amount((struct json_value){ i->last_price.s, i->last_price.n }, &price) ||
+        !kraken_fill_px(&price, ins->px_decimals, (enum side)r->side, &r->last_px) ||
+        !decimal_of(&i->last_qty, ins->qty_decimals, &r->last_qty) || r->last_qty == 0)
         return false;
     r->trade_id = (int64_t)i->trade_id;
     r->maker = JSON_IS(i->liquidity, "m");

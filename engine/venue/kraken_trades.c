@@ -64,11 +64,12 @@ trade_report(const struct kraken_oe *k, const struct trade *t, uint32_t instrume
     *r = kraken_report(VENUE_FILL, k->rest.kind);
     r->venue_order_id = kraken_order_hash(t->ordertxid.s, t->ordertxid.n);
     r->instrument = instrument;
-    if (!t->has_id || t->id > INT64_MAX || !kraken_decimal(&t->price, ins->px_decimals, &r->last_px) ||
+    r->side = JSON_IS(t->type, "sell") ? SIDE_SELL : SIDE_BUY;
+    if (!t->has_id || t->id > INT64_MAX ||
+        !kraken_fill_px(&t->price, ins->px_decimals, (enum side)r->side, &r->last_px) ||
         !kraken_decimal(&t->vol, ins->qty_decimals, &r->last_qty) || r->last_qty == 0)
         return false;
     r->trade_id = (int64_t)t->id;
-    r->side = JSON_IS(t->type, "sell") ? SIDE_SELL : SIDE_BUY;
     r->maker = t->maker;
     r->venue_time_ns = kraken_seconds(&t->time);
     if (kraken_decimal(&t->fee, VALUE_DECIMALS, &r->fee)) /* spot: in the quote currency unless asked otherwise */

@@ -36,6 +36,13 @@ kraken_decimal(const struct json_text *t, unsigned decimals, int64_t *out)
     return t->s != NULL && t->n > 0 && decimal_parse(t->s, t->n, decimals, out) == DECODE_OK && *out >= 0;
 }
 
+/* Of a fill: with more digits than the instrument's, rounded against us. */
+static inline bool
+kraken_fill_px(const struct json_text *t, unsigned decimals, enum side side, px_t *px)
+{
+    return t->s != NULL && t->n > 0 && decimal_parse_rounded(t->s, t->n, decimals, side == SIDE_BUY, px) == DECODE_OK;
+}
+
 /* "1688667796.8802": seconds since the epoch; digits beyond the ninth are dropped. 0 when it is not that. */
 static inline int64_t
 kraken_seconds(const struct json_text *t)

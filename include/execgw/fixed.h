@@ -3,7 +3,8 @@
  * Between every wire format and everything else: a price or quantity is an integer from the first byte received to the
  * last byte sent. No double anywhere.
  *
- * Always true: a value is exact or refused; decimals is in [0, DECIMALS_MAX]. */
+ * Always true: a value is exact or refused, but where a function's name says how it is rounded; decimals is in
+ * [0, DECIMALS_MAX]. */
 #ifndef EXECGW_FIXED_H
 #define EXECGW_FIXED_H
 
@@ -91,16 +92,58 @@ decimal_parse(const char *s, size_t n, unsigned decimals, int64_t *out)
     return DECODE_OK;
 }
 
+/* So many characters of a decimal's text as have no digit past `decimals`. */
+static inline size_t
+decimal_span(const char *s, size_t n, unsigned decimals)
+{
+    const char *point = memchr(s, '.', n);
+
+    return point != NULL && n > (size_t)(point - s) + 1 + decimals
+               ? (size_t)(point - s) + (decimals > 0 ? 1 + decimals : 0)
+               : n;
+}
+
+/* A price above zero to a count of 10^-decimals, rounded up or down to one and never down to zero: what a fill cost
+ * must be counted though it has more digits than orders may have.
+ *
+ * s, n      as decimal_parse.
+ * out       written on DECODE_OK only; >= 1.
+ * Returns   as decimal_parse, never DECODE_PRECISION; DECODE_MALFORMED also for zero and below. */
+static inline enum decode_result
+decimal_parse_rounded(const char *s, size_t n, unsigned decimals, bool up, int64_t *out)
+{
+    size_t exact = decimal_span(s, n, decimals);
+    int64_t v = 0;
+    bool more = false;
+    enum decode_result res = decimal_parse(s, exact, decimals, &v);
+
+    if (unlikely(exact < n && res == DECODE_OK)) {
+        size_t i = exact + (decimals == 0); /* past the point */
+        if (i == n)
+            return DECODE_MALFORMED;
+        for (; i < n; i++) {
+            if ((unsigned)(s[i] - '0') > 9)
+                return DECODE_MALFORMED;
+            more |= s[i] != '0';
+        }
+        if (more && (up || v == 0) && __builtin_add_overflow(v, 1, &v))
+            return DECODE_RANGE;
+    }
+    if (res == DECODE_OK && (v <= 0 || *s == '-'))
+        return DECODE_MALFORMED;
+    if (res == DECODE_OK)
+        *out = v;
+    return res;
+}
+
 /* What there is at least of an amount, in counts of 10^-decimals: digits past those are cut, INT64_MAX stands for more
  * than fits, 0 for what is below zero or no number. *whole is false for the last three: how much it is was not said. */
 static inline int64_t
 decimal_at_least(const char *s, size_t n, unsigned decimals, bool *whole)
 {
-    const char *point = memchr(s, '.', n);
     int64_t v = 0;
 
-    if (point != NULL && n > (size_t)(point - s) + 1 + decimals)
-        n = (size_t)(point - s) + (decimals > 0 ? 1 + decimals : 0);
+    n = decimal_span(s, n, decimals);
     enum decode_result res = decimal_parse(s, n, decimals, &v);
     *whole = res == DECODE_OK && v >= 0;
     if (*whole)
