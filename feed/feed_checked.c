@@ -320,6 +320,16 @@ remember_time(struct line *l, const struct md_msg *m, struct now now)
         l->venue_ns = m->venue_time_ns;
 }
 
+/* An empty book has no text yet: the digits are those of its first levels. */
+static COLD void
+first_digits(struct line *l, const struct md_msg *m)
+{
+    if (l->book.side[SIDE_BUY].count + l->book.side[SIDE_SELL].count != 0)
+        return;
+    l->px_digits = m->px_digits;
+    l->qty_digits = m->qty_digits;
+}
+
 /* Applied, proven, published: BOOK_LIVE; else what is wrong. */
 static inline enum book_state
 take_update(struct feed *f, struct line *l, bool old)
@@ -328,6 +338,8 @@ take_update(struct feed *f, struct line *l, bool old)
 
     if (unlikely(old))
         return BOOK_GAP;
+    if (unlikely((l->px_digits | l->qty_digits) == 0))
+        first_digits(l, m);
     if (unlikely(!apply(&l->book, SIDE_BUY, m->bids, m->bid_count) ||
                  !apply(&l->book, SIDE_SELL, m->asks, m->ask_count)))
         return BOOK_OVERFLOW;

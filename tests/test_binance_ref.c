@@ -5,6 +5,8 @@
 #include "tests/guard.h"
 #include "tests/test.h"
 
+#include <jansson.h>
+
 static struct level bids[BINANCE_DEPTH_MAX];
 static struct level asks[BINANCE_DEPTH_MAX];
 
@@ -297,6 +299,48 @@ TEST_RECORDED(recorded_exchange_info_gives_every_symbol_and_names_a_missing_one)
     CHECK(!binance_ref_exchange_info(text, n, missing, 2, ins, &limits, &fault));
     CHECK(strstr(fault.text, "NOSUCH") != NULL);
     CHECK(!binance_ref_exchange_info(text, n - 1, symbols, 4, ins, &limits, &fault));
+    capture_close(&c);
+}
+
+/* No symbol of a whole recorded venue is one that cannot be used; the decimals hold what its rules allow, and a level's
+ * quantity of a hundred times the largest order. */
+TEST_RECORDED(every_symbol_of_the_recorded_exchange_info_can_be_used)
+{
+    struct capture c;
+    const char *line;
+    size_t len;
+
+    if (!capture_open(&c, "binance/cf_20211012_exchangeInfo.http.zst"))
+        SKIP(CAPTURE_NONE);
+    ASSERT(capture_line(&c, &line, &len));
+    const char *text = memchr(line, '{', len);
+    size_t n = len - (size_t)(text - line);
+    json_t *whole = json_loadb(text, n, 0, NULL);
+    const json_t *all = json_object_get(whole, "symbols");
+    size_t count = json_array_size(all);
+    const char **symbols = calloc(count, sizeof(*symbols));
+    struct instrument *ins = calloc(count, sizeof(*ins));
+    struct binance_limits limits;
+    struct fault fault;
+    CHECK(count > 1000);
+    for (size_t i = 0; i < count; i++)
+        symbols[i] = json_string_value(json_object_get(json_array_get(all, i), "symbol"));
+    if (!binance_ref_exchange_info(text, n, symbols, count, ins, &limits, &fault))
+        fail_msg("%s", fault.text);
+    for (size_t i = 0; i < count; i++) {
+        const struct instrument *k = &ins[i];
+        int64_t v;
+        CHECK_STR(k->symbol, symbols[i]);
+        CHECK(k->tick > 0 && k->step > 0 && k->px_min <= k->px_max && k->qty_min <= k->qty_max);
+        CHECK(k->qty_max <= INT64_MAX / 100);
+        CHECK(k->px_decimals <= 8 && k->qty_decimals <= 8);
+        /* The venue writes eight places, whatever the rule: what stands behind the rule's are zeros. */
+        CHECK_EQ(decimal_parse("0.00000000", 10, k->px_decimals, &v), DECODE_OK);
+        CHECK_EQ(decimal_parse("0.00000000", 10, k->qty_decimals, &v), DECODE_OK);
+    }
+    free(symbols);
+    free(ins);
+    json_decref(whole);
     capture_close(&c);
 }
 
