@@ -12,7 +12,8 @@
  * Parts: sim_world.c (time, events, chance), sim_wire.c (connections), sim_core.c (the gateway, its crashes and
  * restarts), sim_ledger.c (matching), sim_binance.c and sim_kraken.c (the dialects), sim_market.c (prices),
  * sim_clients.c, the oracle: sim_check.c (journal and orders), sim_account.c (positions and results), sim_told.c (what
- * clients hear), sim_promise.c (what must happen by itself), sim_end.c (what must come to rest), sim_main.c (the
+ * clients hear), sim_promise.c (what must happen by itself), sim_foreign.c (others on the
+ * account), sim_end.c (what must come to rest), sim_main.c (the
  * program). */
 #ifndef EXECGW_TESTS_SIM_H
 #define EXECGW_TESTS_SIM_H
@@ -27,59 +28,63 @@
 struct sim;
 
 /* What may go wrong, and the most often that a seed lets it: of 1,000 occasions. X(name, most) */
-#define FATES(X)                                                                                     \
-    X(request_lost, 120) /* the venue never sees it */                                               \
-    X(request_late, 250) /* it reaches the matching engine late, maybe too late */                   \
-    X(dark, 60)          /* of new orders: nothing is ever told of it but when it is asked for */    \
-    X(reply_lost, 200)   /* carried out, no answer */                                                \
-    X(reply_late, 300)   /* answers and events overtake each other */                                \
-    X(reply_twice, 200)                                                                              \
-    X(reply_unreadable, 60)                                                                          \
-    X(unknown_done, 120)   /* -1006, -1007 or a 5xx, and it was carried out */                       \
-    X(unknown_undone, 120) /* the same, and it was not */                                            \
-    X(reject, 120)         /* refused with a code that proves it */                                  \
-    X(limited, 25)         /* 429 or 418 with a time to wait for */                                  \
-    X(event_lost, 120)     /* the stream omits a report */                                           \
-    X(event_late, 300)                                                                               \
-    X(event_twice, 250)                                                                              \
-    X(event_unreadable, 25)                                                                          \
-    X(old_event_again, 60)  /* a report of long ago comes once more */                               \
-    X(fill_on_arrival, 500) /* a new order trades at once, in part or whole */                       \
-    X(fill_on_cancel, 400)  /* an order trades while its cancel is on the way */                     \
-    X(fill_on_query, 300)   /* an order trades while it is asked about */                            \
-    X(expired_by_venue, 60)                                                                          \
-    X(shows_late, 400) /* queries see an order or a trade only after a while */                      \
-    X(archive, 300)    /* an order that is over is not found any more; its trades are */             \
-    X(list_fails, 150) /* openOrders, myTrades or order.status fail */                               \
-    X(page_again, 100) /* a page of trades begins with those that were told before */                \
-    X(cut, 30)         /* per second: a connection ends */                                           \
-    X(connect_fails, 300)                                                                            \
-    X(blackhole, 12)      /* per second: a wire carries nothing any more */                          \
-    X(cut_all, 8)         /* per second: every connection at once */                                 \
-    X(small_pieces, 1000) /* of wires: bytes come in pieces of any size */                           \
-    X(fragments, 300)     /* messages in several WebSocket frames */                                 \
-    X(no_room, 30)        /* per second: the send buffer is full for a while */                      \
-    X(feed_gap, 60)                                                                                  \
-    X(feed_silent, 10)                                                                               \
-    X(feed_crossed, 10)                                                                              \
-    X(feed_garbage, 10)                                                                              \
-    X(snapshot_fails, 200)                                                                           \
-    X(definitions_fail, 200)                                                                         \
-    X(rules_change, 8)    /* per second: status, limits or decimals of an instrument */              \
-    X(foreign_order, 40)  /* per second: somebody else trades on the account */                      \
-    X(foreign_cancel, 10) /* per second: somebody else cancels our order */                          \
-    X(self_trade, 60)     /* per second: another order of the account takes one of ours */           \
-    X(clock_step, 80)     /* per second: the host's wall clock jumps */                              \
-    X(pause, 8)           /* per second: the core does not run for a while */                        \
-    X(crash, 12)          /* per turn that journaled something */                                    \
-    X(torn, 400)          /* of crashes: the journal's tail is cut or torn */                        \
-    X(client_gone, 15)    /* per second: a client's session ends */                                  \
-    X(client_slow, 200)   /* of clients' turns: reports are not read */                              \
-    X(repeats, 200)       /* of new orders: the key was used before */                               \
-    X(nonsense, 150)      /* of new orders: off tick, huge, wrong version */                         \
-    X(resolves, 700)      /* of the operator's acts: says what became of an order that is unknown */ \
-    X(belies, 300)        /* of these: it is not so */                                               \
-    X(compacts, 500)      /* of starts: finished segments are summed up as a snapshot */             \
+#define FATES(X)                                                                                       \
+    X(request_lost, 120) /* the venue never sees it */                                                 \
+    X(request_late, 250) /* it reaches the matching engine late, maybe too late */                     \
+    X(dark, 120)         /* of new orders: nothing is told of it but when it is asked for, and late */ \
+    X(reply_lost, 200)   /* carried out, no answer */                                                  \
+    X(reply_late, 300)   /* answers and events overtake each other */                                  \
+    X(reply_twice, 200)                                                                                \
+    X(reply_unreadable, 60)                                                                            \
+    X(unknown_done, 120)   /* -1006, -1007 or a 5xx, and it was carried out */                         \
+    X(unknown_undone, 120) /* the same, and it was not */                                              \
+    X(reject, 120)         /* refused with a code that proves it */                                    \
+    X(limited, 25)         /* 429 or 418 with a time to wait for */                                    \
+    X(amend_refused, 400)                                                                              \
+    X(sparse, 500)     /* of reports on Kraken, but ends: cum_qty is not said */                       \
+    X(event_lost, 120) /* the stream omits a report */                                                 \
+    X(event_late, 300)                                                                                 \
+    X(event_twice, 250)                                                                                \
+    X(event_unreadable, 25)                                                                            \
+    X(old_event_again, 60)  /* a report of long ago comes once more */                                 \
+    X(fill_on_arrival, 500) /* a new order trades at once, in part or whole */                         \
+    X(fill_on_cancel, 400)  /* an order trades while its cancel is on the way */                       \
+    X(fill_on_query, 300)   /* an order trades while it is asked about */                              \
+    X(expired_by_venue, 60)                                                                            \
+    X(shows_late, 400) /* queries see an order or a trade only after a while */                        \
+    X(archive, 300)    /* an order that is over is not found any more; its trades are */               \
+    X(list_fails, 150) /* openOrders, myTrades or order.status fail */                                 \
+    X(page_again, 300) /* a page of trades begins with those that were told before */                  \
+    X(cut, 30)         /* per second: a connection ends */                                             \
+    X(connect_fails, 300)                                                                              \
+    X(blackhole, 12)      /* per second: a wire carries nothing any more */                            \
+    X(cut_all, 8)         /* per second: every connection at once */                                   \
+    X(small_pieces, 1000) /* of wires: bytes come in pieces of any size */                             \
+    X(fragments, 300)     /* messages in several WebSocket frames */                                   \
+    X(no_room, 30)        /* per second: the send buffer is full for a while */                        \
+    X(feed_gap, 60)                                                                                    \
+    X(feed_silent, 10)                                                                                 \
+    X(feed_crossed, 10)                                                                                \
+    X(feed_garbage, 10)                                                                                \
+    X(snapshot_fails, 200)                                                                             \
+    X(definitions_fail, 200)                                                                           \
+    X(rules_change, 8)    /* per second: status, limits or decimals of an instrument */                \
+    X(foreign_order, 40)  /* per second: somebody else trades on the account */                        \
+    X(foreign_cancel, 10) /* per second: somebody else cancels our order */                            \
+    X(second_host, 5)     /* per second: another host with our instance's ids trades on the account */ \
+    X(foreign_burst, 10)  /* per second: somebody else's orders trade, many at once */                 \
+    X(self_trade, 60)     /* per second: another order of the account takes one of ours */             \
+    X(clock_step, 80)     /* per second: the host's wall clock jumps */                                \
+    X(pause, 8)           /* per second: the core does not run for a while */                          \
+    X(crash, 12)          /* per turn that journaled something */                                      \
+    X(torn, 400)          /* of crashes: the journal's tail is cut or torn */                          \
+    X(client_gone, 15)    /* per second: a client's session ends */                                    \
+    X(client_slow, 200)   /* of clients' turns: reports are not read */                                \
+    X(repeats, 200)       /* of new orders: the key was used before */                                 \
+    X(nonsense, 150)      /* of new orders: off tick, huge, wrong version */                           \
+    X(resolves, 700)      /* of the operator's acts: says what became of an order that is unknown */   \
+    X(belies, 300)        /* of these: it is not so */                                                 \
+    X(compacts, 500)      /* of starts: finished segments are summed up as a snapshot */               \
     X(journal_full, 2)    /* of segments: there is none; until the next start */
 
 enum fate {
@@ -101,6 +106,7 @@ enum fate {
 #define SIM_ORDERS     2048u /* orders of one seed, ours */
 #define SIM_KEYS       2048u /* per client */
 #define SIM_VORDERS    4096u
+#define SIM_ADOPTED    512u
 #define SIM_VTRADES    8192u
 #define SIM_WIRES      2048u
 #define SIM_EVENTS     65536u
@@ -151,6 +157,7 @@ struct event {
     const void *data;
     int64_t ban; /* the message tells to be quiet until then, venue clock; 0 = it does not */
     bool hole;   /* the message's number shows that one before it is missing */
+    bool twin;   /* the message shows that another host gives out our ids */
 };
 
 /* ---- wires ------------------------------------------------------------------------------------------------------- */
@@ -320,13 +327,14 @@ struct mine {
     uint32_t sends;         /* frames that left and place it */
     uint32_t cancels;       /* frames that left and cancel it */
     uint32_t cancel_records;
-    int64_t until_ns;  /* venue clock: the request cannot be accepted after this */
-    uint32_t vorder;   /* at the venue; SIM_NONE */
-    bool refused;      /* the venue has refused it for good */
-    int64_t cum;       /* 10^-8: as the gateway last said */
-    bool ended;        /* terminal in the gateway */
-    bool belied;       /* the operator has said of it what is not so */
-    bool late;         /* a trade came after its end */
+    int64_t until_ns; /* venue clock: the request cannot be accepted after this */
+    uint32_t vorder;  /* at the venue; SIM_NONE */
+    bool refused;     /* the venue has refused it for good */
+    int64_t cum;      /* 10^-8: as the gateway last said */
+    bool ended;       /* terminal in the gateway */
+    bool belied;      /* the operator has said of it what is not so */
+    bool dark;        /* drawn when it arrives */
+    bool dark_drawn;
     uint32_t due;      /* the start of the core that has promised its cancel */
     int64_t made_ns;   /* accepted */
     uint8_t end_state; /* enum order_state then */
@@ -356,11 +364,18 @@ struct oracle {
     uint8_t state[LEVEL_COUNT][CLIENT_MAX];
     uint64_t records;
     uint64_t turns;
+    uint32_t twin_start;  /* the start of the core that was shown another host */
     uint64_t again_until; /* records up to here are read a second time: only the place counts */
     /* By instrument: the id of the first trade of the account that counts, -1 not said yet; decimals of each version.
      */
     int64_t first_trade[SIM_SYMBOLS];
     uint8_t px_decimals[SIM_SYMBOLS][SIM_VERSIONS];
+    /* Orders that were taken over: their ids here, and the venue's orders. */
+    struct adopted {
+        char clordid[CLORDID_BYTES];
+        uint32_t vorder;
+    } adopted[SIM_ADOPTED];
+    uint32_t adopted_count;
     uint32_t touched[64];
     uint32_t touched_count;
 };
@@ -444,6 +459,8 @@ struct sim {
     int64_t latency_ns;
     int64_t say_ban; /* see struct event: of what is said now */
     bool say_hole;
+    bool say_twin;
+    bool say_slow;    /* answers leave long after they were asked for */
     int64_t think_ns; /* between two acts of a client */
     bool chases;      /* clients replace much of what they do */
     uint32_t slow;    /* of 16 late messages, those that are very late */
@@ -458,6 +475,7 @@ struct sim {
     uint32_t done_kept;   /* finished orders, and keys that made none */
     uint32_t keys_kept;
     uint32_t trades_page; /* the most trades of one answer */
+    enum foreign_policy foreign;
     struct event heap[SIM_EVENTS];
     uint32_t events;
     uint64_t event_order;
@@ -486,6 +504,8 @@ bool sim_fate(struct sim *s, enum fate f);
 void sim_choose(struct sim *s);
 /* How late a message is. */
 int64_t sim_delay(struct sim *s, bool late);
+/* Of an answer; *late: not in order with others. */
+int64_t sim_answer_delay(struct sim *s, bool *late);
 
 void *sim_take(struct sim *s, size_t bytes);
 void sim_at(struct sim *s, int64_t at, enum event_kind kind, uint32_t a, uint32_t b, const void *data, uint32_t len);
@@ -565,10 +585,14 @@ vorder_open(const struct vorder *o)
 struct vorder *ledger_place_all(struct sim *s, const struct vrequest *rq);
 /* What happened to an order while a request about it was on its way; o may be NULL. */
 void ledger_meanwhile(struct sim *s, struct vorder *o);
+/* A new order arrives: whether the venue will be silent about it, drawn once. */
+bool ledger_dark(struct sim *s, const char *clordid);
 /* It is asked about, and may trade to its end just then. */
 void ledger_asked(struct sim *s, struct vorder *o);
 /* The venue has refused it: it will not be placed. */
 void ledger_refused(struct sim *s, const char *clordid);
+/* A part of what is left, or all. */
+int64_t ledger_some(struct sim *s, int64_t left);
 /* Somebody trades; another is made due. */
 void ledger_event_trade(struct sim *s);
 void ledger_second(struct sim *s);
@@ -688,6 +712,21 @@ void check_report(struct sim *s, struct client *c, const struct report *r);
 /* At the end: this order's client has heard all of it. */
 void check_told(struct sim *s, const struct mine *m);
 
+/* ---- sim_foreign.c ----------------------------------------------------------------------------------------------- */
+
+/* Once a second: what others do on the account. */
+void foreign_second(struct sim *s);
+/* The journal takes an order of the venue's list over. */
+void foreign_adopted(struct sim *s, const struct order_intent *in);
+/* The venue's order; NULL when none was taken over under this id. */
+const struct vorder *foreign_find(const struct sim *s, const char *clordid);
+/* May the core cancel this order, which the journal does not call ours? v: NULL when only the id is known. */
+bool foreign_cancelable(struct sim *s, const struct vorder *v, const char *clordid);
+/* A report of this order is said: whether it shows another host. */
+bool foreign_shows(const struct sim *s, const struct vorder *o);
+/* Nothing of other people's that the policy does not leave alone is open. False: why says. */
+bool foreign_settled(const struct sim *s, char *why, size_t room);
+
 /* ---- sim_promise.c ----------------------------------------------------------------------------------------------- */
 
 void promise_init(struct sim *s);
@@ -711,5 +750,8 @@ void check_end(struct sim *s);
 bool check_settled(const struct sim *s, char *why, size_t room);
 /* The journal, replayed, gives what the core has. */
 void check_replay(struct sim *s);
+/* Two journals, replayed, give the same: orders, amends, keys, positions, cursors. */
+void check_alike(struct sim *s, const struct journal_segment *a, uint32_t a_count, const struct journal_segment *b,
+                 uint32_t b_count);
 
 #endif

@@ -78,8 +78,9 @@ answer(struct sim *s, uint32_t wire, struct text *t)
         spoil(s, t);
         s->say_ban = 0;
     }
-    bool late = sim_fate(s, FATE_reply_late);
-    wire_say(s, wire, t->at, t->len, sim_delay(s, late), late);
+    bool late;
+    int64_t delay = sim_answer_delay(s, &late);
+    wire_say(s, wire, t->at, t->len, delay, late);
     if (sim_fate(s, FATE_reply_twice))
         wire_say(s, wire, t->at, t->len, sim_delay(s, true), true);
 }
@@ -97,7 +98,7 @@ refuse(struct sim *s, uint32_t wire, const char *id, int status, int code, const
 /* ---- the private stream ------------------------------------------------------------------------------------------ */
 
 static void
-stream(struct sim *s, struct text *t, uint32_t mine)
+stream(struct sim *s, struct text *t, uint32_t mine, bool twin)
 {
     for (uint32_t c = 0; c < GATEWAY_CONNS; c++) {
         uint32_t w = s->core.wire[c];
@@ -107,8 +108,10 @@ stream(struct sim *s, struct text *t, uint32_t mine)
             sim_trace(s, "venue: omits a report");
             continue;
         }
-        if (sim_fate(s, FATE_event_unreadable))
+        bool spoilt = sim_fate(s, FATE_event_unreadable);
+        if (spoilt)
             spoil(s, t);
+        s->say_twin = twin && !spoilt;
         if (mine != SIM_NONE)
             s->oracle.mine[mine].told_wire = w;
         bool late = sim_fate(s, FATE_event_late);
@@ -117,6 +120,7 @@ stream(struct sim *s, struct text *t, uint32_t mine)
             wire_say(s, w, t->at, t->len, sim_delay(s, true), true);
         if (sim_fate(s, FATE_old_event_again))
             wire_say(s, w, t->at, t->len, sim_between(s, 1, 40) * NS_PER_S, true);
+        s->say_twin = false;
     }
 }
 
@@ -152,7 +156,7 @@ binance_execution(struct sim *s, const struct vorder *o, const char *type, uint3
     put_amount(&t, "Z", o->quote);
     put_amount(&t, "Y", tr != NULL ? (int64_t)((__int128)tr->px * tr->qty / SIM_VENUE_ONE) : 0);
     put(&t, ",\"Q\":\"0.00000000\",\"W\":%lld,\"V\":\"NONE\"}}", ms(o->made_ns));
-    stream(s, &t, o->mine);
+    stream(s, &t, o->mine, foreign_shows(s, o));
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
@@ -360,7 +364,7 @@ cancel_target(const struct call *c, const char *id_param, const char *clordid_pa
     if (symbol == SIM_NONE)
         sim_fail(s, "a cancel for a symbol that does not exist: %s", param(c, "symbol"));
     struct vorder *o = ledger_find(s, symbol, id, param(c, clordid_param));
-    if (o != NULL && strcmp(o->clordid, param(c, clordid_param)) != 0)
+    if (o != NULL && param(c, clordid_param)[0] != '\0' && strcmp(o->clordid, param(c, clordid_param)) != 0)
         sim_fail(s, "a cancel names order %lld and %s, which are two orders", (long long)id, param(c, clordid_param));
     ledger_meanwhile(s, o);
     return o != NULL && vorder_open(o) ? o : NULL;
@@ -467,16 +471,21 @@ call_status(const struct call *c)
     if (query_fails(c))
         return;
     struct vorder *o = ledger_find(s, symbol, param_number(c, "orderId"), param(c, "origClientOrderId"));
+    bool dark = ledger_dark(s, param(c, "origClientOrderId")) && !s->quiet;
     ledger_asked(s, o);
     /* An order that is over and has traded may be on its way to the archive: only its trades tell of it. */
-    bool blind = o != NULL && !vorder_open(o) && o->cum > 0 && sim_fate(s, FATE_archive);
+    bool blind =
+        o != NULL && !vorder_open(o) && o->cum > 0 && (sim_fate(s, FATE_archive) || (dark && sim_any(s, 2) == 0));
+    s->say_slow = dark && sim_any(s, 3) == 0;
     if (o == NULL || o->shown_ns > venue_clock(s) || blind) {
         refuse(s, c->wire, c->id, 400, -2013, "Order does not exist.");
+        s->say_slow = false;
         return;
     }
     struct text t = answer_begin(c);
     put_status(s, &t, o);
     answer_end(c, &t);
+    s->say_slow = false;
 }
 
 static void
@@ -768,7 +777,9 @@ binance_message(struct sim *s, uint32_t wire, const char *text, size_t len)
     } else if (m->orders && sim_fate(s, FATE_unknown_undone)) {
         unknown_outcome(s, wire, id);
     } else {
-        int64_t late = sim_fate(s, FATE_request_late) ? (int64_t)sim_any(s, (uint64_t)s->recv_window_ns + NS_PER_S) : 0;
+        bool dark = m->places > 0 && ledger_dark(s, param(&c, "newClientOrderId")) && sim_any(s, 2) == 0;
+        int64_t late =
+            dark || sim_fate(s, FATE_request_late) ? (int64_t)sim_any(s, (uint64_t)s->recv_window_ns + NS_PER_S) : 0;
         if (late == 0) {
             json_decref(root);
             binance_request(s, wire, text, len);
@@ -826,11 +837,14 @@ binance_peek(struct sim *s, const char *text, size_t len, struct out *o)
         if (v != NULL && v->mine != SIM_NONE)
             s->oracle.mine[v->mine].asked_wire = o->wire;
     } else if (strcmp(name, "order.cancel") == 0) {
-        struct mine *m = check_find(s, param(&c, "origClientOrderId"));
-        if (m == NULL)
-            sim_fail(s, "a cancel of %s, which is not ours", param(&c, "origClientOrderId"));
-        o->kind = OUT_CANCEL;
-        o->mine = (uint32_t)(m - s->oracle.mine);
+        const char *clordid = param(&c, "origClientOrderId");
+        struct mine *m = check_find(s, clordid);
+        const struct vorder *v =
+            ledger_find(s, symbol_find(s, param(&c, "symbol")), param_number(&c, "orderId"), clordid);
+        if (m == NULL && !foreign_cancelable(s, v, clordid))
+            sim_fail(s, "a cancel of %s, which is not ours", clordid);
+        o->kind = m != NULL ? OUT_CANCEL : OUT_OTHER;
+        o->mine = m != NULL ? (uint32_t)(m - s->oracle.mine) : SIM_NONE;
     }
     json_decref(root);
 }

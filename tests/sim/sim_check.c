@@ -48,6 +48,8 @@ check_init(struct sim *s)
     o->ban_known_until_ns = 0;
     o->records = o->turns = 0;
     o->again_until = 0;
+    o->twin_start = 0;
+    o->adopted_count = 0;
     o->killed = false;
     memset(o->state, 0, sizeof(o->state));
     o->touched_count = 0;
@@ -117,6 +119,8 @@ check_allowed(struct sim *s, const struct order_intent *in)
     strictest = MAX(strictest, o->state[LEVEL_CLIENT][k->client % CLIENT_MAX]);
     if (o->killed || strictest == TRADING_HALTED)
         sim_fail(s, "order %s is accepted while %s", in->clordid, o->killed ? "killed" : "halted");
+    if (o->twin_start == s->core.starts)
+        sim_fail(s, "order %s is accepted after another host with our ids was seen", in->clordid);
     if (k->deadline_wall_ns != 0 && k->deadline_wall_ns < host_clock(s).wall.ns)
         sim_fail(s, "order %s is accepted after its command's deadline", in->clordid);
     if (ins == NULL || ins->version != k->instrument_version)
@@ -193,6 +197,10 @@ read_intent(struct sim *s, const struct order_intent *in, uint64_t seq)
 
     if (k->verb != COMMAND_NEW && k->verb != COMMAND_REPLACE)
         return;
+    if (k->client == CLIENT_ADOPTED) {
+        foreign_adopted(s, in);
+        return;
+    }
     if (k->key == 0)
         return;
     struct asked *a = check_asked(s, in);
@@ -277,6 +285,8 @@ read_event(struct sim *s, const struct order_event *ev, bool request, uint64_t s
 {
     struct mine *m = check_find(s, ev->clordid);
 
+    if (m == NULL && foreign_find(s, ev->clordid) != NULL)
+        return;
     if (m == NULL)
         sim_fail(s, "the journal has an event of %s, which nobody sent", ev->clordid);
     sim_trace(s, "journal: %s %s", order_event_text((enum order_event_kind)ev->kind), ev->clordid);
@@ -684,6 +694,7 @@ check_order(struct sim *s, struct mine *m)
     int64_t reserved = check_scale(o->reserved, decimals);
     int64_t filled = m->vorder == SIM_NONE ? 0 : s->venue.order[m->vorder].cum;
 
+    bool late = m->ended && cum > m->cum;
     m->cum = cum;
     if (cum > filled)
         sim_fail(s, "order %s has %.8f filled here and %.8f at the venue", m->clordid, (double)cum / 1e8,
@@ -697,6 +708,8 @@ check_order(struct sim *s, struct mine *m)
     if (m->parent_key != 0)
         account_parent(s, m);
     check_average(s, m, o);
+    if (late && (o->marks & ORDER_MARK_LATE) == 0)
+        sim_fail(s, "order %s traded after its end, and is not marked so", m->clordid);
     if (!order_live(o))
         check_over(s, m, o, cum);
     else if (o->end_state == 0 && o->cum_qty >= o->qty && (o->marks & ORDER_MARK_AMENDING) == 0)
@@ -724,10 +737,11 @@ check_waits(struct sim *s, const struct order *o)
 
 /* Other people's trades on the account may take a position past its limit; our orders alone never. */
 static bool
-past_limit(const struct sim *s, uint32_t instrument, const struct position *p, const struct resolved_limits *l)
+past_limit(const struct sim *s, uint32_t instrument, const struct position *p, const struct resolved_limits *l,
+           const int64_t others[2])
 {
-    qty_t long_by = position_worst(p, SIDE_BUY, 0) - l->long_max;
-    qty_t short_by = -l->short_max - position_worst(p, SIDE_SELL, 0);
+    qty_t long_by = position_worst(p, SIDE_BUY, 0) - l->long_max - others[SIDE_BUY];
+    qty_t short_by = -l->short_max - position_worst(p, SIDE_SELL, 0) - others[SIDE_SELL];
     int64_t unit = SIM_VENUE_ONE / pow10_i64[s->core.route.table[instrument].qty_decimals];
 
     return (long_by > 0 && long_by * unit > account_slack(s, instrument, SIDE_BUY)) ||
@@ -742,6 +756,7 @@ check_sums(struct sim *s)
     int64_t reserved[SIM_SYMBOLS][2] = { { 0 } };
     uint32_t open[SIM_SYMBOLS] = { 0 };
     uint32_t unknown[SIM_SYMBOLS] = { 0 };
+    int64_t others[SIM_SYMBOLS][2] = { { 0 } };
     uint32_t live = 0;
     int walk = order_walk_open(c->orders, CLIENT_NONE);
 
@@ -756,6 +771,7 @@ check_sums(struct sim *s)
                      (long long)(o->qty - o->cum_qty), (long long)o->reserved);
         check_waits(s, o);
         reserved[o->instrument][o->side] += o->reserved;
+        others[o->instrument][o->side] += o->client == CLIENT_ADOPTED ? o->reserved : 0;
         open[o->instrument]++;
         unknown[o->instrument] += order_unknown(o);
         live++;
@@ -772,7 +788,7 @@ check_sums(struct sim *s)
         if (p->open_count != open[i] || p->unknown_count != unknown[i])
             sim_fail(s, "instrument %u: %u open and %u unknown in risk, %u and %u in the table", i, p->open_count,
                      p->unknown_count, open[i], unknown[i]);
-        if (l != NULL && l->instrument_version != 0 && past_limit(s, i, p, l))
+        if (l != NULL && l->instrument_version != 0 && past_limit(s, i, p, l, others[i]))
             sim_fail(s, "instrument %u: position %lld with %lld buys and %lld sells open is past its limit %lld", i,
                      (long long)p->qty, (long long)p->reserved[SIDE_BUY], (long long)p->reserved[SIDE_SELL],
                      (long long)l->long_max);

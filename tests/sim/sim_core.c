@@ -313,7 +313,8 @@ compact(struct sim *s, uint32_t used)
     memcpy(&next, c->segment[to + 1], sizeof(next));
     arena.used = 0;
     struct journal_snapshot *snap = journal_snapshot_init(&oc, "01", &arena);
-    if (!journal_snapshot_gather(snap, segment, core_disk(c, to + 1, segment), &fault))
+    uint32_t count = core_disk(c, to + 1, segment);
+    if (!journal_snapshot_gather(snap, segment, count, &fault))
         sim_fail(s, "the journal cannot be summed up: %s", fault.text);
     size_t bytes = journal_snapshot_bytes(snap);
     if (bytes > SNAPSHOT_BYTES || !journal_snapshot_gains(snap))
@@ -325,6 +326,8 @@ compact(struct sim *s, uint32_t used)
     c->snapshot[0] = made;
     c->snapshot_bytes = bytes;
     c->snapshot_to = to;
+    struct journal_segment sum = { made, bytes, "snapshot" };
+    check_alike(s, segment, count, &sum, 1);
     c->snapshot_seq = next.first_seq - 1;
     c->disk_seq = MAX(c->disk_seq, c->snapshot_seq);
     c->snapshots++;
@@ -443,6 +446,7 @@ gateway_build(struct sim *s)
         .ops = ops,
         .adapter = ops->init(&vc, &c->arena, &fault),
         .account = SIM_ACCOUNT,
+        .foreign = s->foreign,
         .quiet_until_ns = c->quiet_until_ns,
         .snapshot_levels = 100,
         .recv_window_ns = s->recv_window_ns,

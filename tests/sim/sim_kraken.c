@@ -91,8 +91,8 @@ static void
 end_answer(const struct call *c, struct text *t)
 {
     struct sim *s = c->s;
-    bool late = sim_fate(s, FATE_reply_late);
-    int64_t delay = sim_delay(s, late);
+    bool late;
+    int64_t delay = sim_answer_delay(s, &late);
 
     put_time(t, "time_in", venue_clock(s));
     put_time(t, "time_out", venue_clock(s) + (late && sim_any(s, 2) == 0 ? delay : 0));
@@ -112,7 +112,8 @@ refuse(const struct call *c, const char *error)
 /* ---- the executions channel -------------------------------------------------------------------------------------- */
 
 static void
-put_execution(const struct sim *s, struct text *t, const struct vorder *o, const char *type, const struct vtrade *tr)
+put_execution(const struct sim *s, struct text *t, const struct vorder *o, const char *type, const struct vtrade *tr,
+              bool sparse)
 {
     static const char *const status[V_STATUS_COUNT] = { "new", "partially_filled", "filled", "canceled", "expired" };
     const struct price *p = &s->price[o->symbol];
@@ -122,7 +123,8 @@ put_execution(const struct sim *s, struct text *t, const struct vorder *o, const
 
     put(t, "{\"order_id\":\"%s\",\"exec_type\":\"%s\",\"order_status\":\"%s\"", order_id(o, id), type,
         tr != NULL && o->status == V_FILLED ? "partially_filled" : status[o->status]);
-    put(t, ",\"cum_qty\":%s", amount_text(o->cum, a));
+    if (!sparse)
+        put(t, ",\"cum_qty\":%s", amount_text(o->cum, a));
     if (whole) {
         put(t, ",\"cl_ord_id\":\"%s\",\"symbol\":\"%s\",\"side\":\"%s\",\"order_qty\":%s", o->clordid, p->symbol,
             o->side == SIDE_BUY ? "buy" : "sell", amount_text(o->qty, a));
@@ -156,22 +158,27 @@ stream(struct sim *s, const struct vorder *o, const char *type, const struct vtr
         return;
     }
     put(&t, "{\"channel\":\"executions\",\"type\":\"update\",\"data\":[");
-    put_execution(s, &t, o, type, tr);
+    bool ends = o->status == V_CANCELED || o->status == V_EXPIRED;
+    put_execution(s, &t, o, type, tr, !ends && sim_fate(s, FATE_sparse));
     put(&t, "],\"sequence\":%llu}", (unsigned long long)++s->wire[w].sequence);
     if (lost) {
         sim_trace(s, "venue: loses a report, whose number is missing");
         s->wire[w].hole = true;
         return;
     }
+    bool named = strcmp(type, "new") == 0; /* others may say the venue's id alone */
+    size_t len = t.len;
     if (sim_fate(s, FATE_event_unreadable))
         t.len = 1 + (size_t)sim_any(s, t.len - 1);
     if (o->mine != SIM_NONE)
         s->oracle.mine[o->mine].told_wire = w;
     s->say_hole = s->wire[w].hole;
+    s->say_twin = foreign_shows(s, o) && named && t.len == len;
     wire_say(s, w, t.at, t.len, sim_delay(s, sim_fate(s, FATE_event_late)), false);
     s->wire[w].hole = s->say_hole = false;
     if (sim_fate(s, FATE_event_twice))
         wire_say(s, w, t.at, t.len, sim_delay(s, true), true);
+    s->say_twin = false;
 }
 
 void
@@ -281,7 +288,8 @@ static void
 call_cancel(const struct call *c)
 {
     struct sim *s = c->s;
-    struct vorder *o = order_of_clordid(s, param(c, "cl_ord_id"));
+    struct vorder *o = param(c, "order_id") != NULL ? order_of_id(s, param(c, "order_id"))
+                                                    : order_of_clordid(s, param(c, "cl_ord_id"));
     char id[24];
 
     ledger_meanwhile(s, o);
@@ -307,7 +315,7 @@ call_amend(const struct call *c)
     if (o != NULL && o->mine != SIM_NONE) /* done or refused here: it will not come again */
         s->oracle.mine[o->mine].amend_until_ns = 0;
     const char *why = o == NULL || !vorder_open(o) ? "EOrder:Unknown order" : price_fault(&s->price[o->symbol], px);
-    if (why[0] == '\0' && (sim_fate(s, FATE_reject) || qty <= o->cum)) /* the total is filled already */
+    if (why[0] == '\0' && (sim_fate(s, FATE_amend_refused) || qty <= o->cum)) /* the total is filled already */
         why = "EOrder:Invalid order";
     if (why[0] != '\0') {
         refuse(c, why);
@@ -432,7 +440,8 @@ kraken_message(struct sim *s, uint32_t wire, const char *text, size_t len)
         sim_trace(s, "venue: and is lost");
     } else if (m->orders && sim_fate(s, FATE_unknown_undone)) {
         refuse(&c, "EService:Unavailable");
-    } else if (m->orders && sim_fate(s, FATE_request_late)) {
+    } else if ((m->run == call_add && ledger_dark(s, param(&c, "cl_ord_id")) && sim_any(s, 2) == 0) ||
+               (m->orders && sim_fate(s, FATE_request_late))) {
         sim_at(s, s->t + (int64_t)sim_any(s, (uint64_t)s->recv_window_ns + NS_PER_S), EV_REQUEST, wire, 0, text,
                (uint32_t)len);
     } else {
@@ -456,8 +465,11 @@ kraken_peek(struct sim *s, const char *text, size_t len, struct out *o)
         sim_fail(s, "the core sends something that is no request: %.200s", text);
     bool add = strcmp(c.method, "add_order") == 0;
     bool amend = strcmp(c.method, "amend_order") == 0;
-    if (add || amend || strcmp(c.method, "cancel_order") == 0) {
-        struct mine *m = check_find(s, param(&c, "cl_ord_id") != NULL ? param(&c, "cl_ord_id") : "");
+    const struct vorder *v = order_of_id(s, param(&c, "order_id"));
+    const char *clordid = param(&c, "cl_ord_id") != NULL ? param(&c, "cl_ord_id") : "";
+    bool others = foreign_cancelable(s, v, clordid);
+    if (add || amend || (strcmp(c.method, "cancel_order") == 0 && !others)) {
+        struct mine *m = check_find(s, clordid);
         if (m == NULL)
             sim_fail(s, "%s of an order that is not in the journal: %.200s", c.method, text);
         o->kind = add ? OUT_NEW : amend ? OUT_AMEND : OUT_CANCEL;

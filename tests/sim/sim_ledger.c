@@ -87,7 +87,7 @@ ledger_place(struct sim *s, const struct vrequest *rq)
     l->next_id[rq->symbol] += 1 + (int64_t)sim_any(s, 3);
     (void)snprintf(o->clordid, sizeof(o->clordid), "%s", rq->clordid);
     memcpy(o->tif, rq->tif, sizeof(o->tif));
-    o->dark = rq->ours && sim_fate(s, FATE_dark);
+    o->dark = rq->ours && ledger_dark(s, rq->clordid);
     if (sim_fate(s, FATE_shows_late))
         o->shown_ns += (int64_t)sim_any(s, SHOWS_LATE_MAX_NS);
     l->open[l->opens++] = index;
@@ -161,7 +161,7 @@ ledger_trade(struct sim *s, struct vorder *o, int64_t qty, bool maker)
     };
     l->next_trade[o->symbol] += 1 + (int64_t)sim_any(s, 2);
     fee_of(s, o, t);
-    if (sim_fate(s, FATE_shows_late))
+    if (sim_fate(s, FATE_shows_late) || (o->dark && !s->quiet && sim_any(s, 2) == 0))
         t->shown_ns += (int64_t)sim_any(s, SHOWS_LATE_MAX_NS);
     *(o->last_trade != SIM_NONE ? &l->trade[o->last_trade].next : &o->first_trade) = index;
     o->last_trade = index;
@@ -198,8 +198,8 @@ ledger_end(struct sim *s, struct vorder *o, enum vstatus how, const char *by)
 
 /* ---- what happens by itself -------------------------------------------------------------------------------------- */
 
-static int64_t
-some_of(struct sim *s, int64_t left)
+int64_t
+ledger_some(struct sim *s, int64_t left)
 {
     int64_t units = left / QTY_UNIT;
 
@@ -220,7 +220,7 @@ ledger_place_all(struct sim *s, const struct vrequest *rq)
         ledger_trade(s, o, o->qty, false);
     } else if (trades && !rq->post_only) {
         for (unsigned n = 1 + (unsigned)sim_any(s, 3); n > 0 && vorder_open(o); n--)
-            ledger_trade(s, o, some_of(s, o->qty - o->cum), false);
+            ledger_trade(s, o, ledger_some(s, o->qty - o->cum), false);
     }
     if (vorder_open(o) && (ioc || fok))
         ledger_end(s, o, V_EXPIRED, "");
@@ -231,13 +231,26 @@ void
 ledger_meanwhile(struct sim *s, struct vorder *o)
 {
     if (o != NULL && vorder_open(o) && sim_fate(s, FATE_fill_on_cancel))
-        ledger_trade(s, o, some_of(s, o->qty - o->cum), true);
+        ledger_trade(s, o, ledger_some(s, o->qty - o->cum), true);
+}
+
+bool
+ledger_dark(struct sim *s, const char *clordid)
+{
+    struct mine *m = check_find(s, clordid);
+
+    if (m != NULL && !m->dark_drawn) {
+        m->dark_drawn = true;
+        m->dark = sim_fate(s, FATE_dark);
+    }
+    return m != NULL && m->dark;
 }
 
 void
 ledger_asked(struct sim *s, struct vorder *o)
 {
-    if (o != NULL && vorder_open(o) && sim_fate(s, FATE_fill_on_query))
+    if (o != NULL && vorder_open(o) &&
+        (sim_fate(s, FATE_fill_on_query) || (o->dark && !s->quiet && sim_any(s, 3) == 0)))
         ledger_trade(s, o, o->qty - o->cum, true);
 }
 
@@ -262,51 +275,7 @@ ledger_event_trade(struct sim *s)
     if (sim_fate(s, FATE_expired_by_venue))
         ledger_end(s, o, V_EXPIRED, "");
     else
-        ledger_trade(s, o, some_of(s, o->qty - o->cum), true);
-}
-
-/* Somebody else at the same account. */
-static struct vorder *
-foreign_order(struct sim *s, uint32_t symbol, enum side side, int64_t px, int64_t qty)
-{
-    char id[40];
-    /* By hand, by another gateway, by another program. */
-    switch (sim_any(s, 3)) {
-    case 0: (void)snprintf(id, sizeof(id), "web_%llx", (unsigned long long)sim_any(s, 0)); break;
-    case 1: (void)snprintf(id, sizeof(id), "020000000%07llu", (unsigned long long)sim_any(s, 10000000)); break;
-    default:
-        (void)snprintf(id, sizeof(id), "x-%016llx%012llx", (unsigned long long)sim_any(s, 0),
-                       (unsigned long long)sim_any(s, UINT64_C(1) << 48));
-        break;
-    }
-    struct vrequest rq = {
-        .clordid = id,
-        .symbol = symbol,
-        .side = (uint8_t)side,
-        .tif = "GTC",
-        .px = px,
-        .qty = qty,
-    };
-    return ledger_place(s, &rq);
-}
-
-/* It meets one of ours: both sides of the trade are the account's, under one id. */
-static void
-self_trade(struct sim *s)
-{
-    struct ledger *l = &s->venue;
-    struct vorder *o = &l->order[l->open[sim_any(s, l->opens)]];
-
-    if (!o->ours || o->px <= 0)
-        return;
-    int64_t qty = some_of(s, o->qty - o->cum);
-    struct vorder *f = foreign_order(s, o->symbol, o->side == SIDE_BUY ? SIDE_SELL : SIDE_BUY, o->px, qty);
-    bool first = sim_any(s, 2) == 0;
-    int64_t id = l->next_trade[o->symbol];
-    ledger_trade(s, first ? o : f, qty, true);
-    l->next_trade[o->symbol] = id;
-    ledger_trade(s, first ? f : o, qty, true);
-    l->next_trade[o->symbol] = MAX(l->next_trade[o->symbol], id + 1);
+        ledger_trade(s, o, ledger_some(s, o->qty - o->cum), true);
 }
 
 void
@@ -314,13 +283,7 @@ ledger_second(struct sim *s)
 {
     struct ledger *l = &s->venue;
 
-    if (sim_fate(s, FATE_foreign_order)) {
-        uint32_t symbol = (uint32_t)sim_any(s, SIM_SYMBOLS);
-        enum side side = (enum side)sim_any(s, 2);
-        (void)foreign_order(s, symbol, side, s->price[symbol].bid, sim_between(s, 1, 5) * SIM_VENUE_ONE);
-    }
-    if (!s->kraken && l->opens > 0 && sim_fate(s, FATE_self_trade))
-        self_trade(s);
+    foreign_second(s);
     if (l->opens > 0 && sim_fate(s, FATE_foreign_cancel))
         ledger_end(s, &l->order[l->open[sim_any(s, l->opens)]], V_CANCELED, "web_cancel");
 }

@@ -73,6 +73,8 @@ check_report(struct sim *s, struct client *c, const struct report *r)
     if (r->clordid[0] == '\0')
         return;
     struct mine *m = check_find(s, r->clordid);
+    if (m == NULL && foreign_find(s, r->clordid) != NULL && c->client == CLIENT_OPERATOR)
+        return;
     const struct asked *by = r->key < SIM_KEYS && r->client == c->client ? &c->asked[r->key] : NULL;
     bool replace = by != NULL && by->used && by->command.verb == COMMAND_REPLACE;
     bool amend = m != NULL && replace && by->accepted && &s->oracle.mine[by->mine] == m && m->key != r->key;
@@ -110,7 +112,7 @@ check_told(struct sim *s, const struct mine *m)
 {
     const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];
 
-    if (m->gap)
+    if (m->gap || m->belied)
         return;
     if (v != NULL && m->told_qty != v->cum)
         sim_fail(s, "client %u was told of %.8f filled of order %s; the venue filled %.8f", m->client,

@@ -88,11 +88,14 @@ pieces(struct sim *s, uint32_t i, enum event_kind kind, const uint8_t *data, uin
             n = 1 + (uint32_t)sim_any(s, sim_any(s, 4) == 0 ? MIN(n, 8) : n);
         int64_t ban = s->say_ban;
         bool hole = s->say_hole;
+        bool twin = s->say_twin;
         s->say_ban = done + n == len ? ban : 0;
         s->say_hole = done + n == len && hole;
+        s->say_twin = done + n == len && twin;
         sim_at(s, at, kind, i, 0, data + done, n);
         s->say_ban = ban;
         s->say_hole = hole;
+        s->say_twin = twin;
         done += n;
         at += w->pieces ? (int64_t)sim_any(s, 200 * NS_PER_US) : 0;
     }
@@ -282,6 +285,8 @@ wire_event(struct sim *s, const struct event *e)
             s->oracle.ban_known_until_ns = MAX(s->oracle.ban_known_until_ns, e->ban);
             s->oracle.ban_wall_ns = s->wall_ns;
         }
+        if (e->twin && s->core.alive && !w->closing)
+            s->oracle.twin_start = s->core.starts;
         if (e->hole && s->core.alive && w->core_up && !w->closing)
             sim_fail(s, "a hole in the numbers of the reports is passed over: connection %u goes on", w->conn);
         break;

@@ -70,6 +70,7 @@ sim_choose(struct sim *s)
     s->chases = sim_any(s, 3) == 0;
     s->slow = sim_any(s, 4) == 0 ? 5 : 1;
     s->watches = sim_any(s, 2) == 0;
+    s->foreign = sim_any(s, 2) == 0 ? FOREIGN_REPORT : sim_any(s, 2) == 0 ? FOREIGN_ADOPT : FOREIGN_CANCEL;
     s->trade_ns = sim_between(s, 20, 1500) * NS_PER_MS;
     s->position_max = sim_between(s, 2, 40) * SIM_VENUE_ONE / 2;
     s->venue_ns = sim_between(s, -200, 200) * NS_PER_MS;
@@ -90,6 +91,13 @@ sim_delay(struct sim *s, bool late)
     if (how < s->slow + 3)
         return (int64_t)sim_any(s, 8 * NS_PER_S);
     return (int64_t)sim_any(s, 500 * NS_PER_MS);
+}
+
+int64_t
+sim_answer_delay(struct sim *s, bool *late)
+{
+    *late = s->say_slow || sim_fate(s, FATE_reply_late);
+    return s->say_slow ? (int64_t)sim_any(s, 12 * NS_PER_S) : sim_delay(s, *late);
 }
 
 /* ---- memory of a seed -------------------------------------------------------------------------------------------- */
@@ -127,7 +135,8 @@ sim_at(struct sim *s, int64_t at, enum event_kind kind, uint32_t a, uint32_t b, 
                        .len = len,
                        .data = data,
                        .ban = s->say_ban,
-                       .hole = s->say_hole };
+                       .hole = s->say_hole,
+                       .twin = s->say_twin };
     uint32_t i = s->events++;
     for (; i > 0 && before(&e, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
         s->heap[i] = s->heap[(i - 1) / 2];
@@ -318,13 +327,14 @@ step(struct sim *s)
     s->t = MAX(s->t, e.at);
     s->say_ban = e.ban;
     s->say_hole = e.hole;
+    s->say_twin = e.twin;
     bool later = s->core.alive && s->t < s->core.paused_until && of_core(&e);
     if (later)
         sim_at(s, s->core.paused_until, (enum event_kind)e.kind, e.a, e.b, e.data, e.len);
     else if (e.kind == EV_EMIT)
         dispatch(s, &e); /* its pieces carry the mark on */
     s->say_ban = 0;
-    s->say_hole = false;
+    s->say_hole = s->say_twin = false;
     if (!later && e.kind != EV_EMIT)
         dispatch(s, &e);
 }
@@ -343,7 +353,8 @@ begin(struct sim *s, uint64_t seed, bool trace)
     s->wall_ns = 0;
     s->events = 0;
     s->say_ban = 0;
-    s->say_hole = false;
+    s->say_hole = s->say_twin = false;
+    s->say_slow = false;
     s->event_order = 0;
     s->pool = pool;
     s->pool_used = 0;
