@@ -6,7 +6,7 @@
  * the time is over. The order goes the way of every order: risk, journal, wire.
  *
  * Always true: it starts by a confirmed command only; every order of it is a proven reduction, or denied; kill switch
- * and HALTED stop it; "flat" is said only when nothing is left that an order could be made of. */
+ * and HALTED stop it; "flat" is said only when nothing is left that an order could be made of, and none is open. */
 #include "engine/gateway_state.h"
 
 #define FLATTEN_ROUNDS    10u /* orders in a row that changed nothing */
@@ -114,7 +114,8 @@ is_dust(const struct resolved_limits *l, px_t px, qty_t qty)
     return qty < l->qty_min || qty < l->step || (px > 0 && limits_notional(l, px, qty) < l->notional_min);
 }
 
-/* One instrument: true when there is nothing more to do in it. */
+/* One instrument: true when there is nothing more to do in it, with no order of ours open or its orders to no effect.
+ */
 static bool
 leg_work(struct gateway *g, const struct instrument *ins, struct now now)
 {
@@ -124,17 +125,19 @@ leg_work(struct gateway *g, const struct instrument *ins, struct now now)
     const struct resolved_limits *l = risk_resolved(g->p.risk, account, ins->id);
     qty_t held = p->qty < 0 ? -p->qty : p->qty;
 
-    if (held == 0 || leg->rounds >= FLATTEN_ROUNDS || l->step <= 0) {
+    if (leg->rounds >= FLATTEN_ROUNDS || l->step <= 0) {
         g->flatten.left |= held != 0;
         return true;
     }
     if (!cleared(g, ins, p, now))
         return false;
+    if (held == 0) /* what is open may still fill, and has to be reduced then */
+        return p->open_count == 0;
     enum side side = p->qty > 0 ? SIDE_SELL : SIDE_BUY;
     qty_t qty = position_reducible(p, side, 0);
     px_t px = reduction_px(l, order_md_ref(g, ins), side, now);
     if (is_dust(l, px, held))
-        return true;
+        return p->open_count == 0;
     if (held < leg->held)
         leg->rounds = 0;
     leg->held = held;

@@ -387,6 +387,39 @@ TEST(flatten_says_that_a_position_is_left_when_its_orders_change_nothing)
     rig_end(&rig);
 }
 
+TEST(flatten_cancels_what_is_open_where_nothing_is_held_and_says_flat_only_after_that)
+{
+    rig_ready(&rig);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    const struct rig_request *q = acked(1);
+    char clordid[CLORDID_BYTES];
+    memcpy(clordid, q->clordid, CLORDID_BYTES);
+    flatten();
+    rig_pass(&rig, 7 * NS_PER_S); /* longer than a cancel is waited for */
+    CHECK(rig_requests(&rig, VENUE_RQ_CANCEL) >= 1);
+    CHECK(strcmp(flatten_said(), "flat") != 0);
+    filled(rig_take(&rig, VENUE_RQ_CANCEL), SIDE_BUY, 99900, 1000, 5); /* it beat the cancel */
+    rig_pass(&rig, NS_PER_S);
+    q = rig_take(&rig, VENUE_RQ_NEW); /* what it brought is sold again */
+    CHECK(q != NULL && q->qty == 1000);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_SELL], 1000);
+    filled(q, SIDE_SELL, 99900, 1000, 6);
+    rig_pass(&rig, NS_PER_S);
+    CHECK_EQ(rig_position(&rig)->qty, 0);
+    CHECK(strcmp(flatten_said(), "flat") == 0);
+    rig_end(&rig);
+}
+
+TEST(flatten_of_nothing_held_and_nothing_open_is_flat_at_once)
+{
+    rig_ready(&rig);
+    flatten();
+    rig_pass(&rig, 300 * NS_PER_MS);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 0);
+    CHECK(strcmp(flatten_said(), "flat") == 0);
+    rig_end(&rig);
+}
+
 /* ---- limits that do not fit what is traded --------------------------------------------------------------------------
  */
 
