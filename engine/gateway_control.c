@@ -50,6 +50,12 @@ control_ask(struct gateway *g, const struct client_command *c, const char *what,
     answer_report(g, c->slot, &r, now);
 }
 
+void
+control_stricter(struct gateway *g)
+{
+    two_step_void(&g->two_step, UINT64_C(1) << COMMAND_RESUME | UINT64_C(1) << COMMAND_STATE);
+}
+
 /* ---- trading states --------------------------------------------------------------------------------------------- */
 
 void
@@ -89,6 +95,8 @@ state_set(struct gateway *g, const struct command *cmd, struct now now)
     };
     char text[64];
 
+    if (cmd->state > kill_level_state(risk_kill(g->p.risk), (enum trading_level)cmd->level, (uint32_t)cmd->target_key))
+        control_stricter(g);
     (void)kill_set_state(risk_kill(g->p.risk), (enum trading_level)cmd->level, (uint32_t)cmd->target_key,
                          (enum trading_state)cmd->state);
     if (cmd->state == TRADING_ACTIVE) /* a human's word: what latched there is released */

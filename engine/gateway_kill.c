@@ -149,6 +149,7 @@ gateway_halt(struct gateway *g, const char *who, struct now now)
 {
     char text[64];
 
+    control_stricter(g); /* the second trigger's reason is not what was to be resumed from, either */
     if (risk_kill(g->p.risk)->killed)
         return;
     kill_trip(risk_kill(g->p.risk));
@@ -173,6 +174,7 @@ kill_recover(struct gateway *g, struct now now)
 void
 kill_on_trip(struct gateway *g, const struct risk_trip *t, struct now now)
 {
+    control_stricter(g);
     if ((g->cfg.kill_trips >> t->kind & 1) != 0)
         gateway_halt(g, risk_trip_text((enum risk_trip_kind)t->kind), now);
 }
@@ -352,6 +354,20 @@ kill_listed(struct gateway_venue *v, struct now now)
     k->tries = 0;
     (void)snprintf(text, sizeof(text), "listed no open order of ours, %u foreign", k->foreign);
     proof_set(v, KILL_PROVEN, text, now);
+}
+
+void
+kill_turned_up(struct gateway_venue *v, const char *what, struct now now)
+{
+    struct kill_venue *k = &v->g->kill.venue[v->id];
+
+    if (k->proof != KILL_PROVEN && k->proof != KILL_LISTING)
+        return;
+    k->listing = false; /* asked for before this */
+    k->clean = false;
+    k->tries = 0;
+    k->next = now.mono;
+    proof_set(v, KILL_CANCELING, what, now);
 }
 
 void

@@ -169,6 +169,7 @@ gateway_on_limits_answer(struct gateway *g, const struct limits_answer *a, struc
     }
     if (taken) {
         char text[44];
+        two_step_void(&g->two_step, UINT64_C(1) << COMMAND_LIMITS_SET); /* asked of other limits than these */
         limits_in_force(g, &g->limits_before, there ? a->ask.client : CLIENT_NONE, a->ask.reload ? "reloaded" : "set",
                         now);
         set_record(g, &a->ask, l->version, now);
@@ -335,7 +336,8 @@ limits_answer_next(struct gateway *g, uint32_t session, struct answer *a, struct
 static qty_t
 whatif_market(struct gateway *g, struct risk_order *o, struct now now, struct risk_verdict *binding)
 {
-    const struct resolved_limits *l = risk_resolved(g->p.risk, o->account, o->instrument);
+    const struct resolved_limits *l =
+        o->account < g->cfg.accounts ? risk_resolved(g->p.risk, o->account, o->instrument) : NULL;
     const struct md_ref *md = md_of(g, o->ins);
     struct risk_verdict probe;
     int64_t lo = 0;

@@ -81,7 +81,11 @@ adopt(struct gateway_venue *v, const struct venue_report *r, bool own)
     const struct instrument *ins = route_instrument(g->p.route, r->instrument, 0);
     struct order_delta d;
 
-    if (ins == NULL || r->state == ORDER_FREE || r->venue_order_id == 0)
+    if (ins == NULL || r->state == ORDER_FREE || r->venue_order_id == 0 || r->side > SIDE_SELL)
+        return ORDER_NONE;
+    /* What no order can be for, however many are listed: positions are sums of it. */
+    if (r->qty >
+        RISK_QTY_MAX - MIN(risk_position(g->p.risk, v->cfg->account, ins->id)->reserved[r->side], RISK_QTY_MAX))
         return ORDER_NONE;
     struct order_intent in = {
         .command = { .version = MESSAGE_VERSION,

@@ -577,6 +577,8 @@ void deadman_second(struct gateway *g, struct now now);
 void deadman_on_report(struct gateway_venue *v, const struct venue_report *r);
 void client_policy_run(struct gateway *g, uint32_t client, enum on_disconnect policy, const char *why, struct now now);
 /* What the gateway lets out, as it is shown: metric and log. */
+/* A trading state, a latch or the switch has become stricter: what a human was asked before does not undo it. */
+void control_stricter(struct gateway *g);
 void control_show_state(struct gateway *g);
 /* gateway_limits.c */
 /* `asked` is COMMAND_RELOAD or COMMAND_LIMITS_SET; c is the command that is answered. */
@@ -601,6 +603,8 @@ void kill_order_ended(struct gateway *g, const struct order *o, const struct ord
                       struct now now);
 void kill_saw(struct gateway_venue *v, const struct venue_report *r);
 void kill_listed(struct gateway_venue *v, struct now now);
+/* The venue has said that an order of ours lives or has traded of which we had its word that it was over. */
+void kill_turned_up(struct gateway_venue *v, const char *what, struct now now);
 void kill_venue_up(struct gateway_venue *v, struct now now);
 void kill_venue_down(struct gateway_venue *v, struct now now);
 void kill_answer(struct gateway *g, const struct client_command *c, struct now now);

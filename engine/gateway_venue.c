@@ -625,6 +625,8 @@ cancel_ghost(struct gateway_venue *v, uint32_t slot, enum order_outcome out)
     v->foreign++;
     log_write(v->g->p.log, LOG_FOREIGN_ORDER, o->clordid, v->id, o->venue_order_id);
     venue_publish_state(v);
+    if (unlikely(v->g->kill.on))
+        kill_turned_up(v, "an order of ours that was over works", v->now);
     (void)order_cancel_now(v->g, slot, v->now);
 }
 
@@ -767,6 +769,8 @@ on_order_event(struct gateway_venue *v, uint32_t slot, const struct venue_report
     }
     if (kind == ORDER_EV_ACK)
         cancel_ghost(v, slot, out);
+    if (unlikely(g->kill.on) && kind == ORDER_EV_FILL && out == ORDER_LATE)
+        kill_turned_up(v, "an order of ours that was over has traded", v->now);
     /* After a refusal the venue is asked first. */
     if (g->aux[slot].cancel_wanted && order_live(o) && o->request == REQUEST_NONE && o->end_state == 0 &&
         v->reconciled && kind != ORDER_EV_CANCEL_REJECTED && !order_cancel_now(g, slot, v->now))
@@ -803,6 +807,10 @@ somebody_elses(struct gateway_venue *v, const struct venue_report *r)
     if (r->kind == VENUE_OPEN_ORDER)
         return foreign_order(v, r);
     if (r->clordid[0] != '\0') {
+        struct clordid id;
+        if (unlikely(v->g->kill.on) && (r->kind == VENUE_NEW_ACK || r->kind == VENUE_FILL) &&
+            clordid_parse(r->clordid, v->g->cfg.instance, &id) == CLORDID_OURS)
+            kill_turned_up(v, "an order in our name that we do not know works or has traded", v->now);
         if (!foreign_host(v, r->clordid))
             (void)twin_lives(v, r);
         suspect_clear(v, r->instrument, r->venue_order_id);

@@ -62,6 +62,14 @@ two_step_confirm(struct two_step *t, const char *token, struct now now, struct c
 }
 
 void
+two_step_void(struct two_step *t, uint64_t verbs)
+{
+    for (unsigned i = 0; i < TWO_STEP_MAX; i++)
+        if ((verbs >> t->pending[i].cmd.verb & 1) != 0)
+            t->pending[i].used = false;
+}
+
+void
 two_step_end(struct two_step *t, uint32_t session)
 {
     for (unsigned i = 0; i < TWO_STEP_MAX; i++)

@@ -4,7 +4,7 @@
  * script, a slip of the hand or a repeated line loosens nothing. Time and randomness are the caller's.
  *
  * Always true: a session that asks again gives up what it asked before; nothing is confirmed after TWO_STEP_NS, twice,
- * or after TWO_STEP_WRONG_MAX wrong tokens, which end everything that waits. */
+ * or after TWO_STEP_WRONG_MAX wrong tokens, which end everything that waits; nor what two_step_void() has ended. */
 #ifndef EXECGW_ENGINE_TWO_STEP_H
 #define EXECGW_ENGINE_TWO_STEP_H
 
@@ -36,6 +36,11 @@ void two_step_ask(struct two_step *t, uint32_t session, const struct command *cm
 
 /* The second step: true with the command as it was asked, which is then forgotten. */
 bool two_step_confirm(struct two_step *t, const char *token, struct now now, struct command *cmd);
+
+/* What stands has become stricter since: what was asked before it (bit per enum command_verb) is not confirmed any
+ * more.
+ */
+void two_step_void(struct two_step *t, uint64_t verbs);
 
 /* A session ended: what it asked may still be confirmed by another. */
 void two_step_end(struct two_step *t, uint32_t session);

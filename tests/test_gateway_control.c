@@ -62,6 +62,57 @@ TEST(a_confirmation_in_the_last_moment_counts_and_one_too_late_does_not)
     rig_end(&rig);
 }
 
+/* A resume is asked, something becomes stricter, the resume is confirmed. */
+TEST(what_was_asked_before_a_kill_a_latch_or_a_stricter_state_does_not_undo_it)
+{
+    for (int how = 0; how < 4; how++) {
+        rig_ready(&rig);
+        rig_command(&rig, RIG_OPERATOR, state_command(LEVEL_GLOBAL, 0, TRADING_REDUCING));
+        if (how == 1)
+            gateway_halt(rig.g, "the first", rig.now);
+        rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_RESUME });
+        struct report asked = rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM);
+        if (how < 2)
+            gateway_halt(rig.g, "another", rig.now);
+        if (how == 2)
+            rig_command(&rig, RIG_OPERATOR, state_command(LEVEL_CLIENT, RIG_CLIENT, TRADING_HALTED));
+        if (how == 3) {
+            static struct risk_limits l;
+            struct fault fault;
+            l = *risk_limits_in_force(rig.risk);
+            l.version++;
+            l.stall_max_ns = 1;
+            CHECK(risk_set_limits(rig.risk, &l, rig.now, &fault));
+            risk_note_turn(rig.risk, 2, rig.now);
+            rig_work(&rig);
+            CHECK(risk_tripped(rig.risk, LEVEL_GLOBAL, 0) != 0);
+        }
+        rig_confirm(&rig, asked);
+        CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).deny, DENY_NOT_CONFIRMED);
+        CHECK_EQ(risk_kill(rig.risk)->killed, how < 2);
+        CHECK_EQ(risk_kill(rig.risk)->global, TRADING_REDUCING);
+        rig_end(&rig);
+    }
+}
+
+TEST(a_looser_state_asked_before_a_stricter_one_is_asked_again_and_a_looser_one_ends_nothing)
+{
+    rig_ready(&rig);
+    rig_command(&rig, RIG_OPERATOR, state_command(LEVEL_CLIENT, RIG_CLIENT, TRADING_REDUCING));
+    rig_command(&rig, RIG_OPERATOR, state_command(LEVEL_CLIENT, RIG_CLIENT, TRADING_ACTIVE));
+    struct report asked = rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM);
+    rig_command(&rig, RIG_OPERATOR, state_command(LEVEL_CLIENT, RIG_CLIENT, TRADING_HALTED));
+    rig_confirm(&rig, asked);
+    CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).deny, DENY_NOT_CONFIRMED);
+    CHECK_EQ(kill_level_state(risk_kill(rig.risk), LEVEL_CLIENT, RIG_CLIENT), TRADING_HALTED);
+    rig_command(&rig, RIG_OPERATOR, state_command(LEVEL_CLIENT, RIG_CLIENT, TRADING_ACTIVE));
+    asked = rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM);
+    rig_command(&rig, RIG_OPERATOR, state_command(LEVEL_CLIENT, RIG_CLIENT, TRADING_HALTED)); /* as it is */
+    rig_confirm(&rig, asked);
+    CHECK_EQ(kill_level_state(risk_kill(rig.risk), LEVEL_CLIENT, RIG_CLIENT), TRADING_ACTIVE);
+    rig_end(&rig);
+}
+
 /* A fill of everything that the newest order asked for. */
 static void
 filled(enum side side, px_t px, qty_t qty, int64_t trade)

@@ -282,4 +282,62 @@ TEST(what_latches_in_risk_trips_it_only_where_that_is_configured)
     rig_kill_trips = 0;
 }
 
+/* Ours by the venue's word never to have been placed; killed, and proven. */
+static void
+proven_without(char id[CLORDID_BYTES])
+{
+    uint64_t key = rig_new(&rig, SIDE_BUY, 99900, 100000);
+    struct venue_report end;
+
+    memcpy(id, rig_take(&rig, VENUE_RQ_NEW)->clordid, CLORDID_BYTES);
+    end = rig_report(VENUE_TRADES_END, id);
+    for (int i = 0; i < 40 && rig_order(&rig, key)->state != ORDER_NOT_PLACED; i++) {
+        rig_pass(&rig, 500 * NS_PER_MS);
+        if (rig_take(&rig, VENUE_RQ_QUERY) != NULL)
+            rig_say_kind(&rig, VENUE_NOT_FOUND, id);
+        if (rig_take(&rig, VENUE_RQ_TRADES) != NULL)
+            rig_say(&rig, &end);
+    }
+    CHECK_EQ(rig_order(&rig, key)->state, ORDER_NOT_PLACED);
+    halt();
+    list(NULL);
+    CHECK_EQ(status().order_state, KILL_PROVEN);
+}
+
+/* What the venue said takes the proof back; a list asked for after it gives it again. */
+static void
+proof_is_taken_back(const struct venue_report *said)
+{
+    rig_say(&rig, said);
+    CHECK(status().order_state != KILL_PROVEN);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_KILL_PROVEN, 0), 0);
+    rig_pass(&rig, 2 * NS_PER_S);
+    list(NULL);
+    CHECK_EQ(status().order_state, KILL_PROVEN);
+}
+
+TEST(an_order_of_ours_that_turns_up_on_the_stream_takes_the_proof_back)
+{
+    char id[CLORDID_BYTES];
+    struct venue_report r;
+
+    for (int how = 0; how < 4; how++) {
+        rig_ready(&rig);
+        proven_without(id);
+        r = rig_report(how % 2 == 0 ? VENUE_NEW_ACK : VENUE_FILL, id);
+        r.venue_order_id = 9;
+        r.side = SIDE_BUY;
+        r.last_px = 99900;
+        r.last_qty = r.cum_qty = how % 2 == 0 ? 0 : 1000;
+        r.trade_id = how % 2 == 0 ? -1 : 5;
+        if (how >= 2) { /* in our name, and in no table */
+            struct clordid_mint other;
+            clordid_mint_init(&other, "01", 1, 900);
+            (void)clordid_mint_next(&other, r.clordid);
+        }
+        proof_is_taken_back(&r);
+        rig_end(&rig);
+    }
+}
+
 TEST_MAIN()

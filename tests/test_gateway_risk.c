@@ -463,6 +463,25 @@ worthless(struct risk_limits *l)
     (void)snprintf(l->reporting, sizeof(l->reporting), "EUR");
 }
 
+/* The second step of a change that loosens is of the limits that it was asked of. */
+TEST(a_looser_limit_that_waits_for_its_second_step_ends_with_any_other_change)
+{
+    rig_ready(&rig);
+    for (int between = 0; between < 2; between++) {
+        struct limits_answer a = { .ask = { .slot = RIG_OPERATOR, .client = CLIENT_OPERATOR }, .kind = LIMITS_CONFIRM };
+        a.ask.generation = client_port_identity(rig.clients, RIG_OPERATOR)->generation;
+        (void)snprintf(a.ask.text, sizeof(a.ask.text), "collar_ppm 20000");
+        (void)gateway_on_limits_answer(rig.g, &a, NULL, rig.now);
+        struct report asked = rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM);
+        if (between)
+            CHECK(changed(VALUE_ONE, ""));
+        rig_confirm(&rig, asked);
+        /* Confirmed, it is asked of whoever builds limits, whom this rig has none of. */
+        CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).deny, between ? DENY_NOT_CONFIRMED : DENY_CAPACITY);
+    }
+    rig_end(&rig);
+}
+
 TEST(an_instrument_that_the_limits_do_not_fit_at_a_start_is_denied_counted_and_traded_once_they_do)
 {
     rig_limits = too_small;
@@ -513,6 +532,21 @@ TEST(an_order_in_the_name_of_another_account_uses_nobodys_limits)
     c.account = 1;
     rig_command(&rig, RIG_STRATEGY, c);
     struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_WHATIF);
+    CHECK_EQ(r.qty, 0);
+    CHECK_EQ(r.deny, DENY_NOT_PERMITTED);
+    rig_end(&rig);
+}
+
+TEST(a_market_whatif_of_an_account_that_does_not_exist_is_answered)
+{
+    rig_ready(&rig);
+    struct command c = rig_limit(&rig, SIDE_BUY, 0, 0);
+    c.verb = COMMAND_WHATIF;
+    c.type = ORDER_MARKET;
+    c.tif = TIF_IOC;
+    c.account = UINT32_MAX;
+    rig_command(&rig, RIG_OPERATOR, c);
+    struct report r = rig_next(&rig, RIG_OPERATOR, REPORT_WHATIF);
     CHECK_EQ(r.qty, 0);
     CHECK_EQ(r.deny, DENY_NOT_PERMITTED);
     rig_end(&rig);

@@ -505,6 +505,32 @@ TEST(a_foreign_order_that_is_taken_over_goes_by_the_venues_id_and_its_past_trade
     rig_end(&rig);
 }
 
+TEST(orders_that_add_up_to_more_than_a_position_can_be_are_not_taken_over)
+{
+    static const qty_t huge = INT64_C(1) << 60;
+    char name[24];
+
+    sweeping_ready(FOREIGN_ADOPT, false);
+    audit_to_trades();
+    for (int i = 0; i < 6; i++) {
+        (void)snprintf(name, sizeof(name), "web_%d", i);
+        struct venue_report o = open_order(name, 990 + (uint64_t)i, huge, 0);
+        rig_say(&rig, &o);
+    }
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK_EQ(gateway_orders_live(rig.g), 2); /* to the limit */
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 2 * huge);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_FOREIGN, 0), 4);
+    for (int i = 0; i < 6; i++) {
+        (void)snprintf(name, sizeof(name), "web_%d", i);
+        struct venue_report end = rig_report(VENUE_CANCELED, name);
+        end.venue_order_id = 990 + (uint64_t)i;
+        rig_say(&rig, &end);
+    }
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 0);
+    rig_end(&rig);
+}
+
 TEST(foreign_orders_are_canceled_where_that_is_the_policy)
 {
     sweeping_ready(FOREIGN_CANCEL, false);

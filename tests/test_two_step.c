@@ -57,6 +57,23 @@ TEST(a_session_that_asks_again_gives_up_what_it_asked_before)
     CHECK_EQ(got.target_key, 2);
 }
 
+TEST(what_was_asked_before_something_became_stricter_is_not_confirmed_and_the_rest_is)
+{
+    struct two_step t = { 0 };
+    struct command resume = asked(1);
+    struct command limits = { .verb = COMMAND_LIMITS_SET };
+    struct command got;
+    char old[TWO_STEP_TOKEN_BYTES];
+    char token[TWO_STEP_TOKEN_BYTES];
+
+    two_step_ask(&t, 1, &resume, 1, at(0), old);
+    two_step_ask(&t, 2, &limits, 2, at(0), token);
+    two_step_void(&t, UINT64_C(1) << COMMAND_RESUME | UINT64_C(1) << COMMAND_STATE);
+    CHECK(!two_step_confirm(&t, old, at(1), &got));
+    CHECK(two_step_confirm(&t, token, at(1), &got));
+    CHECK_EQ(got.verb, COMMAND_LIMITS_SET);
+}
+
 TEST(what_a_session_asked_outlives_it_and_the_next_tenant_of_its_slot_does_not_end_it)
 {
     struct two_step t = { 0 };
