@@ -529,6 +529,39 @@ TEST(a_cancel_of_everything_or_of_the_new_order_takes_a_replace_in_turn_back)
     }
 }
 
+TEST(a_silent_or_dead_client_and_flatten_take_its_replaces_in_turn_back_and_anothers_end_does_not)
+{
+    for (int how = 0; how < 4; how++) {
+        rig_heartbeat_ns = how == 0 ? NS_PER_S : 0;
+        rig_on_silence = ON_DISCONNECT_CANCEL;
+        start(false);
+        rig_heartbeat_ns = 0;
+        uint64_t first = working(SIDE_BUY, 1000);
+        char clordid[CLORDID_BYTES];
+        memcpy(clordid, rig_order(&rig, first)->clordid, CLORDID_BYTES);
+        fill(clordid, 1, 300, 300);
+        (void)replace(first, 99800, 1200);
+        if (how == 0)
+            rig_pass(&rig, 2500 * NS_PER_MS);
+        if (how == 1)
+            gateway_on_client_gone(rig.g, RIG_CLIENT, ON_DISCONNECT_REDUCE, rig.now);
+        if (how == 2) {
+            rig_command(&rig, RIG_OPERATOR, (struct command){ .verb = COMMAND_FLATTEN, .instrument = 0 });
+            rig_confirm(&rig, rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM));
+            rig_pass(&rig, 300 * NS_PER_MS);
+        }
+        if (how == 3)
+            gateway_on_client_gone(rig.g, RIG_CLIENT + 1, ON_DISCONNECT_CANCEL, rig.now);
+        rig_work(&rig);
+        struct venue_report v = rig_report(VENUE_CANCELED, clordid);
+        v.cum_qty = 300;
+        rig_say(&rig, &v);
+        rig_work(&rig);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), how == 3 ? 2 : 1);
+        rig_end(&rig);
+    }
+}
+
 TEST(a_replace_in_turn_that_a_crash_interrupted_placed_nothing_and_its_key_says_so)
 {
     start(false);
