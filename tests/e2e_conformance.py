@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """RFC 6455 over real sockets, against servers that are not ours: every case of conformance/ws_cases.txt from a
-python3-websockets server, whole and in segments of one byte; echoes of up to 16 MB, pings and closes with a libwebsockets
+python3-websockets server, whole, in the segments that it names, and in those of one byte; echoes of up to 16 MB, pings and closes with a libwebsockets
 server, directly and byte by byte; upgrades and frames that must be refused."""
 import asyncio, base64, hashlib, os, re, signal, subprocess, sys, tempfile, time
 
@@ -10,7 +10,7 @@ from websockets.legacy.server import WebSocketServerProtocol
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ.get("EXECGW_BIN", os.path.join(HERE, "..", "build-asan", "bin"))
 KINDS = {"c": 0, "t": 1, "b": 2, "x": 8, "i": 9, "o": 10}
-CHOPPED_MAX = 600  # streams up to this length also go out byte by byte
+CHOPPED_MAX = 5000  # streams up to this length also go out byte by byte
 FRAME = re.compile(r"(?:(\d+)\()?(?:([ctbxio])|#(\d+))(-?)(?:\.(\d))?(\d*)(?:'([^']*)'|:([0-9a-f]*)|\*(\d+))?\)?$")
 
 
@@ -34,7 +34,8 @@ def wire(first, payload, masked=False):
 
 class Case:
     def __init__(self, line):
-        self.id, sends, answers = (part.strip() for part in line.split("|"))
+        self.id, sends, answers, *chop = (part.strip() for part in line.split("|"))
+        self.chop = int(chop[0]) if chop else 0
         self.stream = b"".join(wire(first, p) * n for _, first, p, n in frames(sends))
         self.wanted = [(op, p) for op, _, p, n in frames(answers) for _ in range(n)]
 
@@ -106,7 +107,8 @@ async def every_case_from_python_websockets():
     server = await websockets.serve(peer.handler, "127.0.0.1", 0, create_protocol=Listening, compression=None,
                                     max_size=None, max_queue=None, ping_interval=None, close_timeout=5)
     port = server.sockets[0].getsockname()[1]
-    paths = [f"{i}/0" for i in cases] + [f"{i}/1" for i, c in cases.items() if len(c.stream) <= CHOPPED_MAX]
+    paths = ([f"{i}/0" for i in cases] + [f"{i}/1" for i, c in cases.items() if len(c.stream) <= CHOPPED_MAX] +
+             [f"{i}/{c.chop}" for i, c in cases.items() if c.chop > 1])
     await in_thread(client, f"ws://127.0.0.1:{port}", paths)
     server.close()
     await server.wait_closed()
@@ -116,7 +118,7 @@ async def every_case_from_python_websockets():
         if seen != cases[path.split("/")[0]].wanted:
             bad.append(f"{path}: {brief(seen)}, expected {brief(cases[path.split('/')[0]].wanted)}")
     assert not bad, "\n".join(bad)
-    print(f"python3-websockets {websockets.__version__}: {len(cases)} cases, {len(paths) - len(cases)} of them byte by byte too")
+    print(f"python3-websockets {websockets.__version__}: {len(cases)} cases, {len(paths) - len(cases)} of them in pieces too")
 
 
 async def relay(port):
@@ -169,7 +171,8 @@ async def echoes_pings_and_closes_with_libwebsockets():
 
 async def both_transports_hear_the_same():
     """What the loop and our codec hand on, and what libwebsockets does, of every case that breaks no rule."""
-    cases = {i: c for i, c in table().items() if c.wanted[-1] in ((8, b"\x03\xe8"), (8, b""))}
+    cases = {i: c for i, c in table().items() if c.wanted[-1] in ((8, b"\x03\xe8"), (8, b""))
+             and (not i.startswith(("9.3.", "9.4.", "9.5.", "9.6.")) or i.endswith((".1", ".4", ".9")))}
     peer = Peer(cases)
     server = await websockets.serve(peer.handler, "127.0.0.1", 0, create_protocol=Listening, compression=None,
                                     max_size=None, max_queue=None, ping_interval=None, close_timeout=5)
