@@ -274,7 +274,8 @@ static const struct config_key risk_keys[] = {
         "command to wire, p99.9 in the window; slower, and only reductions pass; 0 = not watched"),
     INT(struct config_risk, stall_max_ms, 0, 600000, "10000", "the same for one turn of the loop"),
     INT(struct config_risk, ack_p99_max_ms, 0, 600000, "10000", "the same for a venue's acknowledgements, p99"),
-    INT(struct config_risk, latency_samples_min, 1, 1000000, "1000", "a window with fewer samples says nothing"),
+    INT(struct config_risk, latency_samples_min, 1, 1000000, "1000",
+        "of fewer samples in a window, as many slow ones trip as would of so many"),
 };
 
 #define GROUP_KEYS(gross, net, value, loss, drawdown)                                                                \

@@ -761,10 +761,9 @@ gateway_on_sent(struct gateway *g, mono_ns_t sent, struct now now)
                 replace_report_sent(g, s->slot, now);
             continue;
         }
-        if (o->submit_mono_ns > 0 && sent.ns >= o->submit_mono_ns) {
+        if (o->submit_mono_ns > 0 && sent.ns >= o->submit_mono_ns) /* as its client says */
             metric_observe_ns(g->p.metrics, METRIC_ORDER_TO_WIRE, 0, sent.ns - o->submit_mono_ns);
-            risk_note_wire(g->p.risk, sent.ns - o->recv_mono_ns, now);
-        }
+        risk_note_wire(g->p.risk, sent.ns - o->recv_mono_ns, now);
         metric_add(g->p.metrics, METRIC_ORDER_SENT, o->venue, 1);
         journal_sent(g, o, sent, now);
         if (g->venue[o->venue].cfg->ops->needs_connection) {

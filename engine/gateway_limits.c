@@ -381,6 +381,8 @@ limits_whatif(struct gateway *g, const struct client_command *c, struct now now)
         order.client = cmd->target_client;
     order.qty = 1;
     order_risk_fill(g, &order, ins, &o);
+    if (ins != NULL)
+        o.room = (uint8_t)order_room(g, ins, now);
     report_from_command(cmd, &r);
     r.kind = REPORT_WHATIF;
     r.qty = cmd->type == ORDER_MARKET && ins != NULL ? whatif_market(g, &o, now, &binding)

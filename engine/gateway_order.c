@@ -362,7 +362,7 @@ static const enum venue_request_kind request_of[] = {
 };
 
 /* What the gateway itself can find missing: risk says it after its own checks, and counts nothing then. */
-static enum deny_reason
+static inline enum deny_reason
 room_for(struct gateway *g, const struct gateway_venue *v, uint32_t instrument, enum try_how how, struct now now)
 {
     if (unlikely(v->positions_unknown != 0) && g->first[instrument].unknown)
@@ -380,6 +380,12 @@ room_for(struct gateway *g, const struct gateway_venue *v, uint32_t instrument, 
         unlikely(g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, ROLE_ORDER), GATEWAY_ORDER_ROOM) == NULL))
         return DENY_CAPACITY;
     return DENY_NONE;
+}
+
+enum deny_reason
+order_room(struct gateway *g, const struct instrument *ins, struct now now)
+{
+    return room_for(g, &g->venue[ins->venue], ins->id, TRY_NEW, now);
 }
 
 struct client_hint

@@ -638,6 +638,8 @@ void order_try(struct gateway *g, struct order_try *try, struct now now);
 /* A cancel of this order was asked for, by a command or by the gateway itself (NULL): journaled, its key taken. */
 void order_cancel_asked(struct gateway *g, uint32_t slot, const struct command *by, struct now now);
 /* The command's own numbers, for a new order; a replace changes them after. */
+/* What there is no room for now, were an order of it to leave; DENY_NONE = nothing. */
+enum deny_reason order_room(struct gateway *g, const struct instrument *ins, struct now now);
 void order_risk_fill(const struct gateway *g, const struct command *c, const struct instrument *ins,
                      struct risk_order *o);
 /* The order that a cancel or replace means; DENY_NONE and its slot, or why not. */

@@ -24,11 +24,11 @@ breaker_note(struct breaker *b, bool beyond, int64_t window_ns, mono_ns_t now)
     b->beyond += beyond;
 }
 
-/* More than one of `one_of` samples lies beyond, of at least `least` samples. */
+/* More than one of `one_of` samples lies beyond; of fewer than `least`, as many as would be too many of `least`. */
 static inline bool
 breaker_past(const struct breaker *b, uint32_t one_of, uint32_t least)
 {
-    return b->samples >= least && (uint64_t)b->beyond * one_of > b->samples;
+    return (uint64_t)b->beyond * one_of > MAX(b->samples, least);
 }
 
 /* The best of the running and the last window: a fall from it within one window is never missed. */

@@ -3,13 +3,17 @@
 
 /* ---- the largest quantity ---------------------------------------------------------------------------------------- */
 
+/* Repeats are of one quantity alone, others may pass: left for the end. */
 static bool
 would_pass(struct risk *r, struct risk_order *o, qty_t qty, const struct md_ref *md, struct now now,
            struct risk_verdict *out)
 {
     o->qty = qty;
-    return risk_peek(r, o, md, now, out) == DENY_NONE;
+    enum deny_reason why = risk_peek(r, o, md, now, out);
+    return why == DENY_NONE || why == DENY_DUPLICATE_CONTENT;
 }
+
+#define REPEATS_MAX 16 /* quantities looked at below the largest, where those are repeated */
 
 qty_t
 risk_whatif(struct risk *r, const struct risk_order *order, const struct md_ref *md, struct now now,
@@ -39,6 +43,7 @@ risk_whatif(struct risk *r, const struct risk_order *order, const struct md_ref 
     if (!would_pass(r, &o, a * l->step, md, now, binding))
         return 0;
     struct risk_verdict probe;
+    int64_t first = a;
     b = hi;
     while (a < b) {
         int64_t mid = a + (b - a + 1) / 2;
@@ -47,8 +52,20 @@ risk_whatif(struct risk *r, const struct risk_order *order, const struct md_ref 
         else
             b = mid - 1;
     }
-    (void)would_pass(r, &o, (a + 1) * l->step, md, now, binding);
-    return a * l->step;
+    struct risk_verdict past;
+    (void)would_pass(r, &o, (a + 1) * l->step, md, now, &past);
+    for (unsigned i = 0; i < REPEATS_MAX && a >= first; i++, a--) {
+        o.qty = a * l->step;
+        enum deny_reason why = risk_peek(r, &o, md, now, binding);
+        if (why == DENY_NONE) {
+            *binding = past;
+            return o.qty;
+        }
+        if (why != DENY_DUPLICATE_CONTENT)
+            return 0;
+        past = *binding;
+    }
+    return 0;
 }
 
 /* ---- gauges ------------------------------------------------------------------------------------------------------ */

@@ -767,7 +767,7 @@ TEST(one_limit_may_be_set_and_what_is_not_certainly_tighter_counts_as_looser)
         { "risk.position_short_max", "1", LIMITS_LOOSER }, /* it was position_max */
         { "risk.position_short_max", "0.5", LIMITS_TIGHTER },
         { "risk.position_short_max", "", LIMITS_SAME },
-        { "risk.latency_samples_min", "1001", LIMITS_LOOSER }, /* a window with fewer says nothing */
+        { "risk.latency_samples_min", "1001", LIMITS_LOOSER }, /* of fewer, so many slow ones are let pass */
         { "risk.latency_samples_min", "900", LIMITS_TIGHTER },
         { "risk.stall_max_ms", "10", LIMITS_TIGHTER }, /* 0: not watched */
         { "risk.stall_max_ms", "0", LIMITS_LOOSER },

@@ -552,6 +552,84 @@ TEST(a_market_whatif_of_an_account_that_does_not_exist_is_answered)
     rig_end(&rig);
 }
 
+TEST(a_whatif_says_what_there_is_no_room_for)
+{
+    rig_ready(&rig);
+    for (int how = 0; how < 3; how++) {
+        struct command c = rig_limit(&rig, SIDE_BUY, 99900, 0);
+        c.verb = COMMAND_WHATIF;
+        rig.key--;
+        rig.no_room = how == 1;
+        if (how == 2) {
+            struct venue_report r = rig_report(VENUE_RATE_LIMITED, NULL);
+            r.retry_after_ns = rig.now.wall.ns + 5 * NS_PER_S;
+            rig_say(&rig, &r);
+        }
+        rig_command(&rig, RIG_STRATEGY, c);
+        struct report r = rig_next(&rig, RIG_STRATEGY, REPORT_WHATIF);
+        CHECK_EQ(r.qty > 0, how == 0);
+        if (how == 0)
+            continue;
+        (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+        CHECK_EQ(r.deny, rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny);
+        CHECK_EQ(r.deny, how == 1 ? DENY_CAPACITY : DENY_ORDER_RATE);
+    }
+    rig.no_room = false;
+    rig_end(&rig);
+}
+
+/* ---- breakers that need the gateway's word ---------------------------------------------------------------------- */
+
+TEST(acknowledgements_that_never_come_trip_their_venue)
+{
+    rig_ready(&rig);
+    limits_begin();
+    limits.latency_samples_min = 350;
+    limits.venue_default.ack_p99_max_ns = NS_PER_S;
+    limits_end();
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 0);
+        (void)rig_new(&rig, SIDE_BUY, 99900 - i, 1000);
+        rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS); /* its time-out */
+    }
+    CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 1u << TRIP_ACK);
+    rig_end(&rig);
+}
+
+TEST(one_that_comes_after_its_time_out_is_counted_once)
+{
+    rig_ready(&rig);
+    limits_begin();
+    limits.latency_samples_min = 150; /* a second one would be too many */
+    limits.venue_default.ack_p99_max_ns = NS_PER_S;
+    limits_end();
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
+    CHECK(acked(1) != NULL);
+    CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 0);
+    rig_end(&rig);
+}
+
+TEST(our_own_latency_is_measured_whatever_stamp_a_client_sends)
+{
+    for (int how = 0; how < 2; how++) {
+        rig_ready(&rig);
+        limits_begin();
+        limits.latency_samples_min = 1;
+        limits.latency_p999_max_ns = NS_PER_MS;
+        limits_end();
+        struct command c = rig_limit(&rig, SIDE_BUY, 99900, 1000);
+        c.submit_mono_ns = how == 0 ? 0 : INT64_MAX;
+        c.version = MESSAGE_VERSION;
+        c.client_seq = ++rig.client_seq[RIG_STRATEGY];
+        CHECK(ring_put(&rig.command[RIG_STRATEGY], &c));
+        (void)gateway_poll_commands(rig.g, 64, rig.now);
+        gateway_on_sent(rig.g, (mono_ns_t){ rig.now.mono.ns + 2 * NS_PER_MS }, rig.now);
+        CHECK_EQ(risk_tripped(rig.risk, LEVEL_GLOBAL, 0), 1u << TRIP_LATENCY);
+        rig_end(&rig);
+    }
+}
+
 TEST(an_order_that_names_no_account_is_of_the_one_its_venue_trades_for)
 {
     rig_account = 1;

@@ -839,6 +839,31 @@ TEST(risk_whatif_finds_the_largest_quantity_and_what_binds)
     CHECK_EQ(binding.reason, DENY_BOOK_INVALID);
 }
 
+TEST(risk_whatif_passes_over_a_quantity_that_is_a_repeat)
+{
+    struct fixture f;
+    struct risk_verdict binding;
+    fixture_init(&f);
+    f.lim.duplicate_max = 1;
+    f.lim.duplicate_window_ns = 60 * NS_PER_S;
+    f.lim.instrument_default.position_long_max = 1 * VALUE_ONE; /* 200 steps */
+    apply_limits(&f);
+    f.o.qty = 5;
+    CHECK_EQ(check(&f), DENY_NONE); /* the smallest; nothing of it is reserved */
+    CHECK_EQ(risk_whatif(f.r, &f.o, &f.md, f.now, &binding), 1000);
+    CHECK_EQ(binding.reason, DENY_POSITION);
+    for (qty_t q = 1000; q > 990; q -= 5) {
+        f.o.qty = q;
+        CHECK_EQ(check(&f), DENY_NONE);
+    }
+    CHECK_EQ(risk_whatif(f.r, &f.o, &f.md, f.now, &binding), 990); /* below the two that are */
+    CHECK_EQ(binding.reason, DENY_DUPLICATE_CONTENT);
+    f.lim.instrument_default.position_long_max = VALUE_ONE / 200; /* the repeat alone */
+    apply_limits(&f);
+    CHECK_EQ(risk_whatif(f.r, &f.o, &f.md, f.now, &binding), 0);
+    CHECK_EQ(binding.reason, DENY_DUPLICATE_CONTENT);
+}
+
 /* ---- property: no sequence of accepted orders, fills and cancels gets past a limit ------------------------------- */
 
 static uint64_t rng_state;

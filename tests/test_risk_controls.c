@@ -356,18 +356,23 @@ TEST(our_own_latency_trips_at_its_percentile)
     breaker_holds(&f, LEVEL_GLOBAL, 0, TRIP_LATENCY);
 }
 
-TEST(few_samples_say_nothing_of_a_percentile)
+TEST(of_few_samples_as_many_trip_as_would_be_too_many_of_the_least)
 {
     struct fixture f;
-    fixture_init(&f);
-    f.lim.latency_p999_max_ns = 1000;
-    f.lim.latency_samples_min = 100;
-    apply_limits(&f);
-    for (int i = 0; i < 99; i++)
-        risk_note_wire(f.r, 2000, f.now);
-    CHECK_EQ(check(&f), DENY_NONE);
-    risk_note_wire(f.r, 2000, f.now);
-    CHECK_EQ(check(&f), DENY_BREAKER);
+    for (int acks = 0; acks < 2; acks++) {
+        fixture_init(&f);
+        f.lim.latency_p999_max_ns = f.lim.venue_default.ack_p99_max_ns = 1000;
+        f.lim.latency_samples_min = acks ? 300 : 3000;
+        apply_limits(&f);
+        for (int i = 0; i < 4; i++) {
+            CHECK_EQ(check(&f), DENY_NONE);
+            if (acks)
+                risk_note_ack(f.r, 0, 1001, f.now);
+            else
+                risk_note_wire(f.r, 1001, f.now);
+        }
+        CHECK_EQ(check(&f), DENY_BREAKER); /* three of 3000 are p99.9, of 300 p99; the fourth is past it */
+    }
 }
 
 TEST(one_long_turn_trips)
