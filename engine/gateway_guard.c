@@ -38,6 +38,19 @@ in_the_way(const struct order *o, uint32_t instrument, enum side side, px_t px)
            risk_crosses(side, px, o->rest_px);
 }
 
+/* It is over, or its cancel is on the way on the connection that the new order takes, in front of it. Where its own
+ * fate or that of an earlier cancel is not known, that proves nothing: the cancel is sent again all the same. */
+static bool
+cleared(struct gateway *g, uint32_t slot, struct now now)
+{
+    const struct order *o = order_at(g->p.orders, slot);
+    bool unknown = order_unknown(o);
+
+    if (order_live(o) && !cancel_under_way(o) && !order_cancel_now(g, slot, now))
+        return false;
+    return !order_live(o) || (!unknown && cancel_under_way(o));
+}
+
 bool
 guard_clear_way(struct gateway *g, uint32_t instrument, enum side side, px_t px, struct now now)
 {
@@ -61,12 +74,10 @@ guard_clear_way(struct gateway *g, uint32_t instrument, enum side side, px_t px,
         order_walk_close(g->p.orders, walk);
         return false;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        const struct order *o = order_at(g->p.orders, found[i]);
-        if (order_live(o) && !cancel_under_way(o) && !order_cancel_now(g, found[i], now))
-            return false;
-    }
-    return true;
+    bool clear = true;
+    for (uint32_t i = 0; i < count; i++)
+        clear &= cleared(g, found[i], now);
+    return clear;
 }
 
 /* ---- instruments that no order can be sent in ---------------------------------------------------------------------

@@ -572,7 +572,7 @@ check_self_match(const struct risk *r, const struct risk_order *o, const struct 
     const struct market *m = &r->market[o->instrument];
     px_t own = m->own_best[1 - o->side];
 
-    if (likely(own == 0 || !risk_crosses((enum side)o->side, f->px, own)))
+    if (likely(own == 0 || !risk_crosses((enum side)o->side, f->px, own)) || o->way_clear)
         return DENY_NONE;
     enum self_match_mode mode = (enum self_match_mode)f->cell->limits.self_match;
     out->cancel_resting = mode != SELF_MATCH_DENY;
@@ -835,6 +835,25 @@ denied(struct risk *r, uint32_t client, enum deny_reason reason, struct now now,
     return reason;
 }
 
+/* What cancels for an order that is refused by that alone costs what the order would have; an order that would have
+ * been denied anyway cancels nothing. */
+static COLD void
+both_canceled(struct risk *r, const struct risk_order *o, const struct md_ref *md, bool rest, struct now now,
+              struct risk_verdict *out)
+{
+    struct risk_order alone = *o;
+    struct risk_verdict v;
+    struct found f;
+
+    alone.way_clear = true;
+    out->cancel_resting = check_order(r, &alone, md, now, &f, &v) == DENY_NONE &&
+                          (rest ? o->room == DENY_NONE : check_counts(r, &alone, &f, now, &v) == DENY_NONE);
+    if (!out->cancel_resting || rest)
+        return;
+    risk_spend(r, &alone, &v, now);
+    r->totals.accepted--;
+}
+
 /* A mark that is a second old is made anew from the book that the order is checked against; at once, when it is one
  * that nobody relies on (of a journal, of a book that had died) and that book is younger. */
 #define MARK_AGAIN_NS NS_PER_S
@@ -859,8 +878,11 @@ risk_judge(struct risk *r, const struct risk_order *o, const struct md_ref *md, 
     r->totals.checked++;
     if (likely(r->valued))
         mark_renew(r, o, md, now);
-    if (unlikely(check_order(r, o, md, now, &f, out) != DENY_NONE || check_counts(r, o, &f, now, out) != DENY_NONE))
+    if (unlikely(check_order(r, o, md, now, &f, out) != DENY_NONE || check_counts(r, o, &f, now, out) != DENY_NONE)) {
+        if (out->reason == DENY_SELF_MATCH && out->cancel_resting)
+            both_canceled(r, o, md, false, now, out);
         return denied(r, o->client, out->reason, now, out);
+    }
     return DENY_NONE;
 }
 
@@ -877,6 +899,8 @@ risk_judge_rest(struct risk *r, const struct risk_order *o, const struct md_ref 
         out->no_room = true;
         out->reason = (enum deny_reason)o->room;
     }
+    if (out->reason == DENY_SELF_MATCH && out->cancel_resting)
+        both_canceled(r, o, md, true, now, out);
     return out->reason != DENY_NONE ? denied(r, o->client, out->reason, now, out) : DENY_NONE;
 }
 

@@ -55,7 +55,8 @@ struct risk_order {
      * worse of the two is held. */
     bool replace;
     bool amend;
-    bool in_turn; /* amend: it cancels first, and its new order comes later, by risk_judge_rest() */
+    bool in_turn;   /* amend: it cancels first, and its new order comes later, by risk_judge_rest() */
+    bool way_clear; /* for risk itself: as if nothing of ours were in its way */
     uint8_t replaced_side;
     px_t replaced_px;
     qty_t replaced_leaves;

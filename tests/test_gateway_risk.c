@@ -125,6 +125,78 @@ TEST(an_order_that_is_denied_by_a_later_check_or_has_no_room_cancels_nothing)
     }
 }
 
+TEST(cancel_both_cancels_nothing_for_an_order_that_would_be_denied_anyway_and_costs_its_token)
+{
+    for (int why = 0; why < 4; why++) {
+        rig_ready(&rig);
+        self_match(SELF_MATCH_CANCEL_BOTH);
+        (void)rig_new(&rig, SIDE_SELL, 100000, 1000);
+        (void)acked(7);
+        limits_begin();
+        limits.client_default.order_rate = (struct rate_limit){ 1, why == 1 ? 1 : 100 };
+        limits.duplicate_max = 2;
+        limits.duplicate_window_ns = 60 * NS_PER_S;
+        limits_end();
+        uint32_t crossing = why == 2 ? 3 : 1; /* 2: the third one is a repeat */
+        rig.no_room = why == 3;
+        if (why == 1) {
+            (void)rig_new(&rig, SIDE_BUY, 99900, 1000); /* the token */
+            (void)acked(8);
+        }
+        for (uint32_t i = 0; i < crossing; i++) {
+            if (i == 2) { /* back again, so that there is something to cancel */
+                (void)rig_new(&rig, SIDE_SELL, 100000, 1000);
+                (void)acked(9);
+            }
+            (void)rig_new(&rig, SIDE_BUY, 100000, 2000);
+            CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_SELF_MATCH);
+        }
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), why == 0 || why == 2 ? 1 : 0);
+        rig.no_room = false;
+        rig_end(&rig);
+    }
+    rig_ready(&rig);
+    self_match(SELF_MATCH_CANCEL_BOTH);
+    (void)rig_new(&rig, SIDE_SELL, 100000, 1000);
+    (void)acked(7);
+    limits_begin();
+    limits.client_default.order_rate = (struct rate_limit){ 1, 1 };
+    limits_end();
+    (void)rig_new(&rig, SIDE_BUY, 100000, 2000);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_SELF_MATCH);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_ORDER_RATE);
+    rig_end(&rig);
+}
+
+/* The fate of what is in the way is not known: nothing is proven by a cancel that may find it or not. */
+TEST(an_order_in_the_way_whose_fate_or_cancel_is_unknown_refuses_the_new_one_until_it_is_known)
+{
+    for (int how = 0; how < 2; how++) {
+        rig_ready(&rig);
+        self_match(SELF_MATCH_CANCEL_RESTING);
+        uint64_t key = rig_new(&rig, SIDE_SELL, 100000, 1000);
+        if (how == 0) {
+            (void)acked(7);
+            rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+        }
+        rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS); /* no answer */
+        CHECK_EQ(rig_position(&rig)->unknown_count, 1);
+        uint32_t news = rig_requests(&rig, VENUE_RQ_NEW);
+        uint32_t cancels = rig_requests(&rig, VENUE_RQ_CANCEL);
+        (void)rig_new(&rig, SIDE_BUY, 100000, 1000);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), news);
+        CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_SELF_MATCH);
+        CHECK(rig_requests(&rig, VENUE_RQ_CANCEL) > cancels);
+        struct venue_report v = rig_report(VENUE_CANCELED, rig_order(&rig, key)->clordid);
+        rig_say(&rig, &v);
+        (void)rig_new(&rig, SIDE_BUY, 100000, 1001);
+        CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), news + 1);
+        rig_end(&rig);
+    }
+}
+
 TEST(an_order_in_the_way_whose_amend_is_in_flight_is_canceled_all_the_same)
 {
     rig.amends = true;
