@@ -551,12 +551,27 @@ gateway_on_rest(struct gateway *g, uint16_t venue, unsigned status, const uint8_
     }
     if (v->rest_wanted && v->account.asked && v->rest_kind == VENUE_RQ_TRADES)
         account_page(v); /* not at its end */
-    int n = v->rest_wanted ? ops->rest_more(v->cfg->adapter, now, venue_offset_ns(v, now), g->scratch + WS_HEADER_ROOM,
-                                            GATEWAY_SEND_MAX)
+    v->rest_page_waits = true;
+    rest_page_work(v, now);
+}
+
+void
+rest_page_work(struct gateway_venue *v, struct now now)
+{
+    enum venue_request_kind kind = (enum venue_request_kind)v->rest_kind;
+
+    if (v->rest_wanted && !venue_affords_step(v, kind, now)) {
+        ask_goes_on(v, kind, now);
+        return;
+    }
+    v->now = now;
+    v->rest_page_waits = false;
+    int n = v->rest_wanted ? v->cfg->ops->rest_more(v->cfg->adapter, now, venue_offset_ns(v, now),
+                                                    v->g->scratch + WS_HEADER_ROOM, GATEWAY_SEND_MAX)
                            : 0;
     v->rest_busy = false;
-    if (n > 0 && venue_send(v, (enum venue_request_kind)v->rest_kind, (size_t)n)) {
-        ask_goes_on(v, (enum venue_request_kind)v->rest_kind, now);
+    if (n > 0 && venue_send(v, kind, (size_t)n)) {
+        ask_goes_on(v, kind, now);
         return;
     }
     if (v->rest_step_waits) {

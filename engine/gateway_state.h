@@ -205,6 +205,7 @@ struct gateway_venue {
     bool rest_busy;       /* a request is on its way; its answer, or none, will come */
     bool rest_wanted;     /* by the session that is up: else the answer is dropped */
     bool rest_step_waits; /* a log-on step goes over HTTP as soon as the line is free */
+    bool rest_page_waits; /* an answer was told, and its next page is not asked for yet: the line stays taken */
     uint8_t rest_kind;    /* enum venue_request_kind */
     /* Asking. */
     uint32_t *queue; /* ring of order slots */
@@ -446,6 +447,9 @@ bool gateway_journal_open(struct gateway *g, struct now now);
 /* Send what submit() wrote at scratch + WS_HEADER_ROOM for a request of this kind, over the session or over HTTP.
  * False: no room, nothing was sent. */
 bool venue_send(struct gateway_venue *v, enum venue_request_kind kind, size_t len);
+/* The next page of the answer that was told, once the count of requests over HTTP has room for it; or the line is
+ * free. */
+void rest_page_work(struct gateway_venue *v, struct now now);
 
 /* Let the adapter write a request, and send it. Below VENUE_ASK_ANSWERED nothing was sent. */
 enum venue_ask {

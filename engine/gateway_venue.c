@@ -492,6 +492,8 @@ venue_work(struct gateway_venue *v, struct now now)
 {
     bool more = v->lost_walk >= 0 && lost_work(v, WALK_PER_WORK, now);
 
+    if (unlikely(v->rest_page_waits))
+        rest_page_work(v, now);
     if (unlikely(v->cancels_wait) && v->reconciled && venue_can_cancel(v, now) && order_sweep_wanted(v))
         v->cancels_wait = false;
     account_turn(v, now);

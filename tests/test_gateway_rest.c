@@ -330,6 +330,29 @@ TEST(questions_over_http_wait_when_their_counter_is_full)
     rig_end(&rig);
 }
 
+TEST(further_pages_wait_when_the_counter_over_http_is_full_and_the_question_waits_with_them)
+{
+    rig_http_calls = 7; /* five are free for questions, seven for what is begun */
+    to_ready();
+    uint64_t a = rig_new(&rig, SIDE_BUY, 99000, 100);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(rig.rest_busy);
+    rig.rest_pages = 6;
+    uint32_t sent = rig.rest_sent;
+    for (unsigned i = 0; i < 5; i++)
+        rig_rest(&rig, 200, NULL, 0);
+    CHECK_EQ(rig.rest_sent, sent + 4); /* log-on, list, query and four pages */
+    CHECK(!rig.rest_busy);
+    rig_pass(&rig, 7 * NS_PER_S); /* one in 60 / 7 s */
+    CHECK_EQ(rig.rest_sent, sent + 4);
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK_EQ(rig.rest_sent, sent + 5);
+    http_report(200, VENUE_STATUS, VENUE_RQ_QUERY, order_of(a)->clordid);
+    CHECK(!order_live(order_of(a))); /* it was not given up meanwhile */
+    rig_http_calls = 0;
+    rig_end(&rig);
+}
+
 TEST(a_logon_without_an_answer_ends_the_session_in_time)
 {
     to_logon();
