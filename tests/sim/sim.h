@@ -244,7 +244,9 @@ struct budget_truth {
     int64_t window_ns;
     int64_t window; /* its number */
     int64_t used;
-    int64_t edge; /* of it near the window's ends */
+    int64_t edge; /* of it near the window's ends, or from before the gateway's start */
+    int64_t back; /* given back in this window and the one before: word of it may come later */
+    int64_t back_now;
 };
 
 /* ---- prices ------------------------------------------------------------------------------------------------------ */
@@ -476,6 +478,17 @@ struct sim {
     uint32_t keys_kept;
     uint32_t trades_page; /* the most trades of one answer */
     enum foreign_policy foreign;
+    bool says_limits;         /* answers say what is used of them */
+    uint32_t reserve_percent; /* of the weight, for cancels */
+    struct http_truth {
+        int64_t max;     /* 0: not counted */
+        int64_t used_ns; /* a request is worth `per_ns`: so long until all is paid back */
+        int64_t mine_ns; /* of this start of the core alone */
+        int64_t per_ns;
+        int64_t at;
+    } http;
+    int64_t deadman_ns; /* 0: none */
+    int64_t deadman_at; /* the venue cancels everything then; 0: it does not */
     struct event heap[SIM_EVENTS];
     uint32_t events;
     uint64_t event_order;
@@ -602,6 +615,12 @@ void ledger_second(struct sim *s);
 void budget_init_truth(struct sim *s);
 /* A request arrives. False: it is one too many, which is forgiven; fails the seed when it is not. */
 bool budget_take(struct sim *s, enum budget_kind which, unsigned cost);
+/* So much of the weight is spent by something that cancels have their own part beside. */
+void budget_leaves(struct sim *s);
+/* A request over HTTP. False: the counter is full. */
+bool budget_http(struct sim *s, unsigned cost);
+/* A core that knows nothing of what was asked before begins. */
+void budget_core_starts(struct sim *s);
 /* An order was filled for the first time: it no longer counts. */
 void budget_return(struct sim *s);
 int64_t budget_used_truth(struct sim *s, enum budget_kind which);
@@ -622,6 +641,8 @@ void kraken_request(struct sim *s, uint32_t wire, const char *text, size_t len);
 void kraken_execution(struct sim *s, const struct vorder *o, const char *type, uint32_t trade);
 void kraken_peek(struct sim *s, const char *text, size_t len, struct out *o);
 void kraken_rest(struct sim *s, const struct event *e);
+/* Once a second: the countdown. */
+void kraken_second(struct sim *s);
 
 /* ---- sim_market.c ------------------------------------------------------------------------------------------------ */
 

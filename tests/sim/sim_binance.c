@@ -25,6 +25,10 @@ put_amount(struct text *t, const char *name, int64_t v)
 static void
 put_limits(struct sim *s, struct text *t)
 {
+    if (!s->says_limits) {
+        put(t, "}");
+        return;
+    }
     put(t,
         ",\"rateLimits\":[{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,"
         "\"limit\":%lld,\"count\":%lld},{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,"
@@ -760,6 +764,8 @@ binance_message(struct sim *s, uint32_t wire, const char *text, size_t len)
     sim_trace(s, "venue: %s %s %s arrives", name, id, param(&c, "newClientOrderId"));
     bool affords = budget_take(s, BUDGET_OF_WEIGHT, m->weight);
     affords &= budget_take(s, BUDGET_OF_ORDERS, m->places);
+    if (m->run == call_status || m->run == call_trades || m->run == call_account)
+        budget_leaves(s);
     if (s->venue.banned_until_ns > venue_clock(s)) {
         if (m->orders)
             ledger_refused(s, param(&c, "newClientOrderId"));

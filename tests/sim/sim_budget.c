@@ -18,6 +18,10 @@ budget_init_truth(struct sim *s)
         s->budget[i] = (struct budget_truth){ .window_ns = length[i] };
     s->budget[BUDGET_OF_WEIGHT].limit = sim_any(s, 2) == 0 ? 6000 : sim_between(s, 1200, 6000);
     s->budget[BUDGET_OF_ORDERS].limit = sim_any(s, 2) == 0 ? 1000 : sim_between(s, 10, 100);
+    s->says_limits = sim_any(s, 4) != 0;
+    s->reserve_percent = sim_any(s, 2) == 0 ? 0 : 10 * (uint32_t)sim_any(s, 6);
+    s->http = (struct http_truth){ .max = sim_any(s, 2) == 0 ? 0 : sim_between(s, 15, 40) };
+    s->http.per_ns = sim_between(s, 500, 1000) * NS_PER_MS;
 }
 
 static void
@@ -26,7 +30,8 @@ roll(struct sim *s, struct budget_truth *b)
     int64_t window = venue_clock(s) / b->window_ns;
 
     if (window != b->window) {
-        b->used = b->edge = 0;
+        b->back = window == b->window + 1 ? b->back_now : 0;
+        b->used = b->edge = b->back_now = 0;
         b->window = window;
     }
 }
@@ -45,7 +50,7 @@ budget_take(struct sim *s, enum budget_kind which, unsigned cost)
         b->edge += cost;
     if (b->used <= b->limit)
         return true;
-    if (b->used - b->edge > b->limit + START_COST)
+    if (b->used - b->edge > b->limit + START_COST + b->back + b->back_now)
         sim_fail(s, "%s: %lld in one window of the venue, whose limit is %lld",
                  which == BUDGET_OF_WEIGHT ? "weight of requests" : "new orders", (long long)b->used,
                  (long long)b->limit);
@@ -58,7 +63,46 @@ budget_return(struct sim *s)
     struct budget_truth *b = &s->budget[BUDGET_OF_ORDERS];
 
     roll(s, b);
+    b->back_now += b->used > 0;
     b->used = MAX(b->used - 1, 0);
+}
+
+void
+budget_leaves(struct sim *s)
+{
+    const struct budget_truth *b = &s->budget[BUDGET_OF_WEIGHT];
+    int64_t kept = b->limit * s->reserve_percent / 100;
+
+    if (b->used - b->edge > b->limit - kept + START_COST)
+        sim_fail(s, "weight of requests: %lld of %lld are spent by what is no cancel, and %lld are kept for cancels",
+                 (long long)b->used, (long long)b->limit, (long long)kept);
+}
+
+bool
+budget_http(struct sim *s, unsigned cost)
+{
+    struct http_truth *h = &s->http;
+    int64_t passed = s->t - h->at;
+
+    if (h->max == 0)
+        return true;
+    h->at = s->t;
+    h->used_ns = MAX(h->used_ns - passed, 0) + cost * h->per_ns;
+    h->mine_ns = MAX(h->mine_ns - passed, 0) + cost * h->per_ns;
+    if (h->mine_ns > (h->max + 1) * h->per_ns)
+        sim_fail(s, "requests over HTTP: the counter is at %lld, the venue's limit is %lld",
+                 (long long)(h->mine_ns / h->per_ns), (long long)h->max);
+    return h->used_ns <= h->max * h->per_ns;
+}
+
+void
+budget_core_starts(struct sim *s)
+{
+    for (unsigned i = 0; i < BUDGETS; i++) {
+        roll(s, &s->budget[i]);
+        s->budget[i].edge = s->budget[i].used;
+    }
+    s->http.mine_ns = 0;
 }
 
 int64_t

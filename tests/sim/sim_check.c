@@ -678,6 +678,15 @@ check_average(struct sim *s, const struct mine *m, const struct order *o)
                  (double)there / 1e16);
 }
 
+/* Nothing is left to fill, and nothing is to come that says how it ended: of an order that was amended to less the
+ * venue says so. */
+static bool
+stays_open(const struct order *o, const struct order_amend *a)
+{
+    return o->end_state == 0 && o->cum_qty >= o->qty && (o->marks & ORDER_MARK_AMENDING) == 0 &&
+           (a == NULL || (a->key != 0 && a->key != o->key));
+}
+
 void
 check_order(struct sim *s, struct mine *m)
 {
@@ -712,7 +721,7 @@ check_order(struct sim *s, struct mine *m)
         sim_fail(s, "order %s traded after its end, and is not marked so", m->clordid);
     if (!order_live(o))
         check_over(s, m, o, cum);
-    else if (o->end_state == 0 && o->cum_qty >= o->qty && (o->marks & ORDER_MARK_AMENDING) == 0)
+    else if (stays_open(o, order_amend_at(s->core.orders, slot)))
         sim_fail(s, "order %s is filled and not over", m->clordid);
     else if (m->ended)
         sim_fail(s, "order %s was %s and is alive again", m->clordid, order_state_text((enum order_state)m->end_state));

@@ -447,6 +447,10 @@ gateway_build(struct sim *s)
         .adapter = ops->init(&vc, &c->arena, &fault),
         .account = SIM_ACCOUNT,
         .foreign = s->foreign,
+        .cancel_reserve_percent = s->reserve_percent,
+        .http_calls_max = s->http.max,
+        .http_calls_ns = s->http.max * s->http.per_ns,
+        .deadman_ns = s->deadman_ns,
         .quiet_until_ns = c->quiet_until_ns,
         .snapshot_levels = 100,
         .recv_window_ns = s->recv_window_ns,
@@ -480,6 +484,7 @@ core_start(struct sim *s)
 
     memory(c);
     c->starts++;
+    budget_core_starts(s);
     c->disk_full = false;
     c->no_room = false;
     c->paused_until = 0;

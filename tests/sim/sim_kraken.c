@@ -334,13 +334,56 @@ call_amend(const struct call *c)
     end_answer(c, &t);
 }
 
+/* The dead man's switch: 0 turns it off. */
+static void
+call_deadman(const struct call *c)
+{
+    struct sim *s = c->s;
+    int64_t timeout = json_integer_value(json_object_get(c->params, "timeout")) * NS_PER_S;
+    struct text t = { .at = buffer };
+
+    s->deadman_at = timeout > 0 ? s->t + timeout : 0;
+    put(&t, "{\"method\":\"cancel_all_orders_after\",\"result\":{\"reserved\":0");
+    put_time(&t, "currentTime", venue_clock(s));
+    put_time(&t, "triggerTime", venue_clock(s) + timeout);
+    put(&t, "},\"success\":true");
+    end_answer(c, &t);
+}
+
+/* It has run out, or ought to be set: so long as order entry is ready it is asked for anew at a third of its time. */
+#define DEADMAN_LATE_NS (5 * NS_PER_S)
+
+void
+kraken_second(struct sim *s)
+{
+    int64_t ready = s->ready_from < 0 ? 0 : s->t - s->ready_from;
+
+    if (s->deadman_ns == 0)
+        return;
+    if (s->deadman_at == 0 && ready > s->deadman_ns / 3 + DEADMAN_LATE_NS)
+        sim_fail(s, "order entry is ready for %lld s, and the venue's countdown is not set",
+                 (long long)(ready / NS_PER_S));
+    if (s->deadman_at == 0 || s->t < s->deadman_at)
+        return;
+    if (ready > s->deadman_ns + DEADMAN_LATE_NS)
+        sim_fail(s, "the venue's countdown runs out while order entry is ready");
+    sim_trace(s, "venue: the countdown runs out");
+    s->deadman_at = 0;
+    while (s->venue.opens > 0)
+        ledger_end(s, &s->venue.order[s->venue.open[0]], V_CANCELED, "");
+}
+
 static const struct method {
     const char *name;
     void (*run)(const struct call *c);
     bool orders;
 } methods[] = {
-    { "ping", call_ping, false },          { "subscribe", call_subscribe, false }, { "add_order", call_add, true },
-    { "cancel_order", call_cancel, true }, { "amend_order", call_amend, true },
+    { "cancel_all_orders_after", call_deadman, false },
+    { "ping", call_ping, false },
+    { "subscribe", call_subscribe, false },
+    { "add_order", call_add, true },
+    { "cancel_order", call_cancel, true },
+    { "amend_order", call_amend, true },
 };
 
 static const struct method *
@@ -653,7 +696,11 @@ kraken_rest(struct sim *s, const struct event *e)
     const struct vorder *about = order_of_id(s, asked);
     if (about != NULL && about->mine != SIM_NONE)
         s->oracle.mine[about->mine].asked_wire = wire_of(s, GATEWAY_CONN(0, CONN_ROLE_ORDER));
-    if (sim_fate(s, FATE_list_fails)) {
+    unsigned cost = strstr(path, "TradesHistory") != NULL ? 2 : 1;
+    if (!budget_http(s, cost)) {
+        sim_trace(s, "venue: one too many");
+        put(&t, "%s", bad[2]);
+    } else if (sim_fate(s, FATE_list_fails)) {
         unsigned which = (unsigned)sim_any(s, ARRAY_LEN(bad) + 1);
         if (which < ARRAY_LEN(bad))
             put(&t, "%s", bad[which]);

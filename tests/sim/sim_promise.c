@@ -17,6 +17,7 @@ promise_init(struct sim *s)
     s->paused_ns = 0;
     s->ready_from = -1;
     s->ready_wire = SIM_NONE;
+    s->watches &= s->http.max == 0; /* else questions wait for their counter, as long as it takes */
     s->swept_ns = INT64_MIN;
 }
 
@@ -111,9 +112,27 @@ promise_watched(const struct sim *s)
     return s->quiet && s->watches && s->t < s->quiet_from + WATCH_MAX_NS;
 }
 
+/* By a list that was asked for meanwhile it is known what works and is not to: somebody else's, or over here. */
+static void
+watch_open(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->venue.opens; i++) {
+        const struct vorder *o = &s->venue.order[s->venue.open[i]];
+        if (o->made_ns > venue_clock(s) - KNOWN_NS || o->shown_ns > venue_clock(s) - KNOWN_NS)
+            continue;
+        uint32_t slot = o->ours ? order_find(s->core.orders, o->clordid) : ORDER_NONE;
+        if (o->ours && (slot == ORDER_NONE || !order_live(order_at(s->core.orders, slot))))
+            sim_fail(s, "order %s works at the venue for %lld s, and is over here", o->clordid,
+                     (long long)((venue_clock(s) - o->made_ns) / NS_PER_S));
+        if (!o->ours && s->foreign == FOREIGN_CANCEL && !foreign_shows(s, o))
+            sim_fail(s, "order %s is somebody else's, and was to be canceled", o->clordid);
+    }
+}
+
 static void
 watch_end(struct sim *s)
 {
+    watch_open(s);
     for (uint32_t i = 0; i < s->oracle.count; i++) {
         const struct mine *m = &s->oracle.mine[i];
         const struct vorder *v = m->vorder == SIM_NONE ? NULL : &s->venue.order[m->vorder];

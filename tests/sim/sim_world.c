@@ -70,6 +70,8 @@ sim_choose(struct sim *s)
     s->chases = sim_any(s, 3) == 0;
     s->slow = sim_any(s, 4) == 0 ? 5 : 1;
     s->watches = sim_any(s, 2) == 0;
+    s->deadman_ns = s->kraken && sim_any(s, 3) == 0 ? sim_between(s, 15, 60) * NS_PER_S : 0;
+    s->deadman_at = 0;
     s->foreign = sim_any(s, 2) == 0 ? FOREIGN_REPORT : sim_any(s, 2) == 0 ? FOREIGN_ADOPT : FOREIGN_CANCEL;
     s->trade_ns = sim_between(s, 20, 1500) * NS_PER_MS;
     s->position_max = sim_between(s, 2, 40) * SIM_VENUE_ONE / 2;
@@ -242,6 +244,7 @@ second(struct sim *s)
     price_second(s);
     clients_second(s);
     promise_second(s);
+    kraken_second(s);
     if (sim_fate(s, FATE_clock_step)) {
         int64_t most = sim_any(s, 4) == 0 ? 20000 : 2000;
         s->wall_ns += sim_between(s, -most, most) * NS_PER_MS;
