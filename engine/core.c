@@ -518,6 +518,8 @@ signals_take(struct core *c)
         tap_halt(&c->tap, "kill.file appeared", c->now);
     if (set & 1u << CORE_HALT_REDIS)
         tap_halt(&c->tap, "redis", c->now);
+    if (set & 1u << CORE_HALT_PROOF)
+        tap_halt(&c->tap, "a kill's proof has no release", c->now);
     /* Acquire: what the first thread wrote before. */
     if (unlikely(atomic_load_explicit(&c->limits_answered, memory_order_acquire) == BOX_FULL)) {
         bool taken = tap_limits_answer(&c->tap, &c->limits_answer, &c->limits, c->now);
@@ -725,6 +727,7 @@ core_thread(void *ctx)
         return NULL;
     }
     tap_start(&c->tap, c->now);
+    signals_take(c); /* what was known before: nothing comes ahead of it */
     atomic_store_explicit(&c->started, 1, memory_order_release);
     armed_begin();
     do {

@@ -52,7 +52,7 @@ struct core *core_init(const struct core_parts *parts, struct arena *arena);
 bool core_start(struct core *c, struct fault *fault, int *exit_code);
 
 /* From any thread; rings the doorbell. */
-enum core_signal { CORE_STOP, CORE_STOP_NOW, CORE_HALT, CORE_HALT_FILE, CORE_HALT_REDIS, CORE_LIMITS };
+enum core_signal { CORE_STOP, CORE_STOP_NOW, CORE_HALT, CORE_HALT_FILE, CORE_HALT_REDIS, CORE_HALT_PROOF, CORE_LIMITS };
 void core_signal(struct core *c, enum core_signal what);
 
 /* Main: what a session asks of the limits, false when nothing is. Each is answered once by core_answer_limits. */

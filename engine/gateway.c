@@ -149,7 +149,9 @@ gateway_control(struct gateway *g, enum journal_control_kind kind, uint32_t clie
     struct journal_control c = { .kind = (uint16_t)kind, .client = client, .value = value };
 
     (void)snprintf(c.text, sizeof(c.text), "%s", text);
-    (void)gateway_journal(g, JOURNAL_CONTROL, &c, sizeof(c), now);
+    uint64_t seq = gateway_journal(g, JOURNAL_CONTROL, &c, sizeof(c), now);
+    if (kind == CONTROL_KILL || kind == CONTROL_RELEASE)
+        g->p.journal->urgent_seq = seq;
 }
 
 /* ---- sending ---------------------------------------------------------------------------------------------------- */

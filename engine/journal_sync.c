@@ -86,7 +86,7 @@ journal_sync_turn(struct journal_sync *s, struct now now)
     journal_file_progress(s->files, &s->held[s->in_use].region, j->used);
     if (unlikely(j->used > j->bytes / 2 && s->in_use + 1 == s->held_count))
         (void)journal_sync_take(s, now);
-    if (s->failed || now.mono.ns < s->next.ns)
+    if (s->failed || (now.mono.ns < s->next.ns && likely(j->urgent_seq <= s->durable_seq)))
         return;
     for (uint32_t i = 0; i <= s->in_use; i++)
         begin(s, &s->held[i], now.mono);

@@ -1,5 +1,6 @@
 #include "engine/kill_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
@@ -40,7 +41,84 @@ file_begin(struct kill_file *f, int64_t wall_ns, struct fault *fault)
         return FAULT(fault, "kill switch: the proof file %.160s cannot be made: %s; the journal has every line",
                      f->path, strerror(errno));
     }
+    int folder = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder >= 0) { /* its name is to be on the medium as well */
+        (void)fsync(folder);
+        (void)close(folder);
+    }
     return true;
+}
+
+static bool
+digits(const char *p, unsigned n, int64_t *out)
+{
+    *out = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (p[i] < '0' || p[i] > '9')
+            return false;
+        *out = *out * 10 + (p[i] - '0');
+    }
+    return true;
+}
+
+/* `kill-20261121T002200.123456789Z.jsonl`: its time. */
+static bool
+name_time(const char *name, int64_t *wall_ns)
+{
+    static const char like[] = "kill-yyyymmddThhmmss.nnnnnnnnnZ.jsonl";
+    struct tm tm = { 0 };
+    int64_t v[7];
+    bool ok = strlen(name) == sizeof(like) - 1 && strncmp(name, like, 5) == 0 && name[13] == 'T' && name[20] == '.' &&
+              strcmp(name + 30, like + 30) == 0 && digits(name + 5, 4, &v[0]) && digits(name + 9, 2, &v[1]) &&
+              digits(name + 11, 2, &v[2]) && digits(name + 14, 2, &v[3]) && digits(name + 16, 2, &v[4]) &&
+              digits(name + 18, 2, &v[5]) && digits(name + 21, 9, &v[6]);
+
+    if (!ok)
+        return false;
+    tm.tm_year = (int)v[0] - 1900;
+    tm.tm_mon = (int)v[1] - 1;
+    tm.tm_mday = (int)v[2];
+    tm.tm_hour = (int)v[3];
+    tm.tm_min = (int)v[4];
+    tm.tm_sec = (int)v[5];
+    *wall_ns = (int64_t)timegm(&tm) * NS_PER_S + v[6];
+    return true;
+}
+
+/* Text cannot forge it: quotes in a text are escaped. */
+static bool
+says_released(const char *path)
+{
+    char line[LINE_BYTES];
+    FILE *in = fopen(path, "re");
+    bool released = false;
+
+    if (in == NULL)
+        return false;
+    while (!released && fgets(line, sizeof(line), in) != NULL)
+        released = strstr(line, "\"what\":\"released\"") != NULL;
+    (void)fclose(in);
+    return released;
+}
+
+bool
+kill_file_open_end(struct kill_file *f, int64_t released_ns)
+{
+    int64_t newest = INT64_MIN;
+    const struct dirent *e;
+    int64_t at;
+    DIR *d = opendir(f->dir);
+
+    if (d == NULL)
+        return false;
+    while ((e = readdir(d)) != NULL) {
+        if (!name_time(e->d_name, &at) || at <= newest)
+            continue;
+        newest = at;
+        (void)snprintf(f->path, sizeof(f->path), "%s/%.40s", f->dir, e->d_name);
+    }
+    (void)closedir(d);
+    return newest != INT64_MIN && released_ns <= newest && !says_released(f->path);
 }
 
 /* Text of the venue or of the operator may hold anything. */

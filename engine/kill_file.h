@@ -22,6 +22,11 @@ void kill_file_init(struct kill_file *f, const char *dir, const char *const *ven
 /* Append one line; KILL_NOTE_ON begins a file. False once, with the fault, when it cannot be written. */
 bool kill_file_write(struct kill_file *f, const struct kill_note *n, struct fault *fault);
 
+/* The newest proof of the folder, when nothing says that the switch was released after it: neither a line of its own
+ * nor the journal, at released_ns (wall clock; 0 = never). Its path is in f->path then. One that cannot be read says
+ * nothing, so it is such a one. Before the first line is written. */
+bool kill_file_open_end(struct kill_file *f, int64_t released_ns);
+
 /* `lost` lines did not fit the ring: says so in the file. */
 void kill_file_lost(struct kill_file *f, uint64_t lost);
 

@@ -154,6 +154,24 @@ serve(struct app *a, const sigset_t *set, int argc, char **argv)
     kill_file_close(&proof);
 }
 
+/* The switch that an earlier run has left on stays on, also where the journal, cut or lost, does not say so. */
+static void
+kill_proof_look(struct app *a)
+{
+    static const char *const no_names[] = { NULL };
+    struct kill_file f;
+
+    kill_file_init(&f, a->config.journal.dir, no_names);
+    if (!kill_file_open_end(&f, a->replayed.released_ns))
+        return;
+    if (!a->replayed.killed) {
+        log_write(a->log_main, LOG_WARNING,
+                  "KILLED: the journal does not say so, but the newest proof of a kill in its folder has no release");
+        log_write(a->log_main, LOG_NOTE, f.path);
+    }
+    core_signal(a->core, CORE_HALT_PROOF);
+}
+
 static void
 trip_by_redis(void *ctx)
 {
@@ -245,6 +263,7 @@ main(int argc, char **argv)
                listen);
         (void)fflush(stdout);
     }
+    kill_proof_look(&app);
     if (!core_start(app.core, &fault, &code))
         return fail(&app, &fault, code);
     struct redis_kill *redis = redis_start(&app);

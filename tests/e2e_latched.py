@@ -5,6 +5,7 @@ import collections, os, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from stage import *
+from e2e_recover import cut_journal
 
 POST_ONLY = 2
 ENDS = (signal.SIGKILL, signal.SIGTERM)
@@ -97,6 +98,64 @@ def kill_switch():
         gw.end()
 
 
+def kills_of(folder):
+    """Lines of the newest proof."""
+    name = max(n for n in os.listdir(folder.file("journal")) if n.startswith("kill-"))
+    with open(folder.file("journal/" + name)) as f:
+        return [json.loads(line) for line in f]
+
+
+def cut_from(folder, what):
+    """Zero the journal from the first control record of this kind on: as if it had never been written."""
+    cli = subprocess.run([os.path.join(BIN, "execgw-cli"), "journal", folder.file("journal"), "--json"], capture_output=True, text=True)
+    rows = cli.stdout.splitlines()
+    first = next(i for i, row in enumerate(rows) if f'"{what}"' in row)
+    cut_journal(folder, len(rows) - first)
+
+
+def journal_that_forgets():
+    """The journal is cut before the kill, or deleted: the proof beside it still says that nobody has released the switch."""
+    with Stage("--seed", "84") as s:
+        gw = s.gateway()
+        says(gw, "ok")
+        gw.cli("halt")
+        wait_for("everything is canceled", lambda: gw.cli("orders")[1][0] == [])
+        wait_for("the proof is written", lambda: kills_of(s.folder)[-1]["what"] == "all_proven")
+        gw.end(signal.SIGKILL)
+        cut_from(s.folder, "kill")
+        gw = s.gateway()
+        says(gw, "KILLED")
+        assert "the newest proof of a kill in its folder has no release" in gw.text(), gw.text()
+        assert kills_of(s.folder)[0]["by"] == "a kill's proof has no release", kills_of(s.folder)
+        gw = again(s, gw, signal.SIGKILL)  # the journal has it again
+        says(gw, "KILLED")
+        assert "has no release" not in gw.text(), gw.text()
+        gw.end()
+        for name in os.listdir(s.folder.file("journal")):
+            if name.endswith(".seg"):
+                os.unlink(s.folder.file("journal/" + name))
+        gw = s.gateway(ready=False)
+        wait_for("it is killed", lambda: gw.metric("trading_state", state="killed") == 1)
+        assert "has no release" in gw.text(), gw.text()
+        gw.twice("resume")
+        wait_for("the release is written", lambda: kills_of(s.folder)[-1]["what"] == "released")
+        gw = again(s, gw, signal.SIGKILL, ready=False)
+        wait_for("it is not killed", lambda: gw.metric("books_in_sync") == 2 and gw.metric("trading_state", state="killed") == 0)
+        # A release that the journal has, and the proof does not: its last line was lost.
+        gw.cli("halt")
+        wait_for("the proof is written", lambda: kills_of(s.folder)[-1]["what"] == "all_proven")
+        gw.twice("resume")
+        wait_for("the release is written", lambda: kills_of(s.folder)[-1]["what"] == "released")
+        gw.end(signal.SIGKILL)
+        newest = max(n for n in os.listdir(s.folder.file("journal")) if n.startswith("kill-"))
+        with open(s.folder.file("journal/" + newest), "r+b") as f:
+            text = f.read()
+            f.truncate(text.rindex(b"\n", 0, len(text) - 1) + 1)
+        gw = s.gateway(ready=False)
+        wait_for("it is not killed", lambda: gw.metric("books_in_sync") == 2 and gw.metric("trading_state", state="killed") == 0)
+        gw.end()
+
+
 def breaker():
     edit = risk(strategy_rejects_max=2, breaker_window_ms=600000)
     with Stage("--seed", "82") as s:
@@ -175,4 +234,4 @@ def day():
 
 
 if __name__ == "__main__":
-    main([kill_switch, breaker, day])
+    main([kill_switch, journal_that_forgets, breaker, day])

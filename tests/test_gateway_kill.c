@@ -235,7 +235,9 @@ TEST(no_order_passes_while_it_is_on_and_it_stays_on_over_restarts_until_a_confir
 
     rig_ready(&rig);
     working(id, 1);
+    uint64_t before = rig.journal.seq;
     halt();
+    CHECK(rig.journal.urgent_seq > before); /* on the medium at once */
     rig_restart(&rig);
     CHECK(risk_kill(rig.risk)->killed);
     rig_up(&rig);
@@ -251,9 +253,13 @@ TEST(no_order_passes_while_it_is_on_and_it_stays_on_over_restarts_until_a_confir
     CHECK_EQ(status().order_state, KILL_PROVEN);
     rig_restart(&rig);
     CHECK(risk_kill(rig.risk)->killed);
+    before = rig.journal.seq;
     rig_resume(&rig);
     CHECK(!risk_kill(rig.risk)->killed);
+    CHECK(rig.journal.urgent_seq > before);
+    CHECK_EQ(rig.replayed.released_ns, 0);
     rig_restart(&rig);
+    CHECK(rig.replayed.released_ns > 0);
     CHECK(!risk_kill(rig.risk)->killed);
     rig_end(&rig);
 }

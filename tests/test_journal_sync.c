@@ -375,4 +375,30 @@ TEST(what_waits_for_a_disk_that_failed_is_dropped_with_its_connection)
     teardown();
 }
 
+TEST(what_is_urgent_is_synced_at_once_and_what_a_sync_under_way_left_out_right_after_it)
+{
+    setup(JOURNAL_SYNC_NONE);
+    (void)append();
+    turn();
+    CHECK_EQ(f.begun_count, 1);
+    f.journal.urgent_seq = append(); /* too late for that sync */
+    turn();
+    CHECK_EQ(f.begun_count, 1);
+    CHECK(end_sync(0, 0));
+    turn();
+    CHECK_EQ(f.begun_count, 2);
+    turn();
+    CHECK_EQ(f.begun_count, 2);
+    CHECK(end_sync(1, 0));
+    CHECK_EQ(journal_sync_durable(&f.sync), f.journal.urgent_seq);
+    (void)append();
+    turn();
+    CHECK_EQ(f.begun_count, 2); /* the rest has time */
+    f.journal.urgent_seq = append();
+    turn();
+    CHECK_EQ(f.begun_count, 3);
+    CHECK(end_sync(2, 0));
+    teardown();
+}
+
 TEST_MAIN()

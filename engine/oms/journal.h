@@ -290,8 +290,9 @@ struct journal {
     uint64_t first_seq;      /* of the region in use */
     uint32_t segments_taken; /* rises when the spare is taken: the owner sees that it must bring another */
     uint64_t appended_bytes;
-    size_t reserve; /* room that only cancels and reports may use, when there is no spare; the owner sets it */
-    bool failed;    /* see journal_fail */
+    size_t reserve;      /* room that only cancels and reports may use, when there is no spare; the owner sets it */
+    bool failed;         /* see journal_fail */
+    uint64_t urgent_seq; /* records up to here are to be on disk as soon as may be, whatever the policy of syncs */
     struct journal_segment_header header; /* as written into each segment, but index, first_seq and created */
 };
 
@@ -411,6 +412,7 @@ struct journal_replayed {
     bool torn; /* a torn tail was cut at tail_offset */
     bool clean_stop;
     bool killed;                       /* a kill is latched */
+    int64_t released_ns;               /* wall clock of the last release; 0 = none */
     uint32_t orders_max;               /* the largest in any header; 0 unknown */
     int64_t quiet_until_ns[VENUE_MAX]; /* wall clock: the venue is not to be asked before; 0 = nothing was said */
     uint32_t live;

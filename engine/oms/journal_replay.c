@@ -103,8 +103,9 @@ replay_cursor(const struct replay *p, const struct journal_record *rec)
 }
 
 static void
-replay_control(const struct replay *p, const struct journal_control *c)
+replay_control(const struct replay *p, const struct journal_record *rec)
 {
+    const struct journal_control *c = rec->payload;
     struct journal_replayed *out = p->out;
 
     out->clean_stop = c->kind == CONTROL_STOP;
@@ -114,7 +115,10 @@ replay_control(const struct replay *p, const struct journal_control *c)
             out->last_term = (uint32_t)c->value;
         break;
     case CONTROL_KILL: out->killed = true; break;
-    case CONTROL_RELEASE: out->killed = false; break;
+    case CONTROL_RELEASE:
+        out->killed = false;
+        out->released_ns = rec->wall_ns;
+        break;
     case CONTROL_QUIET:
         if (c->id < VENUE_MAX)
             out->quiet_until_ns[c->id] = c->value;
@@ -154,7 +158,7 @@ replay_record(const struct replay *p, const struct journal_record *rec)
                    ? true
                    : refuse(p, rec, "a balance's venue or currency is out of range");
     }
-    case JOURNAL_CONTROL: replay_control(p, rec->payload); return true;
+    case JOURNAL_CONTROL: replay_control(p, rec); return true;
     case JOURNAL_LIMIT_SET:
     case JOURNAL_MARKS:
     case JOURNAL_DAY: return true; /* the caller's */
