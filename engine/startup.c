@@ -635,6 +635,8 @@ start_unix_port(struct app *a, const struct shared_map *market, struct fault *fa
         .metrics_fd = a->metrics_fd,
         .metrics_bytes = sizeof(struct metric_page),
         .doorbell_fd = a->doorbell_fd,
+        .claimed = true,
+        .lock_fd = a->socket_lock_fd,
         .refused = metric_slot(a->metrics, METRIC_CLIENT_REFUSED, 0),
         .log = a->log_unix,
     };
@@ -848,6 +850,12 @@ startup(struct app *a, struct fault *fault, int *exit_code)
         return false;
     a->balances = balances_init(&a->arena);
     a->orders = order_table_init(&oc, a->identity.instance, &a->arena);
+    /* Whoever is refused has changed nothing: all locks come before the first byte. */
+    if (journal_file_in_use(c->journal.dir, fault))
+        return false;
+    a->socket_lock_fd = unix_port_claim(startup_socket_path(c), fault);
+    if (a->socket_lock_fd < 0)
+        return false;
     a->files = journal_file_open(c->journal.dir, (size_t)c->journal.segment_bytes, fault);
     if (a->files == NULL)
         return false;

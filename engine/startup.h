@@ -42,6 +42,7 @@ struct app {
     struct core *core;
     struct record_file *record; /* NULL none */
     int doorbell_fd;
+    int socket_lock_fd; /* the port's, once it runs */
     uint32_t term;
 };
 

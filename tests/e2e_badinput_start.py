@@ -217,6 +217,16 @@ def journals():
         # One gateway per journal, one per socket.
         refused(f, FAILED, "F/journal is in use by process", str(gw.p.pid), fresh=False, edit=replace("gw.sock", "b.sock"))
         refused(f, FAILED, "client.socket", "F/gw.sock", fresh=False, edit=replace('/journal"', '/journal-b"'))
+        assert not os.path.exists(f.file("journal-b")), "the refused one has begun a journal"
+        # Not even with the lock file gone: the folder itself is locked.
+        before = tree(f)
+        os.unlink(f.file("journal/lock"))
+        before.pop("lock", None)
+        refused(f, FAILED, "F/journal is in use by process", fresh=False)
+        refused(f, FAILED, "F/journal is in use by process", fresh=False, edit=replace("gw.sock", "b.sock"))
+        assert sorted(tree(f)) == sorted(before), "the refused one has changed the journal"
+        with open(f.file("journal/lock"), "w") as lock:
+            lock.write(str(gw.p.pid))
         # The same configuration once more, port and all: what matters is said, and alone.
         taken = gw.url.rsplit(":", 1)[1]
         text = refused(f, FAILED, "F/journal is in use by process", str(gw.p.pid), fresh=False,

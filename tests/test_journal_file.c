@@ -186,6 +186,28 @@ TEST(journal_file_refuses_a_second_gateway_and_names_the_first)
     clean();
 }
 
+TEST(journal_file_refuses_a_second_gateway_also_when_the_lock_file_was_removed)
+{
+    setup();
+    struct journal_file *j = open_good();
+    char lock[128];
+    struct stat st;
+    (void)snprintf(lock, sizeof(lock), "%s/lock", dir);
+    CHECK_EQ(unlink(lock), 0);
+    struct fault fault = { "" };
+    CHECK(journal_file_in_use(dir, &fault));
+    CHECK(strstr(fault.text, "in use by process (unknown)") != NULL && strstr(fault.text, dir) != NULL);
+    CHECK(journal_file_open(dir, SEGMENT, &fault) == NULL);
+    CHECK(strstr(fault.text, "in use by process (unknown)") != NULL);
+    CHECK_EQ(lstat(lock, &st), -1); /* and has made nothing */
+    journal_file_close(j);
+    CHECK(!journal_file_in_use(dir, &fault));
+    j = open_good();
+    CHECK_EQ(lstat(lock, &st), 0);
+    journal_file_close(j);
+    clean();
+}
+
 TEST(journal_file_of_a_killed_gateway_can_be_opened_again)
 {
     setup();

@@ -151,10 +151,14 @@ segment_open(struct journal_file *j, uint32_t index, bool writable, struct journ
 /* ---- the lock and what is there ---- */
 
 static COLD bool
-lock_fault(int fd, const char *dir, struct fault *fault)
+lock_fault(int dir_fd, const char *dir, struct fault *fault)
 {
     char pid[24] = "";
-    ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+    int fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    ssize_t n = fd >= 0 ? pread(fd, pid, sizeof(pid) - 1, 0) : -1;
+
+    if (fd >= 0)
+        (void)close(fd);
 
     if (n > 0)
         pid[strcspn(pid, "\n")] = '\0';
@@ -162,18 +166,27 @@ lock_fault(int fd, const char *dir, struct fault *fault)
                  n > 0 ? pid : "(unknown)");
 }
 
+/* Locked now, unless somebody else has it. A file system that cannot lock this file lets it pass. */
+static bool
+lock_free(int fd, int how)
+{
+    return flock(fd, how | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
 bool
 journal_file_in_use(const char *dir, struct fault *fault)
 {
-    char path[DIR_BYTES + 8];
+    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    (void)snprintf(path, sizeof(path), "%.*s/lock", DIR_BYTES - 1, dir);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    bool in_use = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (dir_fd < 0)
+        return false;
+    int fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool in_use = !lock_free(dir_fd, LOCK_SH) || (fd >= 0 && !lock_free(fd, LOCK_SH));
     if (in_use)
-        (void)lock_fault(fd, dir, fault);
+        (void)lock_fault(dir_fd, dir, fault);
     if (fd >= 0)
         (void)close(fd);
+    (void)close(dir_fd);
     return in_use;
 }
 
@@ -182,11 +195,15 @@ lock_take(struct journal_file *j, struct fault *fault)
 {
     char pid[24];
 
+    /* The folder itself first: nobody can take it away, as they can the file in it. (Over NFS only the file has one.)
+     */
+    if (!lock_free(j->dir_fd, LOCK_EX))
+        return lock_fault(j->dir_fd, j->dir, fault);
     j->lock_fd = openat(j->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (j->lock_fd < 0)
         return FAULT(fault, "%s/lock: %s", j->dir, strerror(errno));
     if (flock(j->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? lock_fault(j->lock_fd, j->dir, fault)
+        return errno == EWOULDBLOCK ? lock_fault(j->dir_fd, j->dir, fault)
                                     : FAULT(fault, "%s/lock: %s", j->dir, strerror(errno));
     int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
     if (ftruncate(j->lock_fd, 0) != 0 || pwrite(j->lock_fd, pid, (size_t)n, 0) != n)

@@ -570,31 +570,79 @@ port_thread(void *arg)
 
 /* ---- start and stop ---- */
 
-/* One gateway per path: the lock file is held for life, so what else stands at the path is stale, unless something
- * without our lock listens there. */
 static bool
-path_claim(struct unix_port *u, const struct sockaddr_un *addr, struct fault *fault)
+path_too_long(const char *path, struct fault *fault)
 {
-    char lock[sizeof(u->path) + 8];
+    size_t max = sizeof(((struct unix_port *)0)->path) - 1;
+
+    return strlen(path) > max &&
+           !FAULT(fault, "client.socket: %s is longer than the %zu bytes a unix socket's path may have", path, max);
+}
+
+static struct sockaddr_un
+address_of(const char *path)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+    (void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+    return addr;
+}
+
+/* What stands at the path, with the lock held: nothing, or a socket that nobody listens at. */
+static bool
+path_look(const char *path, bool *stale, struct fault *fault)
+{
+    struct sockaddr_un addr = address_of(path);
     struct stat st;
 
-    (void)snprintf(lock, sizeof(lock), "%s.lock", u->path);
-    u->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (u->lock_fd < 0)
-        return FAULT(fault, "client.socket: cannot open %s: %s", lock, strerror(errno));
-    if (flock(u->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return FAULT(fault, "client.socket: another gateway runs at %s (it holds the .lock file beside it)", u->path);
-    if (lstat(u->path, &st) != 0)
-        return errno == ENOENT || FAULT(fault, "client.socket: cannot look at %s: %s", u->path, strerror(errno));
+    *stale = false;
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT || FAULT(fault, "client.socket: cannot look at %s: %s", path, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
-        return FAULT(fault, "client.socket: %s exists and is not a socket; remove it or choose another path", u->path);
+        return FAULT(fault, "client.socket: %s exists and is not a socket; remove it or choose another path", path);
     int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int rc = connect(probe, (const struct sockaddr *)addr, sizeof(*addr));
+    int rc = connect(probe, (const struct sockaddr *)&addr, sizeof(addr));
     int err = errno;
     (void)close(probe);
     if (rc == 0 || err != ECONNREFUSED)
-        return FAULT(fault, "client.socket: another process listens at %s", u->path);
-    if (unlink(u->path) != 0)
+        return FAULT(fault, "client.socket: another process listens at %s", path);
+    *stale = true;
+    return true;
+}
+
+/* One gateway per path: the lock file is held for life, so what else stands at the path is stale, unless something
+ * without our lock listens there. */
+int
+unix_port_claim(const char *path, struct fault *fault)
+{
+    char lock[sizeof(((struct unix_port *)0)->path) + 8];
+    bool stale;
+
+    if (path_too_long(path, fault))
+        return -1;
+    (void)snprintf(lock, sizeof(lock), "%s.lock", path);
+    int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        (void)FAULT(fault, "client.socket: cannot open %s: %s", lock, strerror(errno));
+    else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        (void)FAULT(fault, "client.socket: another gateway runs at %s (it holds the .lock file beside it)", path);
+    else if (path_look(path, &stale, fault))
+        return fd;
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
+
+static bool
+path_take(struct unix_port *u, struct fault *fault)
+{
+    bool stale;
+
+    if (u->lock_fd < 0)
+        u->lock_fd = unix_port_claim(u->path, fault);
+    if (u->lock_fd < 0 || !path_look(u->path, &stale, fault))
+        return false;
+    if (stale && unlink(u->path) != 0)
         return FAULT(fault, "client.socket: cannot remove the stale socket %s: %s", u->path, strerror(errno));
     return true;
 }
@@ -602,16 +650,15 @@ path_claim(struct unix_port *u, const struct sockaddr_un *addr, struct fault *fa
 static bool
 port_listen(struct unix_port *u, struct fault *fault)
 {
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    struct sockaddr_un addr = address_of(u->path);
     struct stat st;
     mode_t mode = 0600;
 
-    memcpy(addr.sun_path, u->path, sizeof(addr.sun_path));
     for (uint32_t i = 0; i < u->cfg.uid_count; i++) {
         if (u->cfg.uids[i] != geteuid())
             mode = 0666; /* other users are meant to come: SO_PEERCRED is the gate */
     }
-    if (!path_claim(u, &addr, fault))
+    if (!path_take(u, fault))
         return false;
     u->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     /* The mode before bind (and again after, past the umask): the file is never wider than it should be. */
@@ -630,9 +677,8 @@ config_check(const struct unix_port_config *cfg, struct fault *fault)
 {
     ASSERT(cfg->sessions_max >= 1 && cfg->sessions_max <= CLIENT_SESSION_MAX);
     ASSERT(cfg->strategy_count <= CLIENT_MAX && cfg->uid_count <= UNIX_PORT_UIDS_MAX);
-    if (strlen(cfg->path) >= sizeof(((struct unix_port *)0)->path))
-        return FAULT(fault, "client.socket: %s is longer than the %zu bytes a unix socket's path may have", cfg->path,
-                     sizeof(((struct unix_port *)0)->path) - 1);
+    if (path_too_long(cfg->path, fault))
+        return false;
     for (uint32_t i = 0; i < cfg->strategy_count; i++) {
         const struct unix_port_strategy *s = &cfg->strategies[i];
         if (!name_valid(s->name))
@@ -694,7 +740,8 @@ unix_port_start(const struct unix_port_config *cfg, struct fault *fault)
     u->cfg.path = u->path;
     for (size_t i = 0; i < HELLO_PENDING_MAX; i++)
         u->pending[i].fd = -1;
-    u->lock_fd = u->listen_fd = -1;
+    u->lock_fd = cfg->claimed ? cfg->lock_fd : -1;
+    u->listen_fd = -1;
     u->event_mem = port_ring(&u->event_writer, &u->event_reader, sizeof(struct unix_port_event));
     u->release_mem = port_ring(&u->release_writer, &u->release_reader, sizeof(struct unix_port_release));
     u->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -40,8 +40,10 @@ struct unix_port_config {
     int metrics_fd; /* as market_fd */
     size_t metrics_bytes;
     _Atomic int64_t *refused; /* counts refused clients; written by the side thread; may be NULL */
-    struct log_port *log;     /* of the side thread: who was refused and why; may be NULL */
-    int doorbell_fd;          /* eventfd that wakes the core for our events; borrowed; no client ever gets it */
+    bool claimed;             /* lock_fd is of unix_port_claim, and is the port's from here on */
+    int lock_fd;
+    struct log_port *log; /* of the side thread: who was refused and why; may be NULL */
+    int doorbell_fd;      /* eventfd that wakes the core for our events; borrowed; no client ever gets it */
 };
 
 enum unix_port_event_kind {
@@ -71,6 +73,10 @@ struct unix_port_event {
 };
 
 struct unix_port;
+
+/* Take the path for this process, before anything else is changed by its start: the descriptor of the lock, or -1 with
+ * the fault filled when another gateway has it or listens there. Cold. */
+int unix_port_claim(const char *path, struct fault *fault);
 
 /* Listen and start the thread. A stale socket of a dead process is replaced, a live one refused. NULL with the fault
  * filled. Cold. */
