@@ -646,6 +646,8 @@ each_second(struct gateway *g, struct now now)
     }
     g->ready = ready;
     control_show_state(g);
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
+        venue_clock_second(&g->venue[i], now);
     deadman_second(g, now);
     guard_second(g, now);
     metric_set(g->p.metrics, METRIC_HEARTBEAT, 0, now.wall.ns);

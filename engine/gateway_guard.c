@@ -328,10 +328,32 @@ metrics_second(struct gateway *g)
     metric_set(g->p.metrics, METRIC_RISK_UNMARKED, 0, all.unmarked);
 }
 
+/* Every venue that tells the time says that this clock is far off: what it says is no new day, which would end losses
+ * and latches. */
+#define DAY_CLOCK_MAX_NS (60 * NS_PER_S)
+
+static bool
+wall_believed(const struct gateway *g, struct now now)
+{
+    bool belied = false;
+
+    for (uint16_t i = 0; i < g->cfg.venue_count; i++) {
+        int64_t offset = venue_offset_ns(&g->venue[i], now);
+        if (!g->venue[i].clock_known)
+            continue;
+        if (offset <= DAY_CLOCK_MAX_NS && offset >= -DAY_CLOCK_MAX_NS)
+            return true;
+        belied = true;
+    }
+    return !belied;
+}
+
 void
 guard_second(struct gateway *g, struct now now)
 {
-    risk_clock(g->p.risk, now);
+    if (wall_believed(g, now))
+        g->day_wall = now.wall;
+    risk_clock(g->p.risk, (struct now){ .mono = now.mono, .wall = g->day_wall });
     g->mark_next = 0;
     g->day_telling = g->day_tried = false;
     windows_write(g, now);

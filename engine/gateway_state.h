@@ -181,7 +181,8 @@ struct gateway_venue {
     bool stepping; /* inside venue_step: its answers may come in the call */
     bool clock_known;
     bool time_asked;
-    int64_t clock_offset_ns; /* from the wall clock, when it was last measured: what is shown and limited */
+    int64_t clock_offset_ns; /* from the wall clock, as that stands: what is shown and limited */
+    int64_t clock_apart_ns;  /* wall clock less steady clock, as the offset is of */
     wall_ns_t venue_at;      /* what the venue's clock said at venue_mono; the wall clock's until it was asked */
     mono_ns_t venue_mono;
     struct now time_sent;
@@ -398,6 +399,7 @@ struct gateway {
     uint32_t mark_next; /* instrument whose mark is next; the count = none waits */
     bool day_telling;   /* this round of marks goes into the journal, and the day behind it */
     bool day_tried;     /* in this second */
+    wall_ns_t day_wall; /* the wall clock as last believed: what the day is rolled by */
     mono_ns_t second_at;
     bool another_host; /* ids of ours that we have not given out are at a venue: no new orders until the next start */
     struct two_step two_step;
@@ -538,6 +540,9 @@ cancel_under_way(const struct order *o)
 {
     return o->request == REQUEST_CANCEL_IN_FLIGHT || (o->request == REQUEST_REPLACE_IN_FLIGHT && !order_amending(o));
 }
+
+/* gateway_venue.c, once a second. */
+void venue_clock_second(struct gateway_venue *v, struct now now);
 
 /* gateway_legs.c */
 void legs_init(struct gateway_venue *v);

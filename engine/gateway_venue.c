@@ -468,23 +468,30 @@ venue_on_down(struct gateway_venue *v, struct now now)
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), MONO_NEVER);
 }
 
-void
-venue_ask_time(struct gateway_venue *v, struct now now)
+/* True when it was asked. */
+static bool
+time_ask(struct gateway_venue *v, struct now now)
 {
-    struct gateway *g = v->g;
     struct venue_request rq = { .kind = VENUE_RQ_TIME };
 
-    if (v->session[ROLE_ORDER].state != SESSION_READY)
-        return;
-    g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
     if (now.mono.ns < v->blocked_until.ns || !venue_line_free(v, VENUE_RQ_TIME, now) ||
         !venue_affords_step(v, VENUE_RQ_TIME, now))
-        return;
+        return false;
     v->now = now;
     v->time_sent = now;
     v->time_asked = true;
     (void)venue_ask(v, &rq, now);
-    audit_start(v, now);
+    return true;
+}
+
+void
+venue_ask_time(struct gateway_venue *v, struct now now)
+{
+    if (v->session[ROLE_ORDER].state != SESSION_READY)
+        return;
+    v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
+    if (time_ask(v, now))
+        audit_start(v, now);
 }
 
 bool
@@ -528,11 +535,40 @@ on_time(struct gateway_venue *v, const struct venue_report *r)
     v->time_asked = false;
     v->clock_known = true;
     v->clock_offset_ns = offset;
+    v->clock_apart_ns = v->time_sent.wall.ns - v->time_sent.mono.ns;
     v->venue_at = (wall_ns_t){ r->venue_time_ns }; /* the venue read it before now: never ahead of its clock */
     v->venue_mono = v->now.mono;
     log_write(v->g->p.log, LOG_CLOCK_OFFSET, NULL, v->id, v->clock_offset_ns, rtt);
     venue_publish_state(v);
     step_done(v, STEP_TIME);
+}
+
+/* A wall clock that is set, and an answer that does not come, are seen without one. */
+#define CLOCK_ANSWERS_MISSED 3
+#define CLOCK_AGAIN_NS       (5 * NS_PER_S)
+#define CLOCK_STEP_NS        NS_PER_MS
+
+void
+venue_clock_second(struct gateway_venue *v, struct now now)
+{
+    int64_t step = now.wall.ns - now.mono.ns - v->clock_apart_ns;
+
+    if (v->clock_known && mono_since(now.mono, v->venue_mono) > CLOCK_ANSWERS_MISSED * v->cfg->clock_ns) {
+        v->clock_known = false;
+        log_write(v->g->p.log, LOG_WARNING,
+                  "the venue has not told the time for too long: how far it is off is not known");
+        venue_publish_state(v);
+    }
+    if (!v->clock_known) {
+        if (v->session[ROLE_ORDER].state == SESSION_READY && mono_since(now.mono, v->time_sent.mono) >= CLOCK_AGAIN_NS)
+            (void)time_ask(v, now);
+        return;
+    }
+    if (step < CLOCK_STEP_NS && step > -CLOCK_STEP_NS)
+        return;
+    v->clock_offset_ns -= step;
+    v->clock_apart_ns += step;
+    venue_publish_state(v);
 }
 
 /* The next start waits for it too. It knows the last record only, and logs on over HTTP where we did. */

@@ -542,6 +542,18 @@ rig_disconnect(struct rig *r, uint32_t conn)
     rig_work(r);
 }
 
+/* The venue is asked for the time now, and says what our wall clock says. */
+static inline void
+rig_tell_time(struct rig *r)
+{
+    struct venue_report t = rig_report(VENUE_TIME, NULL);
+
+    gateway_on_timer(r->g, GATEWAY_TIMER_CLOCK(0), r->now);
+    CHECK(rig_take(r, VENUE_RQ_TIME) != NULL);
+    t.venue_time_ns = r->now.wall.ns;
+    rig_say(r, &t);
+}
+
 /* Answer the log-on sequence up to the list of open orders, which the test may fill before. */
 static inline void
 rig_logon(struct rig *r)

@@ -139,6 +139,9 @@ TEST(nothing_is_sent_during_a_ban_and_cancels_go_first_after_it)
     for (uint32_t i = before; rig.request[i].kind != VENUE_RQ_CANCEL; i++)
         CHECK(rig.request[i].kind != VENUE_RQ_NEW);
     (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(denied(), DENY_CLOCK); /* the venue could not be asked for so long */
+    rig_tell_time(&rig);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
     CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), 2);
     rig_end(&rig);
 }

@@ -103,11 +103,12 @@ later(int64_t ns)
     rig_pass(&rig, 1100 * NS_PER_MS);
 }
 
-/* The wall clock shows the next day. */
+/* The wall clock shows the next day, and the venue's. */
 static void
 next_day(void)
 {
     rig.now.wall.ns += ONE_DAY;
+    rig_tell_time(&rig);
     rig_pass(&rig, 1100 * NS_PER_MS);
 }
 
@@ -558,6 +559,27 @@ TEST(a_loss_that_began_a_window_ago_is_no_fast_one_after_a_restart)
     up_again();
     CHECK_EQ(client_tripped(), 0);
     loss_window_max = LIMIT_NONE;
+    rig_end(&rig);
+}
+
+TEST(a_wall_clock_that_the_venue_belies_opens_no_new_day)
+{
+    ready(USDT(40), LIMIT_NONE);
+    book_begins();
+    trade_at(SIDE_BUY, 100000, ONE);
+    market_at(95000);
+    CHECK_EQ(result(), -USDT(50));
+    uint32_t tripped = risk_tripped(rig.risk, LEVEL_GLOBAL, 0);
+    CHECK(tripped != 0);
+    rig.now.wall.ns += ONE_DAY;
+    rig_pass(&rig, 1100 * NS_PER_MS);
+    CHECK_EQ(result(), -USDT(50));
+    CHECK_EQ(risk_tripped(rig.risk, LEVEL_GLOBAL, 0), tripped);
+    rig.now.wall.ns -= ONE_DAY;
+    rig_pass(&rig, 1100 * NS_PER_MS);
+    CHECK_EQ(risk_tripped(rig.risk, LEVEL_GLOBAL, 0), tripped);
+    next_day();
+    CHECK_EQ(risk_tripped(rig.risk, LEVEL_GLOBAL, 0) & 1u << TRIP_DAY_LOSS, 0);
     rig_end(&rig);
 }
 

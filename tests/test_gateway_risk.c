@@ -650,6 +650,49 @@ TEST(a_whatif_says_what_there_is_no_room_for)
     rig_end(&rig);
 }
 
+/* ---- clocks ------------------------------------------------------------------------------------------------------ */
+
+TEST(a_wall_clock_that_is_set_is_seen_without_asking_the_venue)
+{
+    for (int back = 0; back < 2; back++) {
+        rig_ready(&rig);
+        int64_t step = (back ? -1 : 1) * 500 * NS_PER_MS; /* to the bound */
+        rig.now.wall.ns += step;
+        rig_pass(&rig, NS_PER_S);
+        CHECK_EQ(risk_venue_of(rig.risk, 0)->clock_offset_ns, -step);
+        (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+        CHECK(rig_take(&rig, VENUE_RQ_NEW) != NULL);
+        rig.now.wall.ns += back ? -NS_PER_MS : NS_PER_MS;
+        rig_pass(&rig, NS_PER_S);
+        (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+        CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_CLOCK);
+        rig_tell_time(&rig);
+        (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+        CHECK(rig_take(&rig, VENUE_RQ_NEW) != NULL);
+        rig_end(&rig);
+    }
+}
+
+TEST(an_offset_that_the_venue_has_not_told_for_three_questions_is_not_known)
+{
+    rig_ready(&rig);
+    rig_pass(&rig, 90 * NS_PER_S); /* three times clock_s: questions go unanswered */
+    CHECK(risk_venue_of(rig.risk, 0)->clock_known);
+    rig_pass(&rig, NS_PER_S);
+    CHECK(!risk_venue_of(rig.risk, 0)->clock_known);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_CLOCK);
+    while (rig_take(&rig, VENUE_RQ_TIME) != NULL)
+        ;
+    rig_pass(&rig, 6 * NS_PER_S); /* asked again sooner than in clock_s */
+    struct venue_report t = rig_report(VENUE_TIME, NULL);
+    CHECK(rig_take(&rig, VENUE_RQ_TIME) != NULL);
+    t.venue_time_ns = rig.now.wall.ns;
+    rig_say(&rig, &t);
+    CHECK(risk_venue_of(rig.risk, 0)->clock_known);
+    rig_end(&rig);
+}
+
 /* ---- breakers that need the gateway's word ---------------------------------------------------------------------- */
 
 TEST(acknowledgements_that_never_come_trip_their_venue)
