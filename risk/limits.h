@@ -136,7 +136,7 @@ struct risk_limits {
     int64_t breaker_window_ns;
     int64_t latency_p999_max_ns;  /* command to wire, within breaker_window_ns; 0 = not watched */
     int64_t stall_max_ns;         /* one turn of the loop; 0 = not watched */
-    uint32_t latency_samples_min; /* a window with fewer says nothing */
+    uint32_t latency_samples_min; /* of fewer, as many beyond trip as would of so many */
     struct group_limits global;
     uint32_t fixed_count;
     struct rate_fixed fixed[RATE_FIXED_MAX];

@@ -143,10 +143,89 @@ TEST(what_is_stated_for_one_is_compared_with_what_held_for_it_before)
     b.override[0] = a.override[1];
     b.override[1] = a.override[0];
     CHECK_EQ(limits_compare(&a, &b), LIMITS_SAME);
+    /* Nor is one venue's the other's of the same name. */
+    b.override[0].venue = 1;
+    memcpy(b.override[0].symbol, "BTCUSDT", 8);
+    b.override[0].limits = b.instrument_default;
+    b.override[0].limits.order_qty_max--;
+    b.override[0].limits.collar_ppm--;
+    a = b;
+    a.override[0] = b.override[1];
+    a.override[1] = b.override[0];
+    CHECK_EQ(limits_compare(&a, &b), LIMITS_SAME);
+    b.override[0].limits.collar_ppm--;
+    s = (struct seen){ 0 };
+    limits_differences(&a, &b, see, &s);
+    CHECK_EQ(s.count, 1);
+    CHECK_STR(s.path, "override[1.BTCUSDT].collar_ppm");
+    b.override_count = 1; /* the other one goes */
+    b.override[0].limits.collar_ppm++;
+    s = (struct seen){ 0 };
+    limits_differences(&a, &b, see, &s);
+    CHECK_EQ(s.count, 1);
+    CHECK_STR(s.path, "override[0.BTCUSDT].order_qty_max");
+    CHECK_EQ(s.change, LIMITS_LOOSER);
+}
+
+TEST(a_level_that_is_stated_no_more_is_compared_with_its_default)
+{
+    struct seen s = { 0 };
+    both();
+    a.venue_set = 1;
+    a.venue[0] = a.venue_default;
+    a.venue[0].rejects_max--;
+    limits_differences(&a, &b, see, &s);
+    CHECK_EQ(s.count, 1);
+    CHECK_STR(s.path, "venue[0].rejects_max");
+    CHECK_EQ(s.change, LIMITS_LOOSER);
 }
 
 TEST(permits_and_rates_are_compared_by_name)
 {
+    struct seen s = { 0 };
+
+    both();
+    a.permit_count = b.permit_count = 2;
+    a.permit[0] = b.permit[1] = (struct permit){ .client = 2, .symbol = "BTCUSDT" };
+    a.permit[1] = b.permit[0] = (struct permit){ .client = 3, .symbol = "ETHUSDT" };
+    CHECK_EQ(limits_compare(&a, &b), LIMITS_SAME);
+    b.permit[0].client = 2; /* each is permitted to somebody, but not this one to this one */
+    limits_differences(&a, &b, see, &s);
+    CHECK_EQ(s.count, 2);
+    CHECK_STR(s.path, "permit[3.ETHUSDT]"); /* gone, last */
+    CHECK_EQ(s.change, LIMITS_TIGHTER);
+    CHECK_EQ(limits_compare(&a, &b), LIMITS_LOOSER);
+    s = (struct seen){ 0 };
+    a = b;
+    a.permit_count = 1;
+    limits_differences(&a, &b, see, &s);
+    CHECK_EQ(s.count, 1);
+    CHECK_STR(s.path, "permit[2.BTCUSDT]");
+    s = (struct seen){ 0 };
+    both();
+    memcpy(b.reporting, "EUR", 4);
+    limits_differences(&a, &b, see, &s);
+    CHECK_EQ(s.count, 1);
+    CHECK_STR(s.path, "reporting[EUR]");
+    CHECK_EQ(s.change, LIMITS_LOOSER);
+    s = (struct seen){ 0 };
+    both();
+    a.fixed_count = 2;
+    memcpy(a.fixed[0].currency, "GBP", 4);
+    memcpy(a.fixed[1].currency, "EUR", 4);
+    a.fixed[0].rate = 5;
+    a.fixed[1].rate = 6;
+    b.fixed_count = 1;
+    b.fixed[0] = a.fixed[1];
+    limits_differences(&a, &b, see, &s);
+    CHECK_EQ(s.count, 1);
+    CHECK_STR(s.path, "rate[GBP]");
+    CHECK_EQ(s.before, 5);
+    CHECK_EQ(s.after, 0);
+    s = (struct seen){ 0 };
+    limits_differences(&b, &a, see, &s);
+    CHECK_EQ(s.count, 1);
+    CHECK_STR(s.path, "rate[GBP]");
     both();
     b.permit_count = 1;
     b.permit[0] = (struct permit){ .client = 2, .symbol = "BTCUSDT" };

@@ -610,4 +610,81 @@ TEST(what_a_human_releases_counts_anew_at_its_level)
     }
 }
 
+/* ---- what there is room for ------------------------------------------------------------------------------------- */
+
+#define PARTS 8191u /* of strategies in instruments of accounts: PARTS_MAX less the one that stands for none */
+
+/* The n-th strategy, account and instrument orders. */
+static void
+order_of(struct fixture *f, const struct instrument ins[16], uint32_t n)
+{
+    struct risk_venue v = venue_up();
+
+    f->o.client = n % CLIENT_MAX;
+    f->o.account = n / CLIENT_MAX % ACCOUNT_MAX;
+    f->o.instrument = n / CLIENT_MAX / ACCOUNT_MAX;
+    f->o.ins = &ins[f->o.instrument];
+    v.account = (uint8_t)f->o.account;
+    risk_set_venue(f->r, 0, &v);
+}
+
+TEST(strategies_have_so_many_parts_of_positions_and_one_more_is_denied_but_not_those_that_have_one)
+{
+    static _Alignas(64) uint8_t room[32 << 20];
+    static struct instrument ins[16];
+    struct arena a = { .base = room, .size = sizeof(room) };
+    struct risk_counts counts = { .accounts = ACCOUNT_MAX, .instruments = 16 };
+    struct fixture f;
+
+    fixture_init(&f);
+    f.r = risk_init(&counts, &a);
+    CHECK(a.used <= risk_footprint(&counts));
+    memcpy(f.lim.reporting, "USD", 4);
+    f.lim.open_orders_max = LIMIT_OPEN_MAX;
+    apply_limits(&f);
+    for (uint32_t i = 0; i < 16; i++) {
+        ins[i] = f.ins;
+        ins[i].id = i;
+        CHECK(risk_set_instrument(f.r, &ins[i], f.now, &f.fault));
+        risk_mark(f.r, i, &f.md, f.now);
+    }
+    risk_arm(f.r, true);
+    for (uint32_t n = 0; n < PARTS; n++) {
+        if (n == PARTS - 1) { /* the last */
+            order_of(&f, ins, n);
+            f.o.qty = 5;
+            CHECK_EQ(check(&f), DENY_NONE);
+        }
+        struct order_delta d = { .client = n % CLIENT_MAX,
+                                 .account = n / CLIENT_MAX % ACCOUNT_MAX,
+                                 .instrument = n / CLIENT_MAX / ACCOUNT_MAX,
+                                 .side = SIDE_BUY,
+                                 .reserved_change = 5 };
+        risk_apply(f.r, &d);
+    }
+    order_of(&f, ins, PARTS);
+    CHECK_EQ(check(&f), DENY_EXPOSURE);
+    CHECK_EQ(f.v.value, PARTS + 1);
+    CHECK_EQ(f.v.limit, PARTS);
+    f.o.replace = true;
+    CHECK_EQ(check(&f), DENY_EXPOSURE);
+    f.o.replace = false;
+    order_of(&f, ins, 0);
+    CHECK_EQ(check(&f), DENY_NONE);
+    /* A fill that finds no part all the same (the journal's, the venue's) is the account's. */
+    struct order_delta d = { .client = PARTS % CLIENT_MAX,
+                             .account = PARTS / CLIENT_MAX % ACCOUNT_MAX,
+                             .instrument = PARTS / CLIENT_MAX / ACCOUNT_MAX,
+                             .side = SIDE_BUY,
+                             .fill_qty = 5,
+                             .fill_px = 9995 };
+    risk_apply(f.r, &d);
+    CHECK_EQ(risk_position(f.r, d.account, d.instrument)->qty, 5);
+    struct risk_pnl p;
+    risk_pnl(f.r, d.client, d.account, d.instrument, &p);
+    CHECK_EQ(p.qty, 0);
+    risk_pnl(f.r, CLIENT_NONE, d.account, d.instrument, &p);
+    CHECK_EQ(p.qty, 5);
+}
+
 TEST_MAIN()
