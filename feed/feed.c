@@ -220,6 +220,7 @@ feed_line_reset(struct feed *f, struct line *l)
     l->unequal_run = 0;
     l->ahead_ns = 0;
     l->ticker_count = 0;
+    l->ticker_repeated = 0;
     l->last_trade_id = 0;
     l->subscribe_id = 0;
     l->fetched_ns = 0;

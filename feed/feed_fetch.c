@@ -227,10 +227,27 @@ feed_work(struct feed *f, struct now now, const struct md_out *out)
     return more;
 }
 
+/* Nothing joined. When the snapshots moved on and the stream said nothing meanwhile, it is silent; what was seen of it
+ * before may have been a mistake. */
+static COLD void
+gives_up(struct emitter *e, struct line *l)
+{
+    struct fetch *t = &e->f->fetch;
+    bool silent = t->event_count == 0 && t->id > t->again_id && e->f->cfg.depth_lag_max_ns != 0;
+
+    fetch_fail(e->f, e->recv_ns);
+    if (!silent)
+        return;
+    e->f->counters.lags++;
+    silent_begin(e->f, l, e->recv_ns);
+    feed_distrust(e, l, BOOK_SILENT);
+}
+
 /* The last slice is in: can the buffered updates continue it? */
 static void
-loaded(struct feed *f, int64_t now_ns)
+loaded(struct emitter *e)
 {
+    struct feed *f = e->f;
     struct fetch *t = &f->fetch;
 
     book_load_end(&t->book);
@@ -247,9 +264,11 @@ loaded(struct feed *f, int64_t now_ns)
         t->stage = STAGE_JOINING;
         return;
     }
+    if (t->again_count == 0)
+        t->again_id = t->id;
     if (++t->again_count > AGAIN_MAX) {
         if (!continues || t->event_count == 0) {
-            fetch_fail(f, now_ns);
+            gives_up(e, l);
             return;
         }
         sequenced_renumber(l, last_id); /* snapshots and stream agree: what was seen before counts from elsewhere */
@@ -259,7 +278,7 @@ loaded(struct feed *f, int64_t now_ns)
     f->counters.snapshot_failures++;
     t->event_at = 0;
     t->stage = STAGE_AGAIN;
-    t->deadline_ns = now_ns + AGAIN_PAUSE_NS;
+    t->deadline_ns = e->recv_ns + AGAIN_PAUSE_NS;
 }
 
 static bool
@@ -311,7 +330,7 @@ feed_on_snapshot_slice(struct feed *f, const struct snapshot_slice *s, struct no
     if (!load_levels(&e, l, s))
         fetch_fail(f, now.mono.ns);
     else if (s->is_last)
-        loaded(f, now.mono.ns);
+        loaded(&e);
     if (t->stage == STAGE_JOINING)
         (void)join(&e);
     emitter_end(&e);

@@ -204,6 +204,7 @@ follow(struct emitter *e, struct line *l, const struct md_msg *m)
         return;
     }
     l->repeated = 0;
+    l->ticker_repeated = 0;
     apply_side(e, l, &l->book, SIDE_BUY, m->bids, m->bid_count, m->last_id, m->venue_time_ns, true);
     apply_side(e, l, &l->book, SIDE_SELL, m->asks, m->ask_count, m->last_id, m->venue_time_ns, true);
     l->id = m->last_id;
@@ -269,6 +270,29 @@ lag(struct emitter *e, struct line *l)
     feed_distrust(e, l, BOOK_SILENT);
 }
 
+/* bookTicker counts by the book's own numbers. When all links have brought nothing but older ones for longer than depth
+ * may lag, and the book stands, then those count from elsewhere, and so does depth, which may say nothing any more:
+ * true, and the book is a gap. */
+static COLD bool
+ticker_repeated(struct feed *f, struct line *l, struct now now, const struct md_out *out)
+{
+    if (l->ticker_repeated == 0)
+        l->ticker_repeated_ns = now.mono.ns;
+    l->ticker_repeated |= f->bit;
+    if ((links_up(f, f->msg.slot) & ~l->ticker_repeated) != 0 || f->cfg.depth_lag_max_ns == 0 ||
+        now.mono.ns - l->ticker_repeated_ns <= f->cfg.depth_lag_max_ns)
+        return false;
+    l->ticker_repeated = 0;
+    sequenced_renumber(l, f->msg.last_id);
+    if (l->state == BOOK_LIVE) {
+        struct emitter e = emitter_begin(f, out, now);
+        f->counters.gaps++;
+        feed_distrust(&e, l, BOOK_GAP);
+        emitter_end(&e);
+    }
+    return true;
+}
+
 void
 sequenced_ticker(struct feed *f, struct now now, const struct md_out *out)
 {
@@ -285,6 +309,8 @@ sequenced_ticker(struct feed *f, struct now now, const struct md_out *out)
         f->counters.duplicates++;
         if (f->merging)
             merge_second(f, MERGE_TICKER, m->last_id, now.mono.ns, out);
+        if (m->last_id < last->id)
+            (void)ticker_repeated(f, l, now, out);
         return;
     }
     if (unlikely(f->merging))
@@ -295,6 +321,10 @@ sequenced_ticker(struct feed *f, struct now now, const struct md_out *out)
     t->id = m->last_id;
     t->bid = (struct level){ field(&m->bid.px), field(&m->bid.qty) };
     t->ask = (struct level){ field(&m->ask.px), field(&m->ask.qty) };
+    if (likely(t->id >= l->id))
+        l->ticker_repeated = 0;
+    else if (ticker_repeated(f, l, now, out))
+        return;
     if (unlikely(l->ticker_due_ns != 0))
         silent_ticker_clear(f, l);
     if (likely(l->state == BOOK_LIVE)) {

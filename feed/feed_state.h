@@ -37,18 +37,19 @@ struct touch {
 /* One instrument. */
 struct line {
     struct md_ref ref;
-    uint32_t instrument; /* its id */
-    uint8_t state;       /* enum book_state */
-    bool wanted;         /* a snapshot is needed: the book is not live, or nears its edge */
-    uint8_t streaming;   /* bit per link of its group: its depth stream is known to be on there */
-    uint8_t silent;      /* bit per link: its depth stream was on, and fell silent */
-    uint8_t off;         /* bit per link: its streams are to be unsubscribed, then subscribed again */
-    uint8_t ticker_off;  /* bit per link: the same of its bookTicker alone */
-    bool ticker_silent;  /* bookTicker is: there is nothing to hold the book against */
-    bool ladder_old;     /* the ladder that clients see is not this book */
-    bool compare_open;   /* `compare` waits for the next bookTicker */
-    uint8_t ladder_lap;  /* which quarter of the ring was being written when its ladder was; wraps */
-    uint8_t repeated;    /* bit per link: it has brought what the book has already, since the book moved last */
+    uint32_t instrument;     /* its id */
+    uint8_t state;           /* enum book_state */
+    bool wanted;             /* a snapshot is needed: the book is not live, or nears its edge */
+    uint8_t streaming;       /* bit per link of its group: its depth stream is known to be on there */
+    uint8_t silent;          /* bit per link: its depth stream was on, and fell silent */
+    uint8_t off;             /* bit per link: its streams are to be unsubscribed, then subscribed again */
+    uint8_t ticker_off;      /* bit per link: the same of its bookTicker alone */
+    bool ticker_silent;      /* bookTicker is: there is nothing to hold the book against */
+    bool ladder_old;         /* the ladder that clients see is not this book */
+    bool compare_open;       /* `compare` waits for the next bookTicker */
+    uint8_t ladder_lap;      /* which quarter of the ring was being written when its ladder was; wraps */
+    uint8_t repeated;        /* bit per link: it has brought what the book has already, since the book moved last */
+    uint8_t ticker_repeated; /* the same of bookTicker, whose numbers are the book's */
     uint32_t unequal_run;
     uint64_t id;      /* of the last update in the book */
     uint64_t seen_id; /* of the newest update received, over whatever link */
@@ -81,16 +82,17 @@ struct line {
     uint64_t last[GROUP_LINKS]; /* of each link: its last update while there are several; 0 = none */
     uint64_t mark[GROUP_LINKS]; /* of each link: where the book was when the link was last known to keep up with it */
     int64_t mark_ns[GROUP_LINKS];
-    uint64_t trades;      /* bit i: trade last_trade_id - i was seen */
-    int64_t alone_at_ns;  /* mono: not asked for again before this */
-    int64_t alone_ns;     /* the next pause */
-    int64_t silent_at_ns; /* mono: the silent streams are asked for again, or their connections given up */
-    int64_t silent_ns;    /* the next pause */
-    int64_t given_up_ns;  /* mono: a connection was given up for it last; 0 = never. Outlives connections */
-    int64_t give_up_ns;   /* not again for so long */
-    int64_t ticker_at_ns; /* mono: a silent bookTicker is asked for again, or its connections given up */
-    int64_t ticker_ns;    /* the next pause */
-    uint32_t missed;      /* checked: subscriptions in a row without a snapshot */
+    uint64_t trades;            /* bit i: trade last_trade_id - i was seen */
+    int64_t alone_at_ns;        /* mono: not asked for again before this */
+    int64_t alone_ns;           /* the next pause */
+    int64_t silent_at_ns;       /* mono: the silent streams are asked for again, or their connections given up */
+    int64_t silent_ns;          /* the next pause */
+    int64_t given_up_ns;        /* mono: a connection was given up for it last; 0 = never. Outlives connections */
+    int64_t give_up_ns;         /* not again for so long */
+    int64_t ticker_repeated_ns; /* mono: since when ticker_repeated is not 0 */
+    int64_t ticker_at_ns;       /* mono: a silent bookTicker is asked for again, or its connections given up */
+    int64_t ticker_ns;          /* the next pause */
+    uint32_t missed;            /* checked: subscriptions in a row without a snapshot */
     struct touch ticker[TICKERS];
 };
 
@@ -112,6 +114,7 @@ struct fetch {
     bool broken;      /* the snapshot's levels make no sense */
     uint8_t carriers; /* links that streamed it before it was asked for: they deliver whatever it lacks */
     unsigned again_count;
+    uint64_t again_id;   /* of the first snapshot that was asked for again */
     int64_t deadline_ns; /* ASKED, LOADING: time-out; AGAIN: when to ask */
     uint64_t id;         /* of the last update in `book` */
     struct book book;

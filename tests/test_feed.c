@@ -256,6 +256,34 @@ TEST(a_stream_that_counts_from_below_is_a_gap_after_the_limit_and_followed_again
     fixture_close(f);
 }
 
+TEST(a_book_ticker_that_counts_from_below_is_a_gap_after_the_limit_though_depth_says_nothing)
+{
+    for (unsigned way = 0; way < 4; way++) {
+        bool again = way == 1 || way == 3; /* one that follows comes between, or depth */
+        struct fixture *f = fixture_live();
+        if (way < 2)
+            (void)ticker(f, 100, "100.00", "1.0", "100.01", "1.0");
+        (void)ticker(f, 10, "100.00", "1.0", "100.01", "1.0");
+        f->now.mono.ns += f->cfg.depth_lag_max_ns;
+        if (way == 1)
+            (void)ticker(f, 101, "100.00", "1.0", "100.01", "1.0");
+        if (way == 3)
+            (void)depth(f, "BTCUSDT", 101, 101, "", "");
+        (void)ticker(f, 11, "100.00", "1.0", "100.01", "1.0");
+        CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+        f->now.mono.ns += 1;
+        (void)ticker(f, 12, "100.00", "1.0", "100.01", "1.0");
+        CHECK_EQ(feed_state(f->feed, 5), again ? BOOK_LIVE : BOOK_GAP);
+        if (!again) {
+            f->now.mono.ns += f->cfg.retry_max_ns;
+            CHECK(wanted(f, 5));
+            snapshot(f, 5, 12, 6); /* the new numbers are the ones that count */
+            CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+        }
+        fixture_close(f);
+    }
+}
+
 TEST(repeats_of_a_stream_that_moves_again_are_no_gap)
 {
     struct fixture *f = fixture_live();

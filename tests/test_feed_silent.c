@@ -210,6 +210,42 @@ TEST(depth_that_moves_but_stays_behind_book_ticker_is_silent_too)
     }
 }
 
+/* A number from far ahead, and then nothing: no snapshot joins, and nothing says that the stream has ended but the
+ * snapshots that move on. */
+TEST(a_stream_that_says_nothing_while_the_snapshots_move_on_is_subscribed_again)
+{
+    for (unsigned moves = 0; moves < 2; moves++) {
+        struct fixture *f = fixture_live();
+        answer_to(f, request(f));
+        CHECK(wanted(f, 2));
+        snapshot(f, 2, 100, 6);
+        (void)depth(f, "BTCUSDT", 1000000, 1000000, "", "");
+        CHECK_EQ(feed_state(f->feed, 5), BOOK_GAP);
+        f->now.mono.ns += f->cfg.retry_max_ns;
+        for (unsigned n = 0; n < 4; n++) { /* three times again, soon */
+            CHECK_STR(request(f), "");
+            CHECK(wanted(f, 5));
+            snapshot(f, 5, 200 + (moves ? 10 * n : 0), 6);
+            pass(f, 200 * NS_PER_MS);
+        }
+        CHECK_EQ(feed_state(f->feed, 5), moves ? BOOK_SILENT : BOOK_GAP);
+        CHECK_EQ(strncmp(request(f), OFF, strlen(OFF)) == 0, moves);
+        if (moves) {
+            answer_to(f, request(f));
+            f->now.mono.ns += f->cfg.retry_max_ns;
+            CHECK(!wanted(f, 5));
+            for (unsigned n = 0; n < 4; n++) { /* it speaks again: what was seen before is forgotten */
+                (void)depth(f, "BTCUSDT", 300 + n, 300 + n, "", "");
+                CHECK(wanted(f, 5));
+                snapshot(f, 5, 300 + n, 6);
+                pass(f, 200 * NS_PER_MS);
+            }
+            CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+        }
+        fixture_close(f);
+    }
+}
+
 /* ---- bookTicker that falls silent ---- */
 
 #define TICKER_OFF "{\"method\":\"UNSUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\"]"

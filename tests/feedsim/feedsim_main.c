@@ -105,6 +105,7 @@ config_of(const struct world *w)
     c.snapshot_timeout_ns = 3 * NS_PER_S;
     c.depth_lag_max_ns = 2 * NS_PER_S;
     c.quiet_max_ns = w->kraken ? 8 * NS_PER_S : 0;
+    c.copies = w->links;
     if (w->kraken)
         return c;
     c.snapshot_limit = SNAPSHOT_LIMIT;
@@ -119,14 +120,17 @@ config_of(const struct world *w)
 static void
 world_allocate(struct world *w, bool kraken)
 {
-    *w = (struct world){ .kraken = kraken, .depth = 10 };
+    *w = (struct world){ .kraken = kraken, .depth = 10, .links = LINKS };
     w->cfg = config_of(w);
     w->memory = aligned_alloc(64, (feed_footprint(&w->cfg) + 63) / 64 * 64);
-    w->shm_bytes = md_shm_footprint(RING_EVENTS, 8);
+    w->shm_bytes = md_shm_footprint_deep(RING_EVENTS, 8, LADDER);
     w->shm = aligned_alloc(64, (w->shm_bytes + 63) / 64 * 64);
-    w->frame = calloc(FRAMES_MAX, sizeof(*w->frame));
-    w->reader_buffer = malloc(2 * TEXT_MAX + 256);
-    ASSERT(w->memory != NULL && w->shm != NULL && w->frame != NULL && w->reader_buffer != NULL);
+    ASSERT(w->memory != NULL && w->shm != NULL);
+    for (uint32_t k = 0; k < LINKS; k++) {
+        w->conn[k].frame = calloc(FRAMES_MAX, sizeof(struct frame));
+        w->conn[k].reader_buffer = malloc(2 * TEXT_MAX + 256);
+        ASSERT(w->conn[k].frame != NULL && w->conn[k].reader_buffer != NULL);
+    }
     for (uint32_t k = 0; k < INSTRUMENTS; k++) {
         w->book[k].past = calloc(MOMENTS_MAX, sizeof(struct moment));
         w->book[k].touch = calloc(IDS_MAX, sizeof(struct venue_touch));
@@ -143,8 +147,10 @@ world_free(struct world *w)
     }
     free(w->memory);
     free(w->shm);
-    free(w->frame);
-    free(w->reader_buffer);
+    for (uint32_t k = 0; k < LINKS; k++) {
+        free(w->conn[k].frame);
+        free(w->conn[k].reader_buffer);
+    }
 }
 
 /* Most kinds of fault are absent from a seed, so that each is also met alone. */
@@ -166,10 +172,12 @@ choose_faults(struct world *w)
         .repeat = rate(w, 100, 600),
         .late = rate(w, 30, 500),
         .damage = rate(w, 30, 300),
+        .far = rate(w, 10, 100),
         .close = rate(w, 8, 60),
         .silence = rate(w, 20, 100),
         .dead = rate(w, 10, 40),
         .burst = rate(w, 20, 200),
+        .restart = rate(w, 20, 100),
         .snapshot_fails = rate(w, 500, 3000),
         .snapshot_stale = rate(w, 1000, 5000),
         .snapshot_late = rate(w, 1000, 5000),
@@ -187,16 +195,16 @@ world_open(struct world *w, uint64_t seed)
     w->now_ns = w->start_ns = NS_PER_S;
     w->step = 0;
     w->healing = false;
-    w->frames = 0;
     w->frame_order = 0;
-    w->up = false;
-    w->up_at_ns = w->now_ns;
     w->reseed = (struct reseed){ 0 };
     w->failure[0] = '\0';
     memset(w->watch, 0, sizeof(w->watch));
-    memset(w->silent_until_ns, 0, sizeof(w->silent_until_ns));
-    memset(w->dead, 0, sizeof(w->dead));
-    memset(w->off, 0, sizeof(w->off));
+    w->links = 1 + (draw(w, 2) == 0);
+    w->cfg = config_of(w);
+    for (uint32_t k = 0; k < LINKS; k++) {
+        struct conn *c = &w->conn[k];
+        *c = (struct conn){ .frame = c->frame, .reader_buffer = c->reader_buffer, .up_at_ns = w->now_ns };
+    }
     memset(w->memory, 0, feed_footprint(&w->cfg));
     memset(w->shm, 0, w->shm_bytes);
     choose_faults(w);
@@ -206,7 +214,7 @@ world_open(struct world *w, uint64_t seed)
     struct arena arena = { .base = w->memory, .size = feed_footprint(&w->cfg) };
     w->feed = feed_init(&w->cfg, &arena, &fault);
     ASSERT(w->feed != NULL);
-    md_writer_init(&w->writer, w->shm, RING_EVENTS, 8);
+    md_writer_init_deep(&w->writer, w->shm, RING_EVENTS, 8, LADDER);
     ASSERT(md_reader_init(&w->table, w->shm, w->shm_bytes));
     w->out = (struct md_out){ .writer = &w->writer, .on_event = check_event, .ctx = w };
     for (uint32_t k = 0; k < w->books; k++) {
@@ -223,8 +231,11 @@ world_close(struct world *w)
 {
     const struct feed_counters *c = feed_counters(w->feed);
 
-    for (uint32_t i = 0; i < w->frames; i++)
-        free(w->frame[i].text);
+    for (uint32_t k = 0; k < LINKS; k++)
+        for (uint32_t i = 0; i < w->conn[k].frames; i++)
+            free(w->conn[k].frame[i].text);
+    w->tally.filled += c->filled;
+    w->tally.moved += c->moved;
     w->tally.resyncs += c->resyncs;
     w->tally.gaps += c->gaps;
     w->tally.checksums += c->checksums;
@@ -238,9 +249,9 @@ world_close(struct world *w)
 /* ---- snapshots beside the stream (Binance) ---- */
 
 static void
-slices(struct world *w, uint32_t book, const struct moment *m)
+slices(struct world *w, uint32_t book, const struct moment *m, uint64_t number)
 {
-    struct snapshot_slice s = { .instrument = w->ins[book].id, .last_update_id = m->id, .is_first = true };
+    struct snapshot_slice s = { .instrument = w->ins[book].id, .last_update_id = number, .is_first = true };
     struct level level[2][SNAPSHOT_LIMIT];
     uint32_t count[2] = { 0, 0 };
 
@@ -293,6 +304,7 @@ snapshot_moves(struct world *w)
         r->taken = true;
         bool stale = happens(w, w->faults.snapshot_stale) && !w->healing; /* a mirror that lags */
         r->of = stale ? b->past[b->past_count - 1 - draw(w, MIN(b->past_count, 12u))] : *venue_keep(b, &b->now);
+        r->id = venue_number(b, r->of.id);
     }
     if (!r->taken || w->now_ns < r->at_ns)
         return;
@@ -303,7 +315,7 @@ snapshot_moves(struct world *w)
         feed_on_snapshot_slice(w->feed, &failed, feedsim_now(w), &w->out);
     } else {
         check_snapshot(w, r->book, r->of.id);
-        slices(w, r->book, &r->of);
+        slices(w, r->book, &r->of, r->id);
     }
     check_books(w);
 }
@@ -319,13 +331,15 @@ gateway_does(struct world *w)
     (void)feed_on_timer(w->feed, feedsim_now(w), &w->out);
     for (unsigned n = 0; n < 64 && feed_work(w->feed, feedsim_now(w), &w->out); n++)
         check_books(w);
-    if (feed_link_stuck(w->feed, 0) && w->up) {
-        w->tally.stuck++;
-        net_close(w);
+    for (uint32_t k = 0; k < w->links; k++) {
+        if (feed_link_stuck(w->feed, k) && w->conn[k].up) {
+            w->tally.stuck++;
+            net_close(w, k);
+        }
+        size_t n = feed_link_request(w->feed, k, feedsim_now(w), &w->out, text, sizeof(text));
+        if (n > 0)
+            venue_request(w, k, text, n);
     }
-    size_t n = feed_subscribe_next(w->feed, feedsim_now(w), &w->out, text, sizeof(text));
-    if (n > 0)
-        venue_request(w, text, n);
     if (feed_snapshot_wanted(w->feed, feedsim_now(w), &id))
         snapshot_asked(w, id);
     snapshot_moves(w);
@@ -339,22 +353,28 @@ step(struct world *w)
 
     w->step++;
     w->now_ns += (int64_t)(40 + draw(w, 120)) * NS_PER_MS * w->pace;
-    if (!w->up && w->now_ns >= w->up_at_ns)
-        net_open(w);
+    for (uint32_t k = 0; k < w->links; k++)
+        if (!w->conn[k].up && w->now_ns >= w->conn[k].up_at_ns)
+            net_open(w, k);
+    struct conn *c = &w->conn[draw(w, w->links)];
     if (!w->healing && happens(w, f->silence))
-        w->silent_until_ns[draw(w, w->books)] = w->now_ns + (int64_t)draw(w, 20000) * NS_PER_MS * w->pace;
+        c->stream[draw(w, w->books)].silent_until_ns = w->now_ns + (int64_t)draw(w, 20000) * NS_PER_MS * w->pace;
     if (!w->healing && happens(w, f->dead)) {
         uint32_t book = (uint32_t)draw(w, w->books);
-        w->dead[book] = draw(w, 2) == 0 ? DEAD_UNTIL_SUBSCRIBED : DEAD_UNTIL_CONNECTED;
-        trace(w, "depth of %u says no more", book);
+        c->stream[book].dead = draw(w, 2) == 0 ? DEAD_UNTIL_SUBSCRIBED : DEAD_UNTIL_CONNECTED;
+        trace(w, "%u: depth of %u says no more", (unsigned)(c - w->conn), book);
     }
+    if (!w->healing && happens(w, f->restart))
+        venue_restart(w, (uint32_t)draw(w, w->books));
     unsigned turns = !w->healing && happens(w, f->burst) ? 20 : 1;
     while (turns-- > 0)
         venue_step(w);
     net_deliver(w);
-    if (w->up && !w->healing && happens(w, f->close))
-        net_close(w);
+    if (c->up && !w->healing && w->failure[0] == '\0' && happens(w, f->close))
+        net_close(w, (uint32_t)(c - w->conn));
     gateway_does(w);
+    if (draw(w, 4) == 0)
+        check_reader(w);
 }
 
 static bool
@@ -363,7 +383,7 @@ all_live(const struct world *w)
     for (uint32_t k = 0; k < w->books; k++)
         if (feed_state(w->feed, w->ins[k].id) != BOOK_LIVE)
             return false;
-    return w->up;
+    return net_any_up(w);
 }
 
 static bool
@@ -374,7 +394,9 @@ run_seed(struct world *w, uint64_t seed)
         step(w);
     trace(w, "the faults are over");
     w->healing = true;
-    memset(w->silent_until_ns, 0, sizeof(w->silent_until_ns));
+    for (uint32_t k = 0; k < w->links; k++)
+        for (uint32_t i = 0; i < w->books; i++)
+            w->conn[k].stream[i].silent_until_ns = 0;
     int64_t until = w->now_ns + HEAL_NS;
     unsigned settled = 0;
     while (w->failure[0] == '\0' && settled < 10 && w->now_ns < until) {
@@ -430,12 +452,14 @@ print_tally(const char *dialect, const struct tally *t)
 {
     (void)printf("%s: %llu messages; books looked at %llu times live, %llu not; %llu times live again, %llu gaps, "
                  "%llu checksums, %llu crossed, %llu shallow, %llu silent, %llu contradicted, %llu snapshots, "
-                 "%llu connections lost, %llu given up\n",
+                 "%llu connections lost, %llu given up, %llu times counted anew, %llu filled, %llu moved, %llu readers "
+                 "joined late\n",
                  dialect, (unsigned long long)t->messages, (unsigned long long)t->live, (unsigned long long)t->invalid,
                  (unsigned long long)t->resyncs, (unsigned long long)t->gaps, (unsigned long long)t->checksums,
                  (unsigned long long)t->crossed, (unsigned long long)t->shallow, (unsigned long long)t->lags,
                  (unsigned long long)t->unequal, (unsigned long long)t->snapshots, (unsigned long long)t->closes,
-                 (unsigned long long)t->stuck);
+                 (unsigned long long)t->stuck, (unsigned long long)t->restarts, (unsigned long long)t->filled,
+                 (unsigned long long)t->moved, (unsigned long long)t->readers);
 }
 
 /* Returns how many seeds failed. */

@@ -1,4 +1,5 @@
-/* One connection of the simulated venue: what is sent arrives in order, unless the seed has other ideas. See feedsim.h.
+/* The connections of the simulated venue: what is sent arrives in order, unless the seed has other ideas. See
+ * feedsim.h.
  *
  * A message becomes a WebSocket message of one or more frames (RFC 6455 section 5.2; a server does not mask), and its
  * bytes come in pieces of any size. A connection may end within a frame. */
@@ -9,10 +10,12 @@
 static const struct item nothing = { .kind = ITEM_OTHER };
 
 static void
-queue(struct world *w, struct item item, bool intact, const char *text, size_t len, int64_t at_ns)
+queue(struct world *w, uint32_t link, struct item item, bool intact, const char *text, size_t len, int64_t at_ns)
 {
-    ASSERT(w->frames < FRAMES_MAX);
-    struct frame *f = &w->frame[w->frames++];
+    struct conn *c = &w->conn[link];
+
+    ASSERT(c->frames < FRAMES_MAX);
+    struct frame *f = &c->frame[c->frames++];
     *f = (struct frame){ .at_ns = at_ns, .order = w->frame_order++, .item = item, .intact = intact };
     f->len = (uint32_t)len;
     f->text = malloc(len + 1);
@@ -41,19 +44,20 @@ damage(struct world *w, char *text, size_t len)
 }
 
 void
-net_send(struct world *w, struct item item, const char *text, size_t len)
+net_send(struct world *w, uint32_t link, struct item item, const char *text, size_t len)
 {
     const struct faults *f = &w->faults;
+    struct conn *c = &w->conn[link];
 
-    if (!w->up)
+    if (!c->up)
         return;
     int64_t at_ns = w->now_ns + (int64_t)(5 + draw(w, 10)) * NS_PER_MS;
-    for (uint32_t i = 0; i < w->frames; i++) /* in order, but for those that are late */
-        if (w->frame[i].intact && w->frame[i].at_ns > at_ns && w->frame[i].at_ns < w->now_ns + 20 * NS_PER_MS)
-            at_ns = w->frame[i].at_ns;
+    for (uint32_t i = 0; i < c->frames; i++) /* in order, but for those that are late */
+        if (c->frame[i].intact && c->frame[i].at_ns > at_ns && c->frame[i].at_ns < w->now_ns + 20 * NS_PER_MS)
+            at_ns = c->frame[i].at_ns;
     bool is_answer = item.kind == ITEM_OTHER && strstr(text, "\"method\"") != NULL;
     if (w->healing) {
-        queue(w, item, true, text, len, at_ns);
+        queue(w, link, item, true, text, len, at_ns);
         return;
     }
     if (happens(w, is_answer ? f->drop / 2 : f->drop)) {
@@ -66,15 +70,15 @@ net_send(struct world *w, struct item item, const char *text, size_t len)
         memcpy(copy, text, len + 1);
         size_t n = damage(w, copy, len);
         trace(w, "damaged, %zu of %zu bytes: %.60s", n, len, copy);
-        queue(w, item, false, copy, n, at_ns);
+        queue(w, link, item, false, copy, n, at_ns);
         free(copy);
         return;
     }
     if (happens(w, f->late))
         at_ns += (int64_t)(1 + draw(w, 3000)) * NS_PER_MS;
-    queue(w, item, true, text, len, at_ns);
+    queue(w, link, item, true, text, len, at_ns);
     if (happens(w, f->repeat))
-        queue(w, item, true, text, len, at_ns + (int64_t)draw(w, draw(w, 2) == 0 ? 5 : 3000) * NS_PER_MS);
+        queue(w, link, item, true, text, len, at_ns + (int64_t)draw(w, draw(w, 2) == 0 ? 5 : 3000) * NS_PER_MS);
 }
 
 /* ---- frames ---- */
@@ -116,8 +120,9 @@ frames_of(struct world *w, const char *text, size_t len, uint8_t *to)
 
 /* Received bytes, in pieces, to the feed. False: no WebSocket any more. */
 static bool
-receive(struct world *w, const uint8_t *bytes, size_t len)
+receive(struct world *w, uint32_t link, const uint8_t *bytes, size_t len)
 {
+    struct conn *c = &w->conn[link];
     static uint8_t piece[2 * TEXT_MAX + 1024];
 
     while (len > 0) {
@@ -126,7 +131,7 @@ receive(struct world *w, const uint8_t *bytes, size_t len)
         for (size_t at = 0; at < n;) {
             struct ws_message m;
             size_t used;
-            enum ws_result r = ws_read(&w->reader, piece + at, n - at, &used, &m);
+            enum ws_result r = ws_read(&c->reader, piece + at, n - at, &used, &m);
             at += used;
             if (r == WS_FAIL || r == WS_CLOSE) {
                 broken(w, "WebSocket: %s", m.reason);
@@ -134,11 +139,11 @@ receive(struct world *w, const uint8_t *bytes, size_t len)
             }
             if (r != WS_MESSAGE)
                 continue;
-            check_arrives(w, &w->arriving);
-            (void)feed_on_message(w->feed, m.data, m.len, feedsim_now(w), &w->out);
+            check_arrives(w, &c->arriving);
+            (void)feed_link_message(w->feed, link, m.data, m.len, feedsim_now(w), &w->out);
             w->tally.messages++;
             check_books(w);
-            w->arriving = nothing;
+            c->arriving = nothing;
         }
         bytes += n;
         len -= n;
@@ -147,8 +152,9 @@ receive(struct world *w, const uint8_t *bytes, size_t len)
 }
 
 static void
-deliver(struct world *w, struct frame *f)
+deliver(struct world *w, uint32_t link, struct frame *f)
 {
+    struct conn *c = &w->conn[link];
     static uint8_t bytes[2 * TEXT_MAX + 1024];
     bool cut = !w->healing && happens(w, w->faults.close);
     size_t n = frames_of(w, f->text, f->len, bytes);
@@ -156,68 +162,101 @@ deliver(struct world *w, struct frame *f)
     /* A message that was cut says nothing on Binance: the next one shows the gap. On Kraken a live book must notice;
      * before its snapshot, what could not be read was in it, and what could (its time alone was damaged) counts. */
     bool live = f->item.kind != ITEM_OTHER && feed_state(w->feed, w->ins[f->item.book].id) == BOOK_LIVE;
-    w->arriving = f->intact || (w->kraken && live) ? f->item : nothing;
+    c->arriving = f->intact || (w->kraken && live) ? f->item : nothing;
     if (!f->intact && w->kraken && f->item.kind != ITEM_OTHER)
         w->watch[f->item.book].damaged = f->item.id;
-    trace(w, "comes %s%s %u of %llu: %.100s", f->intact ? "" : "damaged ",
+    trace(w, "%u: comes %s%s %u of %llu: %.100s", link, f->intact ? "" : "damaged ",
           f->item.kind == ITEM_DEPTH      ? "depth"
           : f->item.kind == ITEM_SNAPSHOT ? "snapshot"
           : f->item.kind == ITEM_TICKER   ? "ticker"
                                           : "other",
           f->item.book, (unsigned long long)f->item.id, f->text);
     if (cut) { /* within a frame */
-        w->arriving = nothing;
+        c->arriving = nothing;
         size_t part = draw(w, n);
-        (void)receive(w, bytes, part);
-        net_close(w);
+        (void)receive(w, link, bytes, part);
+        if (w->failure[0] == '\0')
+            net_close(w, link);
         return;
     }
-    (void)receive(w, bytes, n);
+    (void)receive(w, link, bytes, n);
+}
+
+/* The frame of any connection that is due first; false: none is. */
+static bool
+first_due(const struct world *w, uint32_t *link, uint32_t *at)
+{
+    const struct frame *best = NULL;
+
+    for (uint32_t k = 0; k < w->links; k++) {
+        const struct conn *c = &w->conn[k];
+        for (uint32_t i = 0; c->up && i < c->frames; i++) {
+            const struct frame *f = &c->frame[i];
+            if (f->at_ns > w->now_ns ||
+                (best != NULL && (f->at_ns > best->at_ns || (f->at_ns == best->at_ns && f->order > best->order))))
+                continue;
+            best = f;
+            *link = k;
+            *at = i;
+        }
+    }
+    return best != NULL;
 }
 
 void
 net_deliver(struct world *w)
 {
-    while (w->up && w->failure[0] == '\0') {
-        uint32_t best = w->frames;
-        for (uint32_t i = 0; i < w->frames; i++) {
-            const struct frame *f = &w->frame[i];
-            if (f->at_ns <= w->now_ns && (best == w->frames || f->at_ns < w->frame[best].at_ns ||
-                                          (f->at_ns == w->frame[best].at_ns && f->order < w->frame[best].order)))
-                best = i;
-        }
-        if (best == w->frames)
-            return;
-        struct frame f = w->frame[best];
-        w->frame[best] = w->frame[--w->frames];
-        deliver(w, &f);
+    uint32_t link = 0;
+    uint32_t at = 0;
+
+    while (w->failure[0] == '\0' && first_due(w, &link, &at)) {
+        struct conn *c = &w->conn[link];
+        struct frame f = c->frame[at];
+        c->frame[at] = c->frame[--c->frames];
+        deliver(w, link, &f);
         free(f.text);
     }
 }
 
-void
-net_close(struct world *w)
+bool
+net_any_up(const struct world *w)
 {
-    trace(w, "connection ends");
-    w->tally.closes += w->up;
-    w->up = false;
-    for (uint32_t i = 0; i < w->frames; i++)
-        free(w->frame[i].text);
-    w->frames = 0;
-    venue_connection_lost(w);
-    feed_on_down(w->feed, feedsim_now(w), &w->out);
-    check_connection(w, false);
-    check_books(w);
-    w->up_at_ns = w->now_ns + (int64_t)(200 + draw(w, 3000)) * NS_PER_MS;
+    bool up = false;
+
+    for (uint32_t k = 0; k < w->links; k++)
+        up |= w->conn[k].up;
+    return up;
 }
 
 void
-net_open(struct world *w)
+net_close(struct world *w, uint32_t link)
 {
-    trace(w, "connection is up");
-    w->up = true;
-    ws_reader_init(&w->reader, WS_CLIENT, w->reader_buffer, 2 * TEXT_MAX + 256);
-    feed_on_up(w->feed, feedsim_now(w), &w->out);
-    check_connection(w, true);
+    struct conn *c = &w->conn[link];
+
+    trace(w, "connection %u ends", link);
+    w->tally.closes += c->up;
+    c->up = false;
+    for (uint32_t i = 0; i < c->frames; i++)
+        free(c->frame[i].text);
+    c->frames = 0;
+    venue_connection_lost(w, link);
+    feed_link_down(w->feed, link, feedsim_now(w), &w->out);
+    check_connection(w);
+    check_books(w);
+    c->up_at_ns = w->now_ns + (int64_t)(200 + draw(w, 3000)) * NS_PER_MS;
+}
+
+void
+net_open(struct world *w, uint32_t link)
+{
+    struct conn *c = &w->conn[link];
+    bool first = !net_any_up(w);
+
+    trace(w, "connection %u is up", link);
+    c->up = true;
+    ws_reader_init(&c->reader, WS_CLIENT, c->reader_buffer, 2 * TEXT_MAX + 256);
+    feed_link_up(w->feed, link, feedsim_now(w), &w->out);
+    if (first)
+        check_connection(w);
     check_books(w);
 }

@@ -52,6 +52,47 @@ venue_past(const struct venue_book *b, uint64_t id)
     return low < b->past_count && b->past[low].id == id ? &b->past[low] : NULL;
 }
 
+/* Numbers before each restart: from so far up that those after it never reach them. */
+static const uint64_t base[RESTARTS + 1] = { 5000000, 2500000, 1200000, 0 };
+
+uint64_t
+venue_number(const struct venue_book *b, uint64_t id)
+{
+    return id + base[b->restarts];
+}
+
+uint64_t
+venue_id_of(uint64_t number, unsigned *restarts)
+{
+    unsigned n = 0;
+
+    uint64_t near = number >= FAR ? number - FAR : number;
+
+    while (near < base[n])
+        n++;
+    *restarts = number >= FAR ? UINT32_MAX : n;
+    return near - base[n];
+}
+
+/* To every connection. */
+static void
+send_all(struct world *w, struct item item, const char *text, size_t len)
+{
+    for (uint32_t k = 0; k < w->links; k++)
+        net_send(w, k, item, text, len);
+}
+
+/* A number that the venue gets wrong: the message says nothing to the checks. */
+static uint64_t
+far_off(struct world *w, struct item *item)
+{
+    if (w->healing || !happens(w, w->faults.far))
+        return 0;
+    trace(w, "a number from far ahead");
+    item->kind = ITEM_OTHER;
+    return FAR;
+}
+
 /* Streams are named in lower case. */
 static const char *
 stream_of(const struct venue_book *b)
@@ -69,12 +110,14 @@ send_ticker(struct world *w, uint32_t book)
     uint32_t ask = t.ask >= 0 ? (uint32_t)(LOWEST + t.ask) : 0;
     uint32_t bid_qty = t.bid_qty * QTY_UNIT;
     uint32_t ask_qty = t.ask_qty * QTY_UNIT;
+    struct item item = { ITEM_TICKER, book, b->now.id, b->restarts };
+    uint64_t number = venue_number(b, b->now.id) + far_off(w, &item);
     int n = snprintf(text, sizeof(text),
                      "{\"stream\":\"%s@bookTicker\",\"data\":{\"u\":%llu,\"s\":\"%s\",\"b\":\"%u.%02u000000\","
                      "\"B\":\"%u.%05u000\",\"a\":\"%u.%02u000000\",\"A\":\"%u.%05u000\"}}",
-                     stream_of(b), (unsigned long long)b->now.id, b->symbol, bid / 100, bid % 100, bid_qty / 100000,
+                     stream_of(b), (unsigned long long)number, b->symbol, bid / 100, bid % 100, bid_qty / 100000,
                      bid_qty % 100000, ask / 100, ask % 100, ask_qty / 100000, ask_qty % 100000);
-    net_send(w, (struct item){ ITEM_TICKER, book, b->now.id }, text, (size_t)n);
+    send_all(w, item, text, (size_t)n);
 }
 
 /* One level changes. On Binance that is an update of its own number. */
@@ -164,20 +207,39 @@ binance_flush(struct world *w, uint32_t book)
         }
         side[s][n] = '\0';
     }
+    struct item item = { ITEM_DEPTH, book, b->now.id, b->restarts };
+    uint64_t off = far_off(w, &item);
     int n = snprintf(text, sizeof(text),
                      "{\"stream\":\"%s@depth@100ms\",\"data\":{\"e\":\"depthUpdate\",\"E\":%lld,\"s\":\"%s\","
                      "\"U\":%llu,\"u\":%llu,\"b\":[%s],\"a\":[%s]}}",
                      stream_of(b), (long long)(1723161255208 + w->now_ns / NS_PER_MS), b->symbol,
-                     (unsigned long long)b->flushed_id + 1, (unsigned long long)b->now.id, side[0], side[1]);
+                     (unsigned long long)(venue_number(b, b->flushed_id + 1) + off),
+                     (unsigned long long)(venue_number(b, b->now.id) + off), side[0], side[1]);
     b->flushed_id = b->now.id;
     memset(b->changed, 0, sizeof(b->changed));
     (void)venue_keep(b, &b->now);
-    if (w->now_ns >= w->silent_until_ns[book] && w->dead[book] == ALIVE)
-        net_send(w, (struct item){ ITEM_DEPTH, book, b->now.id }, text, (size_t)n);
+    for (uint32_t k = 0; k < w->links; k++) {
+        const struct stream *s = &w->conn[k].stream[book];
+        if (w->now_ns >= s->silent_until_ns && s->dead == ALIVE)
+            net_send(w, k, item, text, (size_t)n);
+    }
+}
+
+void
+venue_restart(struct world *w, uint32_t book)
+{
+    struct venue_book *b = &w->book[book];
+
+    if (w->kraken || b->restarts == RESTARTS)
+        return;
+    binance_flush(w, book);
+    b->restarts++;
+    w->tally.restarts++;
+    trace(w, "%s counts anew", b->symbol);
 }
 
 static void
-binance_request(struct world *w, const char *text)
+binance_request(struct world *w, uint32_t link, const char *text)
 {
     const char *id = strstr(text, "\"id\":");
     char answer[64];
@@ -188,12 +250,13 @@ binance_request(struct world *w, const char *text)
         (void)snprintf(stream, sizeof(stream), "\"%s@depth", stream_of(&w->book[i]));
         if (strstr(text, stream) == NULL)
             continue;
-        if (!off && w->off[i] && w->dead[i] == DEAD_UNTIL_SUBSCRIBED)
-            w->dead[i] = ALIVE;
-        w->off[i] = off;
+        struct stream *s = &w->conn[link].stream[i];
+        if (!off && s->off && s->dead == DEAD_UNTIL_SUBSCRIBED)
+            s->dead = ALIVE;
+        s->off = off;
     }
     (void)snprintf(answer, sizeof(answer), "{\"result\":null,%.40s", id != NULL ? id : "\"id\":1}");
-    net_send(w, (struct item){ .kind = ITEM_OTHER }, answer, strlen(answer));
+    net_send(w, link, (struct item){ .kind = ITEM_OTHER }, answer, strlen(answer));
 }
 
 /* ---- Kraken ---- */
@@ -286,19 +349,20 @@ kraken_side(const struct world *w, const struct moment *from, const struct momen
 }
 
 static void
-kraken_book(struct world *w, uint32_t book, bool snapshot)
+kraken_book(struct world *w, uint32_t link, uint32_t book, bool snapshot)
 {
     struct venue_book *b = &w->book[book];
+    struct stream *to = &w->conn[link].stream[book];
     static char side[2][TEXT_MAX];
     static char text[2 * TEXT_MAX + 256];
-    size_t n = kraken_side(w, snapshot ? NULL : &b->shown, &b->now, false, side[0]);
+    size_t n = kraken_side(w, snapshot ? NULL : &to->shown, &b->now, false, side[0]);
 
-    n += kraken_side(w, snapshot ? NULL : &b->shown, &b->now, true, side[1]);
+    n += kraken_side(w, snapshot ? NULL : &to->shown, &b->now, true, side[1]);
     if (n == 0 && !snapshot)
         return;
     const struct moment *last = &b->past[b->past_count - 1];
-    if (!snapshot || last->mid != b->now.mid || memcmp(last->qty, b->now.qty, sizeof(b->now.qty)) != 0) {
-        b->now.id++; /* else it is of the last change, not of now */
+    if (last->mid != b->now.mid || memcmp(last->qty, b->now.qty, sizeof(b->now.qty)) != 0) {
+        b->now.id++; /* else it is of the last change, not of now: a snapshot, or the other connection's */
         b->time_us = MAX(b->time_us + 1, w->now_ns / NS_PER_US);
     }
     int64_t us = b->time_us % 1000000;
@@ -310,53 +374,56 @@ kraken_book(struct world *w, uint32_t book, bool snapshot)
                        snapshot ? "snapshot" : "update", b->symbol, side[0], side[1], checksum(&b->now),
                        (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60), (int)us);
     (void)venue_keep(b, &b->now);
-    b->shown = b->now;
-    if (w->dead[book] == ALIVE && (snapshot || w->now_ns >= w->silent_until_ns[book]))
-        net_send(w, (struct item){ snapshot ? ITEM_SNAPSHOT : ITEM_DEPTH, book, b->now.id }, text, (size_t)len);
+    to->shown = b->now;
+    if (to->dead == ALIVE && (snapshot || w->now_ns >= to->silent_until_ns))
+        net_send(w, link, (struct item){ snapshot ? ITEM_SNAPSHOT : ITEM_DEPTH, book, b->now.id, 0 }, text,
+                 (size_t)len);
 }
 
 static void
-send_other(struct world *w, const char *text)
+send_other(struct world *w, uint32_t link, const char *text)
 {
-    net_send(w, (struct item){ .kind = ITEM_OTHER }, text, strlen(text));
+    net_send(w, link, (struct item){ .kind = ITEM_OTHER }, text, strlen(text));
 }
 
 static void
-kraken_answer(struct world *w, uint32_t book, bool off, bool ok)
+kraken_answer(struct world *w, uint32_t link, const char *channel, uint32_t book, bool off, bool ok)
 {
     char text[256];
 
-    (void)snprintf(
-        text, sizeof(text),
-        "{\"method\":\"%s\",%s\"result\":{\"channel\":\"book\",\"depth\":%u,\"symbol\":\"%s\"},\"success\":%s,"
-        "\"time_in\":\"2026-08-16T23:37:05.376419Z\",\"time_out\":\"2026-08-16T23:37:05.376519Z\"}",
-        off ? "unsubscribe" : "subscribe", ok ? "" : "\"error\":\"Internal error\",", w->depth, w->book[book].symbol,
-        ok ? "true" : "false");
-    send_other(w, text);
+    (void)snprintf(text, sizeof(text),
+                   "{\"method\":\"%s\",%s\"result\":{\"channel\":\"%s\",\"depth\":%u,\"symbol\":\"%s\"},\"success\":%s,"
+                   "\"time_in\":\"2026-08-16T23:37:05.376419Z\",\"time_out\":\"2026-08-16T23:37:05.376519Z\"}",
+                   off ? "unsubscribe" : "subscribe", ok ? "" : "\"error\":\"Internal error\",", channel, w->depth,
+                   w->book[book].symbol, ok ? "true" : "false");
+    send_other(w, link, text);
 }
 
 static void
-kraken_request(struct world *w, const char *text)
+kraken_request(struct world *w, uint32_t link, const char *text)
 {
     bool off = strstr(text, "\"unsubscribe\"") != NULL;
+    bool trades = strstr(text, "\"channel\":\"book\"") == NULL;
 
-    if (strstr(text, "\"channel\":\"book\"") == NULL)
-        return;
     for (uint32_t i = 0; i < w->books; i++) {
-        struct venue_book *b = &w->book[i];
+        struct stream *s = &w->conn[link].stream[i];
         char quoted[24];
-        (void)snprintf(quoted, sizeof(quoted), "\"%.15s\"", b->symbol);
+        (void)snprintf(quoted, sizeof(quoted), "\"%.15s\"", w->book[i].symbol);
         if (strstr(text, quoted) == NULL)
             continue;
-        bool ok = off ? b->subscribed : !b->subscribed && !(happens(w, w->faults.refuse) && !w->healing);
-        kraken_answer(w, i, off, ok);
+        if (trades) {
+            kraken_answer(w, link, "trade", i, off, true);
+            continue;
+        }
+        bool ok = off ? s->subscribed : !s->subscribed && !(happens(w, w->faults.refuse) && !w->healing);
+        kraken_answer(w, link, "book", i, off, ok);
         if (ok)
-            b->subscribed = !off;
-        if (ok && off && w->dead[i] == DEAD_UNTIL_SUBSCRIBED)
-            w->dead[i] = ALIVE;
-        b->ended_ns = off && ok ? w->now_ns : b->ended_ns;
+            s->subscribed = !off;
+        if (ok && off && s->dead == DEAD_UNTIL_SUBSCRIBED)
+            s->dead = ALIVE;
+        s->ended_ns = off && ok ? w->now_ns : s->ended_ns;
         if (ok && !off)
-            kraken_book(w, i, true);
+            kraken_book(w, link, i, true);
     }
 }
 
@@ -381,7 +448,7 @@ send_trade(struct world *w, uint32_t book)
                        "{\"stream\":\"%s@trade\",\"data\":{\"e\":\"trade\",\"E\":1723161255208,\"s\":\"%s\",\"t\":%llu,"
                        "\"p\":\"%u.%02u000000\",\"q\":\"0.00100000\",\"T\":1723161255207,\"m\":true,\"M\":true}}",
                        stream_of(b), b->symbol, (unsigned long long)b->trade_id, px / 100, px % 100);
-    send_other(w, text);
+    send_all(w, (struct item){ .kind = ITEM_OTHER }, text, strlen(text));
 }
 
 void
@@ -417,32 +484,35 @@ venue_step(struct world *w)
             send_trade(w, k);
         if (!w->kraken && draw(w, 4) != 0)
             binance_flush(w, k);
-        else if (w->kraken && w->book[k].subscribed)
-            kraken_book(w, k, false);
+        for (uint32_t i = 0; i < w->links && w->kraken; i++)
+            if (w->conn[i].stream[k].subscribed)
+                kraken_book(w, i, k, false);
     }
-    if (w->kraken && w->up && draw(w, 8) == 0)
-        send_other(w, "{\"channel\":\"heartbeat\"}");
+    for (uint32_t i = 0; i < w->links && w->kraken; i++)
+        if (draw(w, 8) == 0)
+            send_other(w, i, "{\"channel\":\"heartbeat\"}");
 }
 
 void
-venue_request(struct world *w, const char *text, size_t len)
+venue_request(struct world *w, uint32_t link, const char *text, size_t len)
 {
     char copy[1024];
 
     (void)snprintf(copy, sizeof(copy), "%.*s", (int)len, text);
-    trace(w, "request %s", copy);
+    trace(w, "%u: request %s", link, copy);
     if (w->kraken)
-        kraken_request(w, copy);
+        kraken_request(w, link, copy);
     else
-        binance_request(w, copy);
+        binance_request(w, link, copy);
 }
 
 void
-venue_connection_lost(struct world *w)
+venue_connection_lost(struct world *w, uint32_t link)
 {
     for (uint32_t k = 0; k < w->books; k++) {
-        w->book[k].subscribed = false;
-        w->dead[k] = ALIVE;
-        w->off[k] = false;
+        struct stream *s = &w->conn[link].stream[k];
+        s->subscribed = false;
+        s->dead = ALIVE;
+        s->off = false;
     }
 }
