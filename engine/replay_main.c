@@ -229,6 +229,17 @@ on_market(void *ctx, const struct md_event *ev, const struct instrument *ins)
 }
 
 static bool
+is_recorded(const char *symbol)
+{
+    const struct route *r = &replay_app()->route;
+
+    for (uint32_t i = 0; i < r->count; i++)
+        if (strcmp(r->table[i].symbol, symbol) == 0)
+            return true;
+    return false;
+}
+
+static bool
 format_begin(struct program *p)
 {
     if (p->format == FORMAT_NONE)
@@ -348,10 +359,13 @@ main(int argc, char **argv)
     if (!format_begin(&p))
         return fail(&p, "the file for --out cannot be written");
     bool ran = replay_run(&opt, &counts, &fault);
+    bool known = !ran || p.symbol == NULL || is_recorded(p.symbol);
     replay_end();
     snapshot_drop(&p);
     if (!ran)
         return fail(&p, fault.text);
+    if (!known)
+        return fail(&p, "--symbol: the recording has no such instrument; the venue's own name is expected, as BTCUSDT");
     if (p.out != NULL && fflush(p.out) != 0)
         return fail(&p, "the output could not be written");
     if (p.format == FORMAT_NONE || p.out != stdout) {

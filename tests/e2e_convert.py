@@ -99,7 +99,9 @@ def converters():
         told = next(m for _, m in want if "lastUpdateId" in m)
         assert len(snapshots) >= 1 and snapshots[0]["lastUpdateId"] == told["lastUpdateId"]
         assert all(levels(snapshots[0][s]) == levels(told[s]) for s in ("bids", "asks"))
-        assert replay(rec, "--to", "hftbacktest", "--symbol", "ETHUSDT") == ""
+        for name in ("hftbacktest", "tardis-book"):  # another's name, or another way to write it
+            for other in ("ETHUSDT", "btcusdt"):
+                assert "no such instrument" in replay(rec, "--to", name, "--symbol", other, code=1)
 
         side, filling = {"bid": {}, "ask": {}}, False
         rows = list(csv.DictReader(replay(rec, "--to", "tardis-book", "--symbol", "BTCUSDT").splitlines()))

@@ -13,10 +13,10 @@ def watch(gw, *args, **kw):
     return subprocess.run([CLI, "watch", *args, "--socket", gw.socket], capture_output=True, text=True, timeout=WAIT, **kw)
 
 
-def terminal(gw, *args, rows=30):
+def terminal(gw, *args, rows=30, columns=80):
     """A watch in a terminal: the process and the end that reads what it draws."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     p = subprocess.Popen([CLI, "watch", *args, "--socket", gw.socket], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
     os.close(theirs)
     return p, ours
@@ -62,6 +62,18 @@ def a_ladder_has_both_sides_and_stays_within_eighty_columns():
         assert p.wait(WAIT) == 0, p.stderr.read()
         os.close(fd)
 
+        # Where four columns have no room, the quantities are left out: nothing is cut, nothing goes on in the next line.
+        p, fd = terminal(gw, "BTCUSDT", "--depth", "5", rows=16, columns=60)
+        s = Screen(fd)
+        wait_for("it is drawn several times", lambda: len(s.pictures()) > 4)
+        assert "\x1b[?7l" in s.text
+        rows = [x for x in s.pictures()[2] if "|" in x]
+        assert rows[0].split() == ["BID", "|", "ASK"] and len(rows) == 6 and max(map(len, rows)) <= 40, rows
+        p.send_signal(signal.SIGINT)
+        assert p.wait(WAIT) == 0, p.stderr.read()
+        assert "\x1b[?7h" in os.read(fd, 65536).decode() + s.text
+        os.close(fd)
+
 
 def json_lines_are_the_book_of_the_moment():
     with running("--seed", "6") as (folder, venue, gw):
@@ -104,7 +116,14 @@ class Over(Exception):
 def what_cannot_be_is_one_sentence():
     with running("--seed", "8") as (folder, venue, gw):
         r = watch(gw, "NOSUCH")
-        assert r.returncode == 1 and "no instrument NOSUCH" in r.stderr, r
+        assert r.returncode == 1 and "no instrument NOSUCH" in r.stderr and "mean" not in r.stderr, r
+        r = watch(gw, "btcusdt")
+        assert r.returncode == 1 and "no instrument btcusdt; did you mean BTCUSDT?" in r.stderr, r
+        for more in (["--json"], []):
+            with open("/dev/full", "w") as full:
+                r = subprocess.run([CLI, "watch", "BTCUSDT", "--once", *more, "--socket", gw.socket], stdout=full,
+                                   stderr=subprocess.PIPE, text=True, timeout=WAIT)
+            assert r.returncode == 1 and "could not be written" in r.stderr, r
         for bad in ("0", "2001", "x"):
             r = watch(gw, "BTCUSDT", "--depth", bad)
             assert r.returncode == 64 and f"--depth {bad}: expected" in r.stderr, r

@@ -369,8 +369,8 @@ run(struct cli *c, const struct cli_command *cmd)
     cli_clock_start(c);
     int code = cmd->run(c);
     execgw_close(c->h);
-    if (fflush(stdout) != 0)
-        code = EXIT_FAILED;
+    if (fflush(stdout) != 0 || ferror(stdout) != 0)
+        return cli_fail(c, EXIT_FAILED, "the output could not be written");
     return code;
 }
 

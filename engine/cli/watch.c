@@ -8,13 +8,15 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define REDRAW_MS    100
-#define STILL_NS     NS_PER_S /* a book that does not move is drawn as often: its age does */
-#define TERMINAL_MIN 24       /* rows, when the terminal does not say */
-#define HEAD_ROWS    4        /* what stands above the levels, and a row below */
+#define REDRAW_MS        100
+#define STILL_NS         NS_PER_S /* a book that does not move is drawn as often: its age does */
+#define TERMINAL_MIN     24       /* rows, when the terminal does not say */
+#define TERMINAL_COLUMNS 79
+#define HEAD_ROWS        4 /* what stands above the levels, and a row below */
 
 struct picture {
     struct instrument ins;
@@ -206,7 +208,7 @@ print_state(const struct picture *p, bool terminal)
 }
 
 static void
-print_row(const struct picture *p, uint32_t i, bool terminal)
+print_row(const struct picture *p, uint32_t i, bool terminal, bool slim)
 {
     char text[4][32] = { "", "", "", "" };
 
@@ -218,7 +220,10 @@ print_row(const struct picture *p, uint32_t i, bool terminal)
         (void)price(p, p->level[SIDE_SELL][i].px, text[2]);
         (void)quantity(p, p->level[SIDE_SELL][i].qty, text[3]);
     }
-    printf("%19.19s %18.18s | %-18.18s %-19.19s", text[0], text[1], text[2], text[3]);
+    if (slim)
+        printf("%16s | %-16s", text[1], text[2]);
+    else
+        printf("%19.19s %18.18s | %-18.18s %-19.19s", text[0], text[1], text[2], text[3]);
     end_line(terminal);
 }
 
@@ -236,6 +241,15 @@ print_trade(const struct picture *p, bool terminal)
     end_line(terminal);
 }
 
+/* Both prices and both quantities need 79 columns; with fewer the quantities are left out rather than cut. */
+static bool
+narrow(bool terminal)
+{
+    struct winsize w = { 0 };
+
+    return terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 && w.ws_col < TERMINAL_COLUMNS;
+}
+
 static uint32_t
 rows_that_fit(uint32_t depth)
 {
@@ -249,15 +263,19 @@ static void
 draw(const struct picture *p, uint32_t depth, bool terminal)
 {
     uint32_t rows = terminal ? rows_that_fit(depth) : depth;
+    bool slim = narrow(terminal);
 
     if (terminal)
         (void)fputs("\033[H", stdout);
     print_state(p, terminal);
     if (p->book.state == BOOK_LIVE) {
-        printf("%19s %18s | %-18s %-19s", "QTY", "BID", "ASK", "QTY");
+        if (slim)
+            printf("%16s | %-16s", "BID", "ASK");
+        else
+            printf("%19s %18s | %-18s %-19s", "QTY", "BID", "ASK", "QTY");
         end_line(terminal);
         for (uint32_t i = 0; i < MIN(rows, MAX(p->book.count[0], p->book.count[1])); i++)
-            print_row(p, i, terminal);
+            print_row(p, i, terminal, slim);
     }
     print_trade(p, terminal);
     (void)fputs(terminal ? "\033[J" : "\n", stdout);
@@ -274,7 +292,7 @@ follow(struct cli *c, struct picture *p)
     int code = EXIT_OK;
 
     if (terminal)
-        (void)fputs("\033[?25l\033[2J", stdout); /* no cursor, an empty screen */
+        (void)fputs("\033[?25l\033[?7l\033[2J", stdout); /* no cursor, no line goes on in the next, an empty screen */
     while (interrupted == 0) {
         bool moved;
         if (!look(c, p, &moved)) {
@@ -307,11 +325,21 @@ follow(struct cli *c, struct picture *p)
         }
     }
     if (terminal)
-        (void)fputs("\033[?25h\n", stdout);
+        (void)fputs("\033[?7h\033[?25h\n", stdout);
     (void)fflush(stdout);
     if (code != EXIT_OK)
         return cli_fail(c, code, "watch: the gateway has ended");
     return c->once && p->book.state != BOOK_LIVE ? EXIT_FAILED : EXIT_OK;
+}
+
+/* The symbol that was meant, when it differs in nothing but its case; NULL. */
+static const char *
+meant(struct cli *c, struct instrument *ins)
+{
+    for (uint32_t id = 0; id < INSTRUMENT_MAX; id++)
+        if (execgw_instrument(c->h, id, ins) == EXECGW_OK && strcasecmp(ins->symbol, c->argv[0]) == 0)
+            return ins->symbol;
+    return NULL;
 }
 
 int
@@ -320,8 +348,11 @@ cli_watch(struct cli *c)
     static struct picture p = { .book = { .state = BOOK_EMPTY } };
     struct sigaction sa = { .sa_handler = on_interrupt };
 
-    if (execgw_instrument_by_symbol(c->h, c->argv[0], &p.ins) != EXECGW_OK)
-        return cli_fail(c, EXIT_FAILED, "watch: the gateway has no instrument %s", c->argv[0]);
+    if (execgw_instrument_by_symbol(c->h, c->argv[0], &p.ins) != EXECGW_OK) {
+        const char *other = meant(c, &p.ins);
+        return cli_fail(c, EXIT_FAILED, "watch: the gateway has no instrument %s%s%s%s", c->argv[0],
+                        other != NULL ? "; did you mean " : "", other != NULL ? other : "", other != NULL ? "?" : "");
+    }
     (void)sigaction(SIGINT, &sa, NULL);
     (void)sigaction(SIGTERM, &sa, NULL);
     return follow(c, &p);

@@ -273,6 +273,10 @@ slices(struct world *w, uint32_t book, const struct moment *m, uint64_t number)
             s.is_last = side == 1 && at == count[1];
             feed_on_snapshot_slice(w->feed, &s, feedsim_now(w), &w->out);
             s.is_first = false;
+            if (draw(w, 6) == 0) { /* between two slices too */
+                (void)feed_on_timer(w->feed, feedsim_now(w), &w->out);
+                check_reader(w);
+            }
         } while (at < count[side]);
     }
 }
