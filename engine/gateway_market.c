@@ -305,6 +305,7 @@ market_second(struct gateway_venue *v, struct now now)
     metric_set(m, METRIC_FEED_FILLED, v->id, (int64_t)c->filled);
     metric_set(m, METRIC_FEED_SILENT, v->id, (int64_t)c->silent);
     metric_set(m, METRIC_FEED_TICKER_SILENT, v->id, (int64_t)c->ticker_silent);
+    metric_set(m, METRIC_VENUE_ONLINE, v->id, feed_online(g->p.feed[v->id]));
     metric_set(m, METRIC_BOOKS_UNCHECKED, v->id, feed_unchecked(g->p.feed[v->id]));
     metric_set(m, METRIC_FEED_REFUSED, v->id, (int64_t)(c->refused + c->unanswered));
     metric_set(m, METRIC_FEED_SNAPSHOT_FAILURES, v->id, (int64_t)c->snapshot_failures);

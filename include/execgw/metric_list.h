@@ -102,6 +102,8 @@
       "bookTicker streams that said nothing of a touch that depth moved: subscribed again")                            \
     X(METRIC_BOOKS_UNCHECKED, "books_unchecked", GAUGE, VENUE, NONE, COUNT,                                            \
       "Books whose bookTicker is silent now: there is nothing to hold them against")                                   \
+    X(METRIC_VENUE_ONLINE, "venue_online", GAUGE, VENUE, NONE, COUNT,                                                  \
+      "0 while the venue says of itself that it does not trade as usual (Kraken's status); its books may be live")     \
     X(METRIC_FEED_LEAD, "feed_lead_seconds", HISTOGRAM, VENUE, COPY, NS,                                               \
       "By how much this copy of a stream was first; its count says how often")                                         \
     X(METRIC_FEED_REFUSED, "feed_refused_total", COUNTER, VENUE, NONE, COUNT,                                          \
