@@ -172,18 +172,28 @@ sequenced_renumber(struct line *l, uint64_t id)
     memset(l->last, 0, sizeof(l->last));
 }
 
+/* If these are new numbers, a snapshot that is older than the newest of them lacks what they told. */
+static void
+note_repeat(struct line *l, uint64_t id)
+{
+    if (l->repeated == 0 && l->ticker_repeated == 0)
+        l->repeated_id = 0;
+    l->repeated_id = MAX(l->repeated_id, id);
+}
+
 COLD void
 sequenced_repeated(struct emitter *e, struct line *l, const struct md_msg *m)
 {
     struct feed *f = e->f;
 
+    note_repeat(l, m->last_id);
     if (l->repeated == 0)
         l->repeated_ns = e->recv_ns;
     l->repeated |= f->bit;
     if ((l->streaming & ~l->repeated) != 0 || f->cfg.depth_lag_max_ns == 0 ||
         e->recv_ns - l->repeated_ns <= f->cfg.depth_lag_max_ns)
         return;
-    sequenced_renumber(l, m->last_id);
+    sequenced_renumber(l, l->repeated_id);
     f->counters.gaps++;
     feed_distrust(e, l, BOOK_GAP);
 }
@@ -272,10 +282,11 @@ lag(struct emitter *e, struct line *l)
 
 /* bookTicker counts by the book's own numbers. When all links have brought nothing but older ones for longer than depth
  * may lag, and the book stands, then those count from elsewhere, and so does depth, which may say nothing any more:
- * true, and the book is a gap. */
+ * true, and a live book is a gap. */
 static COLD bool
 ticker_repeated(struct feed *f, struct line *l, struct now now, const struct md_out *out)
 {
+    note_repeat(l, f->msg.last_id);
     if (l->ticker_repeated == 0)
         l->ticker_repeated_ns = now.mono.ns;
     l->ticker_repeated |= f->bit;
@@ -283,13 +294,15 @@ ticker_repeated(struct feed *f, struct line *l, struct now now, const struct md_
         now.mono.ns - l->ticker_repeated_ns <= f->cfg.depth_lag_max_ns)
         return false;
     l->ticker_repeated = 0;
-    sequenced_renumber(l, f->msg.last_id);
-    if (l->state == BOOK_LIVE) {
-        struct emitter e = emitter_begin(f, out, now);
-        f->counters.gaps++;
-        feed_distrust(&e, l, BOOK_GAP);
-        emitter_end(&e);
+    if (l->state != BOOK_LIVE) { /* what the next snapshot must have is for depth to say */
+        l->ticker_count = 0;
+        return true;
     }
+    sequenced_renumber(l, l->repeated_id);
+    struct emitter e = emitter_begin(f, out, now);
+    f->counters.gaps++;
+    feed_distrust(&e, l, BOOK_GAP);
+    emitter_end(&e);
     return true;
 }
 

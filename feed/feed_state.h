@@ -57,6 +57,7 @@ struct line {
     int64_t ahead_ns; /* mono: since when depth has not caught up with bookTicker's ahead_id; 0 = it has */
     uint64_t ahead_id;
     int64_t ticker_due_ns; /* mono: since when bookTicker owes a touch that depth moved; 0 = it does not */
+    uint64_t repeated_id;  /* the newest of those repeats, of depth and of bookTicker */
     int64_t repeated_ns;   /* mono: since when `repeated` is not 0 */
     int64_t last_trade_id; /* 0 = none */
     uint32_t ticker_count; /* runs free; the newest is ticker[(ticker_count - 1) % TICKERS] */

@@ -284,6 +284,33 @@ TEST(a_book_ticker_that_counts_from_below_is_a_gap_after_the_limit_though_depth_
     }
 }
 
+/* The newest of the new numbers is what a snapshot must have: neither a repeat that comes late nor an old bookTicker
+ * makes an older one good enough. */
+TEST(a_snapshot_older_than_the_new_numbers_is_asked_again)
+{
+    for (unsigned way = 0; way < 2; way++) {
+        struct fixture *f = fixture_live();
+        (void)ticker(f, 100, "100.00", "1.0", "100.01", "1.0");
+        (void)ticker(f, 10, "100.00", "1.0", "100.01", "1.0");
+        (void)depth(f, "BTCUSDT", 11, 20, "[\"100.00\",\"5.0\"]", "");
+        f->now.mono.ns += f->cfg.depth_lag_max_ns + 1;
+        if (way == 0)
+            (void)depth(f, "BTCUSDT", 11, 12, "", "");
+        (void)ticker(f, 12, "100.00", "1.0", "100.01", "1.0");
+        CHECK_EQ(feed_state(f->feed, 5), BOOK_GAP);
+        f->now.mono.ns += f->cfg.retry_max_ns;
+        (void)ticker(f, 11, "100.00", "1.0", "100.01", "1.0");
+        CHECK(wanted(f, 5));
+        snapshot(f, 5, 15, 6);
+        CHECK_EQ(feed_state(f->feed, 5), BOOK_GAP);
+        pass(f, 200 * NS_PER_MS);
+        CHECK(wanted(f, 5));
+        snapshot(f, 5, 20, 6);
+        CHECK_EQ(feed_state(f->feed, 5), BOOK_LIVE);
+        fixture_close(f);
+    }
+}
+
 TEST(repeats_of_a_stream_that_moves_again_are_no_gap)
 {
     struct fixture *f = fixture_live();
