@@ -40,7 +40,10 @@ resolve_target(const struct gateway *g, const struct command *cmd, uint32_t *slo
     case RESOLVE_NOT_PLACED:
         return o->state == ORDER_SENT && o->cum_qty == 0 && o->end_state == 0 ? DENY_NONE : DENY_NOT_POSSIBLE;
     case RESOLVE_CANCELED: return DENY_NONE;
-    case RESOLVE_FILLED: return trade_possible(g, o, cmd) ? DENY_NONE : DENY_NOT_POSSIBLE;
+    case RESOLVE_FILLED:
+        if (cmd->instrument_version != o->instrument_version)
+            return DENY_UNKNOWN_INSTRUMENT; /* its decimals have changed since the price was said */
+        return trade_possible(g, o, cmd) ? DENY_NONE : DENY_NOT_POSSIBLE;
     }
     return DENY_NOT_POSSIBLE;
 }

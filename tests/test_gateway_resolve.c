@@ -83,6 +83,7 @@ TEST(a_claimed_fill_moves_the_position_once_even_when_the_venue_tells_it_later)
     rig_ready(&rig);
     uint64_t key = unknown_buy();
     struct command c = claim(key, RESOLVE_FILLED);
+    c.instrument_version = rig_order(&rig, key)->instrument_version;
     c.qty = 400;
     c.px = 99900;
     c.parent_key = 5;
@@ -171,6 +172,7 @@ static void
 say_filled(uint64_t key, int64_t trade, px_t px, qty_t qty)
 {
     struct command c = claim(key, RESOLVE_FILLED);
+    c.instrument_version = rig_order(&rig, key)->instrument_version;
     c.qty = qty;
     c.px = px;
     c.parent_key = (uint64_t)trade;
@@ -418,6 +420,37 @@ TEST(a_claimed_trade_of_more_than_is_open_beyond_the_price_or_of_another_order_i
     CHECK_EQ(rig_order(&rig, key)->state, ORDER_FILLED);
     CHECK_EQ(rig_position(&rig)->qty, 1100);
     rig_end(&rig);
+}
+
+TEST(a_claimed_price_in_decimals_that_have_changed_since_is_refused)
+{
+    for (int how = 0; how < 2; how++) {
+        rig_ready(&rig);
+        uint64_t key = unknown_buy();
+        struct command c = claim(key, RESOLVE_FILLED);
+        c.instrument_version = rig_order(&rig, key)->instrument_version;
+        c.qty = 400;
+        c.px = 99900;
+        c.parent_key = 5;
+        if (how == 0)
+            rig_command(&rig, RIG_OPERATOR, c);
+        struct instrument ins = rig_instrument();
+        ins.px_decimals++;
+        ins.tick *= 10;
+        ins.px_min *= 10;
+        ins.px_max *= 10;
+        gateway_on_definition(rig.g, &ins, rig.now);
+        gateway_on_definitions_end(rig.g, 0, true, rig.now);
+        CHECK_EQ(rig_order(&rig, key)->px, 999000);
+        if (how == 0)
+            confirm(rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM).text, true);
+        else
+            rig_command(&rig, RIG_OPERATOR, c);
+        CHECK_EQ(rig_next(&rig, RIG_OPERATOR, REPORT_DENIED).deny, DENY_UNKNOWN_INSTRUMENT);
+        CHECK_EQ(rig_position(&rig)->qty, 0);
+        CHECK_EQ(reserved(), 1000);
+        rig_end(&rig);
+    }
 }
 
 TEST_MAIN()

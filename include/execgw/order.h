@@ -226,7 +226,8 @@ enum kill_proof {
 enum resolve_claim {
     RESOLVE_NOT_PLACED,
     RESOLVE_CANCELED,
-    RESOLVE_FILLED /* one trade: qty, px, and parent_key = the venue's trade id */
+    RESOLVE_FILLED /* one trade: qty, px in the decimals of instrument_version, the order's; parent_key = its trade id
+                    */
 };
 
 #define COMMAND_REDUCE_ONLY 1u

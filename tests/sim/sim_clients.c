@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define SWEEP_EVERY_NS (8 * NS_PER_S)
+#define HURRY_NS       (100 * NS_PER_MS)
 
 void
 clients_init(struct sim *s)
@@ -20,6 +21,7 @@ clients_init(struct sim *s)
         c->client_seq = 0;
         c->key = 0;
         c->chased = 0;
+        c->hurry = 0;
         c->parent_key = 0;
         c->token[0] = '\0';
         sim_at(s, s->t + (int64_t)sim_any(s, NS_PER_S), EV_CLIENT, i, 0, NULL, 0);
@@ -220,7 +222,10 @@ works(const struct sim *s, const struct client *c, uint64_t key)
 static void
 order_replace(struct sim *s, struct client *c, struct command *cmd)
 {
-    if (c->chased == 0 || sim_any(s, 4) == 0 || !works(s, c, c->chased))
+    bool again = c->hurry > 0 && works(s, c, c->chased);
+
+    c->hurry -= c->hurry > 0;
+    if (!again && (c->chased == 0 || sim_any(s, 4) == 0 || !works(s, c, c->chased)))
         c->chased = some_key(s, c);
     for (unsigned i = 0; i < 8 && !works(s, c, c->chased); i++)
         c->chased = some_key(s, c);
@@ -298,7 +303,10 @@ operator_resolves(struct sim *s, struct command *cmd)
         if (m->ended || slot == ORDER_NONE || !order_live(order_at(s->core.orders, slot)) ||
             (!order_unknown(order_at(s->core.orders, slot)) && sim_any(s, 4) != 0))
             continue;
-        *cmd = (struct command){ .verb = COMMAND_RESOLVE, .target_client = m->client, .target_key = m->key };
+        *cmd = (struct command){ .verb = COMMAND_RESOLVE,
+                                 .target_client = m->client,
+                                 .target_key = m->key,
+                                 .instrument_version = order_at(s->core.orders, slot)->instrument_version };
         (void)snprintf(cmd->text, sizeof(cmd->text), "seen on the venue's site");
         if (resolve_lie(s, m, cmd) || resolve_claim(s, m, cmd)) {
             sim_trace(s, "operator: resolve %s claim %u trade %lld", m->clordid, cmd->state,
@@ -357,7 +365,7 @@ strategy_command(struct sim *s, struct client *c, struct command *cmd)
 {
     uint64_t what = sim_any(s, 100);
 
-    if (s->chases && what >= 25 && what < 80)
+    if ((s->chases && what >= 25 && what < 80) || c->hurry > 0)
         what = 80; /* a replace */
     if (c->key == 0 || (what < 60 && c->key < SIM_KEYS - 2)) {
         order_new(s, c, cmd);
@@ -402,6 +410,8 @@ client_act(struct sim *s, uint32_t session)
     struct command cmd = { .verb = COMMAND_NONE };
     int64_t think = s->quiet ? SWEEP_EVERY_NS / 2 : session == SIM_OPERATOR ? 10 * s->think_ns : s->think_ns;
 
+    if (c->hurry > 0)
+        think = MIN(think, HURRY_NS);
     sim_at(s, s->t + think / 2 + (int64_t)sim_any(s, (uint64_t)think), EV_CLIENT, session, 0, NULL, 0);
     if (!s->core.alive)
         return;
