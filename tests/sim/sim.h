@@ -31,7 +31,7 @@ struct sim;
 #define FATES(X)                                                                                       \
     X(request_lost, 120) /* the venue never sees it */                                                 \
     X(request_late, 250) /* it reaches the matching engine late, maybe too late */                     \
-    X(dark, 120)         /* of new orders: nothing is told of it but when it is asked for, and late */ \
+    X(dark, 200)         /* of new orders: nothing is told of it but when it is asked for, and late */ \
     X(reply_lost, 200)   /* carried out, no answer */                                                  \
     X(reply_late, 300)   /* answers and events overtake each other */                                  \
     X(reply_twice, 200)                                                                                \
@@ -72,7 +72,7 @@ struct sim;
     X(foreign_order, 40)  /* per second: somebody else trades on the account */                        \
     X(foreign_cancel, 10) /* per second: somebody else cancels our order */                            \
     X(second_host, 5)     /* per second: another host with our instance's ids trades on the account */ \
-    X(foreign_burst, 10)  /* per second: somebody else's orders trade, many at once */                 \
+    X(foreign_burst, 20)  /* per second: somebody else's orders trade, many at once */                 \
     X(self_trade, 60)     /* per second: another order of the account takes one of ours */             \
     X(clock_step, 80)     /* per second: the host's wall clock jumps */                                \
     X(pause, 8)           /* per second: the core does not run for a while */                          \
@@ -83,7 +83,7 @@ struct sim;
     X(repeats, 200)       /* of new orders: the key was used before */                                 \
     X(nonsense, 150)      /* of new orders: off tick, huge, wrong version */                           \
     X(resolves, 700)      /* of the operator's acts: says what became of an order that is unknown */   \
-    X(belies, 300)        /* of these: it is not so */                                                 \
+    X(belies, 900)        /* of these: it is not so */                                                 \
     X(compacts, 500)      /* of starts: finished segments are summed up as a snapshot */               \
     X(journal_full, 2)    /* of segments: there is none; until the next start */
 
@@ -294,6 +294,7 @@ struct client {
     uint64_t client_seq;
     uint64_t key; /* the last one used */
     uint32_t generation;
+    uint32_t hurry;      /* replaces of it that come at once */
     uint64_t chased;     /* the order that it replaced last, often again; 0 = none */
     uint64_t parent_key; /* the last one that it split; 0 = none */
     int64_t parent_qty;
@@ -478,6 +479,7 @@ struct sim {
     uint32_t keys_kept;
     uint32_t trades_page; /* the most trades of one answer */
     enum foreign_policy foreign;
+    bool burst_dark;
     bool says_limits;         /* answers say what is used of them */
     uint32_t reserve_percent; /* of the weight, for cancels */
     struct http_truth {
@@ -579,6 +581,7 @@ struct vrequest {
     bool market;
     bool post_only;
     bool ours;
+    bool dark; /* somebody else's of which nothing is told */
     char tif[4];
     int64_t px;
     int64_t qty;

@@ -480,7 +480,7 @@ call_status(const struct call *c)
     /* An order that is over and has traded may be on its way to the archive: only its trades tell of it. */
     bool blind =
         o != NULL && !vorder_open(o) && o->cum > 0 && (sim_fate(s, FATE_archive) || (dark && sim_any(s, 2) == 0));
-    s->say_slow = dark && sim_any(s, 3) == 0;
+    s->say_slow = dark && sim_any(s, 2) == 0;
     if (o == NULL || o->shown_ns > venue_clock(s) || blind) {
         refuse(s, c->wire, c->id, 400, -2013, "Order does not exist.");
         s->say_slow = false;

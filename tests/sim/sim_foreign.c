@@ -2,14 +2,18 @@
 #include "engine/venue/kraken_oe.h"
 #include "tests/sim/sim.h"
 
-#define BURST_MAX 24u
+#define BURST_MAX 32u
 
 static struct vorder *
 foreign_place(struct sim *s, const char *clordid, uint32_t symbol, enum side side, int64_t px, int64_t qty)
 {
-    struct vrequest rq = {
-        .clordid = clordid, .symbol = symbol, .side = (uint8_t)side, .tif = "GTC", .px = px, .qty = qty
-    };
+    struct vrequest rq = { .clordid = clordid,
+                           .symbol = symbol,
+                           .side = (uint8_t)side,
+                           .dark = s->burst_dark,
+                           .tif = "GTC",
+                           .px = px,
+                           .qty = qty };
 
     return ledger_place(s, &rq);
 }
@@ -56,11 +60,13 @@ burst(struct sim *s)
     enum side side = (enum side)sim_any(s, 2);
     unsigned n = 4 + (unsigned)sim_any(s, BURST_MAX - 4);
 
+    s->burst_dark = sim_any(s, 2) == 0;
     for (unsigned i = 0; i < n; i++) {
         int64_t qty = sim_between(s, 1, 20) * (SIM_VENUE_ONE / 1000);
         struct vorder *o = foreign_order(s, symbol, side, s->price[symbol].bid, qty);
         ledger_trade(s, o, qty, true);
     }
+    s->burst_dark = false;
 }
 
 /* Its term is ours or a later one, and we have not given the id out. */

@@ -87,7 +87,7 @@ ledger_place(struct sim *s, const struct vrequest *rq)
     l->next_id[rq->symbol] += 1 + (int64_t)sim_any(s, 3);
     (void)snprintf(o->clordid, sizeof(o->clordid), "%s", rq->clordid);
     memcpy(o->tif, rq->tif, sizeof(o->tif));
-    o->dark = rq->ours && ledger_dark(s, rq->clordid);
+    o->dark = rq->ours ? ledger_dark(s, rq->clordid) : rq->dark;
     if (sim_fate(s, FATE_shows_late))
         o->shown_ns += (int64_t)sim_any(s, SHOWS_LATE_MAX_NS);
     l->open[l->opens++] = index;

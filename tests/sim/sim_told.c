@@ -90,6 +90,10 @@ check_report(struct sim *s, struct client *c, const struct report *r)
                  (long long)r->leaves_qty);
     if (m->client != c->client)
         return;
+    if (s->chases && amend && (r->kind == REPORT_REJECTED || (r->kind == REPORT_NEW && sim_any(s, 3) == 0))) {
+        c->chased = r->key; /* it is asked again, at once */
+        c->hurry = 1 + (uint32_t)sim_any(s, 3);
+    }
     switch ((enum report_kind)r->kind) {
     case REPORT_FILL: check_fill(s, c, m, r); break;
     case REPORT_CANCELED:

@@ -357,7 +357,7 @@ begin(struct sim *s, uint64_t seed, bool trace)
     s->events = 0;
     s->say_ban = 0;
     s->say_hole = s->say_twin = false;
-    s->say_slow = false;
+    s->say_slow = s->burst_dark = false;
     s->event_order = 0;
     s->pool = pool;
     s->pool_used = 0;
