@@ -140,7 +140,8 @@ enum event_kind {
     EV_SNAPSHOT,
     EV_RESTART,
     EV_PING,
-    EV_WAKE, /* the core has work left */
+    EV_AGAIN, /* a client's next replace of one order */
+    EV_WAKE,  /* the core has work left */
     EV_ROOM,
     EV_REST,      /* an HTTP request is at the venue */
     EV_REST_BACK, /* its answer is back */
@@ -294,7 +295,7 @@ struct client {
     uint64_t client_seq;
     uint64_t key; /* the last one used */
     uint32_t generation;
-    uint32_t hurry;      /* replaces of it that come at once */
+    uint32_t hurry;      /* replaces of it that come as soon as the last one is answered */
     uint64_t chased;     /* the order that it replaced last, often again; 0 = none */
     uint64_t parent_key; /* the last one that it split; 0 = none */
     int64_t parent_qty;
@@ -466,6 +467,7 @@ struct sim {
     bool say_slow;    /* answers leave long after they were asked for */
     int64_t think_ns; /* between two acts of a client */
     bool chases;      /* clients replace much of what they do */
+    bool eager;       /* clients read what they are told at once, and ask again at once */
     uint32_t slow;    /* of 16 late messages, those that are very late */
     bool watches;     /* once faults have stopped it is left alone for a while */
     int64_t quiet_from;
@@ -679,6 +681,11 @@ void core_release(struct sim *s);
 void clients_init(struct sim *s);
 void clients_release(struct sim *s);
 void client_act(struct sim *s, uint32_t session);
+/* An amend of this order was answered: the client may ask for the next one at once. */
+void client_again_soon(struct sim *s, struct client *c, uint64_t key);
+void client_again(struct sim *s, uint32_t session);
+/* What they are told as it comes. */
+void clients_told(struct sim *s);
 void client_drain(struct sim *s, uint32_t session);
 void clients_second(struct sim *s);
 void clients_core_died(struct sim *s);
@@ -707,6 +714,13 @@ check_scale(int64_t v, unsigned decimals)
         v *= 10;
     return v;
 }
+/* A trade at a price of more decimals than the core knows yet is counted, at one that is worse by less than a unit. */
+#define SIM_COARSE (SIM_VENUE_ONE / 100)
+static inline int64_t
+check_finer(const struct vtrade *t)
+{
+    return t->px % SIM_COARSE != 0 ? SIM_COARSE : 0;
+}
 void check_placed(struct sim *s, struct vorder *o);
 void check_amended(struct sim *s, const struct vorder *o);
 
@@ -716,7 +730,8 @@ void check_amended(struct sim *s, const struct vorder *o);
 struct account_truth {
     int64_t held;
     int64_t traded;
-    __int128 cash; /* received - paid, fees not included */
+    __int128 finer; /* by so much their prices may have been taken for worse */
+    __int128 cash;  /* received - paid, fees not included */
 };
 void account_truth(const struct sim *s, uint32_t instrument, struct account_truth *out);
 /* Whether position and results here are those. False: why says. */

@@ -31,6 +31,7 @@ account_truth(const struct sim *s, uint32_t instrument, struct account_truth *ou
         bool buy = o->side == SIDE_BUY;
         out->held += buy ? t->qty : -t->qty;
         out->traded += t->qty;
+        out->finer += (__int128)check_finer(t) * t->qty;
         out->cash += (__int128)t->px * (buy ? -t->qty : t->qty);
         if (strncmp(t->fee_ccy, s->price[o->symbol].symbol, 3) == 0)
             fees += t->fee;
@@ -89,8 +90,8 @@ result_same(const struct sim *s, uint32_t instrument, const struct account_truth
     __int128 here = (__int128)(p.realised + p.unrealised) * SIM_VENUE_ONE;
     __int128 off = made - here;
     /* A snapshot keeps the average prices of what was traded, rounded. */
-    __int128 slack =
-        RESULT_SLACK * SIM_VENUE_ONE + (__int128)s->core.snapshots * truth->traded * (SIM_VENUE_ONE / pow10_i64[2]);
+    __int128 slack = RESULT_SLACK * SIM_VENUE_ONE + truth->finer +
+                     (__int128)s->core.snapshots * truth->traded * (SIM_VENUE_ONE / pow10_i64[2]);
     if (off >= -slack && off <= slack)
         return true;
     (void)snprintf(why, room, "%s: a result of %.8f realised and %.8f unrealised here, %.8f by the venue's ledger",

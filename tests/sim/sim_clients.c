@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #define SWEEP_EVERY_NS (8 * NS_PER_S)
-#define HURRY_NS       (100 * NS_PER_MS)
+#define AGAIN_NS       (30 * NS_PER_MS)
+#define OPERATOR_LIES  5
+#define AGAIN_MAX      8u
 
 void
 clients_init(struct sim *s)
@@ -318,6 +320,12 @@ operator_resolves(struct sim *s, struct command *cmd)
     return false;
 }
 
+static int64_t
+operator_think(const struct sim *s)
+{
+    return (s->fate[FATE_belies] > 0 ? 10 / OPERATOR_LIES : 10) * s->think_ns;
+}
+
 static void
 operator_command(struct sim *s, struct client *c, struct command *cmd)
 {
@@ -332,6 +340,8 @@ operator_command(struct sim *s, struct client *c, struct command *cmd)
     }
     if (sim_fate(s, FATE_resolves) && operator_resolves(s, cmd))
         return;
+    if (s->fate[FATE_belies] > 0 && sim_any(s, OPERATOR_LIES) != 0)
+        return; /* comes more often, for such words alone */
     switch (sim_any(s, 12)) {
     case 0:
         if (sim_any(s, 3) == 0)
@@ -365,7 +375,7 @@ strategy_command(struct sim *s, struct client *c, struct command *cmd)
 {
     uint64_t what = sim_any(s, 100);
 
-    if ((s->chases && what >= 25 && what < 80) || c->hurry > 0)
+    if (s->chases && what >= 25 && what < 80)
         what = 80; /* a replace */
     if (c->key == 0 || (what < 60 && c->key < SIM_KEYS - 2)) {
         order_new(s, c, cmd);
@@ -404,14 +414,46 @@ quiet_command(struct sim *s, uint32_t session, struct command *cmd)
 }
 
 void
+client_again_soon(struct sim *s, struct client *c, uint64_t key)
+{
+    if (s->quiet || (c->hurry == 0 && sim_any(s, 3) != 0))
+        return;
+    c->hurry = c->hurry == 0 ? AGAIN_MAX : c->hurry;
+    c->chased = key;
+    sim_at(s, s->t + (int64_t)sim_any(s, AGAIN_NS), EV_AGAIN, (uint32_t)(c - s->client), 0, NULL, 0);
+}
+
+void
+client_again(struct sim *s, uint32_t session)
+{
+    struct client *c = &s->client[session];
+    struct command cmd = { .verb = COMMAND_NONE };
+
+    if (s->quiet || !s->core.alive || !c->attached || c->hurry == 0 || !works(s, c, c->chased) ||
+        c->key >= SIM_KEYS - 2)
+        return;
+    order_replace(s, c, &cmd);
+    submit(s, c, &cmd);
+    if (s->t < s->core.paused_until)
+        return;
+    core_begin(s);
+    core_end(s);
+}
+
+void
+clients_told(struct sim *s)
+{
+    for (uint32_t i = 0; s->eager && i < SIM_STRATEGIES && s->core.alive; i++)
+        client_drain(s, i);
+}
+
+void
 client_act(struct sim *s, uint32_t session)
 {
     struct client *c = &s->client[session];
     struct command cmd = { .verb = COMMAND_NONE };
-    int64_t think = s->quiet ? SWEEP_EVERY_NS / 2 : session == SIM_OPERATOR ? 10 * s->think_ns : s->think_ns;
+    int64_t think = s->quiet ? SWEEP_EVERY_NS / 2 : session == SIM_OPERATOR ? operator_think(s) : s->think_ns;
 
-    if (c->hurry > 0)
-        think = MIN(think, HURRY_NS);
     sim_at(s, s->t + think / 2 + (int64_t)sim_any(s, (uint64_t)think), EV_CLIENT, session, 0, NULL, 0);
     if (!s->core.alive)
         return;

@@ -701,6 +701,7 @@ core_end(struct sim *s)
     check_journal(s);
     outs_leave(s, UINT64_MAX);
     check_turn(s);
+    clients_told(s);
     if (s->durable && !c->syncing && c->journal.seq > c->durable_seq) {
         c->syncing = true;
         c->sync_seq = c->journal.seq;

@@ -272,8 +272,9 @@ ledger_event_trade(struct sim *s)
     if (l->opens == 0)
         return;
     struct vorder *o = &l->order[l->open[sim_any(s, l->opens)]];
-    if (s->quiet && o->mine != SIM_NONE && s->oracle.mine[o->mine].belied)
-        return; /* that it works is to be found out by asking */
+    const struct mine *m = o->mine != SIM_NONE ? &s->oracle.mine[o->mine] : NULL;
+    if (s->quiet && (m == NULL || m->belied || m->due == s->core.starts))
+        return; /* what becomes of it is for the core to do */
     if (sim_fate(s, FATE_expired_by_venue))
         ledger_end(s, o, V_EXPIRED, "");
     else

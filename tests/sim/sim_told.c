@@ -10,9 +10,11 @@ check_terms(struct sim *s, const struct client *c, const struct mine *m, const s
     unsigned px_decimals =
         r->instrument_version < SIM_VERSIONS ? s->oracle.px_decimals[m->instrument][r->instrument_version] : 0;
     const char *ccy = r->fee_ccy < route->currency_count ? route->currency[r->fee_ccy] : "";
+    int64_t told_px = check_scale(r->last_px, px_decimals);
+    int64_t worse = m->side == SIDE_BUY ? told_px - t->px : t->px - told_px;
     bool unsaid = t->claimed && r->fee == 0; /* of a fill that the operator told of */
     const char *other = t->qty != check_scale(r->last_qty, qty_decimals)          ? "quantity"
-                        : t->px != check_scale(r->last_px, px_decimals)           ? "price"
+                        : (worse < 0 || worse > check_finer(t))                   ? "price"
                         : !unsaid && t->fee != r->fee                             ? "fee"
                         : !unsaid && t->fee != 0 && strcmp(ccy, t->fee_ccy) != 0  ? "fee's currency"
                         : m->side != r->side                                      ? "side"
@@ -90,10 +92,8 @@ check_report(struct sim *s, struct client *c, const struct report *r)
                  (long long)r->leaves_qty);
     if (m->client != c->client)
         return;
-    if (s->chases && amend && (r->kind == REPORT_REJECTED || (r->kind == REPORT_NEW && sim_any(s, 3) == 0))) {
-        c->chased = r->key; /* it is asked again, at once */
-        c->hurry = 1 + (uint32_t)sim_any(s, 3);
-    }
+    if (s->eager && amend && (r->kind == REPORT_REJECTED || r->kind == REPORT_NEW))
+        client_again_soon(s, c, r->key);
     switch ((enum report_kind)r->kind) {
     case REPORT_FILL: check_fill(s, c, m, r); break;
     case REPORT_CANCELED:

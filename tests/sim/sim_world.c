@@ -68,6 +68,7 @@ sim_choose(struct sim *s)
     s->latency_ns = sim_between(s, 1, 60) * NS_PER_MS;
     s->think_ns = sim_between(s, 10, 800) * NS_PER_MS;
     s->chases = sim_any(s, 3) == 0;
+    s->eager = sim_any(s, 3) == 0;
     s->slow = sim_any(s, 4) == 0 ? 5 : 1;
     s->watches = sim_any(s, 2) == 0;
     s->deadman_ns = s->kraken && sim_any(s, 3) == 0 ? sim_between(s, 15, 60) * NS_PER_S : 0;
@@ -296,6 +297,7 @@ dispatch(struct sim *s, const struct event *e)
     case EV_SNAPSHOT: price_event(s, e); break;
     case EV_SECOND: second(s); break;
     case EV_CLIENT: client_act(s, e->a); break;
+    case EV_AGAIN: client_again(s, e->a); break;
     case EV_RESTART:
         if (!s->core.alive)
             core_start(s);
