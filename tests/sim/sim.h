@@ -775,6 +775,8 @@ void promise_asked(struct sim *s, struct client *c, const struct command *cmd);
 void promise_gone(struct client *c);
 /* What it was told may be a promise. */
 void promise_told(struct sim *s, struct client *c, const struct report *r);
+/* The core starts again: a cancel that was on its way is asked for until the order is over. */
+void promise_restarted(struct sim *s);
 /* A cancel leaves: somebody asked for it. */
 void promise_cancel(struct sim *s, const struct mine *m);
 /* Once a second. */

@@ -525,6 +525,7 @@ check_started(struct sim *s)
     if (s->wall_ns - s->oracle.ban_wall_ns > BAN_STEP_NS)
         s->oracle.ban_known_until_ns = 0;
     s->oracle.touched_count = ARRAY_LEN(s->oracle.touched);
+    promise_restarted(s);
 }
 
 /* ---- what leaves and what arrives -------------------------------------------------------------------------------- */

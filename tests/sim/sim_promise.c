@@ -97,6 +97,19 @@ promise_told(struct sim *s, struct client *c, const struct report *r)
 }
 
 void
+promise_restarted(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->oracle.count; i++) {
+        struct mine *m = &s->oracle.mine[i];
+        uint32_t slot = order_find(s->core.orders, m->clordid);
+        const struct order *o = slot != ORDER_NONE ? order_at(s->core.orders, slot) : NULL;
+        if (o != NULL && order_live(o) &&
+            (o->request == REQUEST_CANCEL_IN_FLIGHT || o->request == REQUEST_CANCEL_UNKNOWN))
+            m->due = s->core.starts;
+    }
+}
+
+void
 promise_cancel(struct sim *s, const struct mine *m)
 {
     struct client *c = client_named(s, m->client);
