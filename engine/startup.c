@@ -387,22 +387,27 @@ table_check(const struct app *a, struct fault *fault, int *exit_code)
                  (long long)a->config.memory.orders_max, a->config.journal.dir, most, most);
 }
 
-/* Finished segments beyond those that are to be kept become a snapshot. */
-static bool
-compact_journal(struct app *a, struct now now, struct fault *fault)
+/* Finished segments beyond those that are to be kept become a snapshot. A chore: a full disk or an archive that refuses
+ * leaves them as they are, and a corrupt journal is for the replay to refuse. */
+static void
+compact_journal(struct app *a, struct now now)
 {
     const struct config_journal *c = &a->config.journal;
     struct order_counts counts = order_counts_of(&a->config);
     struct compact_result r;
+    struct fault why;
 
     if (c->keep_segments == 0)
-        return true;
-    if (!journal_compact(a->files, &counts, (uint32_t)c->keep_segments, c->archive[0] != '\0' ? c->archive : NULL, now,
-                         &r, fault))
-        return false;
-    if (r.summed > 0)
+        return;
+    bool ok = journal_compact(a->files, &counts, (uint32_t)c->keep_segments, c->archive[0] != '\0' ? c->archive : NULL,
+                              now, &r, &why);
+    metric_set(a->metrics, METRIC_JOURNAL_KEPT, 0, !ok);
+    if (!ok) {
+        log_write(a->log_main, LOG_WARNING, "journal: older segments are kept, they cannot be summed up or moved away");
+        log_write(a->log_main, LOG_WARNING, why.text);
+    } else if (r.summed > 0) {
         log_write(a->log_main, LOG_JOURNAL_COMPACT, c->dir, r.summed, r.records, r.dropped);
-    return true;
+    }
 }
 
 static bool
@@ -450,7 +455,8 @@ open_journal(struct app *a, struct now now, struct fault *fault)
     const struct config_journal *c = &a->config.journal;
     uint32_t next;
 
-    if (!compact_journal(a, now, fault) || !replay_segments(a, &next, fault) || !limits_go_on(a, now, fault))
+    compact_journal(a, now);
+    if (!replay_segments(a, &next, fault) || !limits_go_on(a, now, fault))
         return false;
     if (a->replayed.torn)
         log_write(a->log_main, LOG_JOURNAL_TORN, c->dir, 0, a->replayed.last_seq);

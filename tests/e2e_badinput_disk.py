@@ -6,6 +6,7 @@ import os, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from stage import *
+from e2e_journal import fill
 
 PX = QTY = 10 ** 8
 
@@ -96,6 +97,47 @@ def runs_full():
         assert len(ids) == len(set(ids)) > 300, len(ids)
 
 
+def older_segments_stay():
+    """The chore of a start, summing up what is old, has no room or nowhere to put it: the start goes on without, and what
+    is open can be canceled."""
+    with Stage("--seed", "45", "--orders-per-10s", "100000") as s:
+        with Disk(s.folder, 12 << 20) as disk:
+            keep = lambda more="": lambda t: on(disk)(t).replace("segment_bytes = 1048576",
+                                                                f"segment_bytes = 1048576\nkeep_segments = 1{more}")
+            names = lambda: sorted(n for n in os.listdir(disk.journal) if n.endswith((".seg", ".new")))
+            gw = s.gateway(edit=on(disk))
+            resting = [new(gw, "buy", "0.001", top(gw)[0] - 100, "--wait")[1]["key"] for _ in range(3)]
+            fill(gw, 4, "disk/journal")
+            gw.end(signal.SIGKILL)
+            before = names()
+            with open(disk.path + "/fill", "wb", buffering=0) as f:
+                try:
+                    while True:
+                        f.write(bytes(4096))
+                except OSError as e:
+                    assert e.errno == 28, e
+            gw = s.gateway(ready=False, edit=keep())
+            wait_for("order entry", lambda: gw.metric("order_entry_ready") == 1)
+            assert "older segments are kept" in gw.text() and "No space left on device" in gw.text(), gw.text()
+            assert gw.metric("journal_compact_failed") == 1 and names() == before, (names(), before)
+            assert sorted(o["key"] for o in gw.cli("orders")[1][0]) == sorted(resting)
+            gw.cli("cancel-all")
+            wait_for("all are canceled", lambda: gw.cli("orders")[1][0] == [])
+            gw.end(signal.SIGKILL)
+            os.unlink(disk.path + "/fill")
+            # Room again, and an archive on another file system; then one that is no folder.
+            for archive, why in ((s.folder.file("archive"), "another file system"), (s.folder.file("ledger"), "Not a directory")):
+                gw = s.gateway(edit=keep(f'\narchive = "{archive}"'))
+                assert why in gw.text() and gw.metric("journal_compact_failed") == 1, gw.text()
+                assert gw.end() == 0, gw.text()
+            gw = s.gateway(edit=keep())
+            assert "became a snapshot" in gw.text() and gw.metric("journal_compact_failed") == 0, gw.text()
+            assert before[0] not in names(), names()
+            assert gw.end() == 0, gw.text()
+            shutil.copytree(disk.journal, s.folder.file("journal"))
+        verify(s.folder)
+
+
 def recording_runs_full():
     with Stage("--seed", "43", "--orders-per-10s", "100000") as s:
         with Disk(s.folder, 320 << 10) as disk:
@@ -119,4 +161,4 @@ def recording_runs_full():
 
 
 if __name__ == "__main__":
-    main([no_room, runs_full, recording_runs_full])
+    main([no_room, runs_full, older_segments_stay, recording_runs_full])

@@ -26,13 +26,13 @@ def segments(folder):
     return sorted(n for n in os.listdir(folder.file("journal")) if n.endswith(".seg"))
 
 
-def fill(gw, last):
+def fill(gw, last, journal="journal"):
     """IOC orders far from the market until segment `last` is in use."""
     bid, _ = top(gw)
     c = Client(gw.socket)
     c.key = time.time_ns()  # above those of the run before
     end = time.monotonic() + 3 * WAIT
-    name = gw.folder.file(f"journal/journal-{last:08}.seg")
+    name = gw.folder.file(f"{journal}/journal-{last:08}.seg")
     begun = lambda: os.path.exists(name) and open(name, "rb").read(8) != bytes(8)
     while not begun() and time.monotonic() < end:
         for _ in range(20):

@@ -431,11 +431,17 @@ bool
 journal_file_drop(struct journal_file *j, uint32_t index, const char *archive, uint32_t *dropped, struct fault *fault)
 {
     ASSERT(!j->started && index <= j->last);
-    for (*dropped = 0; j->first < index; j->first++, (*dropped)++) {
+    for (*dropped = 0; j->first < index; (*dropped)++) {
         char name[NAME_BYTES];
+        struct stat st;
         name_of(j->first, "seg", name);
-        if (archive != NULL ? !archive_segment(j, archive, name, false, fault) : unlinkat(j->dir_fd, name, 0) != 0)
-            return archive != NULL ? false : FAULT(fault, "%s/%s: %s", j->dir, name, strerror(errno));
+        bool ok = archive != NULL
+                      ? archive_segment(j, archive, name, false, fault)
+                      : unlinkat(j->dir_fd, name, 0) == 0 || FAULT(fault, "%s/%s: %s", j->dir, name, strerror(errno));
+        if (ok || fstatat(j->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            j->first++; /* gone, whatever else failed */
+        if (!ok)
+            return false;
         /* In this order on disk too: a gap would refuse the next start. */
         if (fsync(j->dir_fd) != 0)
             return FAULT(fault, "journal directory %s: cannot be synced: %s", j->dir, strerror(errno));

@@ -45,7 +45,7 @@ bool journal_file_replace_begin(struct journal_file *j, uint32_t index, size_t b
 bool journal_file_replace_end(struct journal_file *j, struct journal_region *r, const char *archive,
                               struct fault *fault);
 /* Remove the segments before `index`, or move them to the folder `archive` on the same file system: the oldest first.
- * *dropped: how many. Before journal_file_start. */
+ * *dropped: how many. When it fails what is there still is a journal without a gap. Before journal_file_start. */
 bool journal_file_drop(struct journal_file *j, uint32_t index, const char *archive, uint32_t *dropped,
                        struct fault *fault);
 

@@ -271,7 +271,10 @@
     X(METRIC_RECORDING_ENDED, "recording_ended", GAUGE, NONE, NONE, COUNT,                                             \
       "1 after a recording ended before its time: the disk refused a write, or was too slow")                          \
     X(METRIC_RECORDING_LOST, "recording_lost_total", COUNTER, NONE, NONE, COUNT,                                       \
-      "Events left out of a recording because the disk was too slow")
+      "Events left out of a recording because the disk was too slow")                                                  \
+    /* What a start could not do and went on without; written by the main thread. */                                   \
+    X(METRIC_JOURNAL_KEPT, "journal_compact_failed", GAUGE, NONE, NONE, COUNT,                                         \
+      "1 when older segments could not be summed up or moved away at the start, and were kept")
 
 #define X(name, label) name,
 enum md_channel { MD_CHANNELS(X) MD_CHANNEL_COUNT };
