@@ -321,6 +321,24 @@ TEST(a_client_seq_must_increase_even_past_denied_commands)
     client_leave(&c);
 }
 
+TEST(a_key_that_would_leave_no_room_above_it_is_not_let_through)
+{
+    struct client c;
+    port_start(1);
+    client_join(&c, 0, 0, ROLE_STRATEGY);
+    struct command cmd = order(&c);
+    cmd.key = INT64_MAX;
+    cmd.client_seq = 1;
+    CHECK_EQ(verdict(&c, &cmd).deny, DENY_NONE);
+    cmd.key = (uint64_t)INT64_MAX + 1;
+    cmd.client_seq = 2;
+    CHECK_EQ(verdict(&c, &cmd).deny, DENY_INVALID_ORDER);
+    cmd.key = UINT64_MAX;
+    cmd.client_seq = 3;
+    CHECK_EQ(verdict(&c, &cmd).deny, DENY_INVALID_ORDER);
+    client_leave(&c);
+}
+
 TEST(a_busy_client_does_not_starve_the_others_and_the_budget_holds)
 {
     struct client a;

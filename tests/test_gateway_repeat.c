@@ -263,4 +263,20 @@ TEST(a_strategy_that_replaces_without_end_is_halted_within_a_millisecond_of_its_
         }
 }
 
+TEST(a_key_above_the_largest_is_refused_and_not_taken)
+{
+    rig_ready(&rig);
+    struct command c = {
+        .verb = COMMAND_NEW, .key = UINT64_MAX, .side = SIDE_BUY, .type = ORDER_LIMIT, .px = 99900, .qty = 100000
+    };
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_INVALID_ORDER);
+    c.verb = COMMAND_CANCEL;
+    rig_command(&rig, RIG_STRATEGY, c);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_INVALID_ORDER);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 100000);
+    CHECK(rig_take(&rig, VENUE_RQ_NEW) != NULL);
+    rig_end(&rig);
+}
+
 TEST_MAIN()

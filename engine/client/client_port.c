@@ -169,7 +169,8 @@ command_check(const struct session *s, const struct command *c)
     if (unlikely(c->client_seq <= s->last_seq))
         return DENY_REPLAYED_COMMAND;
     if (unlikely((c->flags & ~COMMAND_FLAGS_ALL) != 0 || c->side > SIDE_SELL || c->type >= ORDER_TYPE_COUNT ||
-                 c->tif >= TIF_COUNT || c->position_side > POSITION_SHORT || c->margin_mode > MARGIN_ISOLATED))
+                 c->tif >= TIF_COUNT || c->position_side > POSITION_SHORT || c->margin_mode > MARGIN_ISOLATED ||
+                 c->key > INT64_MAX)) /* taken, it would leave no room above it */
         return DENY_INVALID_ORDER;
     if (unlikely(c->level >= LEVEL_COUNT || c->state >= TRADING_STATE_COUNT))
         return DENY_INVALID_ORDER;
