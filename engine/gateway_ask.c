@@ -534,6 +534,7 @@ audit_ask(struct gateway_venue *v, struct now now)
     v->audit_asked = now.mono;
     v->listed_mono_ns = now.mono.ns;
     v->foreign = 0;
+    v->unheld = false;
     v->auditing = venue_ask(v, &rq, now) >= VENUE_ASK_ANSWERED;
     return v->auditing;
 }

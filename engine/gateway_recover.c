@@ -140,6 +140,12 @@ foreign_order(struct gateway_venue *v, const struct venue_report *r)
         v->cancels_wait |= g->aux[slot].cancel_wanted;
         return slot;
     }
+    if (own && !g->another_host && r->state != ORDER_FREE && !v->unheld) {
+        v->unheld = true;
+        log_write(g->p.log, LOG_FAULT,
+                  "an order under an id of ours is open and cannot be held: no new orders at that venue; "
+                  "cancel it there, or raise memory.orders_max");
+    }
     v->foreign++;
     if (!v->auditing) /* every audit would say it again */
         log_write(g->p.log, LOG_FOREIGN_ORDER, r->clordid, v->id, r->venue_order_id);

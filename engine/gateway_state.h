@@ -226,6 +226,7 @@ struct gateway_venue {
     mono_ns_t audit_asked;
     int64_t listed_mono_ns; /* when the list of open orders was last asked for */
     uint32_t foreign;
+    bool unheld; /* the list has an order under an id of ours that cannot be held: it is reserved nowhere */
     /* The account. */
     struct account_sweep account;
     uint64_t swept_trades; /* that were counted when the last sweep began */

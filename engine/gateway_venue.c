@@ -300,7 +300,7 @@ venue_publish_state(struct gateway_venue *v)
     struct risk_venue rv = {
         .logged_on = v->logged_on,
         .stream_in_step = v->stream_up,
-        .reconciled = v->reconciled || v->lost,
+        .reconciled = (v->reconciled || v->lost) && !v->unheld,
         .clock_known = v->clock_known,
         .clock_offset_ns = v->clock_offset_ns,
         .has_balances = v->balances_told,
@@ -308,7 +308,8 @@ venue_publish_state(struct gateway_venue *v)
     };
 
     risk_set_venue(v->g->p.risk, v->id, &rv);
-    metric_set(v->g->p.metrics, METRIC_ORDER_ENTRY_READY, v->id, v->logged_on && v->stream_up && v->reconciled);
+    metric_set(v->g->p.metrics, METRIC_ORDER_ENTRY_READY, v->id,
+               v->logged_on && v->stream_up && v->reconciled && !v->unheld);
     metric_set(v->g->p.metrics, METRIC_CLOCK_OFFSET, v->id, v->clock_offset_ns);
     metric_set(v->g->p.metrics, METRIC_ORDER_FOREIGN, v->id, v->foreign);
 }
@@ -386,6 +387,7 @@ venue_step(struct gateway_venue *v, struct now now)
         v->generation++;
         v->listed_mono_ns = now.mono.ns;
         v->foreign = 0;
+        v->unheld = false;
         v->differences = 0;
     }
     v->stepping = true;
@@ -605,10 +607,8 @@ on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
     int64_t said_ns = r->venue_time_ns > 0 ? r->venue_time_ns : venue_now_ns(v, v->now);
     int64_t wait = r->retry_after_ns <= 0 ? INT64_MAX : r->retry_after_ns - said_ns;
 
-    if (wait > INT64_C(7) * 24 * 3600 * NS_PER_S)
-        wait = 60 * NS_PER_S;
-    if (wait <= 0)
-        return;
+    if (wait <= 0 || wait > INT64_C(7) * 24 * 3600 * NS_PER_S)
+        wait = 60 * NS_PER_S; /* it wants quiet, whatever its time says */
     bool http = r->request != VENUE_RQ_NEW && venue_over_http(v, r->request);
     if (r->request != VENUE_RQ_NEW && !http) {
         venue_quiet(v, wait, r->text, v->now);

@@ -157,6 +157,7 @@ TEST(only_an_error_that_proves_it_rejects_an_order_or_a_cancel)
           VENUE_QUERY_FAILED },
         { 400, -2011, "Unknown order sent.", VENUE_UNKNOWN, VENUE_CANCEL_REJECTED, VENUE_QUERY_FAILED },
         { 400, -2013, "Order does not exist.", VENUE_UNKNOWN, VENUE_CANCEL_REJECTED, VENUE_NOT_FOUND },
+        { 500, -2026, "x", VENUE_UNKNOWN, VENUE_UNKNOWN, VENUE_QUERY_FAILED },
         { 500, -2013, "Order does not exist.", VENUE_UNKNOWN, VENUE_UNKNOWN, VENUE_QUERY_FAILED },
         { 400, -1000, "unknown", VENUE_UNKNOWN, VENUE_UNKNOWN, VENUE_QUERY_FAILED },
         { 400, -1001, "disconnected", VENUE_UNKNOWN, VENUE_UNKNOWN, VENUE_QUERY_FAILED },
@@ -242,6 +243,43 @@ TEST(a_rate_limit_is_reported_with_the_venues_time_and_then_the_refusal)
     CHECK_EQ(f->got[0].retry_after_ns, f->now.wall.ns + 60 * NS_PER_S);
     CHECK_EQ(f->got[1].kind, VENUE_UNKNOWN);
     CHECK_STR(f->got[1].clordid, "");
+}
+
+TEST(a_rate_limit_whose_time_is_not_ahead_or_absurd_waits_the_shortest_ban)
+{
+    struct fixture *f = fixture_hmac();
+    static const char *const data[] = {
+        "{\"retryAfter\":1}",                                          /* seconds, or anything */
+        "{\"serverTime\":1669110000000,\"retryAfter\":1669110000000}", /* now */
+        "{\"serverTime\":1669110000000,\"retryAfter\":1669714800001}", /* more than a week */
+        "{\"serverTime\":1669110000000}",
+    };
+    char text[256];
+
+    for (unsigned i = 0; i < ARRAY_LEN(data); i++) {
+        (void)snprintf(text, sizeof(text),
+                       "{\"id\":null,\"status\":418,\"error\":{\"code\":-1003,\"msg\":\"x\",\"data\":%s}}", data[i]);
+        decode_text(f, text, DECODE_OK);
+        CHECK_EQ(f->got[0].kind, VENUE_RATE_LIMITED);
+        CHECK_EQ(f->got[0].retry_after_ns - f->got[0].venue_time_ns, 120 * NS_PER_S);
+    }
+    decode_text(f,
+                "{\"id\":null,\"status\":418,\"error\":{\"code\":-1003,\"msg\":\"x\",\"data\":{\"serverTime\":"
+                "1669110000000,\"retryAfter\":1669714800000}}}",
+                DECODE_OK); /* a week */
+    CHECK_EQ(f->got[0].retry_after_ns, INT64_C(1669714800000) * NS_PER_MS);
+}
+
+TEST(an_archived_order_ended_without_a_fill)
+{
+    struct fixture *f = fixture_hmac();
+
+    decode_text(f, ERROR("Q7" ORDER_ID, "400", "-2026", "x"), DECODE_OK);
+    CHECK_EQ(f->count, 1);
+    CHECK_EQ(f->got[0].kind, VENUE_STATUS);
+    CHECK_EQ(f->got[0].state, ORDER_CANCELED);
+    CHECK_EQ(f->got[0].cum_qty, 0);
+    CHECK_STR(f->got[0].clordid, ORDER_ID);
 }
 
 TEST(a_revoked_key_ends_logon_and_stream)

@@ -445,6 +445,31 @@ TEST(an_order_under_our_id_that_the_journal_has_lost_is_taken_over_with_its_trad
     rig_end(&rig);
 }
 
+TEST(an_order_under_our_id_that_cannot_be_held_keeps_new_orders_away_until_it_is_gone)
+{
+    char clordid[CLORDID_BYTES];
+    struct clordid_mint mint;
+    sweeping_ready(FOREIGN_REPORT, false);
+    CHECK(clordid_mint_init(&mint, "01", rig.term - 5, 0));
+    (void)clordid_mint_next(&mint, clordid);
+    audit_to_trades();
+    struct venue_report o = open_order(clordid, 77, RISK_QTY_MAX + 1, 0); /* there is no room for so much */
+    rig_say(&rig, &o);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(order_find(rig.orders, clordid) == ORDER_NONE);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_FOREIGN, 0), 1);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_ENTRY_READY, 0), 0);
+    trades_end();
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_RECONCILING);
+    audit_to_trades();
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    trades_end();
+    CHECK_EQ(metric_get(rig.metrics, METRIC_ORDER_ENTRY_READY, 0), 1);
+    CHECK(risk_venue_of(rig.risk, 0)->reconciled);
+    rig_end(&rig);
+}
+
 TEST(a_foreign_order_is_reported_and_its_trades_count)
 {
     sweeping_ready(FOREIGN_REPORT, false);

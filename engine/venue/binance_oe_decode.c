@@ -100,6 +100,8 @@ rates_read(struct json_value rates, const struct venue_sink *sink)
     }
 }
 
+#define QUIET_MAX_NS (INT64_C(7) * 24 * 3600 * NS_PER_S)
+
 static COLD void
 rate_limited(const struct binance_answer *a)
 {
@@ -116,10 +118,10 @@ rate_limited(const struct binance_answer *a)
         r.retry_after_ns = binance_time_ns(m[0]);
         r.venue_time_ns = binance_time_ns(m[1]);
     }
-    if (r.retry_after_ns == 0) {
+    if (r.venue_time_ns == 0)
         r.venue_time_ns = a->now.wall.ns + a->b->clock_offset_ns;
-        r.retry_after_ns = r.venue_time_ns + wait_ns;
-    }
+    if (r.retry_after_ns <= r.venue_time_ns || r.retry_after_ns - r.venue_time_ns > QUIET_MAX_NS)
+        r.retry_after_ns = r.venue_time_ns + wait_ns; /* none was said, or one that cannot be meant */
     binance_report(a->sink, &r);
 }
 

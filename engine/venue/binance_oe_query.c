@@ -47,6 +47,17 @@ binance_on_query(const struct binance_answer *a)
         binance_answer_report(a, VENUE_NOT_FOUND, a->id.clordid, NULL);
         return;
     }
+    if (a->status == 400 && a->code == -2026 && !a->id.by_venue_id) {
+        /* Archived: canceled or expired, with nothing filled, long ago. (errors.md, seen 2026-07) */
+        r = venue_report_of(VENUE_STATUS, a->id.kind);
+        memcpy(r.clordid, a->id.clordid, CLORDID_BYTES);
+        r.instrument = a->id.instrument;
+        r.tag = a->id.tag;
+        r.code = a->code;
+        r.state = ORDER_CANCELED;
+        binance_report(a->sink, &r);
+        return;
+    }
     if (a->status != 200) {
         failed(a, NULL);
         return;
