@@ -127,6 +127,7 @@ journal_sync_done(struct journal_sync *s, uint64_t token, int res, struct now no
     if (s->failed)
         return false;
     advance(s);
+    journal_file_durable(s->files, s->durable_seq);
     release(s);
     return true;
 }

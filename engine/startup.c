@@ -6,6 +6,7 @@
 #include "engine/io/shared_map.h"
 #include "engine/io/tls_memory.h"
 #include "engine/journal_compact.h"
+#include "engine/journal_cut.h"
 #include "engine/recording.h"
 #include "engine/risk_replay.h"
 #include "engine/venue/sign.h"
@@ -428,15 +429,21 @@ define_names(struct app *a, struct now now)
     return true;
 }
 
+/* A journal without a past may have had one that was lost: the term of an earlier start in this very second is not
+ * taken again. */
+static uint32_t
+next_term(const struct app *a, struct now now)
+{
+    return clordid_next_term(a->replayed.last_term, now.wall.ns + (a->replayed.records == 0 ? NS_PER_S : 0));
+}
+
 /* The journal's first region of this run: who writes, and what a new journal begins with. */
 static bool
 begin_journal(struct app *a, uint8_t *base, size_t bytes, struct now now, struct fault *fault)
 {
     uint8_t hash[32] = { 0 };
 
-    /* A journal without a past may have had one that was lost: the term of an earlier start in this very second is not
-     * taken again. */
-    a->term = clordid_next_term(a->replayed.last_term, now.wall.ns + (a->replayed.records == 0 ? NS_PER_S : 0));
+    a->term = next_term(a, now);
     memcpy(hash, &a->config.hash, sizeof(a->config.hash));
     journal_init(&a->journal, &a->identity, EXECGW_VERSION, hash, a->term, a->replayed.last_seq,
                  a->replayed.next_segment_index);
@@ -449,12 +456,32 @@ begin_journal(struct app *a, uint8_t *base, size_t bytes, struct now now, struct
     return true;
 }
 
+/* A power cut writes any of the pages that were not synced: behind the first that is missing, the rest is put aside. */
+static bool
+mend_journal(struct app *a, struct fault *fault)
+{
+    struct journal_place at;
+    bool hole;
+
+    if (!journal_hole_find(a->files, &hole, &at, fault) || (hole && !journal_cut(a->files, &at, fault)))
+        return false;
+    if (hole) {
+        log_write(a->log_main, LOG_JOURNAL_TORN, a->config.journal.dir, 0, at.seq);
+        log_write(a->log_main, LOG_WARNING,
+                  "journal: pages that were never synced are missing, as after a power cut; what "
+                  "stood behind them is kept as .void");
+    }
+    return true;
+}
+
 static bool
 open_journal(struct app *a, struct now now, struct fault *fault)
 {
     const struct config_journal *c = &a->config.journal;
     uint32_t next;
 
+    if (!mend_journal(a, fault))
+        return false;
     compact_journal(a, now);
     if (!replay_segments(a, &next, fault) || !limits_go_on(a, now, fault))
         return false;
@@ -466,6 +493,7 @@ open_journal(struct app *a, struct now now, struct fault *fault)
         log_write(a->log_main, LOG_JOURNAL_ORPHANS, NULL, a->replayed.orphans);
     if (c->dir[0] != '\0' && a->config.record[0] != '\0' && !recording_copy(&a->config, a->files, fault))
         return false;
+    journal_file_durable_begin(a->files, next_term(a, now), a->replayed.last_seq);
     if (!journal_file_start(a->files, next, &a->parts.region, fault) ||
         !begin_journal(a, a->parts.region.base, a->parts.region.bytes, now, fault))
         return false;
@@ -938,8 +966,11 @@ teardown(struct app *a)
     tls_context_free(&a->tls);
     if (a->record != NULL)
         record_file_stop(a->record);
-    if (a->files != NULL)
+    if (a->files != NULL) {
+        if (!a->journal.failed)
+            journal_file_durable(a->files, a->journal.seq); /* once the last sync has ended well */
         journal_file_close(a->files);
+    }
     if (a->log != NULL)
         log_stop(a->log);
     for (unsigned i = 0; i < VENUE_MAX; i++) {

@@ -24,6 +24,8 @@ struct cli {
     bool compact;
     int keep;             /* segments that stay as they are */
     const char *archive;  /* NULL: removed */
+    uint64_t cut_seq;     /* the last record to stay; 0 = no cut */
+    const char *confirm;  /* of the cut; NULL: the first step */
     const char *export;   /* "csv", "json"; NULL = no */
     unsigned flags;       /* COMMAND_POST_ONLY | COMMAND_REDUCE_ONLY */
     const char *evidence; /* resolve */

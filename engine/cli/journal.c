@@ -237,10 +237,12 @@ follow(struct cli *c, struct files *f, struct journal_reader *reader, struct jou
 static int
 one_purpose(const struct cli *c)
 {
-    int purposes = c->follow + c->verify + c->compact + (c->export != NULL);
+    int purposes = c->follow + c->verify + c->compact + (c->export != NULL) + (c->cut_seq != 0);
 
     if (purposes > 1)
-        return cli_fail(c, EXIT_USAGE, "journal takes one of --follow, --verify, --export and --compact");
+        return cli_fail(c, EXIT_USAGE, "journal takes one of --follow, --verify, --export, --compact and --cut");
+    if (c->confirm != NULL && c->cut_seq == 0)
+        return cli_fail(c, EXIT_USAGE, "--confirm belongs to --cut");
     if (c->events && c->export == NULL)
         return cli_fail(c, EXIT_USAGE, "--events belongs to --export");
     if (c->archive != NULL && !c->compact)
@@ -255,6 +257,8 @@ cli_journal(struct cli *c)
         return EXIT_USAGE;
     if (c->compact)
         return cli_journal_compact(c, c->argv[0]);
+    if (c->cut_seq != 0)
+        return cli_journal_cut(c, c->argv[0]);
     const char *dir = c->argv[0];
     struct files *f = calloc(1, sizeof(*f));
     struct journal_text *text = malloc(sizeof(*text));

@@ -23,6 +23,8 @@ enum option_id {
     OPTION_COMPACT,
     OPTION_KEEP,
     OPTION_ARCHIVE,
+    OPTION_CUT,
+    OPTION_CONFIRM,
     OPTION_STRATEGY,
     OPTION_EVIDENCE,
     OPTION_NOT_PLACED,
@@ -55,6 +57,8 @@ static const struct option options[] = {
     { "compact", no_argument, NULL, OPTION_COMPACT },
     { "keep", required_argument, NULL, OPTION_KEEP },
     { "archive", required_argument, NULL, OPTION_ARCHIVE },
+    { "cut", required_argument, NULL, OPTION_CUT },
+    { "confirm", required_argument, NULL, OPTION_CONFIRM },
     { "strategy", required_argument, NULL, OPTION_STRATEGY },
     { "evidence", required_argument, NULL, OPTION_EVIDENCE },
     { "not-placed", no_argument, NULL, OPTION_NOT_PLACED },
@@ -165,8 +169,8 @@ static const struct cli_command {
       "Kernel, io_uring, limits, clock; with the path of a configuration also that, its folders, and whether the\n"
       "venues' addresses take connections.\n",
       cli_doctor, 0, 1, COMMON | TAKES(OPTION_SOCKET), false },
-    { "journal", "DIR [--follow|--verify|--export csv|json [--events]|--compact [--keep N] [--archive DIR]]",
-      "print, verify, export or compact the journal in DIR; needs no gateway",
+    { "journal", "DIR [--follow|--verify|--export csv|json [--events]|--compact [--keep N] [--archive DIR]|--cut SEQ]",
+      "print, verify, export, compact or cut the journal in DIR; needs no gateway",
       "  --follow       keep printing what is appended, until interrupted\n"
       "  --verify       print nothing but the verdict: checksums, sequence, order of segments, a torn tail\n"
       "  --export       one row per order: what was asked, decided and done, with the times of decision, submit, "
@@ -177,10 +181,14 @@ static const struct cli_command {
       "  --compact      make one snapshot of all segments but the last; the gateway must not run\n"
       "  --keep N       so many of the last segments stay as they are (default 1)\n"
       "  --archive DIR  move segments that are no longer needed there, on the same file system, instead of removing "
-      "them\n",
+      "them\n"
+      "  --cut SEQ      in two steps: everything behind this record goes, and is kept as .void files; the gateway must "
+      "not run\n"
+      "  --confirm WORD the second step\n",
       cli_journal, 1, 1,
       COMMON | TAKES(OPTION_FOLLOW) | TAKES(OPTION_VERIFY) | TAKES(OPTION_EXPORT) | TAKES(OPTION_EVENTS) |
-          TAKES(OPTION_COMPACT) | TAKES(OPTION_KEEP) | TAKES(OPTION_ARCHIVE),
+          TAKES(OPTION_COMPACT) | TAKES(OPTION_KEEP) | TAKES(OPTION_ARCHIVE) | TAKES(OPTION_CUT) |
+          TAKES(OPTION_CONFIRM),
       false },
     { "replay", "DIR [--speed N|--full] [--verify [--allow-cut]] [--list] [--to FORMAT [--symbol S] [--out FILE]]",
       "put a recording of execgw --record through the same core again",
@@ -271,6 +279,14 @@ option_take(struct cli *c, int id, const char *value)
     case OPTION_EVENTS: c->events = true; return true;
     case OPTION_COMPACT: c->compact = true; return true;
     case OPTION_ARCHIVE: c->archive = value; return true;
+    case OPTION_CONFIRM: c->confirm = value; return true;
+    case OPTION_CUT:
+        if (decimal_parse(value, strlen(value), 0, &ms) == DECODE_OK && ms >= 1) {
+            c->cut_seq = (uint64_t)ms;
+            return true;
+        }
+        (void)cli_fail(c, EXIT_USAGE, "--cut %s: expected the sequence of the last record to stay, 1 or more", value);
+        return false;
     case OPTION_EVIDENCE: c->evidence = value; return true;
     case OPTION_NOT_PLACED:
         c->claim = RESOLVE_NOT_PLACED;

@@ -4,6 +4,7 @@
  * says whose it is, and a ring of what is to be unmapped. The writer's position is one address, so that it names
  * segment and offset at once. */
 #include "engine/io/journal_file.h"
+#include "engine/io/journal_durable.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,9 +65,14 @@ struct journal_file {
 
     pthread_mutex_t fault_lock; /* the sentence; taken by the writer only once it has seen the number */
     struct fault fault;
-    _Atomic int error; /* errno of the failure; 0 none */
-    _Atomic bool lost; /* what is written may not be on disk */
-    int64_t retry_s;   /* toucher: the disk is full, try again then; 0 = it is not */
+    _Atomic int error;            /* errno of the failure; 0 none */
+    _Atomic bool lost;            /* what is written may not be on disk */
+    _Atomic uint64_t durable_seq; /* 0 = nothing to say */
+    uint64_t durable_told;        /* toucher: as written */
+    int64_t durable_s;            /* toucher: when */
+    uint32_t durable_term;        /* 0 = it is not kept */
+
+    int64_t retry_s; /* toucher: the disk is full, try again then; 0 = it is not */
 };
 
 static const uint8_t zeros[ZERO_BYTES];
@@ -369,6 +375,12 @@ journal_file_dir(const struct journal_file *j)
     return j->dir;
 }
 
+int
+journal_file_dir_fd(const struct journal_file *j)
+{
+    return j->dir_fd;
+}
+
 bool
 journal_file_replace_begin(struct journal_file *j, uint32_t index, size_t bytes, struct journal_region *out,
                            struct fault *fault)
@@ -621,6 +633,19 @@ toucher_prepare(struct journal_file *j)
     }
 }
 
+/* Not synced: an older number is as true. */
+static void
+durable_tell(struct journal_file *j, int64_t now_s)
+{
+    uint64_t seq = atomic_load_explicit(&j->durable_seq, memory_order_relaxed);
+
+    if (j->durable_term == 0 || seq <= j->durable_told || now_s == j->durable_s)
+        return;
+    j->durable_s = now_s;
+    j->durable_told = seq;
+    (void)journal_durable_write(j->dir_fd, j->durable_term, seq, false); /* tried again when there is more to tell */
+}
+
 static void *
 toucher_thread(void *arg)
 {
@@ -633,6 +658,7 @@ toucher_thread(void *arg)
         toucher_retire(j);
         toucher_prepare(j);
         touch_ahead(j);
+        durable_tell(j, steady_s());
         (void)poll(&p, 1, j->idle < IDLE_AFTER ? TOUCH_BUSY_MS : TOUCH_IDLE_MS);
     }
     return NULL;
@@ -683,6 +709,92 @@ tail_clear(struct journal_file *j, uint32_t index, struct fault *fault)
     return true;
 }
 
+bool
+journal_file_void(struct journal_file *j, uint32_t index, struct fault *fault)
+{
+    ASSERT(!j->started && index >= 1 && index >= j->first);
+    for (; j->last >= index; j->last--) {
+        struct journal_region s;
+        char name[NAME_BYTES];
+        name_of(j->last, "seg", name);
+        if (!segment_open(j, j->last, false, &s, fault))
+            return false;
+        bool empty = all_zero(&s);
+        segment_drop(&s);
+        if (empty && unlinkat(j->dir_fd, name, 0) != 0)
+            return FAULT(fault, "%s/%s: %s", j->dir, name, strerror(errno));
+        if (!empty && !segment_void(j, j->last, fault))
+            return false;
+    }
+    if (j->last < j->first)
+        j->first = j->last = 0;
+    return fsync(j->dir_fd) == 0 || FAULT(fault, "journal directory %s: cannot be synced: %s", j->dir, strerror(errno));
+}
+
+/* The segment to go on in, when it has no header and is not empty: its first page was lost. */
+static bool
+headless_clear(struct journal_file *j, uint32_t index, struct fault *fault)
+{
+    struct journal_region s;
+
+    if (j->last < index)
+        return true;
+    if (!segment_open(j, index, false, &s, fault))
+        return false;
+    bool headless = s.base[0] == 0 && memcmp(s.base, s.base + 1, 7) == 0 && !all_zero(&s);
+    segment_drop(&s);
+    if (!headless)
+        return true;
+    segment_drop(&j->next); /* the one behind it: unmapped, it goes as well */
+    return journal_file_void(j, index, fault);
+}
+
+/* Segments that a run before may have left without a sync. */
+#define UNSYNCED_MAX (JOURNAL_HELD_MAX + RETIRED_MAX + 1)
+
+static bool
+old_sync(struct journal_file *j)
+{
+    bool ok = true;
+
+    for (uint32_t i = j->last > UNSYNCED_MAX ? j->last - UNSYNCED_MAX : 1; ok && i <= j->last; i++) {
+        char name[NAME_BYTES];
+        if (i < j->first)
+            continue;
+        name_of(i, "seg", name);
+        int fd = openat(j->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        ok = fd >= 0 && fdatasync(fd) == 0;
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    return ok;
+}
+
+void
+journal_file_durable_begin(struct journal_file *j, uint32_t term, uint64_t seq)
+{
+    ASSERT(!j->started);
+    j->durable_term = term;
+    j->durable_told = seq;
+    atomic_store_explicit(&j->durable_seq, seq, memory_order_relaxed);
+}
+
+static void
+durable_start(struct journal_file *j)
+{
+    if (j->durable_term == 0 ||
+        (old_sync(j) && journal_durable_write(j->dir_fd, j->durable_term, j->durable_told, true) == 0))
+        return;
+    (void)unlinkat(j->dir_fd, "durable", 0); /* an earlier run's says nothing of this one */
+    j->durable_term = 0;
+}
+
+void
+journal_file_durable(struct journal_file *j, uint64_t seq)
+{
+    atomic_store_explicit(&j->durable_seq, seq, memory_order_relaxed);
+}
+
 /* An old file may have been copied with holes: give it its blocks, or say now that the disk is full. */
 static bool
 blocks_check(struct journal_file *j, const struct journal_region *s, struct fault *fault)
@@ -717,7 +829,7 @@ bool
 journal_file_start(struct journal_file *j, uint32_t index, struct journal_region *out, struct fault *fault)
 {
     ASSERT(!j->started && index >= 1 && (j->last == 0 ? index == 1 : index >= j->first && index <= j->last + 1));
-    if (!tail_clear(j, index, fault))
+    if (!tail_clear(j, index, fault) || !headless_clear(j, index, fault))
         return false;
     if (j->last < index) {
         int fd;
@@ -746,6 +858,7 @@ journal_file_start(struct journal_file *j, uint32_t index, struct journal_region
     }
     atomic_store_explicit(&j->write_at, (uintptr_t)first->base, memory_order_relaxed);
     *out = *first;
+    durable_start(j);
     return toucher_start(j, fault);
 }
 
@@ -834,7 +947,9 @@ journal_file_close(struct journal_file *j)
         if (write(j->wake_fd, &one, sizeof(one)) < 0)
             ASSERT(errno == EAGAIN);
         (void)pthread_join(j->thread, NULL);
-        (void)journal_file_sync(j);
+        uint64_t seq = atomic_load_explicit(&j->durable_seq, memory_order_relaxed);
+        if (journal_file_sync(j) == 0 && j->durable_term != 0 && !journal_file_lost(j))
+            (void)journal_durable_write(j->dir_fd, j->durable_term, seq, true);
     }
     if (atomic_load_explicit(&j->next_ready, memory_order_relaxed) || !j->started)
         segment_drop(&j->next);

@@ -36,6 +36,18 @@ bool journal_file_map(struct journal_file *j, uint32_t index, struct journal_reg
 void journal_file_unmap(struct journal_region *segment);
 
 const char *journal_file_dir(const struct journal_file *j);
+int journal_file_dir_fd(const struct journal_file *j);
+
+/* Put the segments from `index` on aside, the last first: kept as journal-<8 digits>.void-<n>, removed where never
+ * begun. Before journal_file_start. */
+bool journal_file_void(struct journal_file *j, uint32_t index, struct fault *fault);
+
+/* The run of this term begins behind record `seq`: journal_file_start syncs what is there and says in the file
+ * `durable` (journal_durable.h) that it is. Where that cannot be written the file is removed. Before
+ * journal_file_start. */
+void journal_file_durable_begin(struct journal_file *j, uint32_t term, uint64_t seq);
+/* Writer: how far it is now. One relaxed store; the toucher writes it once a second, journal_file_close at the end. */
+void journal_file_durable(struct journal_file *j, uint64_t seq);
 
 /* Another segment in the place of segment `index`: a zeroed region of `bytes` (a multiple of 4096, at least 65536) to
  * write to; then it goes to disk and takes the name in one step (the old file is kept in the folder `archive`, or lost
