@@ -126,8 +126,8 @@ void risk_clock(struct risk *r, struct now now);
 /* What one strategy, account, venue or everything has done since the roll. */
 struct risk_day {
     value_t result; /* realised, unrealised and fees; reporting currency, like the next three */
-    value_t best;
-    value_t value; /* traded */
+    value_t best;   /* since the roll, or since a human released a drawdown */
+    value_t value;  /* traded */
     value_t fees;
     uint32_t messages; /* strategies: new orders, replaces, cancels; fills */
     uint32_t fills;

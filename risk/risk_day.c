@@ -243,7 +243,7 @@ risk_restore_day(struct risk *r, const char *reporting, enum trading_level level
     struct group *g = risk_group_at(r, level, id);
     struct risk_day day = *d;
 
-    if (g == NULL || day.best < 0 || day.value < 0 || day.best > RISK_QTY_MAX || day.result > day.best ||
+    if (g == NULL || day.best < -RISK_QTY_MAX || day.value < 0 || day.best > RISK_QTY_MAX || day.result > day.best ||
         day.result < -RISK_QTY_MAX || day.fees < -RISK_QTY_MAX || day.fees > RISK_QTY_MAX)
         return false;
     if (level == LEVEL_CLIENT) {

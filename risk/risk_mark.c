@@ -230,6 +230,12 @@ risk_restore_trip(struct risk *r, enum trading_level level, uint32_t id, enum ri
     return true;
 }
 
+static value_t
+clamp_value(wide_t v)
+{
+    return v > RISK_QTY_MAX ? RISK_QTY_MAX : v < -RISK_QTY_MAX ? -RISK_QTY_MAX : (value_t)v;
+}
+
 bool
 risk_untrip(struct risk *r, enum trading_level level, uint32_t id, struct now now)
 {
@@ -241,6 +247,8 @@ risk_untrip(struct risk *r, enum trading_level level, uint32_t id, struct now no
         r->client[id].executions = 0;
     if (g->tripped == 0)
         return true;
+    if ((g->tripped & 1u << TRIP_DRAWDOWN) != 0) /* else the next mark would latch it again */
+        g->day_best = clamp_value(group_day_result(g));
     g->tripped = 0;
     g->best = (struct breaker_best){ 0 };
     group_rooms(g);
@@ -273,12 +281,6 @@ risk_trip_text(enum risk_trip_kind k)
 #undef X
     };
     return (unsigned)k < RISK_TRIP_COUNT ? text[k] : "?";
-}
-
-static value_t
-clamp_value(wide_t v)
-{
-    return v > RISK_QTY_MAX ? RISK_QTY_MAX : v < -RISK_QTY_MAX ? -RISK_QTY_MAX : (value_t)v;
 }
 
 void

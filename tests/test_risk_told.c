@@ -203,11 +203,15 @@ TEST(a_days_numbers_are_taken_back_at_their_ends_and_refused_past_them)
         { .result = -RISK_QTY_MAX, .fees = -RISK_QTY_MAX },
         { .fees = RISK_QTY_MAX, .value = INT64_MAX },
         { .result = 5, .best = 5 },
+        { .result = -7, .best = -6 },
     };
     static const struct risk_day bad[] = {
-        { .best = -1, .result = -1 },    { .value = -1 },
-        { .best = RISK_QTY_MAX + 1 },    { .result = 6, .best = 5 },
-        { .result = -RISK_QTY_MAX - 1 }, { .fees = -RISK_QTY_MAX - 1 },
+        { .best = -RISK_QTY_MAX - 1, .result = -RISK_QTY_MAX - 1 },
+        { .value = -1 },
+        { .best = RISK_QTY_MAX + 1 },
+        { .result = 6, .best = 5 },
+        { .result = -RISK_QTY_MAX - 1 },
+        { .fees = -RISK_QTY_MAX - 1 },
         { .fees = RISK_QTY_MAX + 1 },
     };
     struct risk_day d;
@@ -620,6 +624,41 @@ TEST(kinds_of_the_kill_switch_begin_off_and_unknown_orders_are_counted)
     CHECK_EQ(risk_totals(f.r)->unknown_total, 0);
     CHECK_EQ(risk_fees(f.r, ACCOUNT_MAX, 0), 0);
     CHECK_EQ(risk_fees(f.r, 0, CURRENCY_MAX), 0);
+}
+
+/* ---- a drawdown that a human releases ---------------------------------------------------------------------------- */
+
+TEST(a_drawdown_that_is_released_counts_anew_from_the_result_then)
+{
+    begin();
+    f.lim.global.drawdown_max = USD(5);
+    apply_limits(&f);
+    fill_at(&f, SIDE_BUY, MARK, ONE);
+    mark_at(MARK + 1000);
+    mark_at(MARK + 499); /* 5.01 below the best */
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 1u << TRIP_DRAWDOWN);
+    CHECK(risk_untrip(f.r, LEVEL_GLOBAL, 0, f.now));
+    mark_at(MARK + 499);
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 0);
+    CHECK_EQ(check(&f), DENY_NONE);
+    mark_at(MARK - 1); /* 5 below that: at the limit */
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 0);
+    mark_at(MARK - 2);
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 1u << TRIP_DRAWDOWN);
+    CHECK(risk_untrip(f.r, LEVEL_GLOBAL, 0, f.now)); /* below zero, too */
+    mark_at(MARK - 502);
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 0);
+    mark_at(MARK - 503);
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 1u << TRIP_DRAWDOWN);
+    /* A loss of the day is there as long as it is: no word releases it. */
+    begin();
+    f.lim.global.day_loss_max = USD(5);
+    apply_limits(&f);
+    fill_at(&f, SIDE_BUY, MARK, ONE);
+    mark_at(MARK - 501);
+    CHECK(risk_untrip(f.r, LEVEL_GLOBAL, 0, f.now));
+    mark_at(MARK - 501);
+    CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 1u << TRIP_DAY_LOSS);
 }
 
 TEST_MAIN()
