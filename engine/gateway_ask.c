@@ -440,6 +440,8 @@ venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
     if (o->state == ORDER_FREE)
         return;
     struct gateway_venue *v = &g->venue[o->venue];
+    if (o->state == ORDER_SENT && o->wire_mono_ns > 0 && !a->ack_noted) /* timed out, or asked about again */
+        a->ack_noted = risk_note_no_ack(g->p.risk, v->id, now.mono.ns - o->wire_mono_ns, now);
     if (a->request_deadline.ns <= now.mono.ns) {
         a->request_deadline = MONO_NEVER;
         bool never_left =

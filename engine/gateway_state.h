@@ -70,6 +70,7 @@ struct order_aux {
     bool trades_next;   /* the next ask is for trades */
     bool not_found;     /* a query after the deadline found nothing; trades decide */
     bool cancel_wanted; /* cancel it, as often as it takes: until the order is proven over */
+    bool ack_noted;     /* its acknowledgement was too long in coming: counted */
     bool stuck;         /* refused for good, or not found for good: the reconciliation goes on without it */
     uint8_t cancels_refused;
     uint8_t asked_by1;   /* client + 1 that asked for a cancel of another's order: told of its end; 0 nobody */

@@ -58,7 +58,7 @@ kind_of_change(const struct gateway *g, const struct order *o, uint8_t before)
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
 static void
-count_state(struct gateway *g, const struct order *o, uint8_t before, bool unknown_before, struct now now)
+count_state(struct gateway *g, uint32_t slot, const struct order *o, uint8_t before, struct now now)
 {
     if (o->state == before)
         return;
@@ -66,7 +66,7 @@ count_state(struct gateway *g, const struct order *o, uint8_t before, bool unkno
         metric_add(g->p.metrics, METRIC_ORDER_ACKED, o->venue, 1);
         if (o->wire_mono_ns > 0) {
             metric_observe_ns(g->p.metrics, METRIC_ORDER_ACK, o->venue, now.mono.ns - o->wire_mono_ns);
-            if (!unknown_before) /* that was the sample */
+            if (!g->aux[slot].ack_noted)
                 risk_note_ack(g->p.risk, o->venue, now.mono.ns - o->wire_mono_ns, now);
         }
     }
@@ -121,8 +121,6 @@ tell(struct gateway *g, const struct order *o, const struct order_event *ev, enu
     }
     if (order_unknown(o) && !unknown_before) {
         metric_add(g->p.metrics, METRIC_ORDER_BECAME_UNKNOWN, o->venue, 1);
-        if (o->state == ORDER_SENT && o->wire_mono_ns > 0) /* an acknowledgement that has not come */
-            risk_note_ack(g->p.risk, o->venue, now.mono.ns - o->wire_mono_ns, now);
         log_write(g->p.log, LOG_ORDER_UNKNOWN, ev->text, o->client, o->key, ev->venue_code);
         report_event(g, o, REPORT_UNKNOWN, seq, ev, 0, now);
     } else if (!order_unknown(o) && unknown_before) {
@@ -217,7 +215,7 @@ apply_event(struct gateway *g, uint32_t slot, const struct order_event *ev, enum
     if (d.client != CLIENT_NONE)
         gateway_delta(g, &d); /* a duplicate too may have raised what the venue counts */
     if (out == ORDER_APPLIED || out == ORDER_LATE || out == ORDER_HELD) {
-        count_state(g, o, state_before, unknown_before, now);
+        count_state(g, slot, o, state_before, now);
         if (unlikely((o->marks & ORDER_MARK_AMENDS) != 0))
             replace_tell(g, slot, &before, ev, now);
         tell(g, o, ev, out, state_before, unknown_before, seq, now);

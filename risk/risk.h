@@ -272,6 +272,9 @@ void risk_note_reject(struct risk *r, uint32_t venue, uint32_t client, struct no
 /* From a new order's command to its bytes in the kernel; to its acknowledgement. */
 void risk_note_wire(struct risk *r, int64_t ns, struct now now);
 void risk_note_ack(struct risk *r, uint32_t venue, int64_t ns, struct now now);
+/* An acknowledgement that has not come for so long: a sample when that is beyond its bound already; else false, and it
+ * will be one when it comes. */
+bool risk_note_no_ack(struct risk *r, uint32_t venue, int64_t ns, struct now now);
 /* One turn of the loop. */
 void risk_note_turn(struct risk *r, int64_t ns, struct now now);
 

@@ -433,6 +433,15 @@ risk_note_ack(struct risk *r, uint32_t venue, int64_t ns, struct now now)
         risk_trip_set(r, LEVEL_VENUE, venue, TRIP_ACK, ns, v->ack_p99_max_ns);
 }
 
+bool
+risk_note_no_ack(struct risk *r, uint32_t venue, int64_t ns, struct now now)
+{
+    if (venue >= VENUE_MAX || r->venue[venue].ack_p99_max_ns == 0 || ns <= r->venue[venue].ack_p99_max_ns)
+        return false;
+    risk_note_ack(r, venue, ns, now);
+    return true;
+}
+
 void
 risk_note_turn(struct risk *r, int64_t ns, struct now now)
 {

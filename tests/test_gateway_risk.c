@@ -697,32 +697,43 @@ TEST(an_offset_that_the_venue_has_not_told_for_three_questions_is_not_known)
 
 TEST(acknowledgements_that_never_come_trip_their_venue)
 {
-    rig_ready(&rig);
-    limits_begin();
-    limits.latency_samples_min = 350;
-    limits.venue_default.ack_p99_max_ns = NS_PER_S;
-    limits_end();
-    for (int i = 0; i < 4; i++) {
-        CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 0);
-        (void)rig_new(&rig, SIDE_BUY, 99900 - i, 1000);
-        rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS); /* its time-out */
+    for (int past = 0; past < 2; past++) { /* a bound under the time-out of 2 s, and one above it */
+        rig_ready(&rig);
+        limits_begin();
+        limits.latency_samples_min = 350;
+        limits.venue_default.ack_p99_max_ns = (past ? 4 : 1) * NS_PER_S;
+        limits_end();
+        for (int i = 0; i < 4; i++) {
+            CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 0);
+            (void)rig_new(&rig, SIDE_BUY, 99900 - i, 1000);
+            rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
+        }
+        if (past)
+            rig_pass(&rig, 10 * NS_PER_S); /* asked about, again and again */
+        CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 1u << TRIP_ACK);
+        rig_end(&rig);
     }
-    CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 1u << TRIP_ACK);
-    rig_end(&rig);
 }
 
 TEST(one_that_comes_after_its_time_out_is_counted_once)
 {
-    rig_ready(&rig);
-    limits_begin();
-    limits.latency_samples_min = 150; /* a second one would be too many */
-    limits.venue_default.ack_p99_max_ns = NS_PER_S;
-    limits_end();
-    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
-    rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
-    CHECK(acked(1) != NULL);
-    CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 0);
-    rig_end(&rig);
+    for (int past = 0; past < 2; past++) {
+        rig_ready(&rig);
+        limits_begin();
+        limits.latency_samples_min = 150; /* a second one would be too many */
+        limits.venue_default.ack_p99_max_ns = (past ? 3 : 1) * NS_PER_S;
+        limits_end();
+        for (int i = 0; i < 2; i++) {
+            CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 0);
+            (void)rig_new(&rig, SIDE_BUY, 99900 - i, 1000);
+            rig_pass(&rig, 2 * NS_PER_S + NS_PER_MS);
+            if (past)
+                rig_pass(&rig, NS_PER_S);
+            CHECK(acked(1 + (uint64_t)i) != NULL);
+        }
+        CHECK_EQ(risk_tripped(rig.risk, LEVEL_VENUE, 0), 1u << TRIP_ACK);
+        rig_end(&rig);
+    }
 }
 
 TEST(our_own_latency_is_measured_whatever_stamp_a_client_sends)
