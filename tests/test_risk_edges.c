@@ -683,6 +683,7 @@ TEST(strategies_have_so_many_parts_of_positions_and_one_more_is_denied_but_not_t
     struct risk_pnl p;
     risk_pnl(f.r, d.client, d.account, d.instrument, &p);
     CHECK_EQ(p.qty, 0);
+    CHECK(group_of(&f, LEVEL_CLIENT, d.client).unmarked != 0); /* what it holds is not known */
     risk_pnl(f.r, CLIENT_NONE, d.account, d.instrument, &p);
     CHECK_EQ(p.qty, 5);
 }

@@ -661,4 +661,106 @@ TEST(a_drawdown_that_is_released_counts_anew_from_the_result_then)
     CHECK_EQ(risk_tripped(f.r, LEVEL_GLOBAL, 0), 1u << TRIP_DAY_LOSS);
 }
 
+/* ---- what is paid, and what nobody can say ----------------------------------------------------------------------- */
+
+TEST(a_fee_in_the_base_asset_is_quantity_of_the_strategys_part_too_and_no_loss_by_itself)
+{
+    struct order_delta d = { .account = ACCOUNT,
+                             .instrument = INSTR,
+                             .client = CLIENT,
+                             .side = SIDE_BUY,
+                             .fill_qty = ONE,
+                             .fill_px = MARK,
+                             .fee = VALUE_ONE / 100, /* ten steps of 10^-3 */
+                             .fee_ccy = 1 };
+    struct risk_pnl p;
+
+    begin();
+    risk_apply(f.r, &d);
+    for (uint32_t who = 0; who < 2; who++) {
+        risk_pnl(f.r, who == 0 ? CLIENT_NONE : CLIENT, ACCOUNT, INSTR, &p);
+        CHECK_EQ(p.qty, ONE - 10);
+    }
+    CHECK_EQ(group_of(&f, LEVEL_CLIENT, CLIENT).fees, 0);
+    CHECK_EQ(risk_fees(f.r, ACCOUNT, 1), VALUE_ONE / 100);
+    CHECK_EQ(group_of(&f, LEVEL_CLIENT, CLIENT).day_result, -USD(9995) / 10000); /* what is not there any more */
+    /* One in a currency that has no rate counts as a hundredth of the trade. */
+    begin();
+    d.fee_ccy = 3;
+    risk_apply(f.r, &d);
+    CHECK_EQ(group_of(&f, LEVEL_CLIENT, CLIENT).fees, USD(9995) / 10000);
+}
+
+TEST(a_fill_before_any_mark_stands_at_its_price_and_is_not_relied_on)
+{
+    fixture_init(&f);
+    memcpy(f.lim.reporting, "USD", 4);
+    apply_limits(&f);
+    risk_clock(f.r, f.now);
+    fill_at(&f, SIDE_BUY, MARK, ONE);
+    struct risk_group g = group_of(&f, LEVEL_CLIENT, CLIENT);
+    CHECK_EQ(g.gross, USD(9995) / 100);
+    CHECK_EQ(g.day_value, USD(9995) / 100);
+    CHECK(g.unmarked != 0);
+    mark_at(MARK);
+    CHECK_EQ(group_of(&f, LEVEL_CLIENT, CLIENT).unmarked, 0);
+}
+
+/* Another currency's rate is of then: what is held in it has no worth until a book says so. */
+TEST(after_a_journal_is_read_no_rate_of_it_is_young_but_those_that_are_stated)
+{
+    for (int stated = 0; stated < 2; stated++) {
+        fixture_init(&f);
+        memcpy(f.lim.reporting, "EUR", 4);
+        f.lim.fixed_count = (uint32_t)stated;
+        f.lim.fixed[0] = (struct rate_fixed){ .currency = "USD", .rate = pow10_i64[RATE_DECIMALS] };
+        f.lim.version++;
+        risk_arm(f.r, false);
+        CHECK(risk_set_limits(f.r, &f.lim, f.now, &f.fault));
+        risk_clock(f.r, f.now);
+        CHECK(risk_restore_rate(f.r, "EUR", USD_CCY, pow10_i64[RATE_DECIMALS]));
+        mark_at(MARK);
+        fill_at(&f, SIDE_BUY, MARK, ONE);
+        CHECK_EQ(group_of(&f, LEVEL_GLOBAL, 0).unmarked, 0);
+        risk_restored(f.r, f.now);
+        CHECK(risk_day_due(f.r, f.now));
+        mark_at(MARK);
+        CHECK_EQ(group_of(&f, LEVEL_GLOBAL, 0).unmarked != 0, stated == 0);
+        risk_set_rate(f.r, USD_CCY, pow10_i64[RATE_DECIMALS], f.now.mono);
+        mark_at(MARK);
+        CHECK_EQ(group_of(&f, LEVEL_GLOBAL, 0).unmarked, 0);
+    }
+}
+
+TEST(a_strategys_counts_are_taken_back_even_where_no_money_is_counted)
+{
+    struct risk_day d = { .messages = 7, .fills = 5, .executions = 3 };
+    struct risk_day told;
+
+    fixture_init(&f);
+    CHECK(risk_restore_day(f.r, "", LEVEL_CLIENT, CLIENT_MAX - 1, &d));
+    risk_restore_message(f.r, CLIENT_MAX - 1, true);
+    risk_restore_message(f.r, CLIENT_MAX - 1, false);
+    risk_restore_message(f.r, CLIENT_MAX, true); /* nobody's */
+    CHECK(risk_day_tell(f.r, LEVEL_CLIENT, CLIENT_MAX - 1, &told));
+    CHECK_EQ(told.messages, 9);
+    CHECK_EQ(told.fills, 5);
+    CHECK_EQ(told.executions, 4);
+}
+
+TEST(balances_are_of_accounts_and_currencies_that_there_are)
+{
+    value_t left;
+
+    begin();
+    risk_set_balance(f.r, ACCOUNT_MAX, 0, USD(1), 0);
+    risk_set_balance(f.r, 0, CURRENCY_MAX, USD(1), 0);
+    CHECK(!risk_free_balance(f.r, ACCOUNT_MAX, 0, &left));
+    CHECK(!risk_free_balance(f.r, 0, CURRENCY_MAX, &left));
+    CHECK(!risk_free_balance(f.r, 0, CURRENCY_MAX - 1, &left));
+    risk_set_balance(f.r, ACCOUNT_MAX - 1, CURRENCY_MAX - 1, USD(3), 0);
+    CHECK(risk_free_balance(f.r, ACCOUNT_MAX - 1, CURRENCY_MAX - 1, &left));
+    CHECK_EQ(left, USD(3));
+}
+
 TEST_MAIN()
