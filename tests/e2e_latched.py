@@ -46,7 +46,7 @@ def says(gw, what):
 
 
 def book(gw, symbol="BTCUSDT"):
-    """Its touch once it is live: /ready speaks of any book, and an order sent before is denied for want of this one."""
+    """Its touch once it is live: an order sent before is denied for want of it."""
     def there():
         return next(((D(b["bid"]), D(b["ask"])) for b in gw.cli("status")[1][0]["books"]
                      if b["symbol"] == symbol and b["state"] == "live"), None)

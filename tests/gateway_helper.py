@@ -194,9 +194,16 @@ class Gateway(Process):
                     total += float(m.group(3))
         return total
 
-    def ready(self, seconds=WAIT):
+    def books_live(self):
+        """Every book is live: until its own is, an order is denied for want of it."""
+        return 0 < self.metric("book_state") == self.metric("book_state", state="live")
+
+    def ready(self, seconds=WAIT, books=True):
+        """/ready, which one live book turns on; and, unless told otherwise, every book."""
         wait_for("/ready answers 200\n" + self.text()[-2000:] if not self.alive() else "/ready answers 200",
                  lambda: self.get("/ready")[0] == 200, seconds)
+        if books:
+            wait_for("every book is live", self.books_live, seconds)
 
     def cli(self, *args, ok=True):
         """execgw-cli ARGS --json: its exit code and the JSON values that it printed."""
