@@ -113,6 +113,31 @@ TEST(a_looser_state_asked_before_a_stricter_one_is_asked_again_and_a_looser_one_
     rig_end(&rig);
 }
 
+TEST(what_latched_is_released_by_its_second_step_alone)
+{
+    rig_ready(&rig);
+    CHECK(risk_restore_trip(rig.risk, LEVEL_CLIENT, RIG_CLIENT, TRIP_REPEAT));
+    rig_command(&rig, RIG_OPERATOR, state_command(LEVEL_CLIENT, RIG_CLIENT, TRADING_ACTIVE));
+    struct report asked = rig_next(&rig, RIG_OPERATOR, REPORT_CONFIRM);
+    CHECK(risk_tripped(rig.risk, LEVEL_CLIENT, RIG_CLIENT) != 0);
+    rig_confirm(&rig, asked);
+    CHECK_EQ(risk_tripped(rig.risk, LEVEL_CLIENT, RIG_CLIENT), 0);
+    rig_end(&rig);
+}
+
+TEST(a_silent_strategy_that_is_halted_stays_so)
+{
+    rig_heartbeat_ns = NS_PER_S;
+    rig_on_silence = ON_DISCONNECT_REDUCE;
+    rig_ready(&rig);
+    rig_heartbeat_ns = 0;
+    rig_command(&rig, RIG_OPERATOR, state_command(LEVEL_CLIENT, RIG_CLIENT, TRADING_HALTED));
+    rig_pass(&rig, 3 * NS_PER_S);
+    CHECK(metric_get(rig.metrics, METRIC_CLIENT_SILENT, RIG_CLIENT) > 0);
+    CHECK_EQ(kill_level_state(risk_kill(rig.risk), LEVEL_CLIENT, RIG_CLIENT), TRADING_HALTED);
+    rig_end(&rig);
+}
+
 /* A fill of everything that the newest order asked for. */
 static void
 filled(enum side side, px_t px, qty_t qty, int64_t trade)

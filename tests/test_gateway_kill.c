@@ -288,6 +288,27 @@ TEST(what_latches_in_risk_trips_it_only_where_that_is_configured)
     rig_kill_trips = 0;
 }
 
+/* An audit's list, asked for before the switch: what it does not have proves nothing. */
+TEST(a_list_that_was_asked_for_before_the_last_order_was_over_is_no_proof)
+{
+    char a[CLORDID_BYTES];
+
+    rig_ready(&rig);
+    working(a, 1);
+    rig_pass(&rig, 61 * NS_PER_S);
+    CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) != NULL); /* the audit's */
+    halt();
+    rig_say_kind(&rig, VENUE_CANCELED, a);
+    CHECK(status().order_state != KILL_PROVEN);
+    CHECK(rig_take(&rig, VENUE_RQ_OPEN_ORDERS) == NULL); /* its answer would be taken for ours */
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    CHECK(status().order_state != KILL_PROVEN);
+    rig_pass(&rig, 10 * NS_PER_S);
+    list(NULL);
+    CHECK_EQ(status().order_state, KILL_PROVEN);
+    rig_end(&rig);
+}
+
 /* Ours by the venue's word never to have been placed; killed, and proven. */
 static void
 proven_without(char id[CLORDID_BYTES])

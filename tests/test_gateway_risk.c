@@ -492,6 +492,71 @@ TEST(flatten_of_nothing_held_and_nothing_open_is_flat_at_once)
     rig_end(&rig);
 }
 
+TEST(flatten_ends_with_the_kill_switch_and_after_a_minute)
+{
+    for (int how = 0; how < 2; how++) {
+        rig_ready(&rig);
+        hold(1000);
+        if (how == 1) { /* nothing to price a reduction by */
+            limits_begin();
+            limits.instrument_default.good_age_max_ns = NS_PER_S;
+            limits_end();
+            rig_pass(&rig, 2 * NS_PER_S);
+        }
+        flatten();
+        if (how == 0) {
+            gateway_halt(rig.g, "test", rig.now);
+            rig_pass(&rig, 300 * NS_PER_MS);
+            CHECK(strcmp(flatten_said(), "given up: the kill switch is on") == 0);
+        } else {
+            uint32_t news = rig_requests(&rig, VENUE_RQ_NEW);
+            rig_pass(&rig, 59 * NS_PER_S);
+            CHECK(strncmp(flatten_said(), "given up", 8) != 0);
+            rig_pass(&rig, 2 * NS_PER_S);
+            CHECK(strcmp(flatten_said(), "given up: it took too long") == 0);
+            CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), news);
+        }
+        rig_end(&rig);
+    }
+}
+
+TEST(flatten_goes_on_when_a_cancel_stays_unproven)
+{
+    rig_ready(&rig);
+    hold(1000);
+    (void)rig_new(&rig, SIDE_SELL, 100300, 400);
+    (void)acked(9);
+    uint32_t news = rig_requests(&rig, VENUE_RQ_NEW);
+    flatten();
+    rig_pass(&rig, 4500 * NS_PER_MS);
+    CHECK(rig_requests(&rig, VENUE_RQ_CANCEL) >= 1);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_NEW), news);
+    rig_pass(&rig, NS_PER_S);
+    CHECK(rig_requests(&rig, VENUE_RQ_NEW) > news);
+    rig_end(&rig);
+}
+
+/* ---- a client's pace -----------------------------------------------------------------------------------------------
+ */
+
+TEST(a_cancel_above_the_clients_rate_is_denied_and_goes_out_all_the_same)
+{
+    rig_ready(&rig);
+    uint64_t first = rig_new(&rig, SIDE_BUY, 99900, 1000);
+    (void)acked(1);
+    uint64_t second = rig_new(&rig, SIDE_BUY, 99800, 1000);
+    (void)acked(2);
+    limits_begin();
+    limits.client_default.cancel_rate = (struct rate_limit){ 1, 1 };
+    limits_end();
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = first });
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = second });
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_CANCEL_RATE);
+    rig_pass(&rig, NS_PER_S);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 2);
+    rig_end(&rig);
+}
+
 /* ---- limits that do not fit what is traded --------------------------------------------------------------------------
  */
 

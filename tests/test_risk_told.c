@@ -486,6 +486,36 @@ TEST(a_trade_found_to_be_a_clients_moves_from_nobodys_part_to_its_own_and_not_th
     }
 }
 
+/* Of a parent's total: what is open, filled, filled before, and found to be a child's. */
+TEST(a_parents_total_is_used_by_whatever_way_a_child_has_traded)
+{
+    for (int how = 0; how < 2; how++) {
+        struct order_delta d = { .account = ACCOUNT,
+                                 .instrument = INSTR,
+                                 .client = CLIENT,
+                                 .side = SIDE_BUY,
+                                 .open_change = 1,
+                                 .fill_px = MARK,
+                                 .parent_key = 9,
+                                 .parent_qty = 4 * ONE };
+        begin();
+        d.reserved_change = 2 * ONE;
+        d.parent_used = how == 0 ? ONE : 0; /* of a journal: filled before */
+        risk_apply(f.r, &d);
+        d.open_change = 0;
+        d.parent_used = 0;
+        d.reserved_change = -ONE; /* a fill moves nothing by itself */
+        d.fill_qty = ONE;
+        risk_apply(f.r, &d);
+        d.reserved_change = d.fill_qty = 0;
+        d.moved_qty = how == 1 ? ONE : 0;
+        risk_apply(f.r, &d);
+        f.o.parent_key = 9;
+        f.o.parent_qty = 4 * ONE;
+        AT_LIMIT_AND_PAST(&f, f.o.qty = ONE, f.o.qty = ONE + 5, DENY_PARENT);
+    }
+}
+
 /* A loss by a fill alone, no mark after it: every level's latch is looked at. */
 TEST(a_fill_that_loses_latches_each_level_at_once)
 {
