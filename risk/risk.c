@@ -202,6 +202,8 @@ check_numbers(const struct resolved_limits *l, const struct risk_order *o, px_t 
         DENY(DENY_INCREMENT, o->qty, l->step);
     if (unlikely(o->qty > l->qty_max))
         DENY(DENY_ORDER_QTY, o->qty, l->qty_max);
+    if (unlikely(o->type == ORDER_MARKET && o->ins->market_qty_max > 0 && o->qty > o->ins->market_qty_max))
+        DENY(DENY_ORDER_QTY, o->qty, o->ins->market_qty_max);
     if (unlikely(o->qty < l->qty_min))
         DENY(DENY_ORDER_QTY, o->qty, l->qty_min);
     /* A market order that the book does not show in full has no price: SWEEP says so. */

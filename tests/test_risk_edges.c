@@ -94,6 +94,30 @@ TEST(post_only_is_of_orders_that_rest_until_canceled)
     CHECK_EQ(check(&f), DENY_INVALID_ORDER);
 }
 
+TEST(a_market_order_is_held_to_the_venues_own_maximum_for_those)
+{
+    struct fixture f;
+    struct risk_verdict binding;
+    fixture_init(&f);
+    f.o.type = ORDER_MARKET;
+    f.o.tif = TIF_IOC;
+    f.o.px = 0;
+    f.o.sweep_px = ASK;
+    f.o.sweep_qty = INT64_MAX;
+    f.ins.market_qty_max = 2 * ONE;
+    AT_LIMIT_AND_PAST(&f, f.o.qty = 2 * ONE, f.o.qty = 2 * ONE + 5, DENY_ORDER_QTY);
+    CHECK_EQ(f.v.limit, 2 * ONE);
+    CHECK_EQ(risk_whatif(f.r, &f.o, &f.md, f.now, &binding), 2 * ONE);
+    CHECK_EQ(binding.reason, DENY_ORDER_QTY);
+    f.o.type = ORDER_LIMIT;
+    f.o.px = ASK;
+    CHECK_EQ(check(&f), DENY_NONE); /* any other may be larger */
+    f.o.type = ORDER_MARKET;
+    f.o.px = 0;
+    f.ins.market_qty_max = 0; /* not stated */
+    CHECK_EQ(check(&f), DENY_NONE);
+}
+
 TEST(a_market_order_without_a_price_is_a_sweep_whatever_it_would_be_worth)
 {
     struct fixture f;

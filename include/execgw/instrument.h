@@ -48,7 +48,7 @@ struct instrument {
     qty_t step;
     qty_t qty_min;
     qty_t qty_max;
-    qty_t market_qty_max;
+    qty_t market_qty_max; /* of one market order; 0 = not stated */
     value_t notional_min; /* quote currency */
     value_t notional_max;
     char symbol[SYMBOL_BYTES];    /* the venue's: BTCUSDT */
