@@ -793,4 +793,47 @@ TEST(balances_are_of_accounts_and_currencies_that_there_are)
     CHECK_EQ(left, USD(3));
 }
 
+/* ---- another venue, other kinds ---------------------------------------------------------------------------------- */
+
+TEST(an_instrument_counts_at_its_own_venue_and_in_the_currency_it_settles_in)
+{
+    struct instrument other;
+    struct risk_venue up = venue_up();
+
+    begin();
+    other = f.ins;
+    other.id = INSTR + 1;
+    other.venue = VENUE_MAX - 1;
+    other.kind = INSTRUMENT_LINEAR;
+    other.base_ccy = 5;
+    other.quote_ccy = 6;
+    other.settle_ccy = USD_CCY;
+    memcpy(other.base, "XYZ", 4);
+    memcpy(other.quote, "PTS", 4); /* what it is quoted in is worth nothing: money is what it settles in */
+    memcpy(other.settle, "USD", 4);
+    memcpy(other.symbol, "XYZPERP", 8);
+    CHECK(risk_set_instrument(f.r, &other, f.now, &f.fault));
+    risk_mark(f.r, other.id, &f.md, f.now);
+    risk_set_venue(f.r, VENUE_MAX - 1, &up);
+    struct order_delta d = { .account = ACCOUNT,
+                             .instrument = INSTR + 1,
+                             .client = CLIENT,
+                             .side = SIDE_BUY,
+                             .fill_qty = ONE,
+                             .fill_px = MARK,
+                             .fee_ccy = USD_CCY };
+    risk_apply(f.r, &d);
+    CHECK_EQ(group_of(&f, LEVEL_VENUE, VENUE_MAX - 1).gross, USD(9995) / 100);
+    CHECK_EQ(group_of(&f, LEVEL_VENUE, VENUE_MAX - 1).unmarked, 0);
+    CHECK_EQ(group_of(&f, LEVEL_VENUE, 0).gross, 0);
+    CHECK_EQ(group_of(&f, LEVEL_GLOBAL, 0).gross, USD(9995) / 100);
+    f.o.instrument = other.id;
+    f.o.ins = &other;
+    f.lim.venue_set = 1u << (VENUE_MAX - 1);
+    f.lim.venue[VENUE_MAX - 1] = f.lim.venue_default;
+    f.lim.venue[VENUE_MAX - 1].group.gross_max = USD(19990) / 100;
+    apply_limits(&f);
+    AT_LIMIT_AND_PAST(&f, f.o.qty = ONE, f.o.qty = ONE + 5, DENY_EXPOSURE);
+}
+
 TEST_MAIN()
