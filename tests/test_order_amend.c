@@ -278,10 +278,38 @@ TEST(an_order_found_filled_at_the_total_of_its_open_amend_was_amended)
         oms_fill(&o, s, 1, filled);
         struct order_event ev = oms_event(&o, s, ORDER_EV_STATUS);
         ev.state = ORDER_FILLED;
+        ev.cum_qty = filled;
         oms_apply(&o, s, &ev);
         CHECK_EQ(OMS_STATE(&o, s), ORDER_FILLED);
         CHECK_EQ(order_at(o.t, s)->qty, filled);
         CHECK_EQ(order_key_check(o.t, 1, key).asked.state, filled == 60 ? ORDER_NEW : ORDER_NOT_PLACED);
+        oms_free(&o);
+    }
+}
+
+TEST(an_order_called_filled_without_a_word_of_how_much_keeps_the_worse_total_of_its_open_amend)
+{
+    static const struct {
+        qty_t asked, filled, said; /* the order is for 100 */
+        enum order_state state;
+        qty_t reserved;
+    } row[] = {
+        { 60, 60, 0, ORDER_PARTIALLY_FILLED, 40 },    { 60, 60, 60, ORDER_FILLED, 0 },
+        { 60, 60, 100, ORDER_PARTIALLY_FILLED, 40 },  { 150, 90, 0, ORDER_PARTIALLY_FILLED, 60 },
+        { 150, 90, 150, ORDER_PARTIALLY_FILLED, 60 }, { 150, 90, 100, ORDER_PARTIALLY_FILLED, 10 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        struct oms o;
+        uint32_t s = working(&o, 100);
+        oms_amend(&o, s, 9000, row[i].asked);
+        oms_fill(&o, s, 1, row[i].filled);
+        struct order_event ev = oms_event(&o, s, ORDER_EV_STATUS);
+        ev.state = ORDER_FILLED;
+        ev.cum_qty = row[i].said;
+        oms_apply(&o, s, &ev);
+        CHECK_EQ(OMS_STATE(&o, s), row[i].state);
+        CHECK_EQ(o.sums.reserved[0][SIDE_BUY], row[i].reserved);
         oms_free(&o);
     }
 }
@@ -309,6 +337,19 @@ TEST(race_amend_ack_after_fill_changes_nothing)
     CHECK_EQ(OMS_STATE(&o, s), ORDER_FILLED);
     CHECK_EQ(oms_amended(&o, s, 9000, 80), ORDER_DUPLICATE);
     CHECK_EQ(order_at(o.t, s)->qty, 100);
+    CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
+    oms_free(&o);
+}
+
+TEST(an_amend_down_to_what_is_filled_ends_the_order_and_frees_its_reservation)
+{
+    struct oms o;
+    uint32_t s = working(&o, 100);
+    oms_amend(&o, s, 10000, 40);
+    oms_fill(&o, s, 1, 40); /* on its way, 40 were filled */
+    CHECK_EQ(OMS_STATE(&o, s), ORDER_PARTIALLY_FILLED);
+    CHECK_EQ(oms_amended(&o, s, 10000, 40), ORDER_APPLIED);
+    CHECK_EQ(OMS_STATE(&o, s), ORDER_FILLED);
     CHECK_EQ(o.sums.reserved[0][SIDE_BUY], 0);
     oms_free(&o);
 }

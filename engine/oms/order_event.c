@@ -327,7 +327,7 @@ on_request(struct order *o, const struct order_event *ev, enum order_event_kind 
 
 /* ---- amends ------------------------------------------------------------------------------------------------------ */
 
-/* An amend that was refused, or is proven never to have arrived, may have been refused because all was filled. */
+/* All that the order is for now was filled: an amend was refused for that, or brought the total down to it. */
 static bool
 filled_meanwhile(struct order_table *t, struct order *o)
 {
@@ -372,6 +372,8 @@ on_amended(struct order_table *t, struct order *o, const struct order_event *ev)
     o->px = ev->px;
     o->qty = ev->qty;
     pending_shows(o);
+    if (o->cum_qty == o->qty) /* of more than the total the venue's own end is awaited */
+        (void)filled_meanwhile(t, o);
     return ORDER_APPLIED;
 }
 
@@ -428,6 +430,15 @@ on_status_working(struct order_table *t, struct order *o, const struct order_eve
     return changed && out == ORDER_DUPLICATE ? ORDER_APPLIED : out;
 }
 
+/* Called filled without a word of how much, while an amend that may or may not have been carried out is open: how much
+ * that is must be asked for. */
+static bool
+filled_to_what(const struct order_table *t, const struct order *o, const struct order_event *ev)
+{
+    return o->end_state == 0 && ev->cum_qty == 0 && o->venue_cum_qty < worst_total(t, o) &&
+           least_total(t, o) < worst_total(t, o);
+}
+
 /* Answer to a query: works, or is over in one of the ways an order can be over. */
 static enum order_outcome
 on_status(struct order_table *t, struct order *o, const struct order_event *ev)
@@ -444,6 +455,8 @@ on_status(struct order_table *t, struct order *o, const struct order_event *ev)
     case ORDER_FILLED: /* by trades only: until they are here it is held */
         if (!order_live(o))
             return o->state == ORDER_FILLED ? ORDER_DUPLICATE : ORDER_CONFLICT;
+        if (filled_to_what(t, o, ev))
+            return ORDER_DUPLICATE;
         if (o->end_state == 0) /* told once; what it was to be is settled by then */
             o->venue_cum_qty = MAX(o->venue_cum_qty, least_total(t, o));
         return on_end(t, o, ORDER_EV_FILL_ALL);
