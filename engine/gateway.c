@@ -249,7 +249,7 @@ gateway_close_politely(struct gateway_venue *v, unsigned role, struct now now)
 
 /* ---- sessions ---------------------------------------------------------------------------------------------------- */
 
-static void
+void
 session_arm(struct gateway_venue *v, unsigned role)
 {
     v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_SESSION(conn_of(v, role)), v->session[role].deadline);
@@ -520,7 +520,8 @@ gateway_on_bytes(struct gateway *g, uint32_t conn, const uint8_t *bytes, size_t 
     unsigned role = first ? conn % 2 : g->conn[conn].role;
     struct session *s = &v->session[role];
 
-    session_on_bytes(s, now);
+    if (unlikely(session_on_bytes(s, now)))
+        line_alive(v);
     while (len > 0 && (s->state == SESSION_STEPPING || s->state == SESSION_READY)) {
         struct ws_message m;
         size_t used = 0;
@@ -626,8 +627,9 @@ each_second(struct gateway *g, struct now now)
     g->books_live = 0;
     for (uint16_t i = 0; i < g->cfg.venue_count; i++) {
         market_second(&g->venue[i], now);
+        clock_second(&g->venue[i], now);
         budgets_show(&g->venue[i], now);
-        order_ready |= g->venue[i].reconciled;
+        order_ready |= g->venue[i].reconciled && !line_doubted(&g->venue[i]);
         metric_set(g->p.metrics, METRIC_ORDER_OPEN, i, t->live);
         metric_set(g->p.metrics, METRIC_ORDER_UNKNOWN, i, t->unknown);
     }
@@ -646,8 +648,6 @@ each_second(struct gateway *g, struct now now)
     }
     g->ready = ready;
     control_show_state(g);
-    for (uint16_t i = 0; i < g->cfg.venue_count; i++)
-        venue_clock_second(&g->venue[i], now);
     deadman_second(g, now);
     guard_second(g, now);
     metric_set(g->p.metrics, METRIC_HEARTBEAT, 0, now.wall.ns);
@@ -694,7 +694,7 @@ gateway_on_timer(struct gateway *g, uint32_t timer, struct now now)
     case 0: market_timer(v, now); break;
     case 1: legs_timer(v, now); break;
     case 2: market_fetch_instruments(v, now); break;
-    default: venue_ask_time(v, now); break;
+    default: clock_timer(v, now); break;
     }
 }
 

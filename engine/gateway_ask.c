@@ -443,15 +443,20 @@ venue_order_timer(struct gateway *g, uint32_t slot, struct now now)
     if (o->state == ORDER_SENT && o->wire_mono_ns > 0 && !a->ack_noted) /* timed out, or asked about again */
         a->ack_noted = risk_note_no_ack(g->p.risk, v->id, now.mono.ns - o->wire_mono_ns, now);
     if (a->request_deadline.ns <= now.mono.ns) {
+        mono_ns_t sent = { a->request_deadline.ns - v->cfg->request_timeout_ns };
         a->request_deadline = MONO_NEVER;
         bool never_left =
             g->cfg.durable_first && unsent_withdraw(g, slot, NULL, "its record was not on disk in time", now);
         if (!never_left && order_live(o))
             order_said(g, slot, ORDER_EV_UNKNOWN, 0, "no answer in time", now);
+        if (!never_left)
+            line_doubt(v, sent, now);
     }
     if (a->ask_at.ns <= now.mono.ns) {
         a->ask_at = MONO_NEVER;
         if (a->ask == ASK_QUERY || a->ask == ASK_TRADES) {
+            if (!venue_over_http(v, a->ask == ASK_QUERY ? VENUE_RQ_QUERY : VENUE_RQ_TRADES))
+                line_doubt(v, (mono_ns_t){ a->asked_mono_ns }, now);
             (void)ask_end(v, slot, (enum ask)a->ask);
             ask_failed(v, slot, false, now);
         } else if (ask_needless(a, o)) {

@@ -399,6 +399,8 @@ walk_ended(struct gateway_venue *v, struct now now)
     bool silent = k->tries >= 2 && mono_since(now.mono, v->session[ROLE_ORDER].last_rx) >= KILL_SILENT_NS;
 
     k->clean = k->live == 0;
+    if (reached && silent)
+        line_doubt(v, v->session[ROLE_ORDER].last_rx, now);
     if (!reached)
         proof_set(v, KILL_UNREACHABLE, "order entry is not connected and reconciled", now);
     else if (silent)

@@ -180,12 +180,13 @@ struct gateway_venue {
     bool reconciled;
     bool lost;     /* was reconciled when the session ended: until it is back, VENUE_DOWN says more than RECONCILING */
     bool stepping; /* inside venue_step: its answers may come in the call */
-    bool clock_known;
+    bool clock_known; /* asked and answered in this session, and not too long ago */
     bool time_asked;
     int64_t clock_offset_ns; /* from the wall clock, as that stands: what is shown and limited */
     int64_t clock_apart_ns;  /* wall clock less steady clock, as the offset is of */
     wall_ns_t venue_at;      /* what the venue's clock said at venue_mono; the wall clock's until it was asked */
     mono_ns_t venue_mono;
+    bool clock_measured; /* venue_at is an answer */
     struct now time_sent;
     uint32_t positions_unknown; /* instruments that first_sight calls so; read for every order */
     mono_ns_t blocked_until;    /* told to be quiet */
@@ -437,6 +438,8 @@ uint64_t gateway_random(struct gateway *g);
 uint64_t gateway_journal(struct gateway *g, enum journal_type type, const void *payload, size_t bytes, struct now now);
 /* Carry out what a session asks for, and what follows from that. */
 void session_run(struct gateway_venue *v, unsigned role, enum session_do what, struct now now);
+/* The session's deadline has changed. */
+void session_arm(struct gateway_venue *v, unsigned role);
 void session_broken(struct gateway_venue *v, unsigned role, const char *why, struct now now);
 /* Frame `len` payload bytes at scratch + WS_HEADER_ROOM and send them. False: no room, nothing was sent. */
 bool gateway_send(struct gateway_venue *v, unsigned role, uint8_t opcode, size_t len);
@@ -491,6 +494,13 @@ venue_offset_ns(const struct gateway_venue *v, struct now now)
     return venue_now_ns(v, now) - now.wall.ns;
 }
 
+/* Order entry owes an answer and has said nothing since: no new order is sent into what may be a dead wire. */
+static inline bool
+line_doubted(const struct gateway_venue *v)
+{
+    return v->session[ROLE_ORDER].doubted.ns != 0;
+}
+
 /* Ask before submit(): a kind that goes over HTTP waits while another is on its way, and while the venue wants quiet
  * there. */
 static inline bool
@@ -542,9 +552,6 @@ cancel_under_way(const struct order *o)
 {
     return o->request == REQUEST_CANCEL_IN_FLIGHT || (o->request == REQUEST_REPLACE_IN_FLIGHT && !order_amending(o));
 }
-
-/* gateway_venue.c, once a second. */
-void venue_clock_second(struct gateway_venue *v, struct now now);
 
 /* gateway_legs.c */
 void legs_init(struct gateway_venue *v);
@@ -714,12 +721,29 @@ void resolve_ask(struct gateway *g, const struct client_command *c, struct now n
 /* DENY_NONE: the order has taken the operator's word. forced: although the venue can be asked. */
 enum deny_reason resolve_confirmed(struct gateway *g, const struct command *asked, bool forced, struct now now);
 
+/* gateway_clock.c: the venue's clock, and whether anybody is there to tell it */
+/* At the log-on, or again: the answer's time counts from now. */
+void clock_asked(struct gateway_venue *v, struct now now);
+/* Its timer: ask again. */
+void clock_timer(struct gateway_venue *v, struct now now);
+/* VENUE_TIME. */
+void clock_told(struct gateway_venue *v, const struct venue_report *r);
+/* A request was refused for its time: what is known is wrong. */
+void clock_doubt(struct gateway_venue *v, struct now now);
+void clock_second(struct gateway_venue *v, struct now now);
+/* A request over order entry's connection, sent at `sent`, has no answer in time. When nothing was heard since: new
+ * orders wait, the time is asked, and without a byte the connection is given up. */
+void line_doubt(struct gateway_venue *v, mono_ns_t sent, struct now now);
+/* A byte came after all. */
+void line_alive(struct gateway_venue *v);
+
 /* gateway_venue.c */
 void venue_step(struct gateway_venue *v, struct now now);
 void venue_on_ready(struct gateway_venue *v, struct now now);
 void venue_on_down(struct gateway_venue *v, struct now now);
 void venue_on_report(void *ctx, const struct venue_report *r);
-void venue_ask_time(struct gateway_venue *v, struct now now);
+/* A step of the log-on was answered. */
+void venue_step_done(struct gateway_venue *v, uint8_t step);
 bool venue_work(struct gateway_venue *v, struct now now);
 void venue_order_timer(struct gateway *g, uint32_t slot, struct now now);
 void venue_publish_state(struct gateway_venue *v);

@@ -296,7 +296,7 @@ void
 venue_publish_state(struct gateway_venue *v)
 {
     struct risk_venue rv = {
-        .logged_on = v->logged_on,
+        .logged_on = v->logged_on && !line_doubted(v),
         .stream_in_step = v->stream_up,
         .reconciled = (v->reconciled || v->lost) && !v->unheld,
         .clock_known = v->clock_known,
@@ -307,7 +307,7 @@ venue_publish_state(struct gateway_venue *v)
 
     risk_set_venue(v->g->p.risk, v->id, &rv);
     metric_set(v->g->p.metrics, METRIC_ORDER_ENTRY_READY, v->id,
-               v->logged_on && v->stream_up && v->reconciled && !v->unheld);
+               rv.logged_on && v->stream_up && v->reconciled && !v->unheld);
     metric_set(v->g->p.metrics, METRIC_CLOCK_OFFSET, v->id, v->clock_offset_ns);
     metric_set(v->g->p.metrics, METRIC_ORDER_FOREIGN, v->id, v->foreign);
 }
@@ -374,8 +374,7 @@ venue_step(struct gateway_venue *v, struct now now)
     }
     v->now = now;
     if (step == STEP_TIME) {
-        v->time_sent = now;
-        v->time_asked = true;
+        clock_asked(v, now);
         v->lost = false;
         venue_publish_state(v);
     }
@@ -399,8 +398,8 @@ venue_step(struct gateway_venue *v, struct now now)
         log_write(g->p.log, LOG_WARNING, "a log-on step could not be sent"); /* its time-out closes the connection */
 }
 
-static void
-step_done(struct gateway_venue *v, uint8_t step)
+void
+venue_step_done(struct gateway_venue *v, uint8_t step)
 {
     enum session_do what = session_on_step_done(&v->session[ROLE_ORDER], step, v->now);
 
@@ -468,32 +467,6 @@ venue_on_down(struct gateway_venue *v, struct now now)
     g->p.port.timer_arm(g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), MONO_NEVER);
 }
 
-/* True when it was asked. */
-static bool
-time_ask(struct gateway_venue *v, struct now now)
-{
-    struct venue_request rq = { .kind = VENUE_RQ_TIME };
-
-    if (now.mono.ns < v->blocked_until.ns || !venue_line_free(v, VENUE_RQ_TIME, now) ||
-        !venue_affords_step(v, VENUE_RQ_TIME, now))
-        return false;
-    v->now = now;
-    v->time_sent = now;
-    v->time_asked = true;
-    (void)venue_ask(v, &rq, now);
-    return true;
-}
-
-void
-venue_ask_time(struct gateway_venue *v, struct now now)
-{
-    if (v->session[ROLE_ORDER].state != SESSION_READY)
-        return;
-    v->g->p.port.timer_arm(v->g->p.port.ctx, GATEWAY_TIMER_CLOCK(v->id), mono_after(now.mono, v->cfg->clock_ns));
-    if (time_ask(v, now))
-        audit_start(v, now);
-}
-
 bool
 venue_work(struct gateway_venue *v, struct now now)
 {
@@ -519,57 +492,6 @@ venue_work(struct gateway_venue *v, struct now now)
 }
 
 /* ---- what the venue says ----------------------------------------------------------------------------------------- */
-
-static void
-on_time(struct gateway_venue *v, const struct venue_report *r)
-{
-    if (!v->time_asked)
-        return;
-    int64_t rtt = mono_since(v->now.mono, v->time_sent.mono);
-    int64_t offset;
-    if (__builtin_sub_overflow(r->venue_time_ns, v->time_sent.wall.ns + rtt / 2, &offset) ||
-        offset > CLOCK_OFF_MAX_NS || offset < -CLOCK_OFF_MAX_NS) {
-        log_write(v->g->p.log, LOG_WARNING, "the venue's clock is off by years: not believed");
-        return; /* the step's time-out decides; a known offset stays */
-    }
-    v->time_asked = false;
-    v->clock_known = true;
-    v->clock_offset_ns = offset;
-    v->clock_apart_ns = v->time_sent.wall.ns - v->time_sent.mono.ns;
-    v->venue_at = (wall_ns_t){ r->venue_time_ns }; /* the venue read it before now: never ahead of its clock */
-    v->venue_mono = v->now.mono;
-    log_write(v->g->p.log, LOG_CLOCK_OFFSET, NULL, v->id, v->clock_offset_ns, rtt);
-    venue_publish_state(v);
-    step_done(v, STEP_TIME);
-}
-
-/* A wall clock that is set, and an answer that does not come, are seen without one. */
-#define CLOCK_ANSWERS_MISSED 3
-#define CLOCK_AGAIN_NS       (5 * NS_PER_S)
-#define CLOCK_STEP_NS        NS_PER_MS
-
-void
-venue_clock_second(struct gateway_venue *v, struct now now)
-{
-    int64_t step = now.wall.ns - now.mono.ns - v->clock_apart_ns;
-
-    if (v->clock_known && mono_since(now.mono, v->venue_mono) > CLOCK_ANSWERS_MISSED * v->cfg->clock_ns) {
-        v->clock_known = false;
-        log_write(v->g->p.log, LOG_WARNING,
-                  "the venue has not told the time for too long: how far it is off is not known");
-        venue_publish_state(v);
-    }
-    if (!v->clock_known) {
-        if (v->session[ROLE_ORDER].state == SESSION_READY && mono_since(now.mono, v->time_sent.mono) >= CLOCK_AGAIN_NS)
-            (void)time_ask(v, now);
-        return;
-    }
-    if (step < CLOCK_STEP_NS && step > -CLOCK_STEP_NS)
-        return;
-    v->clock_offset_ns -= step;
-    v->clock_apart_ns += step;
-    venue_publish_state(v);
-}
 
 /* The next start waits for it too. It knows the last record only, and logs on over HTTP where we did. */
 static void
@@ -740,6 +662,8 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
         v->differences += out == ORDER_APPLIED || out == ORDER_HELD;
     if (r->state == ORDER_NEW || r->state == ORDER_PARTIALLY_FILLED)
         cancel_ghost(v, slot, listed_after_end(v, slot, r) ? ORDER_CONFLICT : out);
+    if (r->state == ORDER_FILLED && order_live(o) && o->end_state == 0) /* but not to what */
+        ask_soon(g, slot, ASK_SETTLE_NS, v->now);
     a->seen = v->generation;
     if (query && !late && ask_end(v, slot, ASK_QUERY))
         ask_next(v, slot, ASK_QUERY, false, v->now);
@@ -953,11 +877,13 @@ venue_on_report(void *ctx, const struct venue_report *r)
 
     if (unlikely(v->g->kill.on) && r->kind == VENUE_OPEN_ORDER)
         kill_saw(v, r);
+    if (unlikely(r->code != 0) && r->code == v->cfg->ops->code_late)
+        clock_doubt(v, v->now);
     switch ((enum venue_report_kind)r->kind) {
-    case VENUE_TIME: on_time(v, r); break;
+    case VENUE_TIME: clock_told(v, r); break;
     case VENUE_LOGGED_ON:
         v->logged_on = true;
-        step_done(v, STEP_LOGON);
+        venue_step_done(v, STEP_LOGON);
         break;
     case VENUE_LOGON_REFUSED:
         log_write(v->g->p.log, LOG_LOGON_REFUSED, r->text, v->id, r->code);
@@ -965,7 +891,7 @@ venue_on_report(void *ctx, const struct venue_report *r)
         break;
     case VENUE_STREAM_UP:
         v->stream_up = true;
-        step_done(v, STEP_STREAM);
+        venue_step_done(v, STEP_STREAM);
         break;
     case VENUE_STREAM_DOWN:
         session_broken(v, ROLE_ORDER, "the venue ended the report stream of this session", v->now);
@@ -976,7 +902,7 @@ venue_on_report(void *ctx, const struct venue_report *r)
             if (unlikely(v->g->kill.on))
                 kill_listed(v, v->now);
         } else {
-            step_done(v, STEP_OPEN_ORDERS);
+            venue_step_done(v, STEP_OPEN_ORDERS);
         }
         break;
     case VENUE_RATE_LIMITED: on_rate_limited(v, r); break;

@@ -46,6 +46,8 @@ arm_alive(struct session *s, mono_ns_t step_deadline)
     mono_ns_t silence = mono_after(s->last_rx, s->cfg.silence_max_ns);
 
     s->deadline = silence.ns < step_deadline.ns ? silence : step_deadline;
+    if (s->doubted.ns != 0)
+        s->deadline.ns = MIN(s->deadline.ns, mono_after(s->doubted, s->cfg.answer_max_ns).ns);
 }
 
 static enum session_do
@@ -70,6 +72,7 @@ session_on_up(struct session *s, struct now now)
     s->connects++;
     s->step = 0;
     s->last_rx = now.mono;
+    s->doubted.ns = 0;
     return enter_step(s, now);
 }
 
@@ -110,6 +113,16 @@ session_fail(struct session *s)
     return SESSION_DO_CLOSE;
 }
 
+bool
+session_doubt(struct session *s, mono_ns_t sent, struct now now)
+{
+    if (s->state != SESSION_READY || s->cfg.answer_max_ns == 0 || s->doubted.ns != 0 || s->last_rx.ns > sent.ns)
+        return false;
+    s->doubted = now.mono;
+    arm_alive(s, MONO_NEVER);
+    return true;
+}
+
 enum session_do
 session_on_timer(struct session *s, struct now now)
 {
@@ -125,7 +138,8 @@ session_on_timer(struct session *s, struct now now)
     case SESSION_READY:
         if (mono_since(now.mono, s->ready_since) >= s->cfg.stable_ns)
             s->attempt = 0;
-        if (mono_since(now.mono, s->last_rx) >= s->cfg.silence_max_ns)
+        if (mono_since(now.mono, s->last_rx) >= s->cfg.silence_max_ns ||
+            (s->doubted.ns != 0 && mono_since(now.mono, s->doubted) >= s->cfg.answer_max_ns))
             return session_fail(s);
         arm_alive(s, MONO_NEVER);
         return SESSION_DO_NOTHING;

@@ -29,6 +29,7 @@ struct session_config {
     int64_t step_max_ns;    /* answer to one step */
     int64_t silence_max_ns; /* no byte for this long: the connection is dead */
     int64_t stable_ns;      /* ready for this long: back-off starts over */
+    int64_t answer_max_ns;  /* doubted for this long: the connection is dead; 0 = it is never doubted */
     uint8_t step_count;     /* 0: ready as soon as connected */
 };
 
@@ -40,6 +41,7 @@ struct session {
     mono_ns_t deadline;
     mono_ns_t last_rx;
     mono_ns_t ready_since;
+    mono_ns_t doubted; /* since then an answer is overdue and no byte has come; 0 = nothing is */
     uint64_t connects; /* connections that came up */
 };
 
@@ -67,12 +69,20 @@ void session_defer(struct session *s, mono_ns_t at);
 enum session_do session_on_up(struct session *s, struct now now);
 enum session_do session_on_down(struct session *s, struct now now, uint64_t random);
 
-/* Bytes came: the connection is alive. */
-static inline void
+/* Bytes came: the connection is alive. True when that was in doubt. */
+static inline bool
 session_on_bytes(struct session *s, struct now now)
 {
     s->last_rx = now.mono;
+    if (likely(s->doubted.ns == 0))
+        return false;
+    s->doubted.ns = 0;
+    return true;
 }
+
+/* READY, and a request that left at `sent` has no answer in time. True when nothing was read since either: unless a
+ * byte comes within answer_max_ns, the connection is given up. */
+bool session_doubt(struct session *s, mono_ns_t sent, struct now now);
 
 /* The answer of step `step` came, or the step needs none. Answers of other steps are ignored. */
 enum session_do session_on_step_done(struct session *s, uint8_t step, struct now now);

@@ -35,6 +35,7 @@
 #define STEP_MAX_NS      (5 * NS_PER_S)
 #define STABLE_NS        (60 * NS_PER_S)
 #define ORDER_SILENCE_NS (75 * NS_PER_S) /* the venue pings every 20 s */
+#define ORDER_ANSWER_NS  (3 * NS_PER_S)  /* a request is overdue already, and the time is asked */
 #define TRADES_PER_ORDER 4u
 
 static struct now
@@ -511,6 +512,7 @@ session_config_of(const struct config_venue *v, bool order)
         .backoff_max_ns = MAX(v->reconnect_max_ms, v->reconnect_min_ms) * NS_PER_MS,
         .connect_max_ns = CONNECT_MAX_NS + NS_PER_S,
         .step_max_ns = STEP_MAX_NS,
+        .answer_max_ns = ORDER_ANSWER_NS,
         .silence_max_ns = order ? ORDER_SILENCE_NS : v->silence_ms * NS_PER_MS,
         .stable_ns = STABLE_NS,
         .step_count = order ? 4 : 0,

@@ -129,6 +129,11 @@ static struct {
     void (*on_send)(struct rig *r, uint32_t conn, const uint8_t *frame, size_t n); /* NULL: nobody looks */
 } rig_links;
 
+/* Between two questions about the venue's time, which it answers when a test does. */
+static int64_t rig_clock_ns = 30 * NS_PER_S;
+/* Order entry: session_config.answer_max_ns. The scripted venue is silent unless a test speaks for it. */
+static int64_t rig_answer_max_ns;
+
 static int
 script_rehearse(const struct venue_adapter *a, const struct venue_request *rq, struct now now, int64_t offset,
                 uint8_t *buf, size_t room)
@@ -231,6 +236,7 @@ static const struct venue_cost script_cost[VENUE_RQ_COUNT] = {
 static struct venue_ops script_ops = {
     .dialect = "script",
     .needs_connection = true,
+    .code_late = -1021,
     .cost = script_cost,
     .footprint = script_footprint,
     .init = script_init,
@@ -805,6 +811,7 @@ rig_begin(struct rig *r)
                                  .backoff_max_ns = NS_PER_S,
                                  .connect_max_ns = 5 * NS_PER_S,
                                  .step_max_ns = 5 * NS_PER_S,
+                                 .answer_max_ns = rig_answer_max_ns,
                                  .silence_max_ns = INT64_C(3600) * NS_PER_S,
                                  .stable_ns = 60 * NS_PER_S };
 
@@ -881,7 +888,7 @@ rig_begin(struct rig *r)
                                                  .unknown_margin_ns = RIG_MARGIN_NS,
                                                  .cancel_reserve_percent = 20,
                                                  .refresh_ns = INT64_C(3600) * NS_PER_S,
-                                                 .clock_ns = 30 * NS_PER_S,
+                                                 .clock_ns = rig_clock_ns,
                                                  .audit_ns = 60 * NS_PER_S,
                                                  .market = sc,
                                                  .order = sc };

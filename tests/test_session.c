@@ -8,6 +8,7 @@ static const struct session_config cfg = {
     .connect_max_ns = 10 * NS_PER_S,
     .step_max_ns = 5 * NS_PER_S,
     .silence_max_ns = 30 * NS_PER_S,
+    .answer_max_ns = 3 * NS_PER_S,
     .stable_ns = 60 * NS_PER_S,
     .step_count = 2,
 };
@@ -82,6 +83,28 @@ TEST(silence_closes_a_ready_session_and_a_byte_puts_that_off)
     CHECK_EQ(session_on_timer(&s, at(cfg.silence_max_ns)), SESSION_DO_NOTHING);
     CHECK_EQ(s.deadline.ns, cfg.silence_max_ns + NS_PER_S);
     CHECK_EQ(session_on_timer(&s, at(cfg.silence_max_ns + NS_PER_S)), SESSION_DO_CLOSE);
+}
+
+TEST(a_doubted_session_is_closed_when_no_byte_comes_in_time_and_a_byte_ends_the_doubt)
+{
+    struct session s = ready_at(0);
+
+    session_on_bytes(&s, at(NS_PER_S));
+    CHECK(!session_doubt(&s, at(NS_PER_S - 1).mono, at(5 * NS_PER_S))); /* something was read since it left */
+    CHECK(session_doubt(&s, at(NS_PER_S).mono, at(5 * NS_PER_S)));
+    CHECK(!session_doubt(&s, at(2 * NS_PER_S).mono, at(6 * NS_PER_S))); /* it is in doubt already, since then */
+    CHECK_EQ(s.deadline.ns, 5 * NS_PER_S + cfg.answer_max_ns);
+    CHECK_EQ(session_on_timer(&s, at(5 * NS_PER_S + cfg.answer_max_ns - 1)), SESSION_DO_NOTHING);
+    CHECK(session_on_bytes(&s, at(5 * NS_PER_S + cfg.answer_max_ns - 1)));
+    CHECK(!session_on_bytes(&s, at(5 * NS_PER_S + cfg.answer_max_ns - 1)));
+    CHECK_EQ(session_on_timer(&s, at(5 * NS_PER_S + cfg.answer_max_ns)), SESSION_DO_NOTHING);
+    CHECK_EQ(s.deadline.ns, 5 * NS_PER_S + cfg.answer_max_ns - 1 + cfg.silence_max_ns);
+    CHECK(session_doubt(&s, at(9 * NS_PER_S).mono, at(10 * NS_PER_S)));
+    CHECK_EQ(session_on_timer(&s, at(10 * NS_PER_S + cfg.answer_max_ns)), SESSION_DO_CLOSE);
+    CHECK(!session_doubt(&s, at(20 * NS_PER_S).mono, at(20 * NS_PER_S))); /* it is being closed */
+    s = ready_at(0);
+    s.cfg.answer_max_ns = 0;
+    CHECK(!session_doubt(&s, at(NS_PER_S).mono, at(NS_PER_S)));
 }
 
 TEST(back_off_doubles_to_its_cap_and_every_wait_is_in_the_upper_half)

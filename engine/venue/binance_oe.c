@@ -818,6 +818,7 @@ static const struct venue_cost binance_cost[VENUE_RQ_COUNT] = {
 const struct venue_ops venue_binance = {
     .dialect = "binance",
     .needs_connection = true,
+    .code_late = -1021,
     .sweeps = true,
     .cost = binance_cost,
     .footprint = binance_footprint,

@@ -208,6 +208,7 @@ struct venue_ops {
     bool needs_connection; /* false: paper */
     bool amends;           /* changes an order in place; else a replace is cancel and new */
     bool cancels_linger;   /* a cancel has no deadline: one without an answer may take effect however late */
+    int32_t code_late;     /* of a request whose time it does not believe; 0 = it has no such code */
     bool sweeps;           /* answers BALANCES, and TRADES of an instrument with trade ids that rise */
     uint32_t rest;         /* bit per enum venue_request_kind: its bytes are an HTTP request, its answer comes to
                               decode_rest() */

@@ -389,6 +389,7 @@ session_config(bool order)
                                     .backoff_max_ns = 2 * NS_PER_S,
                                     .connect_max_ns = 5 * NS_PER_S,
                                     .step_max_ns = 5 * NS_PER_S,
+                                    .answer_max_ns = 3 * NS_PER_S,
                                     .silence_max_ns = 10 * NS_PER_S,
                                     .stable_ns = 20 * NS_PER_S,
                                     .step_count = order ? 4 : 0 };
