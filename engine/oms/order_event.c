@@ -357,6 +357,8 @@ on_amended(struct order_table *t, struct order *o, const struct order_event *ev)
     if ((o->marks & ORDER_MARK_AMENDS) != 0 && ev->venue_time_ns != 0 && ev->venue_time_ns < t->amend[slot].venue_ns)
         return ORDER_DUPLICATE;
     bool ours = amend_answered(t, o, ev->px, ev->qty);
+    if (!ours && ev->qty < o->cum_qty)
+        return ORDER_DUPLICATE; /* of before what has been filled since */
     struct order_step step = step_of(o, ours ? ORDER_EV_AMENDED : ORDER_EV_AMENDED_BY_OTHER);
     if (step.outcome != ORDER_APPLIED)
         return (enum order_outcome)step.outcome;
