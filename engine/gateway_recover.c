@@ -72,6 +72,16 @@ twin_lives(struct gateway_venue *v, const struct venue_report *r)
     return true;
 }
 
+/* A time at which the order was at the venue. Where trades name their order, the earliest: those from before it was
+ * taken over are its own as well. */
+static int64_t
+there_since_ns(const struct gateway_venue *v, const struct venue_report *r)
+{
+    int64_t now_ns = venue_now_ns(v, v->now);
+
+    return v->cfg->ops->sweeps && r->venue_time_ns > 0 ? MIN(r->venue_time_ns, now_ns) : now_ns;
+}
+
 /* Take an order of the venue's list over: into journal, table and risk. `own`: the ClOrdID is one of ours. Its slot, or
  * ORDER_NONE when it cannot be held. */
 static uint32_t
@@ -106,7 +116,7 @@ adopt(struct gateway_venue *v, const struct venue_report *r, bool own)
         .qty = r->qty,
         .recv_mono_ns = v->now.mono.ns,
         .risk_mono_ns = v->now.mono.ns,
-        .venue_deadline_ns = venue_now_ns(v, v->now), /* it was there at this time */
+        .venue_deadline_ns = there_since_ns(v, r),
     };
     if (own)
         memcpy(in.clordid, r->clordid, CLORDID_BYTES);
@@ -161,7 +171,6 @@ bool
 trade_counted(const struct gateway_venue *v, const struct order *o, const struct venue_report *r)
 {
     const struct gateway *g = v->g;
-    int64_t cursor = order_trade_cursor(g->p.orders, o->instrument);
 
     if (order_trade_counted(g->p.orders, o->instrument, (enum side)o->side, r->trade_id) ||
         order_trade_forgotten(g->p.orders, o->instrument, (enum side)o->side, r->trade_id, true))
@@ -169,8 +178,16 @@ trade_counted(const struct gateway_venue *v, const struct order *o, const struct
     if (o->client != CLIENT_ADOPTED)
         return false;
     if (v->cfg->ops->sweeps)
-        return cursor < 0 || order_trade_past(g->p.orders, o->instrument, r->trade_id, r->venue_time_ns);
+        return order_trade_past(g->p.orders, o->instrument, r->trade_id, r->venue_time_ns);
     return r->venue_time_ns != 0 && r->venue_time_ns < o->venue_deadline_ns;
+}
+
+/* A trade of an order that was taken over, before a sweep has said how far back positions reach: it may be of either
+ * side of that, and is told again. */
+bool
+trade_before_past(const struct gateway_venue *v, const struct order *o)
+{
+    return o->client == CLIENT_ADOPTED && v->cfg->ops->sweeps && order_trade_cursor(v->g->p.orders, o->instrument) < 0;
 }
 
 /* A trade whose id was counted and forgotten since. */

@@ -758,6 +758,7 @@ bool foreign_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES]);
 bool twin_lives(struct gateway_venue *v, const struct venue_report *r);
 uint32_t foreign_order(struct gateway_venue *v, const struct venue_report *r);
 bool trade_counted(const struct gateway_venue *v, const struct order *o, const struct venue_report *r);
+bool trade_before_past(const struct gateway_venue *v, const struct order *o);
 bool trade_forgotten(const struct gateway_venue *v, const struct order *o, int64_t trade_id);
 bool trade_was_lost(const struct gateway_venue *v, const struct venue_report *r);
 void page_trade(struct gateway_venue *v, const struct venue_report *r, uint32_t slot);

@@ -720,6 +720,10 @@ on_order_event(struct gateway_venue *v, uint32_t slot, const struct venue_report
             metric_add(g->p.metrics, METRIC_FILL_DUPLICATES, v->id, 1);
             return;
         }
+        if (unlikely(trade_before_past(v, o))) {
+            ask_soon(g, slot, ASK_SETTLE_NS, v->now);
+            return;
+        }
         ev.flags |= trade_counted(v, o, r) ? ORDER_EVENT_COUNTED : 0;
     }
     enum order_outcome out = apply_event(g, slot, &ev, JOURNAL_VENUE_REPORT, v->now);

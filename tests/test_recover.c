@@ -530,6 +530,31 @@ TEST(a_foreign_order_that_is_taken_over_goes_by_the_venues_id_and_its_past_trade
     rig_end(&rig);
 }
 
+TEST(the_trades_of_an_order_that_was_taken_over_are_asked_for_from_when_it_was_opened)
+{
+    sweeping_ready(FOREIGN_ADOPT, false);
+    audit_to_trades();
+    struct venue_report o = open_order("web_1234567890", 990, 1000, 400);
+    o.venue_time_ns = rig.now.wall.ns - 600 * NS_PER_S;
+    rig_say(&rig, &o);
+    rig_say_kind(&rig, VENUE_OPEN_ORDERS_END, NULL);
+    struct venue_report s = rig_report(VENUE_STATUS, "web_1234567890");
+    s.request = VENUE_RQ_COUNT;
+    s.venue_order_id = 990;
+    s.state = ORDER_FILLED;
+    s.cum_qty = 1000;
+    rig_say(&rig, &s);
+    struct rig_request *q = NULL;
+    for (unsigned i = 0; i < 60 && q == NULL; i++) {
+        rig_pass(&rig, NS_PER_S / 2);
+        q = rig_take(&rig, VENUE_RQ_TRADES);
+        if (q != NULL && q->venue_order_id != 990)
+            q = NULL;
+    }
+    CHECK(q != NULL && q->since_ns > 0 && q->since_ns < o.venue_time_ns);
+    rig_end(&rig);
+}
+
 TEST(orders_that_add_up_to_more_than_a_position_can_be_are_not_taken_over)
 {
     static const qty_t huge = INT64_C(1) << 60;
