@@ -295,7 +295,8 @@ struct client {
     uint64_t client_seq;
     uint64_t key; /* the last one used */
     uint32_t generation;
-    uint32_t hurry;      /* replaces of it that come as soon as the last one is answered */
+    uint32_t hurry; /* replaces of it that come as soon as the last one is answered */
+    uint64_t cancel_key;
     uint64_t chased;     /* the order that it replaced last, often again; 0 = none */
     uint64_t parent_key; /* the last one that it split; 0 = none */
     int64_t parent_qty;
@@ -781,6 +782,8 @@ void promise_restarted(struct sim *s);
 void promise_cancel(struct sim *s, const struct mine *m);
 /* Once a second. */
 void promise_second(struct sim *s);
+/* Faults are about to stop: the last word of some orders is lost. */
+void promise_lose(struct sim *s);
 /* Nobody asks for anything now. */
 bool promise_watched(const struct sim *s);
 

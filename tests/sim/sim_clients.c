@@ -24,6 +24,7 @@ clients_init(struct sim *s)
         c->key = 0;
         c->chased = 0;
         c->hurry = 0;
+        c->cancel_key = 0;
         c->parent_key = 0;
         c->token[0] = '\0';
         sim_at(s, s->t + (int64_t)sim_any(s, NS_PER_S), EV_CLIENT, i, 0, NULL, 0);
@@ -183,6 +184,11 @@ order_new(struct sim *s, struct client *c, struct command *cmd)
         cmd->flags |= COMMAND_POST_ONLY;
     if (sim_any(s, 10) == 0)
         cmd->flags |= COMMAND_REDUCE_ONLY;
+    if (c->cancel_key != 0 && sim_fate(s, FATE_repeats)) {
+        cmd->key = c->cancel_key; /* that of its last cancel */
+        c->cancel_key = 0;
+        return;
+    }
     if (c->key > 0 && sim_fate(s, FATE_repeats)) {
         cmd->key = 1 + sim_any(s, c->key);
         if (sim_any(s, 2) == 0) { /* word for word */
@@ -240,6 +246,12 @@ order_replace(struct sim *s, struct client *c, struct command *cmd)
                              .side = old->side,
                              .type = ORDER_LIMIT,
                              .tif = TIF_GTC };
+    if (works(s, c, c->chased)) { /* its key may have been asked with other words first */
+        const struct mine *m = &s->oracle.mine[c->asked[c->chased].mine];
+        cmd->instrument = m->instrument;
+        cmd->side = m->side;
+        cmd->target_key = c->chased;
+    }
     price_and_qty(s, cmd);
     if (sim_any(s, 3) == 0 && old->qty < 1000000000)
         cmd->qty = old->qty + sim_between(s, -20, 20) * 1000;
@@ -383,7 +395,7 @@ strategy_command(struct sim *s, struct client *c, struct command *cmd)
         cmd->verb = COMMAND_CANCEL;
         cmd->target_key = some_key(s, c);
         if (sim_any(s, 4) == 0 && c->key < SIM_KEYS - 2)
-            cmd->key = ++c->key;
+            cmd->key = c->cancel_key = ++c->key;
     } else if (what < 93 && c->key < SIM_KEYS - 2) {
         order_replace(s, c, cmd);
     } else if (what < 95) {

@@ -6,6 +6,7 @@
 /* So long order entry must have been ready, with no faults and nobody asking for anything. */
 #define WATCH_NS     (30 * NS_PER_S)
 #define WATCH_MAX_NS (120 * NS_PER_S)
+#define LOST_ENDS    2u
 #define KNOWN_NS     (25 * NS_PER_S)
 #define COMMAND_NS   (NS_PER_S)
 #define TURN_NS      (5 * NS_PER_S) /* a replace in turn: twice the time-out of a request, and some */
@@ -117,6 +118,22 @@ promise_cancel(struct sim *s, const struct mine *m)
     if (m->ended || m->belied || m->made_ns <= s->swept_ns || c == NULL || c->asked[m->key].cancel_asked)
         return;
     sim_fail(s, "a cancel of order %s leaves, and nobody asked for it", m->clordid);
+}
+
+void
+promise_lose(struct sim *s)
+{
+    struct ledger *l = &s->venue;
+
+    for (uint32_t i = 0, left = LOST_ENDS; s->watches && i < l->opens && left > 0; i++) {
+        struct vorder *o = &l->order[l->open[i]];
+        if (!o->ours)
+            continue;
+        o->dark = true;
+        ledger_end(s, o, V_EXPIRED, "");
+        i--; /* another one has its place */
+        left--;
+    }
 }
 
 bool

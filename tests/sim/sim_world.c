@@ -395,6 +395,7 @@ seed_run(struct sim *s)
 
     while (s->t < end)
         step(s);
+    promise_lose(s);
     s->quiet = true;
     s->quiet_from = s->t;
     s->core.no_room = false;
