@@ -308,10 +308,7 @@ kill_saw(struct gateway_venue *v, const struct venue_report *r)
 {
     struct gateway *g = v->g;
     struct kill_venue *k = &g->kill.venue[v->id];
-    uint32_t slot = r->clordid[0] != '\0' ? order_find(g->p.orders, r->clordid) : ORDER_NONE;
-    if (slot == ORDER_NONE && (slot = order_find_venue(g->p.orders, r->instrument, r->venue_order_id)) != ORDER_NONE &&
-        (order_at(g->p.orders, slot)->flags & COMMAND_ADOPTED) == 0)
-        slot = ORDER_NONE;
+    uint32_t slot = report_meant(v, r);
     struct clordid id;
     bool ours = slot != ORDER_NONE || clordid_parse(r->clordid, g->cfg.instance, &id) == CLORDID_OURS;
 

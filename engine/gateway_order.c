@@ -140,6 +140,8 @@ venue_order_fill(const struct gateway *g, const struct order *o, struct venue_or
         .qty = o->qty,
         .trigger_px = o->trigger_px,
     };
+    if (unlikely(order_by_venue_id(o)))
+        out->flags |= COMMAND_ADOPTED;
     memcpy(out->clordid, o->clordid, CLORDID_BYTES);
 }
 

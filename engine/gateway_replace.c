@@ -312,7 +312,7 @@ order_replace(struct gateway *g, const struct client_command *given, struct now 
             try.found = DENY_INVALID_ORDER;
         c.cmd.flags |= target->flags & COMMAND_FLAGS_ALL;
         c.cmd.tif = target->tif;
-    } else if (target != NULL && target->cum_qty == 0) {
+    } else if (target != NULL && target->cum_qty == 0 && !order_by_venue_id(target)) { /* both are named in one */
         risk_order_of(g, &c, ins, target, false, &both);
         together = risk_peek(g->p.risk, &both, order_md_ref(g, ins), now, &verdict) == DENY_NONE;
     }

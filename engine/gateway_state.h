@@ -1,8 +1,9 @@
 /* What the gateway remembers, shared by its files and by nobody else: gateway.c (events, sessions), gateway_market.c
  * (bytes to books), gateway_legs.c (market-data connections), gateway_order.c (commands to requests), gateway_venue.c
- * (venue reports to orders), gateway_ask.c (asking when they do not come), gateway_recover.c (what the venue has and we
- * do not know), gateway_first.c (positions that no trade tells), gateway_unsent.c (what waits for the disk),
- * gateway_control.c (what an operator does), gateway_kill.c (the kill switch).
+ * (venue reports to orders), gateway_meant.c (which order a report means), gateway_ask.c (asking when they do not
+ * come), gateway_recover.c (what the venue has and we do not know), gateway_first.c (positions that no trade tells),
+ * gateway_unsent.c (what waits for the disk), gateway_control.c (what an operator does), gateway_kill.c (the kill
+ * switch).
  *
  * Truth about orders is in oms, about positions in risk, about books in feed; what is here is only who must be asked
  * what, and when.
@@ -752,6 +753,14 @@ void venue_recover(struct gateway_venue *v, struct now now);
 void venue_quiet(struct gateway_venue *v, int64_t wait_ns, const char *why, struct now now);
 uint16_t gateway_currency(struct gateway *g, const char *name, struct now now);
 void gateway_delta(struct gateway *g, const struct order_delta *d);
+/* gateway_meant.c */
+/* The slot of the order that a report means, ORDER_NONE: none of ours. A renaming that it shows is taken over. */
+uint32_t report_meant(struct gateway_venue *v, const struct venue_report *r);
+/* A report with `renamed`. True: a cancel that was refused for the old name is on its way again, no more is to be done.
+ */
+bool report_renames(struct gateway_venue *v, uint32_t slot, const struct venue_report *r);
+/* A report under our ClOrdID whose instrument or venue order id is another order's: believed in nothing. */
+bool report_of_another(struct gateway_venue *v, const struct order *o, const struct venue_report *r);
 /* gateway_recover.c */
 void another_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES]);
 bool foreign_host(struct gateway_venue *v, const char clordid[CLORDID_BYTES]);

@@ -635,7 +635,7 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     /* Asked for by a venue id, and somebody else's: said once more, or too late. */
     if (late && r->tag >= SUSPECT_TAG)
         return;
-    if (query && r->text[0] != '\0' && (o->flags & COMMAND_ADOPTED) == 0 && strcmp(r->text, o->clordid) != 0)
+    if (query && r->text[0] != '\0' && !order_by_venue_id(o) && strcmp(r->text, o->clordid) != 0)
         return;
     if (r->state == ORDER_FREE) { /* it is there; no more could be read */
         a->absent = 0;
@@ -667,42 +667,6 @@ on_status(struct gateway_venue *v, uint32_t slot, const struct venue_report *r)
     a->seen = v->generation;
     if (query && !late && ask_end(v, slot, ASK_QUERY))
         ask_next(v, slot, ASK_QUERY, false, v->now);
-}
-
-/* By the venue's order id, which is unique within its instrument and no further (Binance Spot counts orders and trades
- * per symbol): trades of an answer may name that only, and orders taken over go by another name there. */
-static uint32_t
-find_by_venue(const struct gateway_venue *v, const struct venue_report *r)
-{
-    uint32_t slot = order_find_venue(v->g->p.orders, r->instrument, r->venue_order_id);
-
-    if (slot == ORDER_NONE || r->instrument == INSTRUMENT_NONE)
-        return ORDER_NONE;
-    const struct order *o = order_at(v->g->p.orders, slot);
-    if (o->venue != v->id || (r->clordid[0] != '\0' && (o->flags & COMMAND_ADOPTED) == 0))
-        return ORDER_NONE; /* a name that is not ours on an order that is: believed in nothing */
-    return slot;
-}
-
-/* One ClOrdID of ours, two orders at the venue. (An answer that was asked for by the venue's id has another's name in
- * its text.) */
-static bool
-two_orders(const struct order *o, const struct venue_report *r)
-{
-    bool by_venue = r->kind == VENUE_STATUS && r->text[0] != '\0' && strcmp(r->text, o->clordid) != 0;
-
-    return !by_venue && r->venue_order_id != 0 && o->venue_order_id != 0 && r->venue_order_id != o->venue_order_id;
-}
-
-/* A report under our ClOrdID whose instrument or venue order id is another order's: believed in nothing. */
-static bool
-names_another(struct gateway_venue *v, const struct order *o, const struct venue_report *r)
-{
-    bool two = two_orders(o, r);
-
-    if (unlikely(two) && (o->flags & COMMAND_ADOPTED) == 0)
-        another_host(v, o->clordid); /* nobody gives an id out twice but a second host with our journal */
-    return two || (r->instrument != INSTRUMENT_NONE && r->instrument != o->instrument);
 }
 
 static void
@@ -817,10 +781,8 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
         [VENUE_UNKNOWN] = ORDER_EV_UNKNOWN + 1, [VENUE_AMENDED] = ORDER_EV_AMENDED + 1,
     };
     struct gateway *g = v->g;
-    uint32_t slot = r->clordid[0] != '\0' ? order_find(g->p.orders, r->clordid) : ORDER_NONE;
+    uint32_t slot = report_meant(v, r);
 
-    if (slot == ORDER_NONE)
-        slot = find_by_venue(v, r);
     if (r->kind == VENUE_FILL && r->request == VENUE_RQ_TRADES)
         page_trade(v, r, slot);
     if (slot == ORDER_NONE && r->clordid[0] == '\0' && r->request == VENUE_RQ_REPLACE) {
@@ -833,7 +795,7 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
         if (slot == ORDER_NONE)
             return;
     }
-    if (unlikely(names_another(v, order_at(g->p.orders, slot), r))) {
+    if (unlikely(report_of_another(v, order_at(g->p.orders, slot), r))) {
         log_write(g->p.log, LOG_WARNING, "a venue report names our order but another instrument or venue order id");
         if (order_live(order_at(g->p.orders, slot)))
             ask_soon(g, slot, ASK_SETTLE_NS, v->now);
@@ -841,6 +803,8 @@ on_order_report(struct gateway_venue *v, const struct venue_report *r)
             account_trade(v, r); /* whatever its name: the account has traded */
         return;
     }
+    if (unlikely(r->renamed != 0) && report_renames(v, slot, r))
+        return;
     if (v->target_waits && r->request == VENUE_RQ_REPLACE) {
         uint32_t target = order_at(g->p.orders, slot)->replaces;
         v->target_waits = false;

@@ -189,6 +189,49 @@ def canceled_orders_are_off_the_venue():
     on_one_account("cancel", test)
 
 
+def an_order_of_ours_that_the_other_amends_stays_ours_under_its_new_name():
+    async def test(folder, other, start):
+        def resting(n):
+            out = [gw.cli("new", "BTCUSDT", "buy", "0.5", str(touch(gw)[0] - 1000 - i), "--wait")[1][-1]["clordid"]
+                   for i in range(n)]
+            assert len(gw.cli("orders")[1][0]) == n
+            return out
+
+        async def amend(name, qty):
+            await other.ask("order.amend.keepPriority", symbol="BTCUSDT", origClientOrderId=name, newQty=qty)
+            return (await other.saw(x="REPLACED", C=name))["c"]
+
+        def shown():
+            return sorted(D(o["qty"]) for o in gw.cli("orders")[1][0])
+        gw = start()
+        gw.ready()
+        [first] = resting(1)
+        second = await amend(await amend(first, "0.3"), "0.2")
+        assert first != second
+        await until("both amends are taken over", lambda: shown() == [D("0.2")])
+        assert gw.metric("order_foreign") == 0
+        gw.cli("cancel", gw.cli("orders")[1][0][0]["key"])
+        await other.saw(x="CANCELED", C=second)
+        await until("nothing is open", lambda: shown() == [])
+        # Renamed while we run, and while we are gone: both are found, and the kill switch takes them off.
+        here, gone = resting(2)
+        here = await amend(here, "0.3")
+        await until("the amend is taken over", lambda: shown() == [D("0.3"), D("0.5")])
+        gw.end(signal.SIGKILL)
+        gone = await amend(gone, "0.4")
+        gw = start()
+        gw.ready()
+        await until("the amend of our absence is found", lambda: shown() == [D("0.3"), D("0.4")])
+        assert gw.metric("order_foreign") == 0
+        gw.cli("halt", ok=False)
+        for name in here, gone:
+            await other.saw(x="CANCELED", C=name)
+        await until("nothing is open at the end", lambda: shown() == [])
+        return gw
+    on_one_account("report", test)
+
+
 if __name__ == "__main__":
-    main([reported_orders_are_left_alone_and_trades_move_the_position,
+    main([an_order_of_ours_that_the_other_amends_stays_ours_under_its_new_name,
+          reported_orders_are_left_alone_and_trades_move_the_position,
           adopted_orders_are_ours_to_cancel_and_their_fills_count_once, canceled_orders_are_off_the_venue])

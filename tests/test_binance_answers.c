@@ -159,6 +159,8 @@ TEST(only_an_error_that_proves_it_rejects_an_order_or_a_cancel)
         { 400, -2013, "Order does not exist.", VENUE_UNKNOWN, VENUE_CANCEL_REJECTED, VENUE_NOT_FOUND },
         { 500, -2026, "x", VENUE_UNKNOWN, VENUE_UNKNOWN, VENUE_QUERY_FAILED },
         { 500, -2013, "Order does not exist.", VENUE_UNKNOWN, VENUE_UNKNOWN, VENUE_QUERY_FAILED },
+        { 400, -2039, "Client order ID is not correct for this order ID.", VENUE_UNKNOWN, VENUE_CANCEL_REJECTED,
+          VENUE_QUERY_FAILED },
         { 400, -1000, "unknown", VENUE_UNKNOWN, VENUE_UNKNOWN, VENUE_QUERY_FAILED },
         { 400, -1001, "disconnected", VENUE_UNKNOWN, VENUE_UNKNOWN, VENUE_QUERY_FAILED },
         { 400, -1006, "Execution status unknown.", VENUE_UNKNOWN, VENUE_UNKNOWN, VENUE_QUERY_FAILED },
@@ -181,6 +183,7 @@ TEST(only_an_error_that_proves_it_rejects_an_order_or_a_cancel)
             CHECK_EQ(f->count, 1);
             CHECK_EQ(f->got[0].kind, k == 0 ? row[i].on_new : k == 1 ? row[i].on_cancel : row[i].on_query);
             CHECK_EQ(f->got[0].code, row[i].code);
+            CHECK_EQ(f->got[0].renamed, k > 0 && row[i].code == -2039);
             CHECK_STR(f->got[0].text, row[i].msg);
             CHECK_STR(f->got[0].clordid, ORDER_ID);
         }

@@ -14,7 +14,9 @@ TEST(each_execution_type_of_the_stream_has_its_report)
         { EVENT(ORDER_ID, "", "TRADE", "FILLED", ONE_FILL), VENUE_FILL, ORDER_FILLED },
         { EVENT("cancelsown", ORDER_ID, "CANCELED", "CANCELED", NO_FILL), VENUE_CANCELED, ORDER_CANCELED },
         { EVENT(ORDER_ID, "", "CANCELED", "CANCELED", NO_FILL), VENUE_CANCELED, ORDER_CANCELED },
-        { EVENT("newid", ORDER_ID, "REPLACED", "NEW", NO_FILL), VENUE_UNKNOWN, ORDER_FREE },
+        { EVENT("newid", ORDER_ID, "REPLACED", "NEW", NO_FILL), VENUE_AMENDED, ORDER_NEW },
+        { EVENT("newid", ORDER_ID, "REPLACED", "PARTIALLY_FILLED", NO_FILL), VENUE_AMENDED, ORDER_PARTIALLY_FILLED },
+        { EVENT("newid", ORDER_ID, "REPLACED", "CANCELED", NO_FILL), VENUE_UNKNOWN, ORDER_FREE },
         { EVENT(ORDER_ID, "", "REJECTED", "REJECTED", NO_FILL), VENUE_REJECTED, ORDER_REJECTED },
         { EVENT(ORDER_ID, "", "EXPIRED", "EXPIRED", NO_FILL), VENUE_EXPIRED, ORDER_EXPIRED },
         { EVENT(ORDER_ID, "", "TRADE_PREVENTION", "EXPIRED_IN_MATCH", NO_FILL), VENUE_EXPIRED, ORDER_EXPIRED },
@@ -36,6 +38,22 @@ TEST(each_execution_type_of_the_stream_has_its_report)
         CHECK_EQ(f->got[0].request, VENUE_RQ_COUNT);
         CHECK_EQ(f->got[0].venue_time_ns, INT64_C(1499405658657) * NS_PER_MS);
     }
+}
+
+TEST(an_amend_of_somebody_else_says_the_new_terms_and_whether_the_order_has_another_name)
+{
+    struct fixture *f = fixture_hmac();
+
+    decode_text(f, EVENT("newid", ORDER_ID, "REPLACED", "NEW", NO_FILL), DECODE_OK);
+    CHECK_EQ(f->got[0].renamed, 1);
+    CHECK_EQ(f->got[0].px, 10);
+    CHECK_EQ(f->got[0].qty, 100000);
+    CHECK_EQ(f->got[0].tag, 0);
+    decode_text(f, EVENT(ORDER_ID, ORDER_ID, "REPLACED", "NEW", NO_FILL), DECODE_OK);
+    CHECK_EQ(f->got[0].renamed, 0);
+    decode_text(f, EVENT(ORDER_ID, "", "REPLACED", "NEW", NO_FILL), DECODE_OK);
+    CHECK_EQ(f->got[0].renamed, 0);
+    CHECK_STR(f->got[0].clordid, ORDER_ID);
 }
 
 TEST(a_fill_of_the_stream_says_price_quantity_trade_and_fee)

@@ -620,7 +620,7 @@ TEST(journals_of_the_schemas_before_are_read)
         ssize_t bytes;
         unsigned denied[3]; /* accepted, PRICE_COLLAR, HALTED */
         uint64_t trades;
-    } old[] = { { 1, 8208, { 6, 1, 1 }, 2 }, { 2, 9224, { 4, 1, 0 }, 1 } };
+    } old[] = { { 1, 8208, { 6, 1, 1 }, 2 }, { 2, 9224, { 4, 1, 0 }, 1 }, { 3, 9784, { 5, 0, 0 }, 1 } };
     static _Alignas(64) uint8_t bytes[SEGMENT];
     const struct order_counts counts = { .live_max = 64, .done_kept = 64, .trades_kept = 64, .keys_kept = 64 };
     const char *source = getenv("EXECGW_SOURCE");

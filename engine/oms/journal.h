@@ -11,7 +11,7 @@
 
 #include "engine/oms/order_table.h"
 
-#define JOURNAL_SCHEMA       3u                           /* written */
+#define JOURNAL_SCHEMA       4u                           /* written */
 #define JOURNAL_SCHEMA_MIN   1u                           /* still read */
 #define JOURNAL_MAGIC        UINT64_C(0x314c4e4a57474345) /* "ECGWJNL1" little-endian */
 #define JOURNAL_NAME_BYTES   16

@@ -305,6 +305,8 @@ write_event(struct writer *w, const struct journal_text *t, const struct order_e
     if (ev->kind == ORDER_EV_STATUS) {
         field_word(w, "state", order_state_text((enum order_state)ev->state));
         field_word(w, "proven", (ev->flags & ORDER_EVENT_PROVEN) != 0 ? "yes" : "no");
+        if ((ev->flags & ORDER_EVENT_RENAMED) != 0)
+            field_word(w, "renamed", "yes");
     }
     if ((ev->flags & ORDER_EVENT_OPERATOR) != 0)
         field_word(w, "by", "operator");

@@ -441,12 +441,26 @@ filled_to_what(const struct order_table *t, const struct order *o, const struct 
            least_total(t, o) < worst_total(t, o);
 }
 
+/* Whatever its state: a late sign of life of it would come under the other name. */
+static enum order_outcome
+on_renamed(struct order *o)
+{
+    if (o->venue_order_id == 0)
+        return ORDER_INVALID; /* nothing would be left to know it by */
+    if ((o->marks & ORDER_MARK_RENAMED) != 0)
+        return ORDER_DUPLICATE;
+    o->marks |= ORDER_MARK_RENAMED;
+    return ORDER_APPLIED;
+}
+
 /* Answer to a query: works, or is over in one of the ways an order can be over. */
 static enum order_outcome
 on_status(struct order_table *t, struct order *o, const struct order_event *ev)
 {
     enum order_state said = (enum order_state)ev->state;
 
+    if ((ev->flags & ORDER_EVENT_RENAMED) != 0)
+        return on_renamed(o);
     if (said == ORDER_CANCELED || said == ORDER_EXPIRED || said == ORDER_FILLED)
         (void)status_terms(t, o, ev);
     switch (said) {

@@ -60,6 +60,7 @@ _Static_assert(sizeof(struct order_intent) == 288, "journal payload");
 #define ORDER_EVENT_COUNTED  4u  /* FILL: the position has this trade already: only the order counts it */
 #define ORDER_EVENT_OPERATOR 8u  /* an operator's word, not the venue's */
 #define ORDER_EVENT_REPLACE  16u /* CANCEL_SENT: of a replace that cancels first and places after */
+#define ORDER_EVENT_RENAMED  32u /* STATUS of ORDER_FREE: the venue has another client id for it, no more is said */
 
 /* One fact about one order: the payload of the journal's VENUE_REPORT (from the venue) and REQUEST (ours). */
 struct order_event {
@@ -97,13 +98,14 @@ struct order_event {
 };
 _Static_assert(sizeof(struct order_event) == 160, "journal payload");
 
-#define ORDER_MARK_NEW_UNKNOWN 1u  /* whether the new order (or what an operator has not told) works is unknown */
-#define ORDER_MARK_OVERFILLED  2u  /* trades add up to more than qty */
-#define ORDER_MARK_LATE        4u  /* a trade came after the terminal state */
-#define ORDER_MARK_FORGOTTEN   8u  /* trades of it were counted whose ids are no longer remembered */
-#define ORDER_MARK_AMENDS      16u /* has a struct order_amend */
-#define ORDER_MARK_OPERATOR    64u /* ended by an operator's word: a sign of life contradicts it */
-#define ORDER_MARKS_ALL        127u
+#define ORDER_MARK_NEW_UNKNOWN 1u   /* whether the new order (or what an operator has not told) works is unknown */
+#define ORDER_MARK_OVERFILLED  2u   /* trades add up to more than qty */
+#define ORDER_MARK_LATE        4u   /* a trade came after the terminal state */
+#define ORDER_MARK_FORGOTTEN   8u   /* trades of it were counted whose ids are no longer remembered */
+#define ORDER_MARK_AMENDS      16u  /* has a struct order_amend */
+#define ORDER_MARK_OPERATOR    64u  /* ended by an operator's word: a sign of life contradicts it */
+#define ORDER_MARK_RENAMED     128u /* somebody else's amend gave it another client id: known by the venue's id alone */
+#define ORDER_MARKS_ALL        255u
 #define ORDER_MARK_AMENDING \
     32u /* an amend is asked for and not settled: the larger total is reserved, also while held */
 
@@ -327,6 +329,13 @@ static inline bool
 order_amending(const struct order *o)
 {
     return (o->marks & ORDER_MARK_AMENDING) != 0;
+}
+
+/* The venue knows it by its own id alone: it was never ours, or somebody's amend gave it another client id. */
+static inline bool
+order_by_venue_id(const struct order *o)
+{
+    return (o->flags & COMMAND_ADOPTED) != 0 || (o->marks & ORDER_MARK_RENAMED) != 0;
 }
 
 /* Nothing of it is open any more, and the venue has not said so: it was amended to less than was filled. */

@@ -81,7 +81,7 @@ binance_refusal_proven(int64_t status, int32_t code, const char *text)
 bool
 binance_cancel_refusal_proven(int64_t status, int32_t code, const char *text)
 {
-    if (status >= 400 && status <= 499 && (code == -2011 || code == -2013 || code == -2039))
+    if (status >= 400 && status <= 499 && (code == -2011 || code == -2013 || code == BINANCE_OTHER_NAME))
         return true;
     return binance_refusal_proven(status, code, text);
 }

@@ -1,7 +1,7 @@
 /* Binance Spot order entry: the private stream. See binance_oe_read.h.
  *
  * Always true: an event whose execution type and status contradict each other, or that changes an order in a way only a
- * query can tell, is VENUE_UNKNOWN.
+ * query can tell, is VENUE_UNKNOWN; an amend of the order is told under the name that it had before.
  * Source: user-data-stream.md, seen 2026-07. */
 #include "engine/venue/binance_oe_read.h"
 
@@ -87,6 +87,18 @@ event_fill(const struct json_value v[EVENT_LETTERS], const struct instrument *in
     return NULL;
 }
 
+/* The order has another client id than before. */
+static bool
+other_name(const struct json_value v[EVENT_LETTERS])
+{
+    struct json_text before;
+    struct json_text now;
+
+    if (!json_value_text(v['C'], &before) || before.n == 0)
+        return false;
+    return !json_value_text(v['c'], &now) || now.n != before.n || memcmp(now.s, before.s, now.n) != 0;
+}
+
 /* What an execution type says, given the status beside it (user-data-stream.md, "Execution types"). */
 static const char *
 event_kind(const struct json_value v[EVENT_LETTERS], const struct instrument *ins, struct venue_report *r)
@@ -113,8 +125,13 @@ event_kind(const struct json_value v[EVENT_LETTERS], const struct instrument *in
         r->kind = VENUE_EXPIRED;
         return NULL;
     }
-    /* REPLACED (somebody amended it), a decrement by self-trade prevention, or a type that is new: the order changed in
-     * a way that only a query can tell. */
+    if (json_value_equals(v['x'], "REPLACED")) { /* order.amend.keepPriority: ours are never sent, so somebody else's */
+        r->kind = VENUE_AMENDED;
+        r->renamed = other_name(v);
+        return NULL;
+    }
+    /* A decrement by self-trade prevention, or a type that is new: the order changed in a way that only a query can
+     * tell. */
     return "execution type changes the order in a way that only a query can tell";
 }
 
@@ -126,6 +143,7 @@ event_contradicts(const struct venue_report *r)
     case VENUE_CANCELED: return r->state != ORDER_CANCELED;
     case VENUE_REJECTED: return r->state != ORDER_REJECTED;
     case VENUE_EXPIRED: return r->state != ORDER_EXPIRED;
+    case VENUE_AMENDED: return r->state != ORDER_NEW && r->state != ORDER_PARTIALLY_FILLED;
     default: return false;
     }
 }

@@ -33,6 +33,7 @@ failed(const struct binance_answer *a, const char *why)
     r.instrument = a->id.instrument;
     r.tag = a->id.tag;
     r.code = a->code;
+    r.renamed = a->id.kind == VENUE_RQ_QUERY && a->code == BINANCE_OTHER_NAME;
     r.definite = why != NULL || (a->status >= 400 && a->status < 500 && !passing);
     binance_report_text(&r, why != NULL ? why : a->text);
     binance_report(a->sink, &r);

@@ -24,6 +24,7 @@ binance_answer_report(const struct binance_answer *a, enum venue_report_kind kin
     memcpy(r.clordid, clordid, CLORDID_BYTES);
     r.tag = a->id.tag;
     r.code = a->code;
+    r.renamed = kind == VENUE_CANCEL_REJECTED && a->code == BINANCE_OTHER_NAME;
     binance_report_text(&r, text != NULL ? text : a->text);
     binance_report(a->sink, &r);
 }

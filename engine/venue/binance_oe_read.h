@@ -16,6 +16,10 @@
 #include "engine/venue/binance_oe.h"
 #include "feed/json_value.h"
 
+/* "Client order ID is not correct for this order ID.": a request that names an order by both ids, and the second is not
+ * the order's any more. */
+#define BINANCE_OTHER_NAME (-2039)
+
 /* ---- binance_oe_read.c ---- */
 
 /* Venue time, milliseconds or microseconds (timeUnit), as nanoseconds since the epoch; 0 when it is neither. */

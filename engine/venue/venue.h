@@ -40,8 +40,8 @@ enum venue_request_kind {
 };
 
 /* An order as an adapter needs it. Borrowed for the call. With COMMAND_ADOPTED in flags the venue knows the order by
- * venue_order_id alone: requests name it by that, answers name it by clordid, which is ours; in an answer to QUERY,
- * text is the client id that the venue has for it. */
+ * venue_order_id alone (it was never ours, or somebody's amend has renamed it): requests name it by that, answers name
+ * it by clordid, which is ours; in an answer to QUERY, text is the client id that the venue has for it. */
 struct venue_order {
     const struct instrument *instrument;
     char clordid[CLORDID_BYTES];
@@ -134,7 +134,9 @@ struct venue_report {
     uint8_t side;
     uint8_t maker;    /* FILL: 1 added liquidity, 0 took it */
     uint8_t definite; /* QUERY_FAILED: 1 refused for what it asks, so that the same question will be refused again */
-    uint8_t pad[2];
+    uint8_t renamed;  /* AMENDED, CANCEL_REJECTED, QUERY_FAILED: 1 the venue has another client id for it than clordid,
+                         which is ours: from here on it is known by its venue_order_id alone */
+    uint8_t pad;
     uint32_t instrument;         /* INSTRUMENT_NONE when the venue's symbol is not ours */
     int32_t code;                /* venue's error code; 0 none */
     char clordid[CLORDID_BYTES]; /* of the order meant, ours or foreign (foreign ids are cut); "" unknown */

@@ -75,6 +75,8 @@ enum log_level {
     X(LOG_FILL_LATE, LOG_WARN, "fill_late", "client {client} key {key} filled after it was terminal, trade {trade}")   \
     X(LOG_FOREIGN_ORDER, LOG_WARN, "foreign_order", "venue {venue}: open order {id} is not ours: {text}")              \
     X(LOG_ORDER_ADOPTED, LOG_WARN, "order_adopted", "venue {venue}: open order {id} taken over as key {key}: {text}")  \
+    X(LOG_ORDER_RENAMED, LOG_WARN, "order_renamed",                                                                    \
+      "venue {venue}: somebody else has given order {id} another client id; it was {text}, and is known by its id")    \
     X(LOG_FOREIGN_TRADE, LOG_WARN, "foreign_trade",                                                                    \
       "venue {venue}: trade {trade} of order {id}, which is not ours, counted in {text}")                              \
     X(LOG_ANOTHER_HOST, LOG_ERROR, "another_host",                                                                     \
