@@ -82,6 +82,19 @@ there_since_ns(const struct gateway_venue *v, const struct venue_report *r)
     return v->cfg->ops->sweeps && r->venue_time_ns > 0 ? MIN(r->venue_time_ns, now_ns) : now_ns;
 }
 
+/* What it may cost until it is filled: its limit, else what triggers it, else today's price. */
+static px_t
+adopted_px(const struct gateway *g, const struct instrument *ins, const struct venue_report *r)
+{
+    const struct md_ref *md = order_md_ref(g, ins);
+
+    if (r->px > 0 || r->type == ORDER_LIMIT)
+        return r->px;
+    if (r->trigger_px > 0 || md == NULL)
+        return r->trigger_px;
+    return MAX(r->side == SIDE_BUY ? md->tob.ask_px : md->tob.bid_px, 0);
+}
+
 /* Take an order of the venue's list over: into journal, table and risk. `own`: the ClOrdID is one of ours. Its slot, or
  * ORDER_NONE when it cannot be held. */
 static uint32_t
@@ -108,9 +121,10 @@ adopt(struct gateway_venue *v, const struct venue_report *r, bool own)
                      .instrument = ins->id,
                      .instrument_version = ins->version,
                      .side = r->side,
-                     .type = ORDER_LIMIT,
+                     .type = r->type,
                      .tif = TIF_GTC,
-                     .px = r->px,
+                     .px = adopted_px(g, ins, r),
+                     .trigger_px = r->trigger_px,
                      .qty = r->qty },
         .venue = v->id,
         .qty = r->qty,
@@ -118,6 +132,8 @@ adopt(struct gateway_venue *v, const struct venue_report *r, bool own)
         .risk_mono_ns = v->now.mono.ns,
         .venue_deadline_ns = there_since_ns(v, r),
     };
+    if (r->type != ORDER_LIMIT)
+        (void)snprintf(in.command.text, sizeof(in.command.text), "%.43s", r->text);
     if (own)
         memcpy(in.clordid, r->clordid, CLORDID_BYTES);
     else

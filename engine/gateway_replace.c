@@ -304,6 +304,8 @@ order_replace(struct gateway *g, const struct client_command *given, struct now 
         c.cmd.account = target->account;
         if (!same_parent(&c.cmd, target))
             try.found = DENY_PARENT;
+        if (order_type_foreign(target->type))
+            try.found = DENY_INVALID_ORDER; /* it would become another kind of order */
         c.cmd.parent_key = target->parent_key;
         c.cmd.parent_qty = target->parent_qty;
     }

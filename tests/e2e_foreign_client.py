@@ -178,6 +178,29 @@ def adopted_orders_are_ours_to_cancel_and_their_fills_count_once():
     on_one_account("adopt", test)
 
 
+def a_stop_order_that_was_taken_over_denies_none_of_ours():
+    async def test(folder, other, start):
+        gw = start()
+        gw.ready()
+        bid, ask = touch(gw)
+        for name, kind, more in (("stoplimit", "STOP_LOSS_LIMIT", {"price": f"{bid - 500:.2f}", "timeInForce": "GTC"}),
+                                 ("stop", "STOP_LOSS", {})):
+            await other.ask("order.place", symbol="BTCUSDT", side="SELL", type=kind, quantity="0.01000",
+                            stopPrice=f"{bid - 400:.2f}", newClientOrderId=name, **more)
+        await until("both are taken over", lambda: len(gw.cli("orders")[1][0]) == 2)
+        seen = {o["text"]: o for o in gw.cli("orders")[1][0]}
+        assert set(seen) == {"STOP_LOSS_LIMIT", "STOP_LOSS"}, seen
+        assert all(o["type"] == "conditional" and D(o["px"]) > 0 for o in seen.values()), seen
+        _, out, _ = gw.cli("new", "BTCUSDT", "buy", "0.01", str(touch(gw)[0] - 50), "--wait")
+        assert out[-1]["kind"] == "new", out
+        gw.cli("cancel-all")
+        for name in "stoplimit", "stop":
+            await other.saw(x="CANCELED", C=name)
+        await until("nothing is open", lambda: gw.cli("orders")[1][0] == [])
+        return gw
+    on_one_account("adopt", test)
+
+
 def canceled_orders_are_off_the_venue():
     async def test(folder, other, start):
         await other.place("before", "BUY", D("0.01"), D(50000))
@@ -234,4 +257,5 @@ def an_order_of_ours_that_the_other_amends_stays_ours_under_its_new_name():
 if __name__ == "__main__":
     main([an_order_of_ours_that_the_other_amends_stays_ours_under_its_new_name,
           reported_orders_are_left_alone_and_trades_move_the_position,
-          adopted_orders_are_ours_to_cancel_and_their_fills_count_once, canceled_orders_are_off_the_venue])
+          adopted_orders_are_ours_to_cancel_and_their_fills_count_once,
+          a_stop_order_that_was_taken_over_denies_none_of_ours, canceled_orders_are_off_the_venue])

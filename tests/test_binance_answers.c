@@ -462,6 +462,51 @@ TEST(open_orders_end_only_after_every_one_could_be_read)
     CHECK_EQ(f->got[0].kind, VENUE_QUERY_FAILED);
 }
 
+#define ENTRY_OF(type, rest)                                                                                          \
+    ANSWER("O",                                                                                                       \
+           "[{\"symbol\":\"BTCUSDT\",\"orderId\":12,\"clientOrderId\":\"web_1\",\"price\":\"23416.10000000\","        \
+           "\"origQty\":\"0.00847000\",\"executedQty\":\"0.0\",\"status\":\"NEW\",\"side\":\"SELL\",\"type\":\"" type \
+           "\"," rest "}]")
+#define STOP(px) "\"stopPrice\":\"" px "\",\"icebergQty\":\"0.00000000\",\"isWorking\":"
+
+TEST(an_open_order_says_whether_it_is_in_the_book_as_a_plain_limit_order)
+{
+    static const struct {
+        const char *text;
+        uint8_t type;
+        const char *word;
+        px_t trigger;
+    } row[] = {
+        { ENTRY_OF("LIMIT", STOP("0.00000000") "true"), ORDER_LIMIT, "", 0 },
+        { ENTRY_OF("LIMIT_MAKER", STOP("0.00000000") "true"), ORDER_LIMIT, "", 0 },
+        { ENTRY_OF("LIMIT", "\"stopPrice\":\"0.0\""), ORDER_LIMIT, "", 0 },
+        { ENTRY_OF("LIMIT", STOP("0.00000000") "false"), ORDER_CONDITIONAL, "LIMIT", 0 }, /* a second leg */
+        { ENTRY_OF("STOP_LOSS", STOP("23000.10000000") "false"), ORDER_CONDITIONAL, "STOP_LOSS", 2300010 },
+        { ENTRY_OF("STOP_LOSS", "\"stopPrice\":\"23000.1\""), ORDER_CONDITIONAL, "STOP_LOSS", 2300010 },
+        { ENTRY_OF("STOP_LOSS_LIMIT", STOP("23000.1") "false"), ORDER_CONDITIONAL, "STOP_LOSS_LIMIT", 2300010 },
+        { ENTRY_OF("STOP_LOSS_LIMIT", STOP("23000.1") "true"), ORDER_LIMIT, "", 0 }, /* triggered */
+        { ENTRY_OF("TAKE_PROFIT", STOP("25000.1") "false"), ORDER_CONDITIONAL, "TAKE_PROFIT", 2500010 },
+        { ENTRY_OF("TAKE_PROFIT_LIMIT", STOP("25000.1") "false"), ORDER_CONDITIONAL, "TAKE_PROFIT_LIMIT", 2500010 },
+        { ENTRY_OF("TAKE_PROFIT_LIMIT", "\"trailingDelta\":100,\"isWorking\":false"), ORDER_CONDITIONAL,
+          "TAKE_PROFIT_LIMIT", 0 },
+        { ENTRY_OF("TOMORROW", STOP("0.0") "true"), ORDER_CONDITIONAL, "TOMORROW", 0 },
+        { ENTRY_OF("LIMIT", "\"stopPrice\":\"0.0\",\"icebergQty\":\"0.00100000\",\"isWorking\":true"), ORDER_ICEBERG,
+          "ICEBERG", 0 },
+    };
+    struct fixture *f = fixture_hmac();
+
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        decode_text(f, row[i].text, DECODE_OK);
+        CHECK_EQ(f->count, 2);
+        CHECK_EQ(f->got[0].kind, VENUE_OPEN_ORDER);
+        CHECK_EQ(f->got[0].state, ORDER_NEW);
+        CHECK_EQ(f->got[0].type, row[i].type);
+        CHECK_STR(f->got[0].text, row[i].word);
+        CHECK_EQ(f->got[0].trigger_px, row[i].trigger);
+        CHECK_EQ(f->got[0].qty, 847000 / 1000);
+    }
+}
+
 TEST(an_open_order_whose_numbers_cannot_be_read_is_there_all_the_same)
 {
     static const char *const odd[] = {

@@ -221,7 +221,7 @@ TEST(every_enum_is_taken_at_its_last_value_and_denied_one_past_it)
         { offsetof(struct command, verb), COMMAND_QUERY_POSITIONS, DENY_NONE }, /* past it: operator verbs, below */
         { offsetof(struct command, flags), COMMAND_FLAGS_ALL, DENY_INVALID_ORDER },
         { offsetof(struct command, side), SIDE_SELL, DENY_INVALID_ORDER },
-        { offsetof(struct command, type), ORDER_TYPE_COUNT - 1, DENY_INVALID_ORDER },
+        { offsetof(struct command, type), ORDER_STOP_LIMIT, DENY_INVALID_ORDER },
         { offsetof(struct command, tif), TIF_COUNT - 1, DENY_INVALID_ORDER },
         { offsetof(struct command, position_side), POSITION_SHORT, DENY_INVALID_ORDER },
         { offsetof(struct command, margin_mode), MARGIN_ISOLATED, DENY_INVALID_ORDER },

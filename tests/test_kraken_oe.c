@@ -839,6 +839,48 @@ TEST(open_orders_are_listed_ours_and_others_to_their_end)
     CHECK_EQ(got[1].kind, VENUE_OPEN_ORDERS_END);
 }
 
+#define LISTED_OF(type, prices)                                                                                 \
+    "{\"error\":[],\"result\":{\"open\":{\"OX-1\":{\"cl_ord_id\":null,\"status\":\"open\",\"descr\":{\"pair\":" \
+    "\"XBTUSD\","                                                                                               \
+    "\"type\":\"sell\",\"ordertype\":\"" type "\"," prices "},\"vol\":\"2\",\"vol_exec\":\"0\"}}}}"
+
+TEST(an_open_order_says_whether_it_is_in_the_book_as_a_plain_limit_order)
+{
+    static const struct {
+        const char *text;
+        uint8_t type;
+        px_t px;
+        px_t trigger;
+        const char *word;
+    } row[] = {
+        { LISTED_OF("limit", "\"price\":\"62000.5\",\"price2\":\"0\""), ORDER_LIMIT, 620005, 0, "" },
+        { LISTED_OF("iceberg", "\"price\":\"62000.5\",\"price2\":\"0\""), ORDER_ICEBERG, 620005, 0, "iceberg" },
+        { LISTED_OF("stop-loss", "\"price\":\"61000.5\",\"price2\":\"0\""), ORDER_CONDITIONAL, 0, 610005, "stop-loss" },
+        { LISTED_OF("stop-loss-limit", "\"price\":\"61000.5\",\"price2\":\"60900.1\""), ORDER_CONDITIONAL, 609001,
+          610005, "stop-loss-limit" },
+        { LISTED_OF("take-profit", "\"price\":\"63000.5\",\"price2\":\"0\""), ORDER_CONDITIONAL, 0, 630005,
+          "take-profit" },
+        { LISTED_OF("trailing-stop", "\"price\":\"+5.0000%\",\"price2\":\"0\""), ORDER_CONDITIONAL, 0, 0,
+          "trailing-stop" },
+        { LISTED_OF("trailing-stop-limit", "\"price\":\"100.0\",\"price2\":\"10.0\""), ORDER_CONDITIONAL, 0, 0,
+          "trailing-stop-limit" },
+        { LISTED_OF("settle-position", "\"price\":\"0\",\"price2\":\"0\""), ORDER_CONDITIONAL, 0, 0,
+          "settle-position" },
+    };
+
+    open_fresh(true);
+    for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+        CHECK(ask(VENUE_RQ_OPEN_ORDERS, NULL, 0));
+        answer(200, row[i].text);
+        CHECK_EQ(reports, 2);
+        CHECK_EQ(got[0].state, ORDER_NEW);
+        CHECK_EQ(got[0].type, row[i].type);
+        CHECK_EQ(got[0].px, row[i].px);
+        CHECK_EQ(got[0].trigger_px, row[i].trigger);
+        CHECK_STR(got[0].text, row[i].word);
+    }
+}
+
 #define TRADE_AT(txid, order, pair, id, vol, side, px)                                                          \
     "\"" txid "\":{\"ordertxid\":\"" order "\",\"pair\":\"" pair "\",\"time\":1688667796.8802,\"type\":\"" side \
     "\",\"ordertype\":"                                                                                         \

@@ -581,6 +581,69 @@ TEST(orders_that_add_up_to_more_than_a_position_can_be_are_not_taken_over)
     rig_end(&rig);
 }
 
+static uint32_t
+adopted(uint64_t order, enum side side, uint8_t type, px_t px, px_t trigger, const char *word)
+{
+    struct venue_report o = open_order("web_1234567890", order, 50000, 0);
+
+    o.side = (uint8_t)side;
+    o.type = type;
+    o.px = px;
+    o.trigger_px = trigger;
+    (void)snprintf(o.text, sizeof(o.text), "%s", word);
+    rig_say(&rig, &o);
+    uint32_t slot = order_find_venue(rig.orders, 0, order);
+    CHECK(slot != ORDER_NONE);
+    CHECK_EQ(order_at(rig.orders, slot)->type, type);
+    CHECK_STR(order_at(rig.orders, slot)->text, word);
+    return slot;
+}
+
+/* Bid 999.00, ask 1000.00: stops of a sell below the bid, of a buy above the ask. */
+TEST(orders_taken_over_that_are_not_in_the_book_deny_none_of_ours_and_cost_what_they_may)
+{
+    rig_start_sweeping(&rig, FOREIGN_ADOPT, false);
+    rig_up(&rig);
+    (void)adopted(990, SIDE_SELL, ORDER_CONDITIONAL, 98900, 99000, "STOP_LOSS_LIMIT");
+    (void)adopted(991, SIDE_SELL, ORDER_CONDITIONAL, 0, 99000, "STOP_LOSS");
+    const struct order *stop = order_at(rig.orders, adopted(992, SIDE_BUY, ORDER_CONDITIONAL, 0, 101000, "STOP_LOSS"));
+    CHECK_EQ(stop->px, 101000);
+    CHECK_EQ(stop->trigger_px, 101000);
+    CHECK(stop->reserved_cost == (wide_t)101000 * 50000);
+    const struct order *trail = order_at(rig.orders, adopted(993, SIDE_BUY, ORDER_CONDITIONAL, 0, 0, "TAKE_PROFIT"));
+    CHECK_EQ(trail->px, 100000); /* today's ask */
+    const struct order *berg = order_at(rig.orders, adopted(994, SIDE_SELL, ORDER_ICEBERG, 100500, 0, "ICEBERG"));
+    CHECK_EQ(berg->rest_px, 100500);
+    account_answers(0);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_BUY], 100000);
+    CHECK_EQ(rig_position(&rig)->reserved[SIDE_SELL], 150000);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000); /* above both stops of the sell side */
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_SENT).kind, REPORT_SENT);
+
+    /* One that rests in the book is met, as a plain one is. */
+    (void)rig_new(&rig, SIDE_BUY, 100500, 1000);
+    CHECK_EQ(rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny, DENY_SELF_MATCH);
+
+    /* A replace would make a plain limit order of it. */
+    unsigned sent = rig_requests(&rig, VENUE_RQ_CANCEL) + rig_requests(&rig, VENUE_RQ_REPLACE);
+    struct command c = rig_limit(&rig, SIDE_BUY, 99000, 40000);
+    c.verb = COMMAND_REPLACE;
+    c.target_key = stop->key;
+    c.target_client = CLIENT_ADOPTED;
+    rig_command(&rig, RIG_OPERATOR, c);
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL) + rig_requests(&rig, VENUE_RQ_REPLACE), sent);
+
+    /* The list says no price of it, which is none. */
+    CHECK_EQ(stop->px, 101000);
+    rig_restart(&rig);
+    stop = order_at(rig.orders, order_find_venue(rig.orders, 0, 992));
+    CHECK_EQ(stop->type, ORDER_CONDITIONAL);
+    CHECK_EQ(stop->rest_px, 0);
+    CHECK_STR(stop->text, "STOP_LOSS");
+    CHECK(stop->reserved_cost == (wide_t)101000 * 50000);
+    rig_end(&rig);
+}
+
 TEST(foreign_orders_are_canceled_where_that_is_the_policy)
 {
     sweeping_ready(FOREIGN_CANCEL, false);

@@ -357,7 +357,6 @@ static void
 row_print(struct export *x, const struct row *r)
 {
     static const char *const sides[] = { "buy", "sell" };
-    static const char *const types[] = { "limit", "market", "stop_limit" };
     static const char *const tifs[] = { "gtc", "ioc", "fok", "gtd" };
     const struct command *c = &r->in.command;
     const struct order *o = &r->last;
@@ -372,7 +371,7 @@ row_print(struct export *x, const struct row *r)
     const struct instrument *ins = instrument_put(x, c->instrument);
     word_put(x, "verb", c->verb == COMMAND_REPLACE ? "replace" : c->verb == COMMAND_CANCEL ? "cancel" : "new");
     word_put(x, "side", c->side < ARRAY_LEN(sides) ? sides[c->side] : "?");
-    word_put(x, "type", c->type < ARRAY_LEN(types) ? types[c->type] : "?");
+    word_put(x, "type", order_type_text(c->type));
     word_put(x, "tif", c->tif < ARRAY_LEN(tifs) ? tifs[c->tif] : "?");
     px_put(x, "px", ins, true, r->order ? o->px : c->px);
     qty_put(x, "qty", ins, true, r->order ? o->qty : c->qty);

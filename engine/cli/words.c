@@ -179,6 +179,7 @@ cli_report_json(struct cli *c, const struct report *r)
     (void)json_object_set_new(o, "client", json_integer(r->client));
     (void)json_object_set_new(o, "symbol", json_string(ins.symbol));
     (void)json_object_set_new(o, "side", json_string(r->side == SIDE_SELL ? "sell" : "buy"));
+    (void)json_object_set_new(o, "type", json_string(order_type_text(r->type)));
     (void)json_object_set_new(o, "status", json_string(cli_status_word(r)));
     (void)json_object_set_new(o, "order_state", json_string(order_state_text((enum order_state)r->order_state)));
     (void)json_object_set_new(o, "request_state",

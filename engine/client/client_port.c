@@ -168,7 +168,7 @@ command_check(const struct session *s, const struct command *c)
         return DENY_NOT_PERMITTED;
     if (unlikely(c->client_seq <= s->last_seq))
         return DENY_REPLAYED_COMMAND;
-    if (unlikely((c->flags & ~COMMAND_FLAGS_ALL) != 0 || c->side > SIDE_SELL || c->type >= ORDER_TYPE_COUNT ||
+    if (unlikely((c->flags & ~COMMAND_FLAGS_ALL) != 0 || c->side > SIDE_SELL || c->type > ORDER_STOP_LIMIT ||
                  c->tif >= TIF_COUNT || c->position_side > POSITION_SHORT || c->margin_mode > MARGIN_ISOLATED ||
                  c->key > INT64_MAX)) /* taken, it would leave no room above it */
         return DENY_INVALID_ORDER;

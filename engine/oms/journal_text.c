@@ -256,7 +256,6 @@ verb_word(uint8_t verb)
 static void
 write_intent(struct writer *w, const struct journal_text *t, const struct order_intent *in)
 {
-    static const char *const types[] = { "limit", "market", "stop_limit" };
     static const char *const tifs[] = { "gtc", "ioc", "fok", "gtd" };
     const struct command *c = &in->command;
 
@@ -276,7 +275,7 @@ write_intent(struct writer *w, const struct journal_text *t, const struct order_
     if (c->verb == COMMAND_NEW || c->verb == COMMAND_REPLACE) {
         const struct instrument *ins = field_instrument(w, t, c->instrument);
         field_word(w, "side", side_word(c->side));
-        field_word(w, "order_type", word_of(types, ARRAY_LEN(types), c->type));
+        field_word(w, "order_type", order_type_text(c->type));
         field_word(w, "tif", word_of(tifs, ARRAY_LEN(tifs), c->tif));
         if ((c->flags & COMMAND_REDUCE_ONLY) != 0)
             field_word(w, "reduce_only", "yes");

@@ -51,7 +51,8 @@ order_delta_reserve(const struct order_table *t, struct order *o, struct order_d
     qty_t reserved = order_reservation(t, o);
     px_t px = worse_px(t, o);
     wide_t cost = (wide_t)px * reserved;
-    bool rests = order_live(o) && o->type != ORDER_MARKET && (o->tif == TIF_GTC || o->tif == TIF_GTD);
+    bool rests = order_live(o) && o->type != ORDER_MARKET && o->type != ORDER_CONDITIONAL &&
+                 (o->tif == TIF_GTC || o->tif == TIF_GTD);
     px_t rest_px = rests ? px : 0;
 
     d->reserved_change = reserved - o->reserved;

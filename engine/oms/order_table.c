@@ -579,8 +579,10 @@ order_table_intent(struct order_table *t, const struct order_intent *in, struct 
     memcpy(o->clordid, in->clordid, CLORDID_BYTES);
     hash_add(&t->by_clordid, clordid_hash(id.term, id.seq), slot);
     hash_add(&t->by_key, key_hash(c->client, c->key), slot);
-    if (c->client == CLIENT_ADOPTED)
+    if (c->client == CLIENT_ADOPTED) {
         order_venue_id_set(t, slot, c->target_key);
+        memcpy(o->text, c->text, sizeof(o->text) - 1); /* what the venue calls its type */
+    }
     order_list_live(t, slot);
     key_ledger_raise(&t->keys, c->client, c->key);
     t->totals.live++;

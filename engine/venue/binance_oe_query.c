@@ -2,6 +2,33 @@
  * subscription. See binance_oe_read.h. */
 #include "engine/venue/binance_oe_read.h"
 
+/* What is in the book as a plain limit order is ORDER_LIMIT: one that was triggered, too. A second leg that waits for
+ * the first is a limit order that does not work. */
+static void
+order_type_read(const struct json_value m[OM_COUNT], const struct instrument *ins, struct venue_report *r)
+{
+    struct json_text type;
+    qty_t shown = 0;
+    bool works;
+
+    if (!json_value_text(m[OM_TYPE], &type))
+        return; /* as all of ours */
+    bool limit = json_equals(&type, "LIMIT", 5) || json_equals(&type, "LIMIT_MAKER", 11);
+    if (!json_value_bool(m[OM_IS_WORKING], &works))
+        works = limit;
+    bool rests =
+        works && (limit || json_equals(&type, "STOP_LOSS_LIMIT", 15) || json_equals(&type, "TAKE_PROFIT_LIMIT", 17));
+    bool iceberg = json_value_decimal(m[OM_ICEBERG_QTY], ins->qty_decimals, &shown) && shown > 0;
+    r->type = !rests ? ORDER_CONDITIONAL : iceberg ? ORDER_ICEBERG : ORDER_LIMIT;
+    if (r->type == ORDER_LIMIT)
+        return;
+    json_value_print(m[OM_TYPE], r->text, sizeof(r->text));
+    if (r->type == ORDER_ICEBERG)
+        binance_report_text(r, "ICEBERG");
+    else if (!json_value_decimal(m[OM_STOP_PX], ins->px_decimals, &r->trigger_px) || r->trigger_px < 0)
+        r->trigger_px = 0;
+}
+
 /* order.status and each entry of openOrders.status. Of a symbol that is not ours only identity and state are said. */
 static const char *
 order_status(const struct binance_answer *a, struct json_value order, enum venue_report_kind kind,
@@ -14,9 +41,11 @@ order_status(const struct binance_answer *a, struct json_value order, enum venue
     if (!json_members(order, binance_order_member, OM_COUNT, m))
         return "order is not one object";
     const char *why = binance_order_identity(a->b, m, OM_CLIENT_ID, &ins, r);
-    if (why == NULL && ins != NULL)
+    if (why == NULL && ins != NULL) {
         why = binance_order_numbers(m, ins, r);
-    else if (why == NULL && !binance_status_read(m[OM_STATUS], &r->state))
+        if (why == NULL && kind == VENUE_OPEN_ORDER)
+            order_type_read(m, ins, r);
+    } else if (why == NULL && !binance_status_read(m[OM_STATUS], &r->state))
         why = "status is not one we know";
     return why;
 }

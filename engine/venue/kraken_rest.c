@@ -266,7 +266,9 @@ struct listed {
     struct json_text opentm;
     struct json_text pair;
     struct json_text type;
+    struct json_text ordertype;
     struct json_text price;
+    struct json_text price2;
 };
 
 static void
@@ -284,11 +286,37 @@ read_description(struct json_scan *j, struct listed *o)
             kraken_text(j, &o->pair);
         else if (JSON_IS(key, "type"))
             kraken_text(j, &o->type);
+        else if (JSON_IS(key, "ordertype"))
+            kraken_text(j, &o->ordertype);
         else if (JSON_IS(key, "price"))
             kraken_number(j, &o->price);
+        else if (JSON_IS(key, "price2"))
+            kraken_number(j, &o->price2);
         else
             (void)json_skip(j);
     }
+}
+
+/* Of all but limit and iceberg orders `price` is the trigger, and price2 the limit where there is one; of those that
+ * trail both are distances. */
+static void
+listed_prices(const struct listed *o, const struct instrument *ins, struct venue_report *r)
+{
+    bool plain = o->ordertype.s == NULL || JSON_IS(o->ordertype, "limit");
+    bool iceberg = JSON_IS(o->ordertype, "iceberg");
+    bool trails = JSON_IS(o->ordertype, "trailing-stop") || JSON_IS(o->ordertype, "trailing-stop-limit");
+
+    r->type = plain ? ORDER_LIMIT : iceberg ? ORDER_ICEBERG : ORDER_CONDITIONAL;
+    if (!plain && r->kind == VENUE_OPEN_ORDER)
+        (void)snprintf(r->text, sizeof(r->text), "%.*s", (int)MIN(o->ordertype.n, (size_t)32), o->ordertype.s);
+    if (trails)
+        return;
+    if (r->type != ORDER_CONDITIONAL) {
+        (void)kraken_decimal(&o->price, ins->px_decimals, &r->px); /* "0" of a market order */
+        return;
+    }
+    (void)kraken_decimal(&o->price, ins->px_decimals, &r->trigger_px);
+    (void)kraken_decimal(&o->price2, ins->px_decimals, &r->px);
 }
 
 static void
@@ -357,7 +385,7 @@ listed_report(struct kraken_oe *k, const struct listed *o, enum venue_report_kin
     if (!kraken_decimal(&o->vol, ins->qty_decimals, &r->qty) ||
         !kraken_decimal(&o->vol_exec, ins->qty_decimals, &r->cum_qty))
         return false;
-    (void)kraken_decimal(&o->price, ins->px_decimals, &r->px); /* "0" of a market order */
+    listed_prices(o, ins, r);
     if (r->state == ORDER_NEW && r->cum_qty > 0)
         r->state = ORDER_PARTIALLY_FILLED;
     return true;

@@ -136,13 +136,14 @@ struct venue_report {
     uint8_t definite; /* QUERY_FAILED: 1 refused for what it asks, so that the same question will be refused again */
     uint8_t renamed;  /* AMENDED, CANCEL_REJECTED, QUERY_FAILED: 1 the venue has another client id for it than clordid,
                          which is ours: from here on it is known by its venue_order_id alone */
-    uint8_t pad;
+    uint8_t type;     /* OPEN_ORDER: enum order_type; what is no plain limit has the venue's word for it in text */
     uint32_t instrument;         /* INSTRUMENT_NONE when the venue's symbol is not ours */
     int32_t code;                /* venue's error code; 0 none */
     char clordid[CLORDID_BYTES]; /* of the order meant, ours or foreign (foreign ids are cut); "" unknown */
     uint64_t venue_order_id;
     int64_t trade_id; /* -1 none */
     px_t px;
+    px_t trigger_px; /* OPEN_ORDER, ORDER_CONDITIONAL; 0 = none, or it moves */
     qty_t qty;
     qty_t cum_qty;
     px_t last_px;

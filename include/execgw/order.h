@@ -16,7 +16,39 @@
 #define ACCOUNT_MAX     8
 #define ORDER_NONE      UINT32_MAX
 
-enum order_type { ORDER_LIMIT, ORDER_MARKET, ORDER_STOP_LIMIT, ORDER_TYPE_COUNT };
+/* X(name, text). The last two are somebody else's that were taken over: the venue holds them in ways that we do not
+ * send, and a replace would make another order of them. */
+#define ORDER_TYPES(X)                                                                                     \
+    X(ORDER_LIMIT, "limit")                                                                                \
+    X(ORDER_MARKET, "market")                                                                              \
+    X(ORDER_STOP_LIMIT, "stop_limit")                                                                      \
+    X(ORDER_CONDITIONAL, "conditional") /* stop, take-profit, trailing, second leg: not in the book yet */ \
+    X(ORDER_ICEBERG, "iceberg")         /* in the book at its price, shown in part */
+
+enum order_type {
+#define X(name, text) name,
+    ORDER_TYPES(X)
+#undef X
+        ORDER_TYPE_COUNT
+};
+
+static inline const char *
+order_type_text(unsigned type)
+{
+    static const char *const text[] = {
+#define X(name, t) t,
+        ORDER_TYPES(X)
+#undef X
+    };
+    return type < ORDER_TYPE_COUNT ? text[type] : "?";
+}
+
+/* Only the venue has such orders. */
+static inline bool
+order_type_foreign(unsigned type)
+{
+    return type == ORDER_CONDITIONAL || type == ORDER_ICEBERG;
+}
 
 enum time_in_force { TIF_GTC, TIF_IOC, TIF_FOK, TIF_GTD, TIF_COUNT };
 
