@@ -113,3 +113,40 @@ budget_used(const struct budget *b, enum venue_budget which, int64_t venue_ns)
     ASSERT((unsigned)which < VENUE_BUDGET_COUNT);
     return used_now(&b->window[which], which, venue_ns);
 }
+
+/* ---- one counter ---- */
+
+void
+budget_counter_init(struct budget_window *w, int64_t limit, int64_t window_ns, uint32_t reserve_percent)
+{
+    ASSERT(limit >= 0 && limit <= LIMIT_MAX && reserve_percent <= 90);
+    *w = (struct budget_window){ .limit = limit, .window_ns = window_ns, .kept = limit * reserve_percent / 100 };
+}
+
+void
+budget_counter_told(struct budget_window *w, int64_t used, int64_t venue_ns)
+{
+    if (used < 0 || used > LIMIT_MAX)
+        return;
+    w->used = used;
+    w->at_ns = venue_ns;
+}
+
+void
+budget_counter_spend(struct budget_window *w, int64_t cost, int64_t venue_ns)
+{
+    roll(w, VENUE_BUDGET_DECAY, venue_ns);
+    w->used = MIN(w->used + cost, LIMIT_MAX);
+}
+
+bool
+budget_counter_ready(const struct budget_window *w, int64_t cost, int64_t venue_ns)
+{
+    return w->limit == 0 || used_now(w, VENUE_BUDGET_DECAY, venue_ns) + cost <= w->limit - w->kept;
+}
+
+int64_t
+budget_counter_used(const struct budget_window *w, int64_t venue_ns)
+{
+    return used_now(w, VENUE_BUDGET_DECAY, venue_ns);
+}

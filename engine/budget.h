@@ -45,6 +45,15 @@ void budget_spend(struct budget *b, const struct venue_cost *cost, int64_t venue
 /* An order was filled for the first time: venues that count unfilled orders give it back. */
 void budget_give_back(struct budget *b, int64_t venue_ns);
 
+/* One counter that decays, by itself: `limit` is paid back in window_ns; limit 0 = not counted. */
+void budget_counter_init(struct budget_window *w, int64_t limit, int64_t window_ns, uint32_t reserve_percent);
+/* The venue tells what is used. */
+void budget_counter_told(struct budget_window *w, int64_t used, int64_t venue_ns);
+void budget_counter_spend(struct budget_window *w, int64_t cost, int64_t venue_ns);
+/* May something other than a cancel be sent? */
+bool budget_counter_ready(const struct budget_window *w, int64_t cost, int64_t venue_ns);
+int64_t budget_counter_used(const struct budget_window *w, int64_t venue_ns);
+
 /* What is used of a budget now. */
 int64_t budget_used(const struct budget *b, enum venue_budget which, int64_t venue_ns);
 

@@ -141,6 +141,8 @@ struct config_venue {
     int32_t first_position;         /* enum config_first */
     int64_t deadman_ms;             /* the venue cancels everything when we are silent for so long; 0 = not asked to */
     int64_t cancel_reserve_percent; /* of rate budgets */
+    int64_t order_count_max;        /* counter of orders in one pair; 0 = not counted */
+    int64_t order_count_per_min;    /* it falls by */
     int64_t http_calls_max;         /* counter of requests over HTTP; 0 = not counted */
     int64_t http_calls_per_min;     /* it falls by */
 };

@@ -198,6 +198,11 @@ static const struct config_key venue_keys[] = {
         "for this long, refreshed at a third of it; at least 5000; 0 = not asked for"),
     INT(struct config_venue, cancel_reserve_percent, 0, 90, "20",
         "part of the venue's rate budgets that only cancels may spend"),
+    INT(struct config_venue, order_count_max, 0, 10000, "60",
+        "kraken: each pair's counter of orders, amends and cancels (60 starter, 125 intermediate, 180 pro); 0 = not "
+        "counted here"),
+    INT(struct config_venue, order_count_per_min, 1, 6000, "60",
+        "kraken: what that counter falls by in a minute (60 starter, 140 intermediate, 225 pro)"),
     INT(struct config_venue, http_calls_max, 0, 1000, "15",
         "kraken: the account's counter of HTTP calls (15 starter, 20 intermediate and pro); 0 = not counted here"),
     INT(struct config_venue, http_calls_per_min, 1, 6000, "20",

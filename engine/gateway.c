@@ -37,6 +37,7 @@ venue_init(struct gateway *g, uint16_t id, struct arena *arena)
     budget_init(&v->budget, v->cfg->cancel_reserve_percent);
     budget_init(&v->http, HTTP_KEPT_PERCENT);
     budget_told(&v->http, VENUE_BUDGET_DECAY, v->cfg->http_calls_max, 0, v->cfg->http_calls_ns, 0);
+    v->counts_pairs = v->cfg->ops->cost != NULL && v->cfg->ops->cost[VENUE_RQ_NEW].decay > 0;
     v->queue = (uint32_t *)arena_take(arena, sizeof(uint32_t) * g->cfg.order_slots);
     for (unsigned role = 0; role < v->roles; role++)
         session_init(&v->session[role], role == ROLE_ORDER ? &v->cfg->order : &v->cfg->market);
@@ -217,7 +218,10 @@ venue_ask(struct gateway_venue *v, const struct venue_request *rq, struct now no
                                 GATEWAY_SEND_MAX, &v->sink);
     if (n <= 0)
         return n < 0 ? VENUE_ASK_REFUSED : VENUE_ASK_ANSWERED;
-    return venue_send(v, rq->kind, (size_t)n) ? VENUE_ASK_SENT : VENUE_ASK_NO_ROOM;
+    if (!venue_send(v, rq->kind, (size_t)n))
+        return VENUE_ASK_NO_ROOM;
+    pair_spend(v, rq);
+    return VENUE_ASK_SENT;
 }
 
 void
@@ -598,6 +602,24 @@ gateway_on_budget(struct gateway *g, uint16_t venue, enum venue_budget which, in
 _Static_assert((int)BUDGET_COUNT == (int)VENUE_BUDGET_COUNT && (int)BUDGET_DECAY == (int)VENUE_BUDGET_DECAY,
                "the metrics' labels are the budgets");
 
+/* Of the counters by instrument the fullest. */
+static void
+pairs_show(struct gateway_venue *v, int64_t venue_ns)
+{
+    struct metric_page *m = v->g->p.metrics;
+    const struct route *route = v->g->p.route;
+    int64_t used = 0;
+
+    for (uint32_t i = 0; i < route->count; i++)
+        if (route->table[i].venue == v->id)
+            used = MAX(used, budget_counter_used(&v->g->pair[i].count, venue_ns));
+    int64_t limit = v->cfg->order_count_max;
+    metric_set(m, METRIC_BUDGET_LIMIT, metric_pair(METRIC_BUDGET_LIMIT, v->id, BUDGET_DECAY), limit);
+    metric_set(m, METRIC_BUDGET_USED, metric_pair(METRIC_BUDGET_USED, v->id, BUDGET_DECAY), used);
+    if (limit > 0)
+        metric_set(m, METRIC_RATE_REMAINING, v->id, MAX(limit - used, 0) * 1000000 / limit);
+}
+
 static void
 budgets_show(struct gateway_venue *v, struct now now)
 {
@@ -615,6 +637,8 @@ budgets_show(struct gateway_venue *v, struct now now)
     }
     if (least_ppm != INT64_MAX)
         metric_set(m, METRIC_RATE_REMAINING, v->id, least_ppm);
+    if (v->counts_pairs)
+        pairs_show(v, venue_ns);
 }
 
 /* Everything that a scrape shows and nobody needs sooner. */

@@ -126,6 +126,8 @@ struct gateway_venue_config {
     int64_t deadman_ns;              /* the venue's countdown, refreshed at a third of it; 0 = none */
     int64_t unknown_margin_ns;       /* beyond the venue's deadline, before "not found" is proof */
     uint32_t cancel_reserve_percent; /* of its rate budgets, for cancels alone */
+    int64_t order_count_max;         /* where the venue counts by instrument: up to this; 0 = not counted */
+    int64_t order_count_ns;          /* time in which so many are paid back */
     int64_t http_calls_max;          /* requests over HTTP are counted up to this; 0 = not counted */
     int64_t http_calls_ns;           /* time in which so many are paid back */
     int64_t refresh_ns;              /* instrument rules are fetched again */

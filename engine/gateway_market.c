@@ -50,6 +50,9 @@ gateway_on_definition(struct gateway *g, const struct instrument *def, struct no
     }
     struct instrument *ins = &g->p.route->table[id];
     bool first = !v->defined;
+    if (g->pair[id].count.limit == 0)
+        budget_counter_init(&g->pair[id].count, v->cfg->order_count_max, v->cfg->order_count_ns,
+                            v->cfg->cancel_reserve_percent);
     if (change == ROUTE_SAME && !first)
         return;
     if (change != ROUTE_SAME &&

@@ -185,7 +185,12 @@ send_new(struct gateway_venue *v, const struct order_intent *in, uint32_t target
                                 GATEWAY_ORDER_ROOM, &v->sink);
     if (unlikely(n < 0))
         return false;
-    return n == 0 || venue_send(v, rq.kind, (size_t)n);
+    if (n == 0)
+        return true;
+    bool sent = venue_send(v, rq.kind, (size_t)n);
+    if (likely(sent))
+        pair_spend(v, &rq);
+    return sent;
 }
 
 /* Nothing left: the order has an end, and so has the request to its target. */
@@ -377,6 +382,8 @@ room_for(struct gateway *g, const struct gateway_venue *v, uint32_t instrument, 
                  v->cancels_leave))
         return DENY_ORDER_RATE; /* cancels that wait go first */
     if (unlikely(!venue_affords(v, request_of[how], now)))
+        return DENY_ORDER_RATE;
+    if (unlikely(v->counts_pairs) && !pair_ready(g, v, instrument, request_of[how], now))
         return DENY_ORDER_RATE;
     if (v->cfg->ops->needs_connection &&
         unlikely(g->p.port.send_reserve(g->p.port.ctx, GATEWAY_CONN(v->id, ROLE_ORDER), GATEWAY_ORDER_ROOM) == NULL))

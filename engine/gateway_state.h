@@ -106,6 +106,12 @@ struct trade_page {
     struct suspect suspect[SUSPECTS_MAX];
 };
 
+/* Where the venue counts orders, amends and cancels of each instrument by itself. */
+struct pair_rate {
+    struct budget_window count;
+    mono_ns_t quiet_until; /* told to send no new orders or amends in it */
+};
+
 /* An instrument without a cursor, on an account that has traded it. */
 struct first_sight {
     int64_t next; /* one past the highest trade id, as last listed */
@@ -190,6 +196,7 @@ struct gateway_venue {
     bool clock_measured; /* venue_at is an answer */
     struct now time_sent;
     uint32_t positions_unknown; /* instruments that first_sight calls so; read for every order */
+    bool counts_pairs;          /* orders and amends are counted by instrument: gateway.pair; read for every order */
     mono_ns_t blocked_until;    /* told to be quiet */
     mono_ns_t orders_until;     /* told to send no new orders */
     mono_ns_t http_until;       /* told to be quiet over HTTP, where its requests are counted apart */
@@ -409,6 +416,7 @@ struct gateway {
     struct two_step two_step;
     struct kill_run kill;
     struct first_sight first[INSTRUMENT_MAX];
+    struct pair_rate pair[INSTRUMENT_MAX];
     struct flatten flatten;
     struct client_life life[CLIENT_MAX];
     struct risk_limits limits_before; /* while others are taken */
@@ -530,6 +538,26 @@ venue_affords(const struct gateway_venue *v, enum venue_request_kind kind, struc
     const struct venue_cost *cost = v->cfg->ops->cost;
     return cost == NULL || budget_ready(unlikely(venue_over_http(v, kind)) ? &v->http : &v->budget, &cost[kind],
                                         kind == VENUE_RQ_CANCEL, venue_now_ns(v, now));
+}
+
+/* May a new order or amend in the instrument be sent, where the venue counts by instrument? */
+static inline bool
+pair_ready(const struct gateway *g, const struct gateway_venue *v, uint32_t instrument, enum venue_request_kind kind,
+           struct now now)
+{
+    const struct pair_rate *p = &g->pair[instrument];
+    return now.mono.ns >= p->quiet_until.ns &&
+           budget_counter_ready(&p->count, v->cfg->ops->cost[kind].decay, venue_now_ns(v, now));
+}
+
+/* It was sent. */
+static inline void
+pair_spend(struct gateway_venue *v, const struct venue_request *rq)
+{
+    if (likely(!v->counts_pairs) || rq->order == NULL || rq->order->instrument == NULL || venue_over_http(v, rq->kind))
+        return;
+    budget_counter_spend(&v->g->pair[rq->order->instrument->id].count, v->cfg->ops->cost[rq->kind].decay,
+                         venue_now_ns(v, v->now));
 }
 
 /* A step of the log-on? Without one nothing is canceled: it may spend what is kept for cancels. */

@@ -520,6 +520,18 @@ venue_quiet(struct gateway_venue *v, int64_t wait_ns, const char *why, struct no
     log_write(v->g->p.log, LOG_RATE_LIMITED, why, v->id, wait_ns / NS_PER_MS);
 }
 
+/* One instrument's counter is full: nothing new in it for a while. Cancels pass, as all other instruments do. */
+static void
+pair_limited(struct gateway_venue *v, const struct venue_report *r, int64_t wait)
+{
+    struct pair_rate *p = &v->g->pair[r->instrument];
+
+    p->quiet_until.ns = MAX(p->quiet_until.ns, mono_after(v->now.mono, wait).ns);
+    budget_counter_told(&p->count, p->count.limit, venue_now_ns(v, v->now));
+    metric_add(v->g->p.metrics, METRIC_RATE_LIMITED, v->id, 1);
+    log_write(v->g->p.log, LOG_RATE_LIMITED, r->text, v->id, wait / NS_PER_MS);
+}
+
 static void
 on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
 {
@@ -529,6 +541,10 @@ on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
 
     if (wait <= 0 || wait > INT64_C(7) * 24 * 3600 * NS_PER_S)
         wait = 60 * NS_PER_S; /* it wants quiet, whatever its time says */
+    if (r->request == VENUE_RQ_NEW && v->counts_pairs && r->instrument < INSTRUMENT_MAX) {
+        pair_limited(v, r, wait);
+        return;
+    }
     bool http = r->request != VENUE_RQ_NEW && venue_over_http(v, r->request);
     if (r->request != VENUE_RQ_NEW && !http) {
         venue_quiet(v, wait, r->text, v->now);
@@ -553,6 +569,11 @@ on_rate_limited(struct gateway_venue *v, const struct venue_report *r)
 static void
 on_budget(struct gateway_venue *v, const struct venue_report *r)
 {
+    if (v->counts_pairs && r->code == VENUE_BUDGET_DECAY) {
+        if (r->instrument < INSTRUMENT_MAX)
+            budget_counter_told(&v->g->pair[r->instrument].count, r->cum_qty, venue_now_ns(v, v->now));
+        return;
+    }
     if (r->code >= 0 && r->code < VENUE_BUDGET_COUNT)
         budget_told(&v->budget, (enum venue_budget)r->code, r->qty, r->cum_qty, r->retry_after_ns,
                     venue_now_ns(v, v->now));

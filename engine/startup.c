@@ -575,6 +575,8 @@ gateway_config_of(struct app *a)
             .deadman_ns = v->deadman_ms * NS_PER_MS,
             .unknown_margin_ns = ACK_MARGIN_NS,
             .cancel_reserve_percent = (uint32_t)v->cancel_reserve_percent,
+            .order_count_max = v->order_count_max,
+            .order_count_ns = v->order_count_max * 60 * NS_PER_S / v->order_count_per_min,
             .http_calls_max = v->http_calls_max,
             .http_calls_ns = v->http_calls_max * 60 * NS_PER_S / v->http_calls_per_min,
             .refresh_ns = v->refresh_s * NS_PER_S,

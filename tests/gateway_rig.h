@@ -116,6 +116,7 @@ static void (*rig_limits)(struct risk_limits *l); /* changes the limits of the n
 static bool rig_cancels_linger;                   /* the venue's cancels have no deadline */
 /* The same: requests over HTTP are counted up to so many, and paid back in a minute; 0 = not counted. */
 static int64_t rig_http_calls;
+static int64_t rig_order_count; /* orders and cancels are counted by instrument, up to so many; paid back in a minute */
 /* Market-data connections of the next start. */
 static struct {
     uint32_t groups;
@@ -223,7 +224,7 @@ script_instrument(struct venue_adapter *a, const struct instrument *ins)
     (void)ins;
 }
 
-static const struct venue_cost script_cost[VENUE_RQ_COUNT] = {
+static struct venue_cost script_cost[VENUE_RQ_COUNT] = {
     [VENUE_RQ_NEW] = { .orders = 1, .weight = 1 },
     [VENUE_RQ_CANCEL] = { .weight = 1 },
     [VENUE_RQ_REPLACE] = { .orders = 1, .weight = 1 },
@@ -913,6 +914,10 @@ rig_begin(struct rig *r)
     script_ops.cancels_linger = rig_cancels_linger;
     gc.venue[0].deadman_ns = rig_deadman_ns;
     gc.kill_trips = rig_kill_trips;
+    script_cost[VENUE_RQ_NEW].decay = script_cost[VENUE_RQ_AMEND].decay = rig_order_count != 0;
+    script_cost[VENUE_RQ_CANCEL].decay = rig_order_count != 0;
+    gc.venue[0].order_count_max = rig_order_count;
+    gc.venue[0].order_count_ns = 60 * NS_PER_S;
     gc.venue[0].http_calls_max = rig_http_calls;
     gc.venue[0].http_calls_ns = 60 * NS_PER_S;
     gc.client[RIG_CLIENT] =

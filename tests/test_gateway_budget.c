@@ -39,6 +39,78 @@ denied(void)
     return (enum deny_reason)rig_next(&rig, RIG_STRATEGY, REPORT_DENIED).deny;
 }
 
+static void
+count_of(uint32_t instrument, int64_t used)
+{
+    struct venue_report r = rig_report(VENUE_RATE_BUDGET, NULL);
+    r.code = VENUE_BUDGET_DECAY;
+    r.instrument = instrument;
+    r.cum_qty = used;
+    rig_say(&rig, &r);
+}
+
+static void
+count_ready(void)
+{
+    rig_order_count = 60; /* a fifth of it for cancels: 48 for orders */
+    rig_ready(&rig);
+}
+
+static void
+count_end(void)
+{
+    rig_end(&rig);
+    rig_order_count = 0;
+}
+
+TEST(each_pair_has_a_counter_of_its_own_and_another_ones_says_nothing_of_it)
+{
+    count_ready();
+    count_of(1, 60);
+    count_of(INSTRUMENT_NONE, 60);
+    uint64_t key = working_buy();
+    count_of(0, 47);
+    (void)working_buy();
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    count_of(1, 0);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    rig_pass(&rig, NS_PER_S); /* it falls by one a second */
+    CHECK_EQ(metric_get(rig.metrics, METRIC_BUDGET_LIMIT, metric_pair(METRIC_BUDGET_LIMIT, 0, BUDGET_DECAY)), 60);
+    (void)working_buy();
+    count_of(0, 60);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    count_end();
+}
+
+TEST(a_pair_whose_counter_is_full_takes_nothing_new_for_a_while_and_others_and_cancels_go_on)
+{
+    count_ready();
+    uint64_t key = working_buy();
+    struct venue_report r = rig_report(VENUE_RATE_LIMITED, NULL);
+    r.request = VENUE_RQ_NEW;
+    r.venue_time_ns = rig.now.wall.ns;
+    r.retry_after_ns = rig.now.wall.ns + NS_PER_S;
+    r.instrument = 1;
+    rig_say(&rig, &r);
+    (void)working_buy();
+    r.instrument = 0;
+    rig_say(&rig, &r);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000);
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    rig_command(&rig, RIG_STRATEGY, (struct command){ .verb = COMMAND_CANCEL, .target_key = key });
+    CHECK_EQ(rig_requests(&rig, VENUE_RQ_CANCEL), 1);
+    CHECK_EQ(metric_get(rig.metrics, METRIC_RATE_LIMITED, 0), 2);
+    rig_pass(&rig, NS_PER_S);
+    (void)rig_new(&rig, SIDE_BUY, 99900, 1000); /* it was full: a second pays back one of it */
+    CHECK_EQ(denied(), DENY_ORDER_RATE);
+    count_of(0, 40);
+    (void)working_buy();
+    count_end();
+}
+
 TEST(orders_are_denied_at_the_limit_that_the_venue_tells_and_cancels_pass)
 {
     rig_ready(&rig);

@@ -283,8 +283,11 @@ TEST(only_proof_rejects)
             CHECK_EQ(reports, 1u + row[i].quiet);
             CHECK_EQ(got[reports - 1].kind, cancel ? row[i].cancel_is : row[i].new_is);
             CHECK_EQ(got[reports - 1].request, cancel ? VENUE_RQ_CANCEL : VENUE_RQ_NEW);
-            if (row[i].quiet)
+            if (row[i].quiet) { /* of this pair, and of new orders and amends alone */
                 CHECK_EQ(got[0].kind, VENUE_RATE_LIMITED);
+                CHECK_EQ(got[0].request, VENUE_RQ_NEW);
+                CHECK_EQ(got[0].instrument, 0);
+            }
         }
     }
     CHECK(submit(VENUE_RQ_NEW, &o, 0));
@@ -432,7 +435,8 @@ TEST(a_trade_is_a_fill_with_its_id_fee_and_liquidity)
     CHECK_EQ(reports, 2);
     CHECK_EQ(got[0].kind, VENUE_RATE_BUDGET);
     CHECK_EQ(got[0].code, VENUE_BUDGET_DECAY);
-    CHECK_EQ(got[0].cum_qty, 3); /* rounded up */
+    CHECK_EQ(got[0].cum_qty, 3);    /* rounded up */
+    CHECK_EQ(got[0].instrument, 0); /* the counter is of the pair */
     CHECK_EQ(got[1].kind, VENUE_FILL);
     CHECK_EQ(got[1].last_qty, 40000000);
     CHECK_EQ(got[1].last_px, 620005);

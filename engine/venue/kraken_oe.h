@@ -198,6 +198,7 @@ void kraken_sign(const struct hmac512_key *key, const char *path, uint64_t nonce
 enum kraken_proof {
     KRAKEN_PROVES_NOTHING,
     KRAKEN_PROVES_REFUSED, /* it was not done */
+    KRAKEN_PROVES_COUNT,   /* not done: the pair's counter is full */
     KRAKEN_PROVES_RATE,    /* not done, and nothing will be for a while */
     KRAKEN_PROVES_LOCKOUT, /* the same, for long */
     KRAKEN_PROVES_NONCE    /* not done: the nonce was not above the last */

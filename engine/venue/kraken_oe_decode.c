@@ -44,7 +44,7 @@ static const struct {
     { "EOrder:Trading agreement required", KRAKEN_PROVES_REFUSED },
     { "EOrder:Unknown order", KRAKEN_PROVES_REFUSED }, /* of a cancel or amend: there is none to act on */
     { "EOrder:Unknown position", KRAKEN_PROVES_REFUSED },
-    { "EOrder:Rate limit exceeded", KRAKEN_PROVES_RATE }, /* refused by the counter, before the engine */
+    { "EOrder:Rate limit exceeded", KRAKEN_PROVES_COUNT }, /* refused by the counter, before the engine */
     { "EOrder:Domain rate limit exceeded", KRAKEN_PROVES_RATE },
     { "EAPI:Rate limit exceeded", KRAKEN_PROVES_RATE },
     { "EGeneral:Invalid arguments", KRAKEN_PROVES_REFUSED }, /* refused by the front */
@@ -165,6 +165,20 @@ report_quiet(const struct kraken_oe *k, const struct json_text *error, int64_t w
     sink->report(sink->ctx, &r);
 }
 
+/* The counter of one pair is full; it falls by the second, and cancels are never refused by it. */
+static void
+report_full(const struct kraken_oe *k, const struct json_text *error, uint32_t instrument, struct now now,
+            const struct venue_sink *sink)
+{
+    struct venue_report r = kraken_report(VENUE_RATE_LIMITED, VENUE_RQ_NEW);
+
+    r.instrument = instrument;
+    r.venue_time_ns = now.wall.ns + k->clock_offset_ns;
+    r.retry_after_ns = r.venue_time_ns + NS_PER_S;
+    kraken_print(error, r.text, sizeof(r.text));
+    sink->report(sink->ctx, &r);
+}
+
 static void
 answer_refused(const struct kraken_oe *k, const struct answer *a, const struct kraken_request *rq, struct now now,
                const struct venue_sink *sink)
@@ -177,7 +191,9 @@ answer_refused(const struct kraken_oe *k, const struct answer *a, const struct k
     r.venue_time_ns = time_of(&a->time_out);
     kraken_print(&a->error, r.text, sizeof(r.text));
     r.tag = rq->tag;
-    if (proof == KRAKEN_PROVES_RATE || proof == KRAKEN_PROVES_LOCKOUT)
+    if (proof == KRAKEN_PROVES_COUNT)
+        report_full(k, &a->error, rq->instrument, now, sink);
+    else if (proof == KRAKEN_PROVES_RATE || proof == KRAKEN_PROVES_LOCKOUT)
         report_quiet(k, &a->error, proof == KRAKEN_PROVES_RATE ? NS_PER_S : KRAKEN_QUIET_MAX_NS, now, sink);
     switch (rq->kind) {
     case VENUE_RQ_NEW: r.kind = proof == KRAKEN_PROVES_NOTHING ? VENUE_UNKNOWN : VENUE_REJECTED; break;
@@ -429,19 +445,22 @@ state_of(const struct json_text *status)
     return ORDER_FREE;
 }
 
-/* The counter that orders and cancels raise, as the smallest account has it: 60, falling by one a second. */
+/* The counter that orders, amends and cancels of one pair raise. */
 static void
-report_budget(const struct item *i, const struct venue_sink *sink)
+report_budget(const struct kraken_oe *k, const struct item *i, const struct venue_sink *sink)
 {
     struct venue_report r = kraken_report(VENUE_RATE_BUDGET, VENUE_RQ_COUNT);
     int64_t spent = 0;
 
     if (i->rate_count.s == NULL || !decimal_of(&i->rate_count, 2, &spent))
         return;
+    r.instrument = symbol_instrument(k, &i->symbol);
+    if (r.instrument == INSTRUMENT_NONE && i->order_id.s != NULL) {
+        const struct kraken_order *o = kraken_orders_find(&k->orders, kraken_order_hash(i->order_id.s, i->order_id.n));
+        r.instrument = o != NULL ? o->instrument : INSTRUMENT_NONE;
+    }
     r.code = VENUE_BUDGET_DECAY;
-    r.qty = 60;
     r.cum_qty = (spent + 99) / 100;
-    r.retry_after_ns = 60 * NS_PER_S;
     sink->report(sink->ctx, &r);
 }
 
@@ -592,7 +611,7 @@ decode_executions(struct kraken_oe *k, const struct json_text *data, bool snapsh
         }
         read_item(&j, &i);
         if (!behind)
-            report_budget(&i, sink);
+            report_budget(k, &i, sink);
         decode_item(k, &i, snapshot, sink);
     }
     if (gap)

@@ -95,7 +95,8 @@ enum venue_report_kind {
                               read, state is ORDER_FREE: only that it is there is known */
     VENUE_OPEN_ORDERS_END,
     VENUE_RATE_LIMITED, /* nothing may be sent before retry_after_ns (venue clock, since the epoch); venue_time_ns: that
-                           clock when it said so; request VENUE_RQ_NEW: no new order may be, all else goes on; one that
+                           clock when it said so; request VENUE_RQ_NEW: no new order may be, all else goes on, with an
+                           instrument: in that one; one that
                            goes over HTTP: nothing over HTTP, and where the venue says a code its count is full */
     VENUE_BALANCE, /* of the currency fee_ccy: last_qty free, qty locked, both counts of 10^-8. code 1: at least that
                       much, the number does not fit or cannot be read */
@@ -104,7 +105,8 @@ enum venue_report_kind {
                           venue_time_ns puts it in order with other amends */
     VENUE_DEADMAN,     /* answer to DEADMAN: counts down until venue_time_ns; 0 = it is off */
     VENUE_RATE_BUDGET, /* what the venue says of a budget: `code` names it (enum venue_budget), qty = the most in its
-                          window, cum_qty = spent, retry_after_ns = length of the window */
+                          window, cum_qty = spent, retry_after_ns = length of the window. DECAY where NEW costs of it:
+                          of the instrument, and only cum_qty is said */
     VENUE_REPORT_KIND_COUNT
 };
 
