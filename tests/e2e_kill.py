@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The kill switch: every trigger blocks new orders at once and cancels; nothing is proven but by the venue's own list;
-one venue that hangs delays nobody; an orchestrator that hangs or is dead changes nothing; it stays on over a SIGKILL."""
-import decimal, os, socket, sys, threading, urllib.request
+one venue that hangs delays nobody; a connection that swallows everything is found and made again; an orchestrator that
+hangs or is dead changes nothing; it stays on over a SIGKILL."""
+import decimal, os, select, socket, sys, threading, urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gateway_helper import *
@@ -268,10 +269,69 @@ def one_venue_hangs():
         assert gw.end() == 0, gw.text()
 
 
+class Relay:
+    """Passes connections on to a port, until those that are there are made to swallow everything: as after a router died."""
+
+    def __init__(self, port):
+        self.to, self.made, self.dead = port, 0, 0
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                ours, _ = self.listener.accept()
+            except OSError:
+                return
+            self.made += 1
+            threading.Thread(target=self.relay, args=(ours, self.made), daemon=True).start()
+
+    def relay(self, ours, number):
+        with ours, socket.create_connection(("127.0.0.1", self.to)) as theirs:
+            try:
+                while True:
+                    for a in select.select([ours, theirs], [], [])[0]:
+                        data = a.recv(65536)
+                        if not data:
+                            return
+                        if number > self.dead:
+                            (theirs if a is ours else ours).sendall(data)
+            except OSError:
+                pass
+
+    def swallow(self):
+        self.dead = self.made
+
+    def close(self):
+        self.listener.close()
+
+
+def a_connection_swallows_everything():
+    with Kit("--seed", "55", symbols=("BTCUSDT",)) as k:
+        relay = Relay(k.venue.port)
+        k.venue.port = relay.port
+        gw = k.gateway()
+        gw.ready()
+        assert new(gw) == "new"
+        relay.swallow()
+        began = time.monotonic()
+        gw.cli("halt")
+        wait_for("the order is canceled over another connection", lambda: gw.metric("order_open") == 0, 60)
+        # A minute and a quarter passes before a connection is called dead that is merely silent.
+        assert time.monotonic() - began < 60
+        wait_for("it is proven", lambda: proof(gw, "binance")["proof"] == "proven")
+        assert gw.metric("connection_lost_total", role="order_entry") == 1
+        gw.twice("resume")
+        assert gw.end() == 0, gw.text()
+        relay.close()
+
+
 def new_denied(gw):
     code, out, _ = gw.cli("new", "BTCUSDT", "buy", "0.01", "50000", ok=False)
     return out[-1]["deny"]
 
 
 if __name__ == "__main__":
-    main([every_trigger, the_orchestrator_hangs_and_dies, redis_trips_and_a_dead_one_changes_nothing, one_venue_hangs])
+    main([every_trigger, the_orchestrator_hangs_and_dies, redis_trips_and_a_dead_one_changes_nothing, one_venue_hangs,
+          a_connection_swallows_everything])
