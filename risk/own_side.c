@@ -74,20 +74,10 @@ own_side_remove(struct own_side *s, enum side side, px_t px)
     memmove(&s->level[i], &s->level[i + 1], (s->levels - i) * sizeof(s->level[0]));
 }
 
-static px_t
-repriced(px_t px, unsigned from, unsigned to)
-{
-    px_t out;
-
-    if (to <= from)
-        return px / pow10_i64[from - to];
-    return __builtin_mul_overflow(px, pow10_i64[to - from], &out) ? INT64_MAX : out;
-}
-
 void
 own_side_reprice(struct own_side *s, unsigned from, unsigned to)
 {
     for (uint32_t i = 0; i < s->levels; i++)
-        s->level[i].px = repriced(s->level[i].px, from, to);
-    s->beyond_best = repriced(s->beyond_best, from, to);
+        s->level[i].px = decimal_rescale(s->level[i].px, from, to);
+    s->beyond_best = decimal_rescale(s->beyond_best, from, to);
 }

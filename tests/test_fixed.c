@@ -142,6 +142,21 @@ TEST(a_price_with_more_digits_is_rounded_the_way_that_is_asked_and_never_to_zero
     CHECK(decimal_parse_rounded("7.", 2, 0, true, &v) == DECODE_MALFORMED && v == 8);
 }
 
+TEST(a_count_is_told_in_other_decimals_with_what_is_past_them_cut_and_saturates)
+{
+    CHECK_EQ(decimal_rescale(12345, 2, 2), 12345);
+    CHECK_EQ(decimal_rescale(12345, 2, 4), 1234500);
+    CHECK_EQ(decimal_rescale(12345, 2, 0), 123);
+    CHECK_EQ(decimal_rescale(-12345, 2, 1), -1234);
+    CHECK_EQ(decimal_rescale(INT64_MAX / 10, 0, 1), INT64_MAX / 10 * 10);
+    CHECK_EQ(decimal_rescale(INT64_MAX / 10 + 1, 0, 1), INT64_MAX);
+    CHECK_EQ(decimal_rescale(INT64_MAX, 0, DECIMALS_MAX), INT64_MAX);
+    CHECK_EQ(decimal_rescale(INT64_MAX, DECIMALS_MAX, 0), 9);
+    wide_t most = (wide_t)(~(unsigned __int128)0 >> 1);
+    CHECK(wide_rescale(most / 10, 0, 1, -7) == most / 10 * 10);
+    CHECK(wide_rescale(most / 10 + 1, 0, 1, -7) == -7);
+}
+
 TEST(what_there_is_at_least_of_an_amount_is_never_more_than_there_is)
 {
     static const struct {

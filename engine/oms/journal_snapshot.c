@@ -333,23 +333,13 @@ sums_clear(struct journal_snapshot *s, const struct journal_position *p)
 
 /* ---- gathering: prices in other decimals ------------------------------------------------------------------------- */
 
-static wide_t
-rescale(wide_t v, unsigned from, unsigned to)
-{
-    wide_t out;
-
-    if (to <= from)
-        return v / pow10_i64[from - to];
-    return __builtin_mul_overflow(v, (wide_t)pow10_i64[to - from], &out) ? 0 : out;
-}
-
 /* A new version of an instrument: what was summed up and marked is said in its decimals, because on replay every
  * definition comes first. */
 static void
 redefine(struct journal_snapshot *s, const struct instrument *was, const struct instrument *now)
 {
     struct journal_mark *mark = &s->day.mark[now->id];
-    wide_t px = rescale(mark->px, was->px_decimals, now->px_decimals);
+    wide_t px = wide_rescale(mark->px, was->px_decimals, now->px_decimals, 0);
 
     if (mark->version != 0)
         *mark = px > 0 && px <= INT64_MAX ? (struct journal_mark){ now->id, now->version, (px_t)px, mark->rate }
@@ -358,10 +348,10 @@ redefine(struct journal_snapshot *s, const struct instrument *was, const struct 
         struct sum *m = &s->sum[i];
         if (!m->used || m->f.instrument != now->id)
             continue;
-        m->before.buy_value = rescale(m->before.buy_value, was->px_decimals, now->px_decimals);
-        m->before.sell_value = rescale(m->before.sell_value, was->px_decimals, now->px_decimals);
-        m->since.buy_value = rescale(m->since.buy_value, was->px_decimals, now->px_decimals);
-        m->since.sell_value = rescale(m->since.sell_value, was->px_decimals, now->px_decimals);
+        m->before.buy_value = wide_rescale(m->before.buy_value, was->px_decimals, now->px_decimals, 0);
+        m->before.sell_value = wide_rescale(m->before.sell_value, was->px_decimals, now->px_decimals, 0);
+        m->since.buy_value = wide_rescale(m->since.buy_value, was->px_decimals, now->px_decimals, 0);
+        m->since.sell_value = wide_rescale(m->since.sell_value, was->px_decimals, now->px_decimals, 0);
     }
 }
 

@@ -4,34 +4,18 @@
  * before they only grew may take some away, which is rounded towards zero. */
 #include "engine/oms/order_table_state.h"
 
-static wide_t
-wide_rescale(wide_t v, unsigned from, unsigned to)
-{
-    wide_t out;
-
-    if (to <= from)
-        return v / pow10_i64[from - to];
-    return __builtin_mul_overflow(v, (wide_t)pow10_i64[to - from], &out) ? v : out;
-}
-
-static px_t
-px_rescale(px_t px, unsigned from, unsigned to)
-{
-    return (px_t)MIN(wide_rescale(px, from, to), (wide_t)INT64_MAX);
-}
-
 static void
 order_rescale(struct order_table *t, struct order *o, unsigned from, unsigned to)
 {
-    o->px = px_rescale(o->px, from, to);
-    o->trigger_px = px_rescale(o->trigger_px, from, to);
-    o->last_px = px_rescale(o->last_px, from, to);
-    o->rest_px = px_rescale(o->rest_px, from, to);
-    o->cum_px_qty = wide_rescale(o->cum_px_qty, from, to);
-    o->reserved_cost = wide_rescale(o->reserved_cost, from, to);
+    o->px = decimal_rescale(o->px, from, to);
+    o->trigger_px = decimal_rescale(o->trigger_px, from, to);
+    o->last_px = decimal_rescale(o->last_px, from, to);
+    o->rest_px = decimal_rescale(o->rest_px, from, to);
+    o->cum_px_qty = wide_rescale(o->cum_px_qty, from, to, o->cum_px_qty);
+    o->reserved_cost = wide_rescale(o->reserved_cost, from, to, o->reserved_cost);
     if ((o->marks & ORDER_MARK_AMENDS) != 0) {
         struct order_amend *a = &t->amend[o - t->order];
-        a->px = px_rescale(a->px, from, to);
+        a->px = decimal_rescale(a->px, from, to);
     }
 }
 

@@ -162,17 +162,6 @@ keep(struct kraken_oe *k, const struct venue_report *r)
     return true;
 }
 
-/* Decimals only grow while the process runs: nothing is lost. */
-static int64_t
-in_decimals(int64_t v, unsigned was, unsigned is)
-{
-    int64_t out;
-
-    if (unlikely(is < was))
-        return v / pow10_i64[was - is];
-    return __builtin_mul_overflow(v, pow10_i64[is - was], &out) ? INT64_MAX : out;
-}
-
 static void
 tell(struct kraken_oe *k, const struct kraken_trade *t, const struct venue_sink *sink)
 {
@@ -183,8 +172,9 @@ tell(struct kraken_oe *k, const struct kraken_trade *t, const struct venue_sink 
     r.venue_order_id = t->order;
     name_order(k, &r);
     r.trade_id = t->trade_id;
-    r.last_px = in_decimals(t->px, t->px_decimals, ins->px_decimals);
-    r.last_qty = in_decimals(t->qty, t->qty_decimals, ins->qty_decimals);
+    /* Decimals only grow while the process runs: nothing is lost. */
+    r.last_px = decimal_rescale(t->px, t->px_decimals, ins->px_decimals);
+    r.last_qty = decimal_rescale(t->qty, t->qty_decimals, ins->qty_decimals);
     r.side = t->side;
     r.maker = t->maker;
     r.venue_time_ns = t->time_ns;

@@ -43,6 +43,24 @@ static const int64_t pow10_i64[DECIMALS_MAX + 1] = {
     INT64_C(1000000000000000000),
 };
 
+/* A count of 10^-from as one of 10^-to: digits past `to` are cut, `beyond` stands for what does not fit. */
+static inline wide_t
+wide_rescale(wide_t v, unsigned from, unsigned to, wide_t beyond)
+{
+    wide_t out;
+
+    if (to <= from)
+        return v / pow10_i64[from - to];
+    return __builtin_mul_overflow(v, (wide_t)pow10_i64[to - from], &out) ? beyond : out;
+}
+
+/* The same of a price or quantity; INT64_MAX stands for more than fits. */
+static inline int64_t
+decimal_rescale(int64_t v, unsigned from, unsigned to)
+{
+    return (int64_t)MIN(wide_rescale(v, from, to, INT64_MAX), (wide_t)INT64_MAX);
+}
+
 /* Decimal text to a count of 10^-decimals.
  *
  * s, n      `[-]digits[.digits]`, whole; no exponent, no spaces, no plus sign; n >= 1.
