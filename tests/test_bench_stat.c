@@ -1,3 +1,4 @@
+/* What the bench makes of its samples: quantiles, medians of rounds, ratios, and how it writes them. */
 #include "bench/bench_stat.h"
 #include "tests/test.h"
 

@@ -1,3 +1,4 @@
+/* Messages that wait for the journal: whole, in order, only when covered, taken back, and the room for them. */
 #include "engine/io/hold.h"
 #include "tests/test.h"
 

@@ -1,3 +1,4 @@
+/* One value of a JSON text by itself: its types, what is absent, the members of an object. */
 #include "feed/json_value.h"
 #include "tests/test.h"
 

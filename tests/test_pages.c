@@ -1,3 +1,4 @@
+/* Anonymous memory for arenas: zeroed, huge pages asked for, touched before it is used, its limits. */
 #include "engine/io/pages.h"
 #include "tests/test.h"
 
